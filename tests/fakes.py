@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from cutover.core.events import Event, LeaseTaken, Record, RunOpen, Snapshot, body
+from cutover.core.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot, body
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import (
@@ -34,7 +35,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
-from cutover.core.state import RunState, evolve, replay
+from cutover.core.state import RunState, replay
 from cutover.core.values import RouteId, Weight
 from cutover.ports import (
     Alarms,
@@ -53,6 +54,7 @@ from cutover.ports import (
 )
 from cutover.runner import Ports, Runner
 
+E = TypeVar("E", bound=Event)
 START = Moment(datetime(2026, 3, 2, 9, 0, 7, tzinfo=UTC), 5_000_000, "boot-1")
 SOURCE = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/checkout-ec2/73e2d6bc24d8a067"
 DESTINATION = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/checkout-eks/8f2c1a9b0d3e4f56"
@@ -198,6 +200,9 @@ class FakeRouter(Router):
             return None
         return snapshot if verbatim else _with(live, w=snapshot.weight or 0)
 
+    def detach(self, route: RouteId, form: Form) -> Form:
+        return _with(form, w=1000, source=False)
+
     def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
         self.killed_at("before write")
         outcomes = {change.route: self._write(change) for change in changes}
@@ -232,9 +237,10 @@ class FakeRouter(Router):
         return [written.weight for _, _, written in self.writes]
 
 
-def _with(live: Form, *, w: int, attached: bool | None = None) -> Form:
+def _with(live: Form, *, w: int, attached: bool | None = None, source: bool = True) -> Form:
     data = json.loads(live.text)
     data["w"] = w
+    data["source"] = source
     if attached is not None:
         data["attached"] = attached
     return Form(json.dumps(data), Weight(w), data["attached"], data["source"], data["sticky"])
@@ -248,6 +254,7 @@ class Traffic:
     source_errors: float = 0.0005
     destination_errors: float = 0.0005
     share_of: Callable[[int], float] | None = None
+    slow: float = 0.02
     quiet_destination: bool = False
     fails: Unknown | None = None
     extra: dict[str, Count] = field(default_factory=dict)
@@ -269,12 +276,26 @@ class FakeMetrics(Metrics):
         minutes = []
         for at_ms in range(start_ms, end_ms - period + 1, period):
             counts = self._counts(at_ms)
+            for series in wanted.values():
+                counts.update(
+                    {one.key: self._rest(one, counts) for one in series if one.key not in counts}
+                )
             for pair, series in wanted.items():
                 found = {one.key: counts.get(one.key, Absent.NO_DATAPOINT) for one in series}
                 minutes.append(
                     Minute(pair.id, at_ms, found, settled=at_ms + period + settle <= end_ms)
                 )
         return Known(tuple(minutes), self._clock.now())
+
+    def _rest(self, series: Series, counts: Mapping[str, Count]) -> Count:
+        """Slow requests (2 %) and custom metrics (600 a request), where there are requests."""
+        side = "destination" if series.side is Side.CUSTOM else str(series.side)
+        requests = counts.get(f"{side}.requests")
+        if not isinstance(requests, int):
+            return Absent.NO_DATAPOINT
+        if series.name == "slower":
+            return round(requests * self.traffic.slow)
+        return requests * 600_000 if series.side is Side.CUSTOM else Absent.NO_DATAPOINT
 
     def _weight(self, at_ms: int) -> float:
         route = self._plan.routes[0].id
@@ -321,7 +342,9 @@ class FakeHealth(TargetHealth):
     def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
         found: dict[str, Reading[GroupHealth]] = {}
         for group in groups:
-            health = self.groups[group]
+            health = (
+                self.groups.get(group) or self.groups[SOURCE if "ec2" in group else DESTINATION]
+            )
             found[group] = (
                 health if isinstance(health, Unknown) else Known(health, self._clock.now())
             )
@@ -508,8 +531,19 @@ class Bench:
             LeaseTaken("ana@bastion", "bastion", 1, exit_on_hold=int(exit_on_hold)), now
         )
 
+    def finish_detached(self) -> int:
+        """`cutover finish --detach-source` on the completed run."""
+        return self._process(
+            (Word(WordName.FINISH, "ana@bastion", source="first", detail="detach_source"),), False
+        )
+
     def run(self, *words: WordName, exit_on_hold: bool = False) -> int:
         """Start a process (the first one opens the run) and let it end."""
+        return self._process(
+            tuple(Word(name, "ana@bastion", source="first") for name in words), exit_on_hold
+        )
+
+    def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:  # noqa: FBT001
         if not self.journal.records:
             self.open(exit_on_hold=exit_on_hold)
         else:
@@ -530,20 +564,24 @@ class Bench:
         )
         runner = Runner(self.plan, ports, state)
         try:
-            return int(
-                runner.run(tuple(Word(name, "ana@bastion", source="first") for name in words))
-            )
+            return int(runner.run(words))
         finally:
             self.state = runner.state
 
-    def events(self, kind: type) -> list:  # type: ignore[type-arg]
+    def events(self, kind: type[E]) -> list[E]:
         """The events of one type, in order."""
-        return [record.event for record in self.journal.records if isinstance(record.event, kind)]
+        return [event for _, event in self.stamped(kind)]
+
+    def stamped(self, kind: type[E]) -> list[tuple[Moment, E]]:
+        """The events of one type with their moments, in order."""
+        return [
+            (record.at, record.event)
+            for record in self.journal.records
+            if isinstance(record.event, kind)
+        ]
 
     def phases(self) -> list[str]:
         """The phases entered, in order."""
-        from cutover.core.events import PhaseChanged
-
         return [event.after for event in self.events(PhaseChanged)]
 
     def at_weight(self, weight: int, what: Callable[[], None], delay_ms: int = 1) -> None:

@@ -57,7 +57,7 @@ class Change:
 
 
 class Router(ABC):
-    """Where the split is set. `aim`, `aim_back` and `restore_commands` are pure."""
+    """Where the split is set. `aim`, `aim_back`, `detach` and `restore_commands` are pure."""
 
     @abstractmethod
     def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
@@ -79,6 +79,10 @@ class Router(ABC):
 
         `recipe` (see `RouteFacts`) is followed even over verbatim. None when our groups are gone.
         """
+
+    @abstractmethod
+    def detach(self, route: RouteId, form: Form) -> Form:
+        """`form` without the source's group: the destination alone keeps the pair's traffic."""
 
     @abstractmethod
     def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:

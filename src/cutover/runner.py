@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cutover.core.actions import Back, End, Look, Move, Restore
+from cutover.core.actions import Back, Detach, End, Look, Move, Restore
 from cutover.core.errors import ExitCode
 from cutover.core.events import Close, Event, Intent, Outcome, Record, Snapshot
 from cutover.core.forms import Form, form_body, form_of
 from cutover.core.machine import Decision, decide, first_look
 from cutover.core.moment import Moment
-from cutover.core.observation import NOT_ASKED, Known, Observation, Reading, Unknown, Word
+from cutover.core.observation import (
+    NOT_ASKED,
+    Calibration,
+    Known,
+    Minute,
+    Observation,
+    Pair,
+    Reading,
+    Series,
+    Survey,
+    Unknown,
+    Word,
+)
 from cutover.core.plan import Plan
 from cutover.core.state import RunState, evolve
-from cutover.core.values import MINUTE, SECOND, RouteId
+from cutover.core.values import SECOND, RouteId
 from cutover.ports import (
     Alarms,
     Change,
@@ -57,9 +69,11 @@ class Runner:
         self.state = state
         self._ports = ports
         self._journal: Reading[None] = NOT_ASKED
-        self._actors: Mapping[type, Callable[[Move | Restore, Observation], None]] = {
+        self._wanted: tuple[Calibration, Mapping[Pair, tuple[Series, ...]]] | None = None
+        self._actors: Mapping[type, Callable[[Move | Restore | Detach, Observation], None]] = {
             Move: self._move,  # type: ignore[dict-item]
             Restore: self._restore,  # type: ignore[dict-item]
+            Detach: self._detach,  # type: ignore[dict-item]
         }
 
     def run(self, first_words: Sequence[Word] = ()) -> ExitCode:
@@ -108,14 +122,16 @@ class Runner:
             due=due,
         )
 
-    def _survey(self) -> Reading[object]:  # type: ignore[type-arg]
+    def _survey(self) -> Reading[Survey]:
         survey = self._ports.surveyor.survey(self.plan)
         return Known(survey, self._ports.clock.now())
 
-    def _minutes(self, start_ms: int) -> Reading[tuple]:  # type: ignore[type-arg]
+    def _minutes(self, start_ms: int) -> Reading[tuple[Minute, ...]]:
         end_ms = self._ports.clock.now().wall_ms + self._ports.surveyor.skew_ms()
-        wanted = self.plan.series(self.state.evidence.calibration)
-        return self._ports.metrics.read(wanted, start_ms, end_ms)
+        calibration = self.state.evidence.calibration
+        if self._wanted is None or self._wanted[0] is not calibration:
+            self._wanted = (calibration, self.plan.series(calibration))
+        return self._ports.metrics.read(self._wanted[1], start_ms, end_ms)
 
     def _carry_out(self, decision: Decision, observation: Observation, now: Moment) -> None:
         for event in decision.records:
@@ -214,6 +230,33 @@ class Runner:
             )
             changes.append(Change(back.route, post))
         self._send(changes)
+
+    def _detach(self, detach: Detach, observation: Observation) -> None:
+        """The last write of a finished run: the source leaves the action."""
+        changes: list[Change] = []
+        durable = not isinstance(self._journal, Unknown)
+        for route in detach.routes:
+            reading = observation.forms.get(route)
+            if not isinstance(reading, Known):
+                continue
+            post = self._ports.router.detach(route, reading.value)
+            attempt = self._attempt(route, "detach", -1)
+            durable &= self._record(
+                Intent(
+                    route,
+                    "detach",
+                    self.state.step,
+                    attempt,
+                    reading.value.hash,
+                    form_body(post),
+                    1000,
+                    detach.reason,
+                ),
+                self._ports.clock.now(),
+            )
+            changes.append(Change(route, post))
+        if durable:
+            self._send(changes)
 
     def _way_back(self, back: Back, observation: Observation) -> tuple[Form | None, str]:
         known = self.state.routes[back.route]

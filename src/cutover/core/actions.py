@@ -40,6 +40,14 @@ class Restore:
 
 
 @dataclass(frozen=True)
+class Detach:
+    """Take the source's group out of these routes: only `finish --detach-source` asks for it."""
+
+    routes: tuple[RouteId, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class End:
     """Close the journal and end the process."""
 
@@ -47,7 +55,7 @@ class End:
     reason: str
 
 
-Effect = Move | Restore | End
+Effect = Move | Restore | Detach | End
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,7 @@ def _checked(type_name: str, name: str, annotation: str, value: Any) -> Any:
     wanted = next(kind for prefix, kind in _KINDS if annotation.startswith(prefix))
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise ValueError(f"{type_name}: field {name!r} is not {annotation}")
-    return tuple(value) if wanted is list else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import pytest
 
 from cutover.core import events as ev
 from cutover.core.errors import ExitCode
+from cutover.core.forms import form_of
 from cutover.core.observation import Unknown, WordName
 from cutover.core.state import Phase, replay
 from cutover.core.values import HOUR, MINUTE
@@ -26,16 +27,8 @@ def test_pause_holds_and_resume_bakes_afresh() -> None:
         "SETTLING",
         "BAKING",
     ]
-    raised = next(
-        r.at
-        for r in bench.journal.records
-        if isinstance(r.event, ev.Intent) and r.event.weight == 500
-    )
-    resumed = next(
-        r.at
-        for r in bench.journal.records
-        if isinstance(r.event, ev.WordSaid) and r.event.word == "resume"
-    )
+    raised = next(at for at, intent in bench.stamped(ev.Intent) if intent.weight == 500)
+    resumed = next(at for at, word in bench.stamped(ev.WordSaid) if word.word == "resume")
     assert raised.after(resumed) >= 10 * MINUTE
 
 
@@ -142,8 +135,6 @@ def test_a_crash_with_only_some_routes_written_lowers_them_first() -> None:
             bench.router.forms[first] = form_of(aimed.post)
             raise Killed
 
-    from cutover.core.forms import form_of
-
     bench.router.killed_at = kill
     with pytest.raises(Killed):
         bench.run()
@@ -231,6 +222,14 @@ def test_finish_ends_a_completed_run_for_good() -> None:
     bench.run()
     assert bench.run(WordName.FINISH) == ExitCode.COMPLETED
     assert bench.state.phase is Phase.FINISHED
+
+
+def test_finish_can_leave_the_destination_alone() -> None:
+    bench = Bench()
+    bench.run()
+    assert bench.finish_detached() == ExitCode.COMPLETED
+    assert bench.state.phase is Phase.FINISHED
+    assert not bench.router.forms[bench.plan.routes[0].id].source_present
 
 
 def test_finish_refuses_drift() -> None:

@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 from cutover.core.actions import End, Look
 from cutover.core.errors import ExitCode
-from cutover.core.events import Note, Verified
 from cutover.core.machine.back import begin_rollback, rolling_back
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.forward import baking, settling, shifting
 from cutover.core.machine.holding import holding, resume
 from cutover.core.machine.learn import learn
+from cutover.core.machine.resting import resting
 from cutover.core.machine.start import attaching, preflight
-from cutover.core.machine.turn import Turn, short, signal_exit
+from cutover.core.machine.turn import Turn, signal_exit
 from cutover.core.moment import Moment
 from cutover.core.observation import Observation, Word, WordName
 from cutover.core.plan import Plan
@@ -57,7 +57,7 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
         if decision is not None:
             return decision
     if turn.state.phase not in ACTIVE:
-        return _resting(turn)
+        return resting(turn)
     return _RULES[turn.state.phase](turn)
 
 
@@ -117,63 +117,3 @@ def _interrupt(turn: Turn, word: Word) -> Decision:
     if turn.state.phase in (*_FORWARD, Phase.HOLDING):
         turn.hold(Hold.INTERRUPTED, why)
     return turn.decision(End(signal_exit(word.signal), why), Look(), 0, why)
-
-
-def _resting(turn: Turn) -> Decision:
-    """COMPLETED and NEEDS_HUMAN: only a word acts."""
-    names = {word.name for word in turn.seen.words}
-    lives = {route: turn.live(route) for route in turn.state.routes}
-    if any(form is None for form in lives.values()):
-        if names & {WordName.FINISH, WordName.CONFIRM_RESTORED}:
-            why = "the routes cannot be read now; nothing was changed"
-            return turn.decision(End(ExitCode.REFUSED, why), Look(), 0, why)
-    if WordName.FINISH in names and turn.state.phase is Phase.COMPLETED:
-        return _finish(turn)
-    if WordName.CONFIRM_RESTORED in names and turn.state.phase is Phase.NEEDS_HUMAN:
-        return _confirm_restored(turn)
-    code = ExitCode.COMPLETED if turn.state.phase is Phase.COMPLETED else ExitCode.NEEDS_HUMAN
-    return turn.decision(End(code, turn.state.why), Look(), 0, turn.state.why)
-
-
-def _finish(turn: Turn) -> Decision:
-    drift = [
-        route
-        for route, known in turn.state.routes.items()
-        if (live := turn.live(route)) is None
-        or known.committed is None
-        or live.hash != known.committed.hash
-    ]
-    if drift:
-        why = f"not finished: {short(drift)} is not as cutover left it; look, then `rollback` or set it right"
-        turn.add(Note(why))
-        return turn.decision(End(ExitCode.REFUSED, why), Look(), 0, why)
-    why = "finished: the destination keeps the traffic, restore.sh is disarmed"
-    turn.to(Phase.FINISHED, why)
-    return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
-
-
-def _confirm_restored(turn: Turn) -> Decision:
-    wrong = []
-    for route, known in turn.state.routes.items():
-        live = turn.live(route)
-        if (
-            live is None
-            or known.snapshot is None
-            or not (live.hash == known.snapshot.hash or live.weight == 0)
-        ):
-            wrong.append(route)
-    if wrong:
-        why = f"not restored: {short(wrong)} still sends requests to the destination, or cannot be read"
-        turn.add(Note(why))
-        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
-    for route in turn.state.routes:
-        live = turn.live(route)
-        if live is not None:
-            turn.add(
-                Verified(
-                    route, live.hash, int(live.weight or 0), turn.now.wall_ms, turn.now.wall_ms
-                )
-            )
-    why = "restored by hand; a read agrees"
-    turn.to(Phase.ROLLED_BACK, why)
-    return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)

@@ -46,7 +46,7 @@ def _gap(turn: Turn) -> None:
     poll = turn.plan.observe.poll
     jump = turn.now.wall_jump(previous)
     late = turn.now.after(due) if due is not None else 0
-    why = ""
+    why, ms = "", 0
     if previous.boot_id != turn.now.boot_id:
         why, ms = "the machine was restarted", turn.now.after(previous)
     elif abs(jump) > WALL_JUMP_MS:

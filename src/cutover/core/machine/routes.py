@@ -9,7 +9,6 @@ from cutover.core.events import Drift, Verified
 from cutover.core.forms import form_body
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.turn import Turn, short
-from cutover.core.moment import Moment
 from cutover.core.observation import Known
 from cutover.core.state import Phase, RouteState
 from cutover.core.values import SECOND, RouteId, Weight
@@ -167,20 +166,18 @@ def _wait(turn: Turn, known: RouteState, weight: int) -> int:
         sent is None
         or sent.kind != "move"
         or sent.weight != weight
-        or sent.at.after(_began(turn)) < 0
+        or sent.at.after(turn.state.turned or turn.now) < 0
     )
     if sent is None or fresh:
         return 0
     if sent.result == "applied":
         return COMMIT  # the read is behind the write: read again, never resend
-    pause = {"cancelled": 0, "ambiguous": 5 * SECOND}.get(
-        sent.result, min(2**sent.attempt, 10) * SECOND
-    )
+    pause: int = min(2**sent.attempt, 10) * SECOND
+    if sent.result == "cancelled":
+        pause = 0
+    elif sent.result == "ambiguous":
+        pause = 5 * SECOND
     return pause - turn.now.after(sent.at)
-
-
-def _began(turn: Turn) -> Moment:
-    return turn.state.turned or turn.now
 
 
 def _commit(turn: Turn) -> tuple[Driven, Decision | None]:

@@ -68,7 +68,7 @@ def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, in
     if skip:
         return True, minutes[0].at_ms, -1, f"share not required ({skip})"
     rare = min(weight, 1000 - weight) / 1000 or 1.0
-    pool = (newest,)
+    pool: tuple[Minute, ...] = (newest,)
     source, destination = _requests(pool)
     if (source + destination) * rare < ENOUGH:
         pool = minutes[-POOLED:]

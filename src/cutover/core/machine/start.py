@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cutover.core.actions import End, Look
 from cutover.core.checks import run_checks
 from cutover.core.errors import ExitCode
@@ -166,7 +168,5 @@ def _too_few(turn: Turn) -> str:
     return ""
 
 
-def _reasons(reasons: object) -> str:
-    return (
-        ", ".join(f"{count} {name}" for name, count in dict(reasons).items()) or "none registered"
-    )  # type: ignore[call-overload]
+def _reasons(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in reasons.items()) or "none registered"

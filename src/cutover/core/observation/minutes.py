@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import cached_property
 
 
 class Absent(Enum):
@@ -72,7 +73,7 @@ class Series:
     over_ms: int | None = None
     custom: CustomMetric | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The column's name: `destination.target_5xx`, `source.slower.800`, `custom.log-volume`."""
         return f"{self.side}.{self.name}" + (

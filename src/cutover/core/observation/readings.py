@@ -9,14 +9,14 @@ from typing import Generic, TypeVar
 
 from cutover.core.moment import Moment
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Known(Generic[T]):
+class Known(Generic[T_co]):
     """A value that was really read, and when."""
 
-    value: T
+    value: T_co
     at: Moment
 
 
@@ -40,7 +40,7 @@ class NotAsked:
 
 NOT_ASKED = NotAsked()
 
-Reading = Known[T] | Unknown | NotAsked
+Reading = Known[T_co] | Unknown | NotAsked
 
 
 class WordName(StrEnum):

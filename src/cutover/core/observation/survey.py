@@ -10,14 +10,14 @@ from cutover.core.forms import Form
 from cutover.core.observation.readings import AlarmState, GroupHealth, Identity
 from cutover.core.values import RouteId
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Seen(Generic[T]):
+class Seen(Generic[T_co]):
     """A fact that was read."""
 
-    value: T
+    value: T_co
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Missing:
     missing_permission: str = ""
 
 
-Fact = Seen[T] | Missing
+Fact = Seen[T_co] | Missing
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken)
         exit_code=-1,
         alarming={},
         refused_interrupts=0,
+        finishing="",
         routes={r: replace(s, seen=None, unreadable_since=None) for r, s in state.routes.items()},
         evidence=state.evidence if first else evid.restart(plan, state.evidence),
     )
@@ -286,6 +287,8 @@ def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
 def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) -> RunState:
     if event.word == "approve" and event.detail.lstrip("-").isdigit():
         return replace(state, approved=state.approved | {int(event.detail)})
+    if event.word == "finish" and state.phase is Phase.COMPLETED:
+        return replace(state, finishing=event.detail or "keep")
     if event.word == "interrupt" and state.phase is Phase.ROLLING_BACK:
         return replace(state, refused_interrupts=state.refused_interrupts + 1)
     return state

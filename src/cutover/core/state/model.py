@@ -99,6 +99,7 @@ class RunState:
         alarming: (gate, pair, minute) of unsettled minutes seen bad once, and when.
         rollback_at, rollback_cause, escalated_at: of the rollback, if one began.
         refused_interrupts: signals refused since the rollback began.
+        finishing: `keep` or `detach_source` once finish was said to this process.
         turned: when the phase or its attempt began.
     """
 
@@ -138,6 +139,7 @@ class RunState:
     rollback_cause: str = ""
     escalated_at: Moment | None = None
     refused_interrupts: int = 0
+    finishing: str = ""
     closed: bool = False
     exit_code: int = -1
     blocked: tuple[str, ...] = ()
