@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import shlex
+
 import pytest
+from botocore.stub import Stubber
 
 from cutover.aws.alb import AlbRouter, balancer_of, listener_of
 from cutover.aws.forms import weights_of
@@ -10,7 +12,7 @@ from cutover.core.forms import Form
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId, Weight
 from cutover.ports import Change, WriteResult
-from tests.aws.topology import INLINE, Faults, StepClock, World, stubbed, world
+from tests.aws.topology import INLINE, Faults, Late, StepClock, World, session, stubbed, world
 
 
 @pytest.fixture
@@ -226,3 +228,33 @@ def test_a_restore_command_is_one_plain_line_with_everything_in_it(there: World)
 def test_arns_lead_to_their_listener_and_balancer(there: World) -> None:
     assert listener_of(there.rule) == there.listener == listener_of(there.listener)
     assert balancer_of(there.rule) == there.balancer == balancer_of(there.listener)
+
+
+@pytest.mark.parametrize(
+    ("started", "result"), [(True, WriteResult.AMBIGUOUS), (False, WriteResult.NOT_APPLIED)]
+)
+def test_a_late_write_is_ambiguous_unless_it_never_began(
+    there: World, started: bool, result: WriteResult
+) -> None:
+    change = aimed(router(there), there.rule, 100)
+    late = AlbRouter(there.aws, Late(started=started), {there.rule: there.ends})
+    assert late.write([change])[there.rule].result is result
+    reading = late.read([there.rule])[there.rule]
+    assert isinstance(reading, Unknown)
+    assert reading.code == "timeout"
+
+
+def test_a_rule_that_turns_out_to_be_the_default_is_written_through_its_listener_next_time(
+    there: World,
+) -> None:
+    aws = session()
+    stubber = Stubber(aws.client("elbv2"))
+    stubber.add_client_error("modify_rule", "OperationNotPermitted", "default rule", 400)
+    stubber.add_response(
+        "modify_listener", {"Listeners": [{"DefaultActions": there.rule_actions()}]}
+    )
+    stubber.activate()
+    alb = AlbRouter(aws, INLINE, {there.rule: there.ends})
+    change = Change(there.rule, form(router(there), there.rule))
+    assert alb.write([change])[there.rule].result is WriteResult.NOT_APPLIED
+    assert alb.write([change])[there.rule].result is WriteResult.APPLIED

@@ -142,7 +142,7 @@ def test_pages_are_put_together_and_the_last_one_decides() -> None:
 
 
 def test_a_minute_is_settled_when_it_ended_long_enough_ago() -> None:
-    aws = stubbed("cloudwatch", page(result("q0", {n: 1.0 for n in range(4)})))
+    aws = stubbed("cloudwatch", page(result("q0", dict.fromkeys(range(4), 1.0))))
     # 09:03:30: the minute of 9:00 ended 150 s ago, that of 9:01 ended 90 s ago, 9:03 is not over
     found = minutes(aws, REQUESTS, now_ms=START + 210_000)
     assert [(m.at_ms - START) // MINUTE for m in found] == [0, 1, 2, 3]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,12 @@ from tests.aws.topology import StepClock
 
 def test_calls_run_side_by_side_and_answer_in_the_order_asked() -> None:
     meeting = threading.Barrier(3, timeout=30)  # only passes when all three run at once
-    calls = {name: (lambda name=name: (meeting.wait(), name)[1]) for name in "abc"}
+
+    def met(name: str) -> str:
+        meeting.wait()
+        return name
+
+    calls = {name: partial(met, name) for name in "abc"}
     assert list(Threads(StepClock()).run(calls).items()) == [("a", "a"), ("b", "b"), ("c", "c")]
 
 
@@ -43,14 +49,12 @@ def test_nothing_to_call_is_nothing() -> None:
 @pytest.mark.parametrize("fanout", [Inline(), Threads(StepClock())])
 def test_a_bug_in_a_call_is_raised_to_the_caller(fanout: Inline | Threads) -> None:
     with pytest.raises(ZeroDivisionError):
-        fanout.run({"bug": lambda: 1 // 0, "fine": lambda: 1})
+        fanout.run({"bug": partial(divmod, 1, 0), "fine": partial(divmod, 1, 1)})
 
 
 def test_inline_calls_run_in_order() -> None:
     said: list[int] = []
-    assert Inline().run({n: (lambda n=n: said.append(n)) for n in range(5)}) == dict.fromkeys(
-        range(5)
-    )
+    Inline().run({n: partial(said.append, n) for n in range(5)})
     assert said == list(range(5))
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cutover.aws import forms
 from cutover.aws.forms import Ends, form_of_actions
+from cutover.core.checks.split import representable
 from cutover.core.forms import Form
 from cutover.core.values import Weight
 from tests.aws.forms_world import (
@@ -217,11 +218,11 @@ def test_a_third_groups_share_of_everything_never_moves(
     actions: list[dict[str, Any]], weight: int
 ) -> None:
     found = form(*actions)
-    try:
-        aimed = forms.aim(found, ENDS, weight)
-    except ValueError as error:
-        assert "nearest that can" in str(error)
+    if weight not in representable(forms.pair_sum(found, ENDS)):
+        with pytest.raises(ValueError, match="nearest that can"):
+            forms.aim(found, ENDS, weight)
         return
+    aimed = forms.aim(found, ENDS, weight)
     before, after = forms.weights_of(found), forms.weights_of(aimed)
     assert sum(before.values()) == sum(after.values())
     assert before[THIRD] == after[THIRD]
@@ -317,3 +318,37 @@ def test_a_form_survives_its_own_text() -> None:
     one = form(oidc(), forward({SOURCE: 750, DESTINATION: 250}, Order=2))
     assert one.weight == Weight(250)
     assert form_of_actions(json.loads(one.text), ENDS) == one
+
+
+def test_a_live_pair_without_weight_beside_a_third_group_gets_the_snapshots_numbers() -> None:
+    snapshot = form(forward({SOURCE: 90, DESTINATION: 0, THIRD: 10}))
+    live = form(forward({SOURCE: 0, DESTINATION: 0, THIRD: 100}))
+    back = forms.way_back(live, snapshot, ENDS, "keep", verbatim=False)
+    assert back is not None
+    assert forms.weights_of(back) == {SOURCE: 90, DESTINATION: 0, THIRD: 100}
+
+
+def test_a_destination_that_somebody_took_out_stays_out_and_the_source_has_weight() -> None:
+    snapshot = form(forward({SOURCE: 90, THIRD: 10}))
+    live = form(forward({SOURCE: 0, THIRD: 10}))
+    back = forms.way_back(live, snapshot, ENDS, "keep", verbatim=False)
+    assert back is not None
+    assert forms.weights_of(back) == {SOURCE: 90, THIRD: 10}
+    whole = form(forward({SOURCE: 90, THIRD: 5}))
+    assert forms.way_back(whole, snapshot, ENDS, "keep", verbatim=False) == whole
+
+
+def test_an_unknown_recipe_is_refused() -> None:
+    snapshot = form(forward({SOURCE: 999, DESTINATION: 0}))
+    with pytest.raises(ValueError, match="no rollback recipe 'hope'"):
+        forms.way_back(snapshot, snapshot, ENDS, "hope", verbatim=True)
+
+
+def test_the_seconds_of_stickiness_count_only_while_it_is_on() -> None:
+    assert forms.sticky_seconds(form(forward({SOURCE: 1, DESTINATION: 1}, sticky=600))) == 600
+    assert forms.sticky_seconds(form(forward({SOURCE: 1, DESTINATION: 1}))) == 0
+    assert forms.action_types(form(oidc(), forward({SOURCE: 1}, Order=2))) == (
+        "authenticate-oidc",
+        "forward",
+    )
+    assert forms.others(form(forward({SOURCE: 1, THIRD: 3})), ENDS) == {THIRD: 3}

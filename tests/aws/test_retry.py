@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 from botocore import exceptions
@@ -13,12 +14,9 @@ from tests.aws.topology import StepClock
 
 
 def answered(code: str, status: int) -> ClientError:
+    about: Any = {"HTTPStatusCode": status, "RequestId": "r-1"}
     return ClientError(
-        {
-            "Error": {"Code": code, "Message": "m"},
-            "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "r-1"},
-        },
-        "ModifyRule",
+        {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": about}, "ModifyRule"
     )
 
 
@@ -49,7 +47,7 @@ def answered(code: str, status: int) -> ClientError:
         ),
         (exceptions.HTTPClientError(error="broken"), Kind.AMBIGUOUS, WriteResult.AMBIGUOUS),
         (
-            exceptions.SSLError(endpoint_url="https://x", error="eof"),
+            exceptions.SSLError(endpoint_url="https://x", error=OSError("eof")),
             Kind.AMBIGUOUS,
             WriteResult.AMBIGUOUS,
         ),
@@ -72,6 +70,13 @@ def answered(code: str, status: int) -> ClientError:
         (exceptions.NoCredentialsError(), Kind.EXPIRED, WriteResult.NOT_APPLIED),
         (exceptions.UnauthorizedSSOTokenError(), Kind.EXPIRED, WriteResult.NOT_APPLIED),
         (exceptions.ParamValidationError(report="bad"), Kind.REFUSED, WriteResult.NOT_APPLIED),
+        (
+            RuntimeError(
+                "Credentials were refreshed, but the refreshed credentials are still expired."
+            ),
+            Kind.EXPIRED,
+            WriteResult.NOT_APPLIED,
+        ),
         (DryRunError("no"), Kind.REFUSED, WriteResult.NOT_APPLIED),
     ],
 )
@@ -94,48 +99,48 @@ def test_a_bug_is_not_an_answer_of_aws() -> None:
         classify(KeyError("Rules"))
 
 
-def failing(times: int, error: Exception) -> tuple[list[int], object]:
-    asked: list[int] = []
+class Failing:
+    """A read that fails some times before it answers."""
 
-    def call() -> str:
-        asked.append(1)
-        if len(asked) <= times:
-            raise error
+    def __init__(self, times: int, error: Exception) -> None:
+        self.times, self.error, self.asked = times, error, 0
+
+    def __call__(self) -> str:
+        self.asked += 1
+        if self.asked <= self.times:
+            raise self.error
         return "answer"
-
-    return asked, call
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])
 def test_a_throttled_read_is_answered_in_the_end(times: int) -> None:
     clock = StepClock()
-    asked, call = failing(times, answered("Throttling", 400))
-    assert Retry(clock, Random(7)).read(call) == "answer"  # type: ignore[arg-type]
-    assert len(asked) == times + 1
+    read = Failing(times, answered("Throttling", 400))
+    found: object = Retry(clock, Random(7)).read(read)
+    assert found == "answer"
+    assert read.asked == times + 1
     assert len(clock.slept) == times
     assert all(slept >= 100 for slept in clock.slept)
 
 
 def test_a_read_gives_up_inside_its_budget() -> None:
     clock = StepClock()
-    _, call = failing(99, answered("Throttling", 400))
-    found = Retry(clock, Random(7), budget_ms=3_000).read(call)  # type: ignore[arg-type]
+    found = Retry(clock, Random(7), budget_ms=3_000).read(Failing(99, answered("Throttling", 400)))
     assert isinstance(found, Failure)
     assert sum(clock.slept) <= 3_000
 
 
 def test_a_definite_answer_is_not_asked_for_again() -> None:
     clock = StepClock()
-    asked, call = failing(1, answered("RuleNotFound", 400))
-    found = Retry(clock, Random(7)).read(call)  # type: ignore[arg-type]
-    assert isinstance(found, Failure)
-    assert (len(asked), clock.slept) == (1, [])
+    read = Failing(1, answered("RuleNotFound", 400))
+    assert isinstance(Retry(clock, Random(7)).read(read), Failure)
+    assert (read.asked, clock.slept) == (1, [])
 
 
 def test_the_jitter_repeats_with_its_seed() -> None:
     def sleeps(seed: int) -> list[int]:
         clock = StepClock()
-        Retry(clock, Random(seed)).read(failing(3, answered("Throttling", 400))[1])  # type: ignore[arg-type]
+        Retry(clock, Random(seed)).read(Failing(3, answered("Throttling", 400)))
         return clock.slept
 
     assert sleeps(1) == sleeps(1) != sleeps(2)

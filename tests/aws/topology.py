@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import boto3
 from botocore.awsrequest import AWSResponse
@@ -17,7 +17,7 @@ from botocore.stub import Stubber
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from cutover.aws.fanout import Inline
+from cutover.aws.fanout import Fanout, Inline, TimedOut
 from cutover.aws.forms import Ends
 from cutover.aws.session import AwsSession
 from cutover.core.moment import Moment
@@ -26,6 +26,8 @@ from cutover.ports import Clock
 
 REGION = "eu-west-1"
 _NUMBERS = count(1)
+K = TypeVar("K")
+R = TypeVar("R")
 START = Moment(datetime(2026, 3, 2, 9, 0, 7, tzinfo=UTC), 5_000_000, "boot-1")
 
 
@@ -75,7 +77,7 @@ class Faults:
     plan: dict[str, list[str]]
     calls: list[str] = field(default_factory=list)
 
-    _ANSWERS = {
+    _ANSWERS: ClassVar = {
         "throttle": ("Throttling", 400),
         "denied": ("AccessDenied", 403),
         "expired": ("ExpiredToken", 403),
@@ -99,7 +101,7 @@ class Faults:
                 f"<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error>"
                 "<RequestId>req-1</RequestId></ErrorResponse>"
             )
-            headers = {"Content-Type": "text/xml", "x-amzn-query-error": f"{code};Sender"}
+            headers: Any = {"Content-Type": "text/xml", "x-amzn-query-error": f"{code};Sender"}
             return AWSResponse(request.url, status, headers, MockRawResponse(body))
         if fault == "unconnected":
             raise ConnectTimeoutError(endpoint_url=request.url)
@@ -233,6 +235,16 @@ def stubbed(service: str, *answers: tuple[str, Mapping[str, Any]]) -> AwsSession
         stubber.add_response(operation, dict(answer))
     stubber.activate()
     return aws
+
+
+class Late(Fanout):
+    """Every call comes too late, begun or not."""
+
+    def __init__(self, *, started: bool) -> None:
+        self.late = TimedOut(started)
+
+    def run(self, calls: Mapping[K, Callable[[], R]]) -> dict[K, R | TimedOut]:
+        return dict.fromkeys(calls, self.late)
 
 
 INLINE = Inline()

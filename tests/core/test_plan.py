@@ -148,7 +148,7 @@ def test_no_plan_that_breaks_a_rule_can_be_made_in_code_either() -> None:
 
 def test_a_plan_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        plan_of().name = "other"
+        plan_of().name = "other"  # type: ignore[misc]
 
 
 def test_two_balancers_need_two_sets_of_groups() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from cutover.core import events as ev
-from cutover.core.state import Phase
-from cutover.core.story import Stand, Story, Tone, ending, tell
-from cutover.core.story.model import KEEP
-from cutover.core.values import MINUTE
-from tests.fakes import LISTENER, RULE, START, TWO_ROUTES, Bench, WordName, WriteFault, plan_of
+from cutover.core.forms import Form, form_body
+from cutover.core.observation import WordName
+from cutover.core.state import Held, Hold, Phase, RunState
+from cutover.core.story import Stand, Story, Tone, about, baked, ending, next_command, stamp, tell
+from cutover.core.story.model import KEEP, tone_of
+from cutover.core.story.oddities import Oddities, oddities_text
+from cutover.core.story.words import route_names
+from cutover.core.values import MINUTE, Weight
+from tests.fakes import LISTENER, RULE, START, TWO_ROUTES, Bench, WriteFault, plan_of
 
 
 def told(bench: Bench) -> Story:
@@ -103,3 +107,65 @@ def test_memory_is_flat_however_much_is_said() -> None:
     assert len(story.lines) == KEEP
     assert story.lines[-1].text == f"note {KEEP + 59}"
     assert story.state.phase is Phase.PREFLIGHT
+
+
+def test_every_odd_event_is_counted_in_its_own_place() -> None:
+    form = form_body(Form("{}", Weight(0), attached=True))
+    story = Story.begin(plan_of())
+    events: tuple[ev.Event, ...] = (
+        ev.RunOpen("checkout", "x", "1", "r", "live", "0", (RULE,)),
+        ev.LeaseTaken("ana", "bastion", 1),
+        ev.Intent(RULE, "move", 0, 1, "", form, 0, "x"),
+        ev.Outcome(RULE, 1, "cancelled"),
+        ev.Outcome(RULE, 1, "impossible"),
+        ev.Gap("late", 40_000),
+        ev.Drift(RULE, "x", form),
+        ev.Observed("unreadable", {"route": RULE}),
+        ev.Observed("form", {"route": RULE, "form": form}),
+        ev.MinuteCorrected("p", 0, {}),
+        ev.CheckFound("net", "block", "seen", "why", "fix"),
+        ev.CheckFound("alias", "warn", "seen", "why", "fix"),
+        ev.Note("not after the look\x00"),
+    )
+    for seq, event in enumerate(events, 1):
+        story = tell(story, ev.Record(seq, 1, START, event))
+    assert story.oddities == Oddities(cancelled=1, gaps=1, drifts=1, unreadable=1, corrected=1)
+    assert oddities_text(story.oddities) == (
+        "1 write not sent in time, 1 failed look at a route, 1 gap in time or sight, "
+        "1 minute corrected by CloudWatch, 1 change by somebody else"
+    )
+    tones = {line.text.split(":")[0]: line.tone for line in story.lines}
+    assert tones["preflight blocks"] is Tone.BAD
+    assert tones["preflight warn"] is Tone.WARN
+    assert story.lines[-1].text == "not after the look\\x00"
+
+
+def test_before_anything_was_read_the_ending_still_says_what_is_next() -> None:
+    assert ending(Story.begin(plan_of())) == (
+        "checkout: preflight at 0 %",
+        "odd but no breach: nothing",
+        "next: nothing to do; Ctrl-C ends it and nothing was written",
+    )
+
+
+def test_a_held_run_is_told_what_its_hold_asks_for() -> None:
+    held = Held(Hold.APPROVAL, "50 % needs approval", START, 0)
+    state = RunState(phase=Phase.HOLDING, held=held)
+    assert next_command(state) == "say `cutover approve`, or `cutover rollback`"
+
+
+def test_names_and_times_are_short() -> None:
+    assert route_names((RULE, LISTENER)) == "rule 9683b2d02a6cabee, listener f2f7dc8efc522ab2"
+    assert about(59_999) == "59s"
+    assert stamp(START.wall) == "2026-03-02 09:00:07Z"
+
+
+def test_a_restored_route_is_good_news() -> None:
+    assert (
+        tone_of(RunState(phase=Phase.ROLLING_BACK), ev.Verified(RULE, "x", 0, 0, 1)) is Tone.GOOD
+    )
+    assert tone_of(RunState(), ev.GateJudged("errors", "p", "UNKNOWN", "x", 0)) is Tone.WARN
+
+
+def test_there_is_no_bake_before_a_step_is_in_effect() -> None:
+    assert baked(plan_of(), RunState()) == 0

@@ -22,7 +22,7 @@ from cutover.core.state import (
 )
 from cutover.core.story import HOLD_WORDS, NEXT, sentence
 from cutover.core.values import HOUR, RouteId, Weight
-from tests.fakes import LISTENER, RULE, START, TWO_ROUTES, plan_of
+from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, START, TWO_ROUTES, plan_of
 
 PLAN = plan_of(routes=TWO_ROUTES)
 PAIR = PLAN.pairs[0].id
@@ -224,9 +224,9 @@ MOVES = [(before, after) for before, ways in TRANSITIONS.items() for after in wa
 
 @pytest.mark.parametrize(("before", "after"), MOVES)
 def test_every_legal_move_is_told(before: Phase, after: Phase) -> None:
-    hold = {"hold": Hold.PAUSED, "deadline": ""} if after is Phase.HOLDING else {}
     state = replace(AT_FIVE, phase=before, held=None)
-    told = say(ev.PhaseChanged(before, after, "the reason", 0, **hold), state)
+    hold = str(Hold.PAUSED) if after is Phase.HOLDING else ""
+    told = say(ev.PhaseChanged(before, after, "the reason", 0, hold), state)
     assert told
     if after in (
         Phase.HOLDING,
@@ -329,6 +329,16 @@ def test_the_end_of_a_rollback_says_how_and_why(attempt: int, how: str) -> None:
     )
 
 
+def test_evidence_that_stops_is_not_called_by_the_machines_own_name() -> None:
+    assert say(ev.GateJudged("minutes", PAIR, "UNKNOWN", "no settled minute for 185 s", 0)) == (
+        "evidence: no verdict: no settled minute for 185 s"
+    )
+    why = f"blind for 10m in an unproven step; minutes on {PAIR}: no settled minute for 600 s"
+    assert say(ev.PhaseChanged("BAKING", "ROLLING_BACK", why, 0, cause="blind")) == (
+        "blind for 10m in an unproven step; evidence: no settled minute for 600 s -> rolling back from 5 %"
+    )
+
+
 def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
     for event in (
         ev.Note("a\nb\x1b[2Jc\u202ed\x9b"),
@@ -338,3 +348,96 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
         told = say(event)
         assert told is not None
         assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "told"),
+    [
+        (
+            ev.Close(4, "ROLLING_BACK", "ended by a person"),
+            BACK,
+            (
+                "the process ends with 4: needs a human: a route is not verified as restored; ended by a person; "
+                "`cutover rollback` goes on"
+            ),
+        ),
+        (
+            ev.Close(0, "FINISHED", ""),
+            replace(AT_FIVE, phase=Phase.FINISHED),
+            "the process ends with 0: finished",
+        ),
+        (ev.Close(77, "BAKING", ""), AT_FIVE, "the process ends with 77: unknown"),
+        (
+            ev.Verified(RULE, "ab", 0, 0, 1),
+            replace(AT_FIVE, phase=Phase.NEEDS_HUMAN),
+            "rule 9683b2d02a6cabee: a read agrees that it is restored",
+        ),
+        (
+            ev.Verified(RULE, "ab", 50, 0, 1),
+            replace(AT_FIVE, phase=Phase.HOLDING),
+            "rule 9683b2d02a6cabee: taken as it is now, at 5 %",
+        ),
+        (
+            ev.GateJudged("errors", PAIR, "PASS", "fine", 0),
+            replace(AT_FIVE, verdicts={("errors", PAIR): Verdicts("PASS", "", START)}),
+            None,
+        ),
+        (
+            ev.Drift("arn:odd", "ab", form_body(Form("{}", None, attached=False))),
+            AT_FIVE,
+            "route arn:odd: changed by somebody else, now without a weight of ours, 5 % was set",
+        ),
+        (
+            ev.Observed("health", {"eks": "2/3", "ec2": "3/3"}),
+            replace(AT_FIVE, observed={"health": {"eks": "3/3", "ec2": "3/3"}}),
+            "healthy targets: eks 2 of 3 (was 3 of 3)",
+        ),
+        (
+            ev.PhaseChanged("SHIFTING", "SETTLING", "x", 0),
+            replace(AT_FIVE, phase=Phase.SHIFTING),
+            "at 5 % on 2 routes, read back twice",
+        ),
+        (
+            ev.PhaseChanged("HOLDING", "BAKING", "approved", 0),
+            replace(AT_FIVE, phase=Phase.HOLDING),
+            "approved -> back to baking 5 % (step 1 of 3); the evidence went on meanwhile",
+        ),
+        (
+            ev.PhaseChanged("ATTACHING", "ROLLING_BACK", "rollback said by ana", -1, cause="word"),
+            RunState(phase=Phase.ATTACHING),
+            "rollback said by ana -> rolling back (no step was raised)",
+        ),
+        (
+            ev.PhaseChanged("PREFLIGHT", "PREFLIGHT", "", -1),
+            RunState(),
+            "preflight: looking before anything is written",
+        ),
+        (ev.Gap("jump", 65_000), AT_FIVE, "lost 1m: jump; passes and bakes start afresh"),
+        (
+            ev.PhaseChanged("ROLLING_BACK", "NEEDS_HUMAN", "the groups are gone", 0),
+            replace(BACK, routes={RouteId(RULE): RouteState(impossible=True)}),
+            (
+                "a person is needed (rule 9683b2d02a6cabee): the groups are gone; restore.sh or your own hands, then "
+                "`cutover rollback --confirm-restored`; `cutover rollback` tries again, "
+                '`cutover finish --leave-as-is "why"` keeps it'
+            ),
+        ),
+    ],
+)
+def test_the_rarer_turns_are_told_too(event: ev.Event, state: RunState, told: str | None) -> None:
+    assert say(event, state) == told
+
+
+def test_a_gate_names_its_pair_where_there_are_several() -> None:
+    other = {
+        "listener": LISTENER,
+        "source": SOURCE.replace("checkout-ec2", "cart-ec2"),
+        "destination": DESTINATION.replace("checkout-eks", "cart-eks"),
+    }
+    plan = plan_of(routes=[TWO_ROUTES[0], other])
+    event = ev.PhaseChanged("BAKING", "ROLLING_BACK", WHY, 0, cause="breach")
+    told = sentence(plan, AT_FIVE, ev.Record(7, 1, START, event))
+    assert told is not None
+    assert told.startswith(
+        "breach on errors (checkout-ec2>checkout-eks): 90 of 9,000 requests failed"
+    )

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from botocore.config import Config
+
 from cutover.core.plan import Plan
 from cutover.rehearsal.balancer import forward
 from cutover.rehearsal.scenario import Scenario
@@ -27,6 +29,7 @@ __all__ = [
     "world",
 ]
 
+ONCE = Config(retries={"total_max_attempts": 1})
 MINUTE = 60_000
 GROUP = {"LoadBalancer": "app/prod-web/50dc6c495c0c9188"}
 
@@ -55,7 +58,7 @@ def world(
 
 def moved(world: World, weight: int, route: str = RULE) -> Any:
     """Write the pair at `weight` percent with a plain client."""
-    elb = world.session.client("elbv2")
+    elb = world.session.client("elbv2", config=ONCE)
     actions = [forward({SOURCE: 100 - weight, DESTINATION: weight})]
     if route == RULE:
         return elb.modify_rule(RuleArn=route, Actions=actions)

@@ -68,6 +68,7 @@ def test_logs_have_a_level_and_only_what_a_person_would_be_told(bench: Bench, st
 def test_the_status_object_is_plain_json_with_its_schema(bench: Bench) -> None:
     story = Story.begin(bench.plan)
     keys = None
+    found: dict[str, object] = {}
     for record in bench.journal.records:
         story = tell(story, record)
         found = status_json(story.state, bench.plan)

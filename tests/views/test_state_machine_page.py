@@ -22,7 +22,8 @@ def test_the_page_shows_every_move_and_every_hold() -> None:
 
 
 def test_no_way_leads_from_a_rollback_to_a_raise_as_the_page_says() -> None:
-    reached, open_ = set(), [Phase.ROLLING_BACK]
+    reached: set[Phase] = set()
+    open_ = [Phase.ROLLING_BACK]
     while open_:
         phase = open_.pop()
         open_ += [after for after in TRANSITIONS[phase] if after not in reached]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from cutover.core.observation import WordName
 from cutover.core.story import Story, tell
 from cutover.core.values import MINUTE
 from cutover.views.status import status_view
 from cutover.views.text import columns
-from tests.fakes import TWO_ROUTES, Bench, WordName, plan_of
+from tests.fakes import TWO_ROUTES, Bench, plan_of
 
 
 def stories(bench: Bench) -> list[Story]:

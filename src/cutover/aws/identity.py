@@ -62,13 +62,13 @@ def _lifetime(aws: AwsSession) -> tuple[int | None, bool]:
     Keys without a session token never end. Temporary keys from the environment or the shared file
     never refresh; those of roles, containers and instances do (botocore: credential providers).
     """
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
         credentials = aws.boto.get_credentials()
         if credentials is None or not credentials.get_frozen_credentials().token:
             return None, True
-    except (BotoCoreError, OSError):
+    except (BotoCoreError, ClientError, OSError, RuntimeError):
         return None, False  # the next call will say why
     if aws.emulated:
         return None, True

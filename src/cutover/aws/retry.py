@@ -114,6 +114,8 @@ def classify(error: Exception) -> Failure:
         return Failure(Kind.REFUSED, name, message)
     if isinstance(error, _NEVER_SENT):
         return Failure(Kind.NOT_SENT, "not_connected", message)
+    if isinstance(error, RuntimeError) and "credentials are still expired" in message:
+        return Failure(Kind.EXPIRED, "ExpiredCredentials", message)  # botocore has no class for it
     if isinstance(error, DryRunError):
         return Failure(Kind.REFUSED, "DryRun", message)
     if isinstance(error, aws.ConnectionError | aws.HTTPClientError | OSError):

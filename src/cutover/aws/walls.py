@@ -14,10 +14,8 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from cutover.core.checks.caller import EXAMPLE_ACCOUNT
 from cutover.core.errors import RefusedError
-
-EXAMPLE_ACCOUNT: Final = "123456789012"
-"""The account of every example and of moto; on real AWS it means that something is very wrong."""
 
 WRITES: Final = frozenset({"ModifyRule", "ModifyListener"})
 """The only operations that change anything and are ever allowed."""

@@ -33,7 +33,8 @@ def status(frame: Frame, run: str | None) -> int:
             )
         return 0
     read = api.read_run(api.find_run(run))
-    if read.plan is None or read.state is None:
+    if read.trouble or read.plan is None or read.state is None:
+        # what an intact beginning says would be wrong about now
         return _broken(frame, read)
     from cutover.views.status import status_json
 
@@ -44,7 +45,7 @@ def status(frame: Frame, run: str | None) -> int:
         frame.give(str(body.pop("schema")), {**extra, **body})
     else:
         _show(frame, read)
-    return int(ExitCode.REFUSED if read.trouble else ExitCode.COMPLETED)
+    return int(ExitCode.COMPLETED)
 
 
 def _live() -> list[RunDirectory]:
@@ -66,7 +67,6 @@ def _show(frame: Frame, read: Read) -> None:
     frame.say(f"run {read.run.id}")
     for line in status_view(story, SystemClock().now(), frame.width, liveness=liveness(read)):
         frame.say(line)
-    _say_trouble(frame, read)
 
 
 def liveness(read: Read) -> str:
@@ -101,7 +101,9 @@ def _broken(frame: Frame, read: Read) -> int:
         }
         frame.give("cutover.status.v1", body)
     else:
-        frame.say(f"run {read.run.id}: {read.run.phase() or 'no phase yet'}")
+        frame.say(f"run {read.run.id}: its files cannot be believed, so where it is is not known")
+        frame.say(f"  last phase that its journal names: {read.run.phase() or 'none'}")
+        frame.say(f"  process: {liveness(read) or 'none lives'}")
     _say_trouble(frame, read)
     return int(ExitCode.REFUSED)
 
@@ -130,7 +132,7 @@ def list_runs(frame: Frame, rehearsals: bool) -> int:
             run=read.run.id,
             plan=read.opened.plan_name if read.opened else "-",
             phase=("damaged: " if read.trouble else "") + (read.run.phase() or "no phase yet"),
-            weight=read.state.weight if read.state else 0,
+            weight=read.state.weight if read.state and not read.trouble else 0,
             alive=read.driver is not None,
             last=read.contents.records[-1].at.wall if read.contents.records else None,
             mode=read.opened.mode if read.opened else "live",
@@ -150,7 +152,7 @@ def _row_body(read: Read) -> dict[str, Any]:
         "run": read.run.id,
         "plan": read.opened.plan_name if read.opened else None,
         "phase": read.run.phase() or None,
-        "weight": read.state.weight if read.state else None,
+        "weight": read.state.weight if read.state and not read.trouble else None,
         "alive": read.driver is not None,
         "mode": read.opened.mode if read.opened else None,
         "opened": wall_text(records[0].at.wall) if records else None,

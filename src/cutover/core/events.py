@@ -272,16 +272,19 @@ def parse(type_name: str, data: Mapping[str, Any]) -> Event:
     cls = TYPES.get(type_name)
     if cls is None:
         raise ValueError(f"unknown record type {type_name!r}")
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    if unknown := sorted(set(data) - set(known)):
-        raise ValueError(f"{type_name}: unknown field {unknown[0]!r}")
+    known = _FIELDS[type_name]
+    if not data.keys() <= known.keys():
+        raise ValueError(f"{type_name}: unknown field {sorted(data.keys() - known.keys())[0]!r}")
     values: dict[str, Any] = {}
-    for name, spec in known.items():
+    for name, (annotation, wanted, optional) in known.items():
         if name not in data:
-            if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            if not optional:
                 raise ValueError(f"{type_name}: field {name!r} is missing")
             continue
-        values[name] = _checked(type_name, name, str(spec.type), data[name])
+        value = data[name]
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise ValueError(f"{type_name}: field {name!r} is not {annotation}")
+        values[name] = tuple(value) if isinstance(value, list) else value
     return cls(**values)
 
 
@@ -293,11 +296,21 @@ _KINDS: tuple[tuple[str, type], ...] = (
 )
 
 
-def _checked(type_name: str, name: str, annotation: str, value: Any) -> Any:
-    wanted = next(kind for prefix, kind in _KINDS if annotation.startswith(prefix))
-    if not isinstance(value, wanted) or isinstance(value, bool):
-        raise ValueError(f"{type_name}: field {name!r} is not {annotation}")
-    return tuple(value) if isinstance(value, list) else value
+def _fields(cls: type[Event]) -> dict[str, tuple[str, type, bool]]:
+    """By field name: its annotation, the JSON type it needs, and whether it may be missing."""
+    found = {}
+    for field_ in dataclasses.fields(cls):
+        annotation = str(field_.type)
+        wanted = next(kind for prefix, kind in _KINDS if annotation.startswith(prefix))
+        has_default = (
+            field_.default is not dataclasses.MISSING
+            or field_.default_factory is not dataclasses.MISSING
+        )
+        found[field_.name] = (annotation, wanted, has_default)
+    return found
+
+
+_FIELDS = {name: _fields(cls) for name, cls in TYPES.items()}
 
 
 def _plain(value: Any) -> Any:

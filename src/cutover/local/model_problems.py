@@ -169,7 +169,7 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 def _properties(model: type[BaseModel], loc: Path) -> Mapping[str, Any]:
     """The keys that may stand at a place, with their schemas."""
     schema = _schema_of(model)
-    here = [schema]
+    here: list[Mapping[str, Any]] = [schema]
     for part in loc:
         following = [found for option in here if (found := _child(option, part)) is not None]
         if following:  # else the part is a union tag

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from cutover.core.errors import Problem
 from cutover.core.plan import Plan, lint
+from cutover.local.yaml_builder import read_tree
 from cutover.local.yaml_file import read_yaml, strictly, validate
 from cutover.local.yaml_text import text_of
-from cutover.local.yaml_tree import Tree, read_tree
+from cutover.local.yaml_tree import Tree
 
 _ELB: Final = "arn:aws:elasticloadbalancing:xx-stand-1:000000000000:"
 _STAND_INS: Final[dict[str, Any]] = {

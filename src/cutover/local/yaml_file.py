@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from cutover.core.errors import PlanError, Problem
 from cutover.local.model_problems import as_problem, below, hollow
+from cutover.local.yaml_builder import read_tree
 from cutover.local.yaml_text import MAX_PROBLEMS, read_text
-from cutover.local.yaml_tree import Tree, read_tree
+from cutover.local.yaml_tree import Tree
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -72,6 +72,25 @@ class Answers:
             return self._balancing(call)
         return None
 
+    def at_once(self, call: Call) -> bool:
+        """`to` would surely answer this: a frequent read of what is here."""
+        params, balancer = call.params, self._balancer
+        match call.operation:
+            case "GetMetricData" | "DescribeAlarms":
+                return True
+            case "DescribeRules":
+                return "RuleArns" in params and all(
+                    a in balancer.rules() for a in params["RuleArns"]
+                )
+            case "DescribeListeners":
+                return "ListenerArns" in params and all(
+                    a in balancer.listeners() for a in params["ListenerArns"]
+                )
+            case "DescribeTargetHealth":
+                return "Targets" not in params
+            case _:
+                return False
+
     @contextmanager
     def spoiled(self, fault: Fault | None) -> Iterator[None]:
         """Results are partial or missing while such a fault lasts."""
@@ -83,26 +102,21 @@ class Answers:
 
     def _balancing(self, call: Call) -> dict[str, Any] | None:
         params = call.params
+        if not self.at_once(call):
+            return None
         match call.operation:
-            case "DescribeRules" if "RuleArns" in params:
+            case "DescribeRules":
                 rules = self._balancer.rules()
-                if all(arn in rules for arn in params["RuleArns"]):
-                    return {
-                        "Rules": [
-                            self._rule(rules[arn]) for arn in rules if arn in params["RuleArns"]
-                        ]
-                    }
-            case "DescribeListeners" if "ListenerArns" in params:
+                return {
+                    "Rules": [self._rule(rules[arn]) for arn in rules if arn in params["RuleArns"]]
+                }
+            case "DescribeListeners":
                 listeners = self._balancer.listeners()
-                if all(arn in listeners for arn in params["ListenerArns"]):
-                    return {
-                        "Listeners": [
-                            self._listener(listeners[arn]) for arn in params["ListenerArns"]
-                        ]
-                    }
-            case "DescribeTargetHealth" if "Targets" not in params:
+                return {
+                    "Listeners": [self._listener(listeners[arn]) for arn in params["ListenerArns"]]
+                }
+            case _:
                 return self._health(str(params["TargetGroupArn"]))
-        return None
 
     def _rule(self, rule: Any) -> dict[str, Any]:
         return {
@@ -119,11 +133,13 @@ class Answers:
             "LoadBalancerArn": listener.load_balancer_arn,
             "Port": int(listener.port),
             "Protocol": listener.protocol,
+            "Certificates": [{"CertificateArn": arn} for arn in listener.certificates],
             "SslPolicy": listener.ssl_policy,
+            "AlpnPolicy": list(listener.alpn_policy),
             "DefaultActions": normal_actions([action.data for action in listener.default_actions]),
         }
 
-    def _health(self, arn: str) -> dict[str, Any] | None:
+    def _health(self, arn: str) -> dict[str, Any]:
         group = self._balancer.group(arn)
         if group is None:
             raise AwsError("TargetGroupNotFound", f"One or more target groups not found: {arn}")

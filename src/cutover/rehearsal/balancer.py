@@ -62,7 +62,9 @@ class Balancer:
         owner = balancer_arn(arn)
         balancer = self.add_balancer(owner)
         port = (443 if https else 80) + len(balancer.listeners)
-        certificate = f"arn:aws:acm:{self.backend.region_name}:{self.backend.account_id}:certificate/rehearsal"
+        certificate = (
+            f"arn:aws:acm:{self.backend.region_name}:{arn.split(':')[4]}:certificate/rehearsal"
+        )
         listener = FakeListener(  # type: ignore[abstract]
             owner, arn, "HTTPS" if https else "HTTP", str(port), "ELBSecurityPolicy-TLS13-1-2-2021-06",
             certificate if https else None, _actions(actions), None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cutover.rehearsal.chance import quantile
 
@@ -38,6 +38,7 @@ class Latencies:
 
     parts: tuple[Part, ...]
     luck: float = 0.5
+    _counted: dict[float, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def count(self) -> int:
@@ -51,7 +52,13 @@ class Latencies:
 
     def slower_than(self, limit_ms: float) -> int:
         """Requests slower than the limit; never more for a higher limit."""
-        return sum(quantile(part.count, part.above(limit_ms), self.luck) for part in self.parts)
+        found = self._counted.get(limit_ms)
+        if found is None:  # a run asks for the same few limits again and again
+            found = sum(
+                quantile(part.count, part.above(limit_ms), self.luck) for part in self.parts
+            )
+            self._counted[limit_ms] = found
+        return found
 
 
 def percentile(many: Iterable[Latencies], percent: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ def normal_actions(actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
 
 
 def _normal(action: Mapping[str, Any], order: int) -> dict[str, Any]:
-    normal = copy.deepcopy(dict(action))
+    normal: dict[str, Any] = _copy(action)
     normal.setdefault("Order", order)
     if normal["Type"] == "forward":
         forward = normal.get("ForwardConfig")
@@ -53,11 +52,20 @@ def _normal(action: Mapping[str, Any], order: int) -> dict[str, Any]:
     return normal
 
 
+def _copy(value: Any) -> Any:
+    """A deep copy of JSON-like data: several times faster than copy.deepcopy, which tracks identities."""
+    if isinstance(value, Mapping):
+        return {name: _copy(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(item) for item in value]
+    return value
+
+
 def keep_secret(
     sent: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """What AWS stores of the sent actions: `UseExistingClientSecret` keeps the secret that the rule has."""
-    kept = copy.deepcopy([dict(action) for action in sent])
+    kept = [_copy(action) for action in sent]
     secrets = [secret for action in stored if (secret := _oidc(action).get("ClientSecret"))]
     for action in kept:
         config = _oidc(action)

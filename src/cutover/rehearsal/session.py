@@ -31,6 +31,7 @@ from cutover.rehearsal.clock import VirtualClock
 from cutover.rehearsal.faults import Faults
 from cutover.rehearsal.happenings import Fault
 from cutover.rehearsal.normal_form import keep_secret, normal_actions
+from cutover.rehearsal.short_way import shortened
 from cutover.rehearsal.strict import refuse
 from cutover.rehearsal.wire import AwsError, Call, Http, NetworkBlockedError, refusal, reply
 
@@ -87,6 +88,8 @@ def open_session(region: str, emulation: Emulation) -> boto3.Session:
     core.register("before-call", handlers.answer, unique_id="rehearsal-answer")
     core.register("before-send", handlers.send, unique_id="rehearsal-send")
     core.register("after-call", handlers.normalise, unique_id="rehearsal-normalise")
+    if emulation.fast:
+        core.register("creating-client-class", shortened(emulation.answers.at_once))
     return boto3.Session(botocore_session=core, region_name=region)
 
 

@@ -73,7 +73,7 @@ class World:
         self._start_ms = start_ms
         self._writes = 0
         self._rate = scenario.traffic.rate or plan.traffic or DEFAULT_RATE
-        self._moto = claim(plan.aws.account, plan.aws.region)
+        self._moto = claim(plan.aws.region)
         book = HealthBook(lambda: self.clock.ms, scenario.healthy_after)
         self.balancer = Balancer(self._moto, book, zones_of(plan.aws.region, scenario.twin.zones))
         fleets = build(plan, scenario.twin, self.balancer, self._rate)
@@ -103,7 +103,7 @@ class World:
         if scenario.twin.dns_alias:
             answers.aliases = tuple(b.dns_name for b in self._moto.load_balancers.values())
         self.emulation = Emulation(
-            self.clock, self.faults, answers, self.balancer, plan.aws.account,
+            self.clock, self.faults, answers, self.balancer, self._moto.account_id,
             self._portion_asked, self._run_wrote, fast, scenario.aws_clock,
         )  # fmt: skip
         self.session: boto3.Session = open_session(plan.aws.region, self.emulation)
@@ -143,8 +143,6 @@ class World:
             pace: told of every span of virtual time (ms) as it passes, to watch a rehearsal like a film.
             fast: answer frequent reads without the wire.
 
-        Raises:
-            RuntimeError: when another world of the same account lives in this process.
         """
         world: World | None = None
         try:
@@ -152,7 +150,12 @@ class World:
             yield world
         finally:
             if world is not None:
-                release(plan.aws.account)
+                release(world.account)
+
+    @property
+    def account(self) -> str:
+        """The key of this world in moto; the caller's account is the plan's."""
+        return str(self._moto.account_id)
 
     @property
     def harm(self) -> int:

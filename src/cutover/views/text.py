@@ -76,19 +76,6 @@ def _pieces(word: str, room: int) -> Iterator[str]:
         yield part
 
 
-def clip(text: str, width: int) -> str:
-    """The text in at most `width` columns, escaped; `..` says that something is missing."""
-    shown = printable(text, LONG)
-    if columns(shown) <= width:
-        return shown
-    kept = ""
-    for character in shown:
-        if columns(kept) + _columns(character) > width - 2:
-            break
-        kept += character
-    return kept + ".." if width > 2 else kept[:width]
-
-
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """The text filled with spaces to `width` columns."""
     fill = " " * max(0, width - columns(text))

@@ -8,13 +8,12 @@ from pathlib import Path
 from cutover import __version__
 from cutover.core.errors import (
     CutoverError,
-    ExitCode,
     JournalError,
     NeedsHumanError,
     RefusedError,
     UsageError,
 )
-from cutover.core.events import PhaseChanged, RunOpen
+from cutover.core.events import Note, PhaseChanged, RunOpen
 from cutover.core.observation import Word, WordName
 from cutover.core.plan import Plan
 from cutover.core.state import TERMINAL, Phase, RunState, replay
@@ -211,7 +210,8 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
         helm.record(opening, must=False)
         helm.take_over(options, (word,), must=False)
         helm.record(kept.snapshot, must=False)
-        why = f"recovered from snapshot.json, for {read.trouble}"
+        why = f"going back from snapshot.json alone, for {read.trouble}"
+        helm.record(Note(why), must=False)
         helm.record(PhaseChanged(Phase.PREFLIGHT, Phase.ATTACHING, why, -1), must=False)
         ended = helm.drive(options, (word,))
     finally:

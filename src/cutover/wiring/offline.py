@@ -19,13 +19,13 @@ from cutover.core.errors import (
 from cutover.core.events import GateJudged, PhaseChanged, Record, RunOpen
 from cutover.core.values import RouteId
 from cutover.local.journal_file import JournalContents, read_journal
-from cutover.local.lease import Holder, holder
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 
 if TYPE_CHECKING:
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
+    from cutover.local.lease import Holder
 
 
 def state_directory() -> StateDirectory:
@@ -133,6 +133,8 @@ def plan_of(run: RunDirectory) -> Plan:
 
 def driver_of(place: StateDirectory, run: RunDirectory, routes: Sequence[str]) -> Holder | None:
     """The living process that drives the run: the lock decides, its file only names it."""
+    from cutover.local.lease import holder  # it needs the ports, and those the plan's models
+
     for route in routes:
         found = holder(place, RouteId(route))
         if found is not None and found.run == run.id:

@@ -167,4 +167,4 @@ class Bench:
         return self.gate.verdict(self.spec, self.memory, PAIR, self.scene(**changes))
 
     def alarming(self, minute: Minute, **changes: Any) -> Judgement | None:
-        return self.gate.alarming(self.spec, minute, self.scene(**changes))
+        return self.gate.alarming(self.spec, self.memory, minute, self.scene(**changes))

@@ -51,16 +51,9 @@ def controller(plan: Plan, survey: Survey) -> Judged:
 
 def cloudformation(plan: Plan, survey: Survey) -> Judged:
     """CloudFormation knows of the cutover where it owns something."""
-    owned = [
-        f"{what}: {value}"
-        for what, key, value in _tags(plan, survey)
-        if key == _CLOUDFORMATION + "stack-name"
-    ]
-    owned += [
-        f"{what}: {key}"
-        for what, key, _ in _tags(plan, survey)
-        if key.startswith(_CLOUDFORMATION) and not owned
-    ]
+    tags = [tag for tag in _tags(plan, survey) if tag[1].startswith(_CLOUDFORMATION)]
+    named = [f"{what}: {value}" for what, key, value in tags if key.endswith(":stack-name")]
+    owned = named or [f"{what}: {key}" for what, key, _ in tags]
     if owned and plan.managed_by != "cloudformation":
         return block(
             listed(owned),

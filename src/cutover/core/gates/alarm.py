@@ -62,7 +62,7 @@ class AlarmGate:
             return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} has insufficient data")
         return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} does not exist")
 
-    def alarming(self, spec: AlarmSpec, minute: Minute, scene: Scene) -> None:
+    def alarming(self, spec: AlarmSpec, memory: None, minute: Minute, scene: Scene) -> None:
         """Unsettled minutes say nothing about an alarm."""
 
 

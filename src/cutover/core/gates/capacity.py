@@ -109,7 +109,7 @@ class CapacityGate:
             )
         return _judge(spec, memory, max(0, reading.value.healthy), scene)
 
-    def alarming(self, spec: CapacitySpec, minute: Minute, scene: Scene) -> None:
+    def alarming(self, spec: CapacitySpec, memory: Memory, minute: Minute, scene: Scene) -> None:
         """The load is judged when it is settled."""
 
 

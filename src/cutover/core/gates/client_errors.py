@@ -106,10 +106,12 @@ class ClientErrorsGate:
         """See `counting.verdict`."""
         return counting.verdict(_terms(spec), memory.counting, scene)
 
-    def alarming(self, spec: ClientErrorsSpec, minute: Minute, scene: Scene) -> Judgement | None:
+    def alarming(
+        self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, scene: Scene
+    ) -> Judgement | None:
         """By the 4xx already published."""
         sample = Sample(_refused(minute, Side.DESTINATION), _refused(minute, Side.SOURCE))
-        return counting.alarming(_terms(spec), sample, minute, scene)
+        return counting.alarming(_terms(spec), memory.counting, sample, minute, scene)
 
 
 CLIENT_ERRORS = ClientErrorsGate()

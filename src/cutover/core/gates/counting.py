@@ -287,11 +287,14 @@ def _sentence(terms: Terms, finding: Finding) -> str:
             return f"{head}, may still be {percent(finding.bound_ppm)} (95 %), limit {percent(finding.rate_ppm)}: needs more requests"
 
 
-def alarming(terms: Terms, sample: Sample, minute: Minute, scene: Scene) -> Judgement | None:
+def alarming(
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene
+) -> Judgement | None:
     """An unsettled minute with at least 20 bad requests and twice the allowed rate (design 3.3).
 
     Its requests may not all be published yet while its errors are: it is held against what the weight should
-    have brought, if that is more.
+    have brought, if that is more. The source's errors may be late too: its settled minutes say what is allowed,
+    and this one only where it allows more.
     """
     if (
         sample.destination is None
@@ -301,7 +304,8 @@ def alarming(terms: Terms, sample: Sample, minute: Minute, scene: Scene) -> Judg
     ):
         return None
     source = sample.source if sample.source is not None and sample.source.total else None
-    allowed = allowed_ppm(terms, () if source is None else (source,), source)
+    pool = memory.pool or (() if source is None else (source,))
+    allowed = allowed_ppm(terms, pool, source)
     total = max(sample.destination.total, sample.destination.bad)
     if scene.weight < FULL:
         total = max(total, columns.requests_due(minute, scene.weight))

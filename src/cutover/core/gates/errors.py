@@ -102,10 +102,14 @@ class ErrorsGate:
         """See `counting.verdict`."""
         return counting.verdict(_terms(spec), memory.counting, scene)
 
-    def alarming(self, spec: ErrorsSpec, minute: Minute, scene: Scene) -> Judgement | None:
+    def alarming(
+        self, spec: ErrorsSpec, memory: Memory, minute: Minute, scene: Scene
+    ) -> Judgement | None:
         """By what is already published: 5xx and connection errors (answers may still be on their way)."""
         destination, source = _published(minute, Side.DESTINATION), _published(minute, Side.SOURCE)
-        return counting.alarming(_terms(spec), Sample(destination, source), minute, scene)
+        return counting.alarming(
+            _terms(spec), memory.counting, Sample(destination, source), minute, scene
+        )
 
 
 ERRORS = ErrorsGate()

@@ -69,7 +69,7 @@ class HealthyGate:
             )
         return Judgement(Verdict.UNKNOWN, "the destination's health was not read")
 
-    def alarming(self, spec: HealthySpec, minute: Minute, scene: Scene) -> None:
+    def alarming(self, spec: HealthySpec, memory: None, minute: Minute, scene: Scene) -> None:
         """Unsettled minutes say nothing about health."""
 
 

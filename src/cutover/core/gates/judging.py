@@ -107,8 +107,11 @@ class Gate(Protocol, Generic[S]):
     def verdict(self, spec: S, memory: Any, pair: Pair, scene: Scene) -> Judgement:
         """What the evidence says now."""
 
-    def alarming(self, spec: S, minute: Minute, scene: Scene) -> Judgement | None:
+    def alarming(self, spec: S, memory: Any, minute: Minute, scene: Scene) -> Judgement | None:
         """An *unsettled* minute that already counts against the destination (read twice by the machine).
+
+        The source's own errors of that minute may not be published yet: what it is allowed comes from
+        the settled minutes in `memory`.
 
         Partial data only under-count, so at least 20 bad requests and twice the allowed rate are
         evidence (design 3.3). None for gates without such a rule.

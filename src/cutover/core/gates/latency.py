@@ -156,15 +156,21 @@ class LatencyGate:
             judgements.append(Judgement(Verdict.UNKNOWN, why))
         return max(judgements, key=lambda judgement: judgement.verdict)
 
-    def alarming(self, spec: LatencySpec, minute: Minute, scene: Scene) -> Judgement | None:
+    def alarming(
+        self, spec: LatencySpec, memory: Memory, minute: Minute, scene: Scene
+    ) -> Judgement | None:
         """By the slow requests already published, not in the cold minutes of a change."""
         if not columns.in_step(minute, scene):
             return None
-        for limit in (_absolute(spec), _relative(spec, scene.calibration)):
+        limits = (
+            (_absolute(spec), memory.absolute),
+            (_relative(spec, scene.calibration), memory.relative),
+        )
+        for limit, known in limits:
             if limit is not None:
                 destination, source = (_slow(minute, series) for series in limit.series)
                 judgement = counting.alarming(
-                    limit.terms, Sample(destination, source), minute, scene
+                    limit.terms, known, Sample(destination, source), minute, scene
                 )
                 if judgement is not None:
                     return judgement

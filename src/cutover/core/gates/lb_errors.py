@@ -109,18 +109,20 @@ class LbErrorsGate:
             return judgement
         return _on_shared_balancer(spec, judgement, memory.others)
 
-    def alarming(self, spec: LbErrorsSpec, minute: Minute, scene: Scene) -> Judgement | None:
+    def alarming(
+        self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: Scene
+    ) -> Judgement | None:
         """By the errors already published, above the rate that was measured before the run."""
         made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
         requests = minute.number(columns.DESTINATION_REQUESTS.key) or 0
         if made is None or balancer is None or _sources_fault(minute, scene, made):
             return None
-        usual = counting.usual_most((), scene.calibration.get("elb_bad_ppm"), balancer)
+        usual = counting.usual_most(memory.usual, scene.calibration.get("elb_bad_ppm"), balancer)
         if usual is None:
             return None
         excess = max(0, made - usual)
         sample = Sample(Counts(requests + excess, excess), None)
-        judgement = counting.alarming(_terms(spec), sample, minute, scene)
+        judgement = counting.alarming(_terms(spec), memory.counting, sample, minute, scene)
         return judgement and _on_shared_balancer(spec, judgement, (_others(minute),))
 
 

@@ -230,7 +230,7 @@ class MetricGate:
             return Judgement(Verdict.WAITING, why, facts)
         return Judgement(Verdict.PASS, f"{newest}{against}", facts)
 
-    def alarming(self, spec: MetricSpec, minute: Minute, scene: Scene) -> None:
+    def alarming(self, spec: MetricSpec, memory: Memory, minute: Minute, scene: Scene) -> None:
         """A metric of unknown kind has no rule for minutes that are still being published."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cutover.core.events import GateJudged, Observed
 from cutover.core.gates.judging import Judgement, Scene, Verdict
@@ -49,7 +49,8 @@ def judge(turn: Turn, next_weight: int | None) -> tuple[Judged, ...]:
             judgement = _shared_after_raise(turn, gate, pair, judgement)
             if judgement.verdict < Verdict.BREACH and turn.state.step >= 0:
                 judgement = _alarming(turn, gate, pair, scene) or judgement
-            judged.append(Judged(gate.name, pair.id, judgement, gate.on_breach, live=not needs))
+            on_breach = judgement.on_breach or gate.on_breach
+            judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))
     for one in judged:
         before = turn.state.verdicts.get((one.gate, one.pair))
         if before is None or before.verdict != one.verdict.name:
@@ -152,7 +153,7 @@ def _shared_after_raise(
         <= raised[0] + observe.settle + (SHARED_AFTER_RAISE + 1) * observe.period
     ):
         why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
-        return Judgement(Verdict.BREACH, why, judgement.facts)
+        return replace(judgement, verdict=Verdict.BREACH, why=why)
     return judgement
 
 
@@ -161,20 +162,17 @@ def _alarming(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgem
     reading = turn.seen.minutes
     if not isinstance(reading, Known) or turn.state.evidence_from_ms == NO_STEP:
         return None
+    memory = turn.state.evidence.memories[(gate.name, pair.id)]
     for minute in reading.value:
         if minute.settled or minute.pair != pair.id or minute.at_ms < turn.state.evidence_from_ms:
             continue
-        judgement = gate.gate.alarming(gate.spec, minute, scene)
+        judgement: Judgement | None = gate.gate.alarming(gate.spec, memory, minute, scene)
         if judgement is None:
             continue
         key = (gate.name, pair.id, minute.at_ms)
         first = turn.state.alarming.get(key)
         if first is not None and turn.now.after(first) > 0:
-            return Judgement(
-                Verdict.BREACH,
-                f"{judgement.why} (minute not settled yet, read twice)",
-                judgement.facts,
-            )
+            return replace(judgement, why=f"{judgement.why}, read twice")
         if first is None:
             turn.add(
                 Observed(

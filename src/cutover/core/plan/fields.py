@@ -9,7 +9,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -194,15 +193,12 @@ class PlanFields(Model):
         description="infrastructure code that owns the routes: `cutover plan` prints what to tell it",
     )
     leave: tuple[Leave, ...] = Field(
-        default=(), description="forwards to a planned group that are not moved"
+        default=(), description="what else forwards to a planned group and is not moved"
     )
     waive: tuple[Waive, ...] = Field(
         default=(), description="preflight checks whose failure is accepted"
     )
-    traffic: (
-        Annotated[PerMinute, WithJsonSchema({"type": "string", "examples": ["6000/min", "100/s"]})]
-        | None
-    ) = Field(
+    traffic: PerMinute | None = Field(
         default=None,
         description="expected requests over all routes, for example 6000/min: lets `validate` see steps that cannot be judged",
     )

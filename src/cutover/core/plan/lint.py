@@ -18,6 +18,7 @@ SHORT_BAKE: Final = 5 * MINUTE
 
 
 def _average_latency(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A `metric` gate on the average of TargetResponseTime."""
     for i, gate in enumerate(plan.gates):
         if gate.kind == "metric" and (gate.spec.metric, gate.spec.statistic) == (
             "TargetResponseTime",
@@ -31,6 +32,7 @@ def _average_latency(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _steep_steps(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A step of more than 5 times the one before."""
     for i, (before, step) in enumerate(zip(plan.steps, plan.steps[1:], strict=False), 1):
         if step.weight > STEEPEST * before.weight:
             yield (
@@ -41,6 +43,7 @@ def _steep_steps(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _short_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A bake below 5 minutes."""
     for i, step in enumerate(plan.steps):
         if step.bake < SHORT_BAKE and plan.observe.period >= MINUTE:
             yield (
@@ -51,6 +54,7 @@ def _short_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _too_little_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """With `traffic`, a step whose bake brings too few requests for a gate to pass."""
     if plan.traffic is None:
         return
     pairs = len({(route.source, route.destination) for route in plan.routes})
@@ -77,6 +81,7 @@ def _needed(gate: PlannedGate) -> int:
 
 
 def _risk_without_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`risk` without `traffic`: the budget cannot be checked."""
     if plan.risk is not None and plan.traffic is None:
         yield (
             ("risk", "#key"),
@@ -86,6 +91,7 @@ def _risk_without_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _no_reserve(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A `source_reserve` of 0%."""
     if plan.safety.source_reserve == 0:
         yield (
             ("safety", "source_reserve"),
@@ -95,6 +101,7 @@ def _no_reserve(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _nobody_manages(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`managed_by` is absent."""
     if plan.managed_by is None:
         yield (
             ("managed_by",),
@@ -104,6 +111,7 @@ def _nobody_manages(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _faster_than_alb(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`observe.period` below 60s or `observe.settle` below 120s."""
     # AWS docs: ALB reports metrics in 60-second intervals.
     facts = (
         ("period", MINUTE, "ALB publishes one datapoint a minute"),
@@ -119,6 +127,7 @@ def _faster_than_alb(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _no_gates(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """No `gates` section: the default gates judge."""
     if "gates" not in plan.model_fields_set:
         names = ", ".join(gate.name for gate in plan.gates)
         yield (
@@ -129,6 +138,7 @@ def _no_gates(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _nothing_rolls_back(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """No gate that rolls back, or no `errors` gate."""
     if all(gate.on_breach == "hold" for gate in plan.gates):
         yield (
             ("gates", "#key"),
@@ -144,6 +154,7 @@ def _nothing_rolls_back(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _does_not_arrive(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """The last step is below 100."""
     last = plan.steps[-1].weight
     if last != FULL:
         yield (
@@ -154,6 +165,7 @@ def _does_not_arrive(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _shares_mixed(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A target group with two partners: their shares cannot be told apart."""
     partner: dict[tuple[str, str], tuple[str, int]] = {}
     for i, route in enumerate(plan.routes):
         for side, group, other in (
@@ -170,6 +182,7 @@ def _shares_mixed(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _nobody_is_told(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`notify`: this version does not send notifications."""
     if plan.notify:
         yield (
             ("notify", "#key"),
@@ -193,6 +206,11 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _shares_mixed,
     _nobody_is_told,
 )
+
+
+def lint_sentences() -> tuple[str, ...]:
+    """What is warned about, for the reference page."""
+    return tuple(check.__doc__ or "" for check in _CHECKS)
 
 
 def lint(plan: PlanFields) -> tuple[Finding, ...]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from cutover.core.plan.arns import parse_arn, target_group_name
-from cutover.core.plan.fields import PlanFields, Route
+from cutover.core.plan import route_rules
+from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.windows import WEEK_MINUTES
 from cutover.core.values import DAY, FULL, MINUTE, duration_text, percent_text, weight_text
@@ -23,6 +23,7 @@ HARM_MINUTES: Final = 2.9
 
 
 def _steps_rise(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """Weights rise from step to step; a step at 100 is the last one."""
     highest = 0
     for i, step in enumerate(plan.steps):
         loc: Loc = ("steps", i, "weight")
@@ -42,6 +43,7 @@ def _steps_rise(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _bakes_are_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A bake lasts at least `observe.period` + `observe.settle`, and at most 14 days."""
     shortest = plan.observe.period + plan.observe.settle
     for i, step in enumerate(plan.steps):
         loc: Loc = ("steps", i, "bake")
@@ -63,6 +65,7 @@ def _bakes_are_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _gates_fit_their_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """With `traffic`, no gate needs more requests than a bake of all the traffic brings."""
     if plan.traffic is None:
         return
     for i, step in enumerate(plan.steps):
@@ -88,6 +91,7 @@ def _gates_fit_their_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _big_bang_is_acknowledged(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A plan whose only step is 100 says `acknowledge_big_bang: true`."""
     if len(plan.steps) == 1 and plan.steps[0].weight == FULL and not plan.acknowledge_big_bang:
         yield (
             ("steps", 0, "weight"),
@@ -96,100 +100,8 @@ def _big_bang_is_acknowledged(plan: PlanFields) -> Iterator[tuple[Loc, str, str]
         )
 
 
-def _routes_come_once(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    seen: dict[str, int] = {}
-    for i, route in enumerate(plan.routes):
-        if (first := seen.setdefault(route.id, i)) != i:
-            yield (
-                ("routes", i, route.kind),
-                f"this route is in the plan twice; first as route {first + 1}",
-                "remove one of them",
-            )
-
-
-def _sides_differ(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    for i, route in enumerate(plan.routes):
-        if route.source == route.destination:
-            yield (
-                ("routes", i, "destination"),
-                "source and destination are the same target group",
-                "write the EKS side's target group here",
-            )
-
-
-def _sides_are_not_mixed(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    sources = {route.source: i for i, route in reversed(list(enumerate(plan.routes)))}
-    for i, route in enumerate(plan.routes):
-        other = sources.get(route.destination)
-        if other is not None and other != i and route.source != route.destination:
-            yield (
-                ("routes", i, "destination"),
-                f"target group {target_group_name(route.destination)} is the destination here and the source of route {other + 1}",
-                "its traffic could not be told apart: put the routes into two plans",
-            )
-
-
-def _arns_are_home(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    for loc, text in _arns(plan):
-        arn = parse_arn(text, "listener-rule", "listener", "targetgroup")
-        if arn.region != plan.aws.region:
-            yield (
-                loc,
-                f"this ARN is in {arn.region}, but aws.region is {plan.aws.region}",
-                "a plan moves routes of one Region; correct the ARN or aws.region",
-            )
-        if arn.account != plan.aws.account:
-            yield (
-                loc,
-                f"this ARN is in account {arn.account}, but aws.account is {plan.aws.account}",
-                "a plan moves routes of one account; correct the ARN or aws.account",
-            )
-
-
-def _arns(plan: PlanFields) -> Iterator[tuple[Loc, str]]:
-    for i, route in enumerate(plan.routes):
-        yield ("routes", i, route.kind), route.id
-        yield ("routes", i, "source"), route.source
-        yield ("routes", i, "destination"), route.destination
-    for i, leave in enumerate(plan.leave):
-        yield ("leave", i, "rule"), leave.rule
-
-
-def _groups_have_one_balancer(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    # AWS docs: a target group can be used with only one load balancer.
-    home: dict[str, tuple[int, str]] = {}
-    for i, route in enumerate(plan.routes):
-        for side, group in _sides(route):
-            first, balancer = home.setdefault(group, (i, route.load_balancer))
-            if balancer != route.load_balancer:
-                yield (
-                    ("routes", i, side),
-                    f"target group {target_group_name(group)} is on {route.load_balancer} here and on {balancer} in route {first + 1}",
-                    "a target group belongs to one load balancer; correct the ARN of the group, rule or listener",
-                )
-
-
-def _names_are_unique(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    known: dict[str, str] = {}
-    for i, route in enumerate(plan.routes):
-        for side, group in _sides(route):
-            name = target_group_name(group)
-            if (
-                known.setdefault(name, group) != group
-                and parse_arn(group, "targetgroup").region == plan.aws.region
-            ):
-                yield (
-                    ("routes", i, side),
-                    f"another ARN in this plan also names the target group {name}",
-                    "names are unique in a Region: one of the ARNs is of a deleted group",
-                )
-
-
-def _sides(route: Route) -> tuple[tuple[str, str], ...]:
-    return ("source", route.source), ("destination", route.destination)
-
-
 def _gates_come_once(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """Every gate comes once: `metric` and `alarm` once per name, `latency` once per percentile."""
     seen: dict[str, int] = {}
     for i, gate in enumerate(plan.gates):
         if (first := seen.setdefault(gate.name, i)) != i:
@@ -201,6 +113,7 @@ def _gates_come_once(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _times_are_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`observe` has no zero, and polls are not further apart than periods."""
     for name in ("period", "poll", "confirm"):
         if getattr(plan.observe, name) <= 0:
             yield (
@@ -217,6 +130,7 @@ def _times_are_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _safety_is_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`blind_budget` is longer than evidence takes to arrive, and every hold ends between 1 minute and 14 days."""
     safety, observe = plan.safety, plan.observe
     slowest = observe.period + observe.settle + observe.poll
     if safety.blind_budget < slowest:
@@ -246,6 +160,7 @@ def _safety_is_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _windows_leave_time(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """Windows leave some time of the week free."""
     by_zone: dict[str, bytearray] = {}
     for i, window in enumerate(plan.windows):
         week = by_zone.setdefault(window.zone, bytearray(WEEK_MINUTES))
@@ -263,25 +178,8 @@ def _windows_leave_time(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
             return
 
 
-def _leave_is_not_moved(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    moved: dict[str, int] = {route.id: i for i, route in enumerate(plan.routes)}
-    seen: dict[str, int] = {}
-    for i, leave in enumerate(plan.leave):
-        if leave.rule in moved:
-            yield (
-                ("leave", i, "rule"),
-                f"this is route {moved[leave.rule] + 1}: it cannot be moved and left",
-                "remove it here or from `routes`",
-            )
-        if (first := seen.setdefault(leave.rule, i)) != i:
-            yield (
-                ("leave", i, "rule"),
-                f"left twice; first as entry {first + 1}",
-                "remove one of them",
-            )
-
-
 def _waived_once(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A check is waived once."""
     seen: dict[str, int] = {}
     for i, waive in enumerate(plan.waive):
         if (first := seen.setdefault(waive.check, i)) != i:
@@ -293,6 +191,7 @@ def _waived_once(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _first_step_fits_the_budget(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """With `risk` and `traffic`, a total failure at the first step stays within the budget."""
     if plan.risk is None or plan.traffic is None:
         return
     harmed = HARM_MINUTES * plan.traffic * plan.steps[0].weight / FULL
@@ -311,6 +210,7 @@ def _first_step_fits_the_budget(plan: PlanFields) -> Iterator[tuple[Loc, str, st
 
 
 def _store_exists(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """The store is `local`: this version has no other."""
     if plan.store != "local":
         yield (
             ("store",),
@@ -324,21 +224,26 @@ _RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
     (_bakes_are_sane, frozenset({"steps", "observe"})),
     (_gates_fit_their_bakes, frozenset({"steps", "observe", "gates", "traffic"})),
     (_big_bang_is_acknowledged, frozenset({"steps", "acknowledge_big_bang"})),
-    (_routes_come_once, frozenset({"routes"})),
-    (_sides_differ, frozenset({"routes"})),
-    (_sides_are_not_mixed, frozenset({"routes"})),
-    (_arns_are_home, frozenset({"routes", "leave", "aws"})),
-    (_groups_have_one_balancer, frozenset({"routes"})),
-    (_names_are_unique, frozenset({"routes", "aws"})),
+    (route_rules.routes_come_once, frozenset({"routes"})),
+    (route_rules.sides_differ, frozenset({"routes"})),
+    (route_rules.sides_are_not_mixed, frozenset({"routes"})),
+    (route_rules.arns_are_home, frozenset({"routes", "leave", "aws"})),
+    (route_rules.groups_have_one_balancer, frozenset({"routes"})),
+    (route_rules.names_are_unique, frozenset({"routes", "aws"})),
     (_gates_come_once, frozenset({"gates"})),
     (_times_are_sane, frozenset({"observe"})),
     (_safety_is_sane, frozenset({"safety", "observe"})),
     (_windows_leave_time, frozenset({"windows"})),
-    (_leave_is_not_moved, frozenset({"leave", "routes"})),
+    (route_rules.leave_is_not_moved, frozenset({"leave", "routes"})),
     (_waived_once, frozenset({"waive"})),
     (_first_step_fits_the_budget, frozenset({"risk", "traffic", "steps"})),
     (_store_exists, frozenset({"store"})),
 )
+
+
+def rule_sentences() -> tuple[str, ...]:
+    """What every rule demands, for the reference page."""
+    return tuple(rule.__doc__ or "" for rule, _ in _RULES)
 
 
 def broken_rules(plan: PlanFields) -> tuple[Finding, ...]:

@@ -16,9 +16,12 @@ def plan_schema() -> dict[str, Any]:
     schema = _tidied(Plan.model_json_schema(by_alias=True, mode="validation"))
     schema["properties"]["gates"]["default"] = list(DEFAULT_GATES)
     schema["properties"]["gates"]["minItems"] = 1
-    for name, entry in schema["$defs"].items():
-        if name == "GateEntry":
-            entry |= {"minProperties": 1, "maxProperties": 1}
+    for about in schema["properties"].values():
+        # pydantic writes a section's default with units, but its keys' defaults as the model holds them
+        if isinstance(about.get("default"), dict):
+            section = schema["$defs"][about["$ref"].rpartition("/")[2]]
+            for key, default in about["default"].items():
+                section["properties"][key]["default"] = default
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "cutover plan",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,10 +16,13 @@ from cutover.core.units import Model
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_MINUTES: Final = 24 * 60
 WEEK_MINUTES: Final = 7 * _DAY_MINUTES
+_LARGEST_JUMP: Final = 3 * 60
+"""Minutes; no zone moves its clock further for daylight saving."""
 _TEXT = re.compile(
     r"(?:(?P<d1>[A-Z][a-z]{2}) )?(?P<h1>\d\d):(?P<m1>\d\d) ?- ?(?:(?P<d2>[A-Z][a-z]{2}) )?(?P<h2>\d\d):(?P<m2>\d\d)",
     re.ASCII,
 )
+_SCHEMA_PATTERN = "^([A-Z][a-z]{2} )?[0-9]{2}:[0-9]{2} ?- ?([A-Z][a-z]{2} )?[0-9]{2}:[0-9]{2}$"
 _EXAMPLE = 'write for example "Fri 17:00-Mon 08:00" (weekly) or "22:00-06:00" (every day)'
 
 
@@ -100,7 +103,7 @@ Span = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": _TEXT.pattern.replace("?P<", "?<").join("^$"),
+            "pattern": _SCHEMA_PATTERN,
             "examples": ["Fri 17:00-Mon 08:00"],
         }
     ),
@@ -128,34 +131,36 @@ class Window(Model):
         """`Fri 17:00-Mon 08:00 Asia/Tokyo`."""
         return f"{self.span} {self.zone}"
 
-    @property
+    @cached_property
     def spans(self) -> tuple[tuple[int, int], ...]:
         """Minutes of the local week, see `parse_span`."""
         return parse_span(self.span)
 
     def holds(self, wall: datetime) -> bool:
         """The aware time `wall` is inside."""
-        local = wall.astimezone(_zone_of(self.zone))
-        minute = local.weekday() * _DAY_MINUTES + local.hour * 60 + local.minute
-        return any(
-            start <= minute < end if start < end else minute >= start or minute < end
-            for start, end in self.spans
-        )
+        return self._left(wall) is not None
 
     def ends_after(self, wall: datetime) -> datetime:
-        """The first whole minute at or after `wall` that is outside, in the zone of `wall`.
+        """The first whole minute after `wall` that is outside; `wall` itself when it is outside.
 
-        Local time may jump inside a window (daylight saving), so the end is found by asking `holds`.
+        Local time may jump inside a window (daylight saving), so the end is looked for around the
+        minute that the local clock promises, by asking `holds`.
         """
-        minute = wall.replace(second=0, microsecond=0)
-        if not self.holds(wall):
+        left = self._left(wall)
+        if left is None:
             return wall
-        # Coarse then fine: no window ends and begins again within 15 minutes of real time, except by
-        # a rule of 1 to 14 minutes of freedom, which is no time to raise in either.
-        for _ in range(WEEK_MINUTES // 15 + 16):
-            minute += timedelta(minutes=15)
-            if not self.holds(minute):
-                break
-        while not self.holds(minute - timedelta(minutes=1)):
-            minute -= timedelta(minutes=1)
+        minute = wall.replace(second=0, microsecond=0) + timedelta(
+            minutes=max(0, left - _LARGEST_JUMP)
+        )
+        while self.holds(minute):
+            minute += timedelta(minutes=1)
         return minute
+
+    def _left(self, wall: datetime) -> int | None:
+        """Minutes of local time until the span's end; None outside."""
+        local = wall.astimezone(_zone_of(self.zone))
+        minute = local.weekday() * _DAY_MINUTES + local.hour * 60 + local.minute
+        for start, end in self.spans:
+            if start <= minute < end if start < end else minute >= start or minute < end:
+                return (end - minute) % WEEK_MINUTES or WEEK_MINUTES
+        return None

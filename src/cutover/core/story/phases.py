@@ -54,10 +54,10 @@ def _settling(plan: Plan, before: RunState, record: Record, event: PhaseChanged)
 
 def _baking(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
     step = plan.steps[event.step]
-    doing = f"baking {weight_text(step.weight)} for {duration_text(step.bake)} ({step_text(plan, event.step)})"
     if Phase(event.before) is Phase.HOLDING:
-        return f"{reason(plan, event.why)} -> {doing}; the evidence went on meanwhile"
-    return doing
+        at = f"{weight_text(step.weight)} ({step_text(plan, event.step)})"
+        return f"{reason(plan, event.why)} -> back to baking {at}; the evidence went on meanwhile"
+    return f"baking {weight_text(step.weight)} for {duration_text(step.bake)} ({step_text(plan, event.step)})"
 
 
 def _rolling_back(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:

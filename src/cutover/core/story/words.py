@@ -56,14 +56,21 @@ def about(ms: int) -> str:
     return duration_text(floor_to(ms, MINUTE))
 
 
+_NAMES = {"minutes": "evidence"}
+"""The machine's own gate on fresh minutes, by a name that a person understands."""
+
+
 def judged(plan: Plan, gate: str, pair: str) -> str:
     """`errors`, and on which pair where the plan has several."""
+    gate = _NAMES.get(gate, gate)
     return gate if len(plan.pairs) == 1 else f"{gate} ({pair})"
 
 
 def reason(plan: Plan, why: str) -> str:
     """A decision's reason as a clause of a sentence: the pair is named only where there are several."""
     for pair in plan.pairs:
+        for gate, name in _NAMES.items():
+            why = why.replace(f"{gate} on {pair.id}:", f"{name} on {pair.id}:")
         short = "" if len(plan.pairs) == 1 else f" ({pair.id})"
         why = why.replace(f" on {pair.id}:", f"{short}:")
     return why.rstrip(". ")
