@@ -1,1 +1,0 @@
-"""Amazon Web Services: the only part of the tool that talks to it."""

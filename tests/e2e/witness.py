@@ -1,0 +1,313 @@
+"""A proxy before the emulator: it sees every call, answers CloudWatch, and makes the network bad.
+
+It is on nobody's side: it reads the journal file at each write to see whether the intent is there
+(promises P2), and keeps every weight that was ever asked for.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.e2e.traffic import Traffic
+
+READS = ("Describe", "Get", "List")
+_SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
+
+Does = Literal["throttle", "denied", "expired", "500", "lost", "swallow", "kill", "kill_after", "wait"]
+"""What happens to a call. Without effect: throttle denied expired 500 (answers), swallow (the connection
+breaks), kill (the client dies first). With effect: lost (the answer never comes), kill_after (the client
+dies before the answer), wait (until `Fault.gate` opens)."""
+
+_ANSWERS = {
+    "throttle": (400, "Throttling"),
+    "denied": (403, "AccessDenied"),
+    "expired": (403, "ExpiredToken"),
+    "500": (500, "InternalFailure"),
+}
+
+
+@dataclass
+class Call:
+    """One call as it came."""
+
+    number: int
+    at: float
+    operation: str
+    asked: dict[str, Any]
+    client: int
+    route: str = ""
+    share: float | None = None
+    with_intent: bool = False
+    became: str = ""
+
+    @property
+    def mutates(self) -> bool:
+        return not self.operation.startswith(READS)
+
+    @property
+    def took_effect(self) -> bool:
+        return self.mutates and self.became in ("answered", "lost", "kill_after", "wait")
+
+
+@dataclass
+class Fault:
+    """Something that happens to the calls for which `when` holds, at most `times`."""
+
+    does: Does
+    when: Callable[[Call], bool]
+    times: int = 1
+    gate: threading.Event = field(default_factory=threading.Event)
+    met: threading.Event = field(default_factory=threading.Event)
+
+
+def is_write(*, at_least: float = 0.0, at_most: float = 1.0) -> Callable[[Call], bool]:
+    """Writes that ask for a share of the destination in this range."""
+    return lambda call: (
+        call.mutates and call.share is not None and at_least <= call.share <= at_most
+    )
+
+
+def named(*operations: str) -> Callable[[Call], bool]:
+    """Calls of these operations."""
+    return lambda call: call.operation in operations
+
+
+class Witness:
+    """The proxy of one stage."""
+
+    def __init__(self, emulator: str, traffic: Traffic, state: Path) -> None:
+        self.traffic = traffic
+        self.calls: list[Call] = []
+        self.faults: list[Fault] = []
+        self.problems: list[str] = []
+        self.alarms: dict[str, str] = {}
+        self.account: str | None = None  # what sts says, when it lies
+        self._client = 0
+        self._emulator = urllib.parse.urlsplit(emulator).netloc
+        self._state = state
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.witness = self
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+        ).start()
+
+    @property
+    def url(self) -> str:
+        """What AWS_ENDPOINT_URL says."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def serves(self, pid: int) -> None:
+        """The process that a `kill` ends: the one that was started last."""
+        self._client = pid
+
+    def close(self) -> None:
+        for fault in self.faults:
+            fault.gate.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def writes(self) -> list[Call]:
+        """Everything that was asked to change anything."""
+        with self._lock:
+            return [call for call in self.calls if call.mutates]
+
+    def effects(self) -> list[Call]:
+        """The writes that the emulator carried out."""
+        return [call for call in self.writes() if call.took_effect]
+
+    def happens(self, does: Does, when: Callable[[Call], bool], times: int = 1) -> Fault:
+        """Let something happen to calls that come from now on."""
+        fault = Fault(does, when, times)
+        self.faults.append(fault)
+        return fault
+
+    def receive(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes] | None:
+        """The answer of one call, or None when its connection breaks."""
+        operation, asked = _parsed(method, path, headers, body)
+        with self._lock:
+            call = Call(len(self.calls) + 1, time.time(), operation, asked, self._client)
+            if operation in ("ModifyRule", "ModifyListener"):
+                call.route, call.share = self._aimed(asked)
+                call.with_intent = self._intended(call)
+            self.calls.append(call)
+            fault = next((one for one in self.faults if one.times > 0 and one.when(call)), None)
+            if fault is not None:
+                fault.times -= 1
+        if fault is not None:
+            fault.met.set()
+        return self._answer(call, fault, method, path, headers, body)
+
+    def _answer(
+        self,
+        call: Call,
+        fault: Fault | None,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+    ) -> tuple[int, dict[str, str], bytes] | None:
+        does = fault.does if fault is not None else ""
+        if does in _ANSWERS:
+            call.became = does
+            return _refusal(*_ANSWERS[does], json_body="X-Amz-Target" in headers)
+        if does == "swallow":
+            call.became = does
+            return None
+        if does == "kill":
+            call.became = does
+            _kill(call.client)
+            return None
+        if fault is not None and does == "wait":
+            fault.gate.wait(60)
+        answer = self._carried_out(call, method, path, headers, body)
+        if call.share is not None and answer[0] == 200:
+            self.traffic.wrote(call.route, call.share)
+        call.became = (does or "answered") if answer[0] == 200 else f"emulator {answer[0]}"
+        if does == "kill_after":
+            _kill(call.client)
+        return None if does in ("lost", "kill_after") else answer
+
+    def _carried_out(
+        self, call: Call, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        if call.operation == "GetMetricData":
+            return _json(self.traffic.metric_data(call.asked))
+        if call.operation == "DescribeAlarms":
+            found = [
+                {"AlarmName": name, "StateValue": self.alarms[name]}
+                for name in call.asked.get("AlarmNames", ())
+                if name in self.alarms
+            ]
+            return _json({"MetricAlarms": found, "CompositeAlarms": []})
+        connection = http.client.HTTPConnection(self._emulator, timeout=30)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            said, kept = answer.read(), dict(answer.getheaders())
+        finally:
+            connection.close()
+        if call.operation == "GetCallerIdentity" and self.account is not None:
+            said = said.replace(b"123456789012", self.account.encode())
+        return answer.status, kept, said
+
+    def _aimed(self, asked: dict[str, Any]) -> tuple[str, float]:
+        """(route, the destination's share) of a write."""
+        weights: dict[str, int] = {}
+        for name, value in asked.items():
+            if name.endswith(".TargetGroupArn"):
+                weight = asked.get(name.removesuffix("TargetGroupArn") + "Weight", "1")
+                weights[value] = int(weight)
+        route = asked.get("RuleArn") or asked["ListenerArn"]
+        if any(not 0 <= weight <= 999 for weight in weights.values()) or not sum(weights.values()):
+            self.problems.append(f"{route}: weights that AWS refuses: {weights}")
+        total = sum(weights.values()) or 1
+        return str(route), weights.get(self.traffic.destination, 0) / total
+
+    def _intended(self, call: Call) -> bool:
+        """The newest word of a journal about this route is an intent for exactly this share."""
+        for path in self._state.glob("runs/*/journal*.jsonl"):
+            newest: dict[str, Any] = {}
+            for line in path.read_bytes().split(b"\n")[:-1]:
+                if call.route.encode() in line and b'"type":"intent"' in line or b'"outcome"' in line:
+                    record = json.loads(line)
+                    if record.get("route") == call.route:
+                        newest = record
+            if newest.get("type") == "intent" and call.share is not None:
+                weight = newest["post"]["weight"]
+                attached = newest["post"]["attached"]
+                wanted = 0.0 if not attached or weight < 0 else weight / 1000
+                if abs(wanted - call.share) < 0.002:
+                    return True
+        return False
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def _parsed(
+    method: str, path: str, headers: dict[str, str], body: bytes
+) -> tuple[str, dict[str, Any]]:
+    """(operation, parameters) by the protocol that the call speaks."""
+    if target := headers.get("X-Amz-Target"):
+        return target.rsplit(".", 1)[-1], json.loads(body or b"{}")
+    fields = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
+    if "Action" in fields:
+        return fields["Action"], fields
+    found = _SCOPE.search(headers.get("Authorization", ""))
+    verb = "Get" if method == "GET" else method.title()
+    return f"{verb} {found.group(1) if found else '?'} {path}", {}
+
+
+def _json(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()
+
+
+def _refusal(status: int, code: str, *, json_body: bool) -> tuple[int, dict[str, str], bytes]:
+    if json_body:
+        body = json.dumps({"__type": code, "message": "the witness says no"})
+        return status, {"Content-Type": "application/x-amz-json-1.0"}, body.encode()
+    body = (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+        "<Message>the witness says no</Message></Error><RequestId>w-1</RequestId></ErrorResponse>"
+    )
+    return status, {"Content-Type": "text/xml"}, body.encode()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    witness: Witness
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that died is not worth a traceback."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *_: Any) -> None:
+        """Calls are kept, not printed."""
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            answer = self.server.witness.receive(
+                self.command, self.path, dict(self.headers.items()), body
+            )
+        except Exception as error:
+            self.server.witness.problems.append(f"the witness broke: {error!r}")
+            raise
+        self.close_connection = True
+        if answer is None:
+            return
+        status, headers, said = answer
+        self.send_response_only(status)
+        for name, value in headers.items():
+            if name.lower().startswith(("content-type", "x-amz")):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(said)
+
+    do_GET = _serve  # noqa: N815
+    do_POST = _serve  # noqa: N815
+    do_PUT = _serve  # noqa: N815
+    do_DELETE = _serve  # noqa: N815
