@@ -1,0 +1,161 @@
+"""The public Python API: what the command line does, as functions that return values and raise `CutoverError`.
+
+Everything heavy is imported when it is called, so that `import cutover.api` stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cutover.core.observation import Word
+    from cutover.core.plan import Plan
+    from cutover.local.plan_file import LoadedPlan
+    from cutover.local.run_directory import RunDirectory
+    from cutover.ports import Listener
+    from cutover.wiring.break_glass import Restored
+    from cutover.wiring.live import Ended, Options
+    from cutover.wiring.looking import Looked
+    from cutover.wiring.offline import Read, Replayed
+    from cutover.wiring.rehearsed import RehearsalResult
+    from cutover.wiring.words import Heard, Silent, Waiting
+
+
+def load_plan(path: Path, *, strict: bool = False) -> LoadedPlan:
+    """The plan of a file, its text, and what lint says about it.
+
+    Raises:
+        PlanError: with every problem and its position; with `strict`, warnings too.
+    """
+    from cutover.local.plan_file import load_plan as load
+
+    return load(path, strict=strict)
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema of plan files."""
+    from cutover.core.plan import plan_schema as schema
+
+    return schema()
+
+
+def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -> Looked:
+    """What preflight sees and finds, and the live forms. Read-only, enforced below the SDK.
+
+    Raises:
+        CredentialsError, RefusedError, UsageError: when AWS cannot be asked at all.
+    """
+    from cutover.wiring.looking import look as looking
+
+    return looking(plan, profile=profile, region=region)
+
+
+def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> Ended:
+    """A new run, from preflight to its end; see `wiring.live.start`."""
+    from cutover.wiring import live
+
+    return live.start(loaded, options, run_id=run_id)
+
+
+def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
+    """Become the runner of a run that exists; see `wiring.going_on.go_on`."""
+    from cutover.wiring import going_on
+
+    return going_on.go_on(run, word, options)
+
+
+def say(run: RunDirectory, word: Word) -> Heard | Waiting | Silent:
+    """Leave a word for the run's process, and see whether it is heard."""
+    from cutover.wiring import offline, words
+
+    place = offline.state_directory()
+    return words.say(place, run, offline.routes_of(run), word)
+
+
+def restore_without_run(
+    plan: Plan,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    tell: Callable[[str], None],
+) -> Restored:
+    """Source full, destination 0, from credentials and ELBv2 alone."""
+    from cutover.wiring.break_glass import restore
+
+    return restore(plan, profile=profile, region=region, tell=tell)
+
+
+def find_run(text: str | None) -> RunDirectory:
+    """The run of an id, a unique prefix, or None for the only live one.
+
+    Raises:
+        UsageError: when none or several are meant.
+    """
+    from cutover.wiring.offline import state_directory
+
+    return state_directory().resolve(text)
+
+
+def runs(*, rehearsals: bool = False) -> tuple[RunDirectory, ...]:
+    """Every run (or rehearsal) on this machine."""
+    from cutover.wiring.offline import state_directory
+
+    return state_directory().list_runs(rehearsals=rehearsals)
+
+
+def read_run(run: RunDirectory) -> Read:
+    """Everything a run's files say; damage is told, not raised."""
+    from cutover.wiring import offline
+
+    return offline.read_run(offline.state_directory(), run)
+
+
+def replay(read: Read) -> Replayed:
+    """Fold a run's journal again and check what follows from what."""
+    from cutover.wiring.offline import replay_run
+
+    return replay_run(read)
+
+
+def scenarios() -> Mapping[str, Path]:
+    """The scenarios that ship with cutover, by name."""
+    from cutover.wiring.rehearsed import builtin_scenarios
+
+    return builtin_scenarios()
+
+
+def rehearse(
+    loaded: LoadedPlan,
+    scenario: str = "healthy",
+    *,
+    seed: int = 0,
+    pace: Callable[[int], None] | None = None,
+    watchers: Callable[[Plan], Sequence[Listener]] | None = None,
+) -> RehearsalResult:
+    """Run the plan once on emulated AWS under a virtual clock.
+
+    Args:
+        loaded: the plan.
+        scenario: name of a shipped scenario, or a file.
+        seed: of everything random.
+        pace: told the virtual ms that pass, to slow it down for a person.
+        watchers: made for the plan as the scenario changes it; told of every record.
+
+    Raises:
+        UsageError, PlanError: when the scenario is not there or wrong.
+    """
+    from cutover.wiring import offline, rehearsed
+
+    name, found = rehearsed.load_scenario(scenario)
+    return rehearsed.rehearse(
+        loaded.plan,
+        found,
+        name=name,
+        plan_text=loaded.text,
+        seed=seed,
+        pace=pace,
+        listeners=watchers(rehearsed.planned(loaded.plan, found)) if watchers is not None else (),
+        place=offline.state_directory(),
+    )

@@ -1,0 +1,1 @@
+"""Amazon Web Services: the only part of the tool that talks to it."""

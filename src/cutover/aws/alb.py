@@ -1,0 +1,211 @@
+"""Listener rules and default actions of an Application Load Balancer as routes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from cutover.aws import forms
+from cutover.aws.fanout import Fanout, TimedOut
+from cutover.aws.forms import Ends
+from cutover.aws.retry import Failure, classify
+from cutover.aws.session import AwsSession
+from cutover.core.forms import Form
+from cutover.core.moment import Moment
+from cutover.core.observation import Known, Reading, Unknown
+from cutover.core.values import RouteId, Weight, canonical_json
+from cutover.ports import Change, Router, WriteOutcome, WriteResult
+
+BATCH: Final = 20
+"""ARNs per Describe call; one that is gone fails the whole call, which is then asked one by one."""
+
+_GONE: Final = frozenset({"RuleNotFound", "ListenerNotFound"})
+
+Live = tuple[Form, Moment]
+
+
+def listener_of(route: str) -> str:
+    """The listener's ARN of a rule's or listener's ARN."""
+    head, kind, tail = _parts(route)
+    return f"{head}:listener/{tail.rsplit('/', 1)[0]}" if kind == "listener-rule" else route
+
+
+def balancer_of(route: str) -> str:
+    """The load balancer's ARN of a rule's or listener's ARN."""
+    head, _, tail = _parts(listener_of(route))
+    return f"{head}:loadbalancer/{tail.rsplit('/', 1)[0]}"
+
+
+def is_rule(route: str) -> bool:
+    """Whether the ARN names a rule, not a listener."""
+    return ":listener-rule/" in route
+
+
+def _parts(arn: str) -> tuple[str, str, str]:
+    head, _, resource = arn.rpartition(":")
+    kind, _, tail = resource.partition("/")
+    return head, kind, tail
+
+
+class AlbRouter(Router):
+    """Reads and writes the split of routes on Application Load Balancers.
+
+    Args:
+        aws: the session.
+        fanout: runs calls side by side.
+        routes: the two groups of every route it is ever asked for.
+    """
+
+    def __init__(self, aws: AwsSession, fanout: Fanout, routes: Mapping[RouteId, Ends]) -> None:
+        self._aws = aws
+        self._fanout = fanout
+        self._ends = dict(routes)
+        self._default_rules: set[RouteId] = set()
+
+    def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
+        by_way: dict[bool, list[RouteId]] = {True: [], False: []}
+        for route in dict.fromkeys(routes):
+            by_way[self._by_rule(route)].append(route)
+        batches = [
+            (way, tuple(some[start : start + BATCH]))
+            for way, some in by_way.items()
+            for start in range(0, len(some), BATCH)
+        ]
+        found = self._asked(batches)
+        lonely = [
+            (way, (route,))
+            for way, batch in batches
+            if len(batch) > 1
+            and isinstance(answer := found[way, batch], Failure)
+            and answer.code in _GONE
+            for route in batch
+        ]
+        for key, answer in self._asked(lonely).items():
+            found[key] = answer
+        readings: dict[RouteId, Reading[Form]] = {}
+        for (way, batch), answer in found.items():
+            for route in batch:
+                readings[route] = self._reading(route, answer, rule=way)
+        return {route: readings[route] for route in routes}
+
+    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
+        return forms.aim(form, self._ends[route], weight)
+
+    def aim_back(
+        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
+    ) -> Form | None:
+        return forms.way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
+
+    def detach(self, route: RouteId, form: Form) -> Form:
+        return forms.detach(form, self._ends[route])
+
+    def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
+        calls: dict[RouteId, Callable[[], WriteOutcome]] = {
+            change.route: self._writer(change) for change in changes
+        }
+        return {
+            route: _too_late(answer) if isinstance(answer, TimedOut) else answer
+            for route, answer in self._fanout.run(calls).items()
+        }
+
+    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+        return tuple(self._restore_command(route, form) for route, form in forms.items())
+
+    def _by_rule(self, route: RouteId) -> bool:
+        return is_rule(route) and route not in self._default_rules
+
+    def _asked(
+        self, batches: Sequence[tuple[bool, tuple[RouteId, ...]]]
+    ) -> dict[tuple[bool, tuple[RouteId, ...]], Mapping[str, Any] | Failure | TimedOut]:
+        calls: dict[
+            tuple[bool, tuple[RouteId, ...]], Callable[[], Mapping[str, Any] | Failure]
+        ] = {(way, batch): self._reader(batch, rules=way) for way, batch in batches}
+        return dict(self._fanout.run(calls))
+
+    def _reader(
+        self, batch: tuple[RouteId, ...], *, rules: bool
+    ) -> Callable[[], Mapping[str, Any] | Failure]:
+        def ask() -> Mapping[str, Any]:
+            client = self._aws.client("elbv2")
+            at = self._aws.clock.now()  # before the call: what we learn is at least as new as this
+            if rules:
+                answer = client.describe_rules(RuleArns=list(batch))
+                found = {rule["RuleArn"]: rule for rule in answer["Rules"]}
+            else:
+                arns = list(dict.fromkeys(listener_of(route) for route in batch))
+                answer = client.describe_listeners(ListenerArns=arns)
+                found = {listener["ListenerArn"]: listener for listener in answer["Listeners"]}
+            return {"at": at, "found": found}
+
+        return lambda: self._aws.reads.read(ask)
+
+    def _reading(
+        self, route: RouteId, answer: Mapping[str, Any] | Failure | TimedOut, *, rule: bool
+    ) -> Reading[Form]:
+        if isinstance(answer, TimedOut):
+            return Unknown("no answer within 13 s", "timeout")
+        if isinstance(answer, Failure):
+            return answer.unknown()
+        item = answer["found"].get(route if rule else listener_of(route))
+        if item is None:
+            kind = "RuleNotFound" if rule else "ListenerNotFound"
+            return Unknown(f"{kind}: AWS did not name {route} in its answer", kind)
+        if rule and item.get("IsDefault"):
+            self._default_rules.add(route)  # only ModifyListener may change it
+        actions = item["Actions" if rule else "DefaultActions"]
+        return Known(forms.form_of_actions(actions, self._ends[route]), answer["at"])
+
+    def _writer(self, change: Change) -> Callable[[], WriteOutcome]:
+        def send() -> WriteOutcome:
+            try:
+                client = self._aws.client("elbv2")
+                actions = forms.actions_of(change.form)
+                if self._by_rule(change.route):
+                    answer = client.modify_rule(RuleArn=change.route, Actions=actions)
+                    items = answer.get("Rules", [])
+                    said = items[0].get("Actions") if items else None
+                else:
+                    answer = client.modify_listener(
+                        ListenerArn=listener_of(change.route), DefaultActions=actions
+                    )
+                    items = answer.get("Listeners", [])
+                    said = items[0].get("DefaultActions") if items else None
+            except Exception as error:  # noqa: BLE001  # classify raises what is a bug
+                failure = classify(error)
+                if failure.code == "OperationNotPermitted" and is_rule(change.route):
+                    self._default_rules.add(
+                        change.route
+                    )  # AWS docs: default rules by ModifyListener
+                return failure.outcome()
+            request_id = str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
+            return self._confirmed(change, said, request_id)
+
+        return send
+
+    def _confirmed(self, change: Change, said: Any, request_id: str) -> WriteOutcome:
+        if said is not None:
+            seen = forms.weights_of(forms.form_of_actions(said, self._ends[change.route]))
+            if seen == forms.weights_of(change.form):
+                return WriteOutcome(WriteResult.APPLIED, request_id=request_id)
+        message = "AWS accepted the call but did not answer with the weights that were sent"
+        return WriteOutcome(WriteResult.AMBIGUOUS, "ResponseMismatch", message, request_id)
+
+    def _restore_command(self, route: RouteId, form: Form) -> str:
+        arn, verb, option = (
+            listener_of(route),
+            "modify-listener --listener-arn",
+            "--default-actions",
+        )
+        if self._by_rule(route):
+            arn, verb, option = route, "modify-rule --rule-arn", "--actions"
+        actions = shlex.quote(canonical_json(forms.actions_of(form)))
+        return f"aws elbv2 {verb} {shlex.quote(arn)} {option} {actions} --region {shlex.quote(self._aws.region)}"
+
+
+def _too_late(late: TimedOut) -> WriteOutcome:
+    if late.started:
+        return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "no answer within 13 s")
+    return WriteOutcome(
+        WriteResult.NOT_APPLIED, "not_sent", "the turn's deadline passed before it was sent"
+    )

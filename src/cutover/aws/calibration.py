@@ -1,0 +1,110 @@
+"""What the source did before the run: its percentiles and the load balancer's own errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from cutover.aws.cloudwatch import Answered, CloudWatchMetrics
+from cutover.aws.series import ALB, Query, group_dimensions, query_of
+from cutover.core.moment import floor_to
+from cutover.core.observation import Pair, Series, Side, Unknown
+from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.plan import Plan
+from cutover.core.values import HOUR, MINUTE, PPM
+
+PERMISSION: Final = "cloudwatch:GetMetricData"
+ALWAYS: Final = ("p50", "p95", "p99")
+_ELB_BAD: Final = ("elb_502", "elb_503", "elb_504")
+
+
+def recent_requests(
+    plan: Plan, metrics: CloudWatchMetrics, now_ms: int
+) -> Fact[Mapping[str, int]]:
+    """By pair, the source's requests of the last 15 settled minutes; 0 where it had no datapoint."""
+    end = floor_to(now_ms - plan.observe.settle, plan.observe.period)
+    start = floor_to(end - 15 * MINUTE, plan.observe.period)
+    queries = {pair.id: query_of(Series(Side.SOURCE, "requests"), pair) for pair in plan.pairs}
+    answers = metrics.ask(list(queries.values()), start, end, plan.observe.period)
+    if isinstance(answers, Unknown):
+        return Missing(answers.reason, PERMISSION if answers.denied else "")
+    if not all(answers[query].complete for query in queries.values()):
+        return Missing("CloudWatch answered only in part")
+    return Seen({pair: round(_sum(answers[query])) for pair, query in queries.items()})
+
+
+def calibrate(
+    plan: Plan, metrics: CloudWatchMetrics, now_ms: int
+) -> Fact[Mapping[str, Mapping[str, int]]]:
+    """By pair: the source's `p50 p95 p99` and the plan's own percentiles (ms) of the last hour.
+
+    `elb_bad_ppm` is the load balancer's own 502, 503 and 504 over its requests of the last 30
+    minutes. A percentile is asked for once over the whole hour: AWS docs: percentiles of minutes
+    cannot be averaged. A value without data is left out.
+    """
+    names = tuple(dict.fromkeys((*ALWAYS, *_planned_percentiles(plan))))
+    end = floor_to(now_ms - plan.observe.settle, MINUTE)
+    slow = {
+        pair: {name: _percentile(pair, name) for name in (*names, "SampleCount")}
+        for pair in plan.pairs
+    }
+    percentiles = metrics.ask(
+        [q for some in slow.values() for q in some.values()], end - HOUR, end, HOUR
+    )
+    counts = {
+        pair: {
+            name: query_of(Series(Side.BALANCER, name), pair) for name in ("requests", *_ELB_BAD)
+        }
+        for pair in plan.pairs
+    }
+    errors = metrics.ask(
+        [q for some in counts.values() for q in some.values()], end - 30 * MINUTE, end, MINUTE
+    )
+    for answers in (percentiles, errors):
+        if isinstance(answers, Unknown):
+            return Missing(answers.reason, PERMISSION if answers.denied else "")
+        if not all(answered.complete for answered in answers.values()):
+            return Missing("CloudWatch answered only in part")
+    assert not isinstance(percentiles, Unknown)  # noqa: S101  # said above, for the type checker
+    assert not isinstance(errors, Unknown)  # noqa: S101
+    return Seen(
+        {
+            pair.id: {**_milliseconds(slow[pair], percentiles), **_elb_bad(counts[pair], errors)}
+            for pair in plan.pairs
+        }
+    )
+
+
+def _planned_percentiles(plan: Plan) -> tuple[str, ...]:
+    return tuple(f"p{gate.spec.percentile:g}" for gate in plan.gates if gate.kind == "latency")
+
+
+def _percentile(pair: Pair, statistic: str) -> Query:
+    return Query(ALB, "TargetResponseTime", group_dimensions(pair, pair.source), statistic)
+
+
+def _milliseconds(
+    queries: Mapping[str, Query], answers: Mapping[Query, Answered]
+) -> dict[str, int]:
+    """CloudWatch may cut the hour in two at the full hour: the part with more samples speaks."""
+    samples = answers[queries["SampleCount"]].points
+    if not samples:
+        return {}
+    best = max(samples, key=lambda at: samples[at])
+    found: dict[str, int] = {}
+    for name, query in queries.items():
+        value = answers[query].points.get(best)
+        if name != "SampleCount" and value is not None:
+            found[name] = round(value * 1000)
+    return found
+
+
+def _elb_bad(queries: Mapping[str, Query], answers: Mapping[Query, Answered]) -> dict[str, int]:
+    bad = sum(_sum(answers[queries[name]]) for name in _ELB_BAD)
+    # a 503 for which no target was chosen is not in RequestCount
+    total = _sum(answers[queries["requests"]]) + bad
+    return {"elb_bad_ppm": round(PPM * bad / total)} if total else {}
+
+
+def _sum(answered: Answered) -> float:
+    return sum(answered.points.values())

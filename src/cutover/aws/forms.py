@@ -1,0 +1,315 @@
+"""ALB action lists as canonical forms: read, aimed and taken back without losing anything else. Pure.
+
+The text of a `Form` is canonical JSON of the whole action list, so equal routing has equal text:
+the single `TargetGroupArn` shorthand is written out, groups are sorted by ARN (their order means
+nothing), stickiness that is off is `{"Enabled": false}`, the weight of a lone group is 1, the order
+of a lone action is dropped, and secrets are never kept. Everything else stays as AWS gave it.
+AWS docs: ModifyRule and ModifyListener replace the whole list, so a form always holds all of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cutover.core.checks.routing import KNOWN_ACTIONS, MOST_GROUPS
+from cutover.core.checks.split import MOST, split
+from cutover.core.forms import Form
+from cutover.core.values import FULL, NONE, Weight, canonical_json
+
+Actions = list[dict[str, Any]]
+
+AUTHENTICATION: Final = frozenset({"authenticate-oidc", "authenticate-cognito", "jwt-validation"})
+RECIPES: Final = ("keep", "unstick", "remove")
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The two target groups of a route, by ARN."""
+
+    source: str
+    destination: str
+
+
+def canonical(actions: Sequence[Mapping[str, Any]]) -> Actions:
+    """The action list in the one spelling that equal routing shares."""
+    found: Actions = [dict(copy.deepcopy(dict(action))) for action in actions]
+    for action in found:
+        if action.get("Type") == "forward":
+            _canonical_forward(action)
+        if oidc := action.get("AuthenticateOidcConfig"):
+            oidc.pop("ClientSecret", None)
+            oidc.pop("UseExistingClientSecret", None)
+    found.sort(key=lambda action: int(action.get("Order", 0)))
+    if len(found) == 1:
+        found[0].pop("Order", None)
+    else:
+        for place, action in enumerate(found, start=1):
+            action.setdefault("Order", place)
+    return found
+
+
+def _canonical_forward(action: dict[str, Any]) -> None:
+    config = action.setdefault("ForwardConfig", {})
+    alone = action.pop("TargetGroupArn", None)
+    groups = config.get("TargetGroups") or ([{"TargetGroupArn": alone}] if alone else [])
+    for group in groups:
+        group.setdefault("Weight", 1)
+    if len(groups) == 1 and groups[0]["Weight"]:
+        groups[0]["Weight"] = 1  # a lone group has everything, whatever its weight says
+    config["TargetGroups"] = sorted(groups, key=lambda group: str(group["TargetGroupArn"]))
+    stickiness = config.get("TargetGroupStickinessConfig") or {}
+    if not stickiness.get("Enabled"):
+        config["TargetGroupStickinessConfig"] = {"Enabled": False}
+
+
+def form_of_actions(actions: Sequence[Mapping[str, Any]], ends: Ends) -> Form:
+    """The form of an action list as AWS (or this module) spells it."""
+    found = canonical(actions)
+    forward = _forward(found)
+    weights = _weights(forward) if forward is not None else {}
+    source, destination = weights.get(ends.source), weights.get(ends.destination)
+    weight: Weight | None = None
+    if source is not None and destination is not None and source + destination > 0:
+        # rounded half up; ALB's range of 0 to 999 keeps any real share off the two ends
+        weight = Weight(
+            (2 * FULL * destination + source + destination) // (2 * (source + destination))
+        )
+    sticky = forward is not None and bool(_stickiness(forward).get("Enabled"))
+    return Form(canonical_json(found), weight, destination is not None, source is not None, sticky)
+
+
+def actions_of(form: Form) -> Actions:
+    """The action list to send: all of it, and OIDC told to keep the secret that AWS never shows.
+
+    AWS docs: `ClientSecret` may be left out on a change when `UseExistingClientSecret` is true
+    (AuthenticateOidcActionConfig).
+    """
+    found = _parsed(form)
+    for action in found:
+        if "AuthenticateOidcConfig" in action:
+            action["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True
+    return found
+
+
+def weights_of(form: Form) -> dict[str, int]:
+    """ALB weight by target group ARN; empty when the route does not forward to groups."""
+    forward = _forward(_parsed(form))
+    return _weights(forward) if forward is not None else {}
+
+
+def action_types(form: Form) -> tuple[str, ...]:
+    """The types of the actions in their order."""
+    return tuple(str(action.get("Type", "?")) for action in _parsed(form))
+
+
+def sticky_seconds(form: Form) -> int:
+    """How long a client sticks to a group of the action; 0 when group stickiness is off."""
+    forward = _forward(_parsed(form))
+    stickiness = _stickiness(forward) if forward is not None else {}
+    return int(stickiness.get("DurationSeconds", 0)) if stickiness.get("Enabled") else 0
+
+
+def pair_sum(form: Form, ends: Ends) -> int:
+    """What the two weights add up to."""
+    weights = weights_of(form)
+    return weights.get(ends.source, 0) + weights.get(ends.destination, 0)
+
+
+def others(form: Form, ends: Ends) -> dict[str, int]:
+    """The foreign groups of the action and their weights."""
+    return {
+        arn: weight
+        for arn, weight in weights_of(form).items()
+        if arn not in (ends.source, ends.destination)
+    }
+
+
+def aim(form: Form, ends: Ends, weight: int) -> Form:
+    """`form` with the pair at `weight` and nothing else changed; the destination is added if absent.
+
+    Raises:
+        ValueError: when the action holds what this tool cannot preserve, lacks the source, has no
+            room for another group, or cannot carry the weight beside a third group.
+    """
+    actions, forward = _open(form)
+    weights = _weights(forward)
+    if ends.source not in weights:
+        raise ValueError(f"the source {ends.source} is not in the action")
+    bound = pair_sum(form, ends) if any(others(form, ends).values()) else None
+    if ends.destination not in weights and len(weights) >= MOST_GROUPS:
+        raise ValueError(
+            f"the action already has {len(weights)} target groups, AWS takes {MOST_GROUPS}"
+        )
+    source, destination = split(weight, bound)
+    _put(forward, {ends.source: source, ends.destination: destination})
+    return form_of_actions(actions, ends)
+
+
+def way_back(
+    live: Form, snapshot: Form, ends: Ends, recipe: str, *, verbatim: bool
+) -> Form | None:
+    """The form that takes the route back, or None when our groups are gone.
+
+    Verbatim is the snapshot; otherwise `live` with only our two weights as in the snapshot. Over
+    either, `recipe` recalls clients that a stickiness cookie would keep on the destination:
+    `unstick` turns group stickiness off where the destination stays in the action, `remove` takes
+    it out. AWS docs: a request with a valid stickiness cookie ignores weights (rule action types).
+    """
+    base = snapshot if verbatim else _only_weights_back(live, snapshot, ends)
+    if base is None or ends.destination not in weights_of(base):
+        return base
+    if recipe == "keep":
+        return base
+    actions = _parsed(base)
+    forward = _forward(actions)
+    if forward is None or len(_weights(forward)) < 2:
+        return base
+    if recipe == "unstick":
+        forward["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": False}
+    elif recipe == "remove":
+        _take_out(forward, ends)
+    else:
+        raise ValueError(f"no rollback recipe {recipe!r}; there are {', '.join(RECIPES)}")
+    return form_of_actions(actions, ends)
+
+
+def detach(form: Form, ends: Ends) -> Form:
+    """`form` without the source's group; the destination takes over its weight, so 0/0 is impossible.
+
+    Raises:
+        ValueError: as `aim`, and when the destination is not in the action.
+    """
+    if ends.destination not in weights_of(form):
+        raise ValueError(f"the destination {ends.destination} is not in the action")
+    actions, forward = _open(form)
+    _take_out(forward, Ends(source=ends.destination, destination=ends.source))
+    return form_of_actions(actions, ends)
+
+
+def recipe_for(form: Form, ends: Ends, target_sticky: Sequence[str]) -> tuple[str, str]:
+    """The rollback recipe of a route as found and why, in a clause for people.
+
+    Args:
+        form: the route before the run.
+        ends: its two groups.
+        target_sticky: ARNs of groups of the resulting action whose *target* stickiness is on.
+    """
+    if target_sticky and not form.sticky:
+        return "none", (
+            f"target stickiness is on for {', '.join(_short(arn) for arn in target_sticky)} and group stickiness "
+            "is off, so AWS refuses an action with two groups"
+        )
+    if target_sticky:
+        return (
+            "remove",
+            "target stickiness forbids switching group stickiness off, so the group is taken out",
+        )
+    if form.sticky and not form.attached:
+        return (
+            "remove",
+            "the destination's group is taken out again, which voids its stickiness cookies",
+        )
+    if form.sticky:
+        return (
+            "unstick",
+            "weight 0 recalls no cookie, so group stickiness is switched off and must be put back later",
+        )
+    return "keep", "no stickiness is in the way: the snapshot is restored"
+
+
+def _short(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1]
+
+
+def _only_weights_back(live: Form, snapshot: Form, ends: Ends) -> Form | None:
+    actions = _parsed(live)
+    forward = _forward(actions)
+    if forward is None or ends.source not in _weights(forward):
+        return None
+    weights = _weights(forward)
+    found = weights_of(snapshot)
+    if ends.destination not in weights:
+        if weights[ends.source] == 0:
+            _put(forward, {ends.source: found.get(ends.source, 0) or 1})
+        return form_of_actions(actions, ends)
+    bound = pair_sum(live, ends) if any(others(live, ends).values()) else None
+    _put(forward, _weights_back(snapshot, ends, bound))
+    return form_of_actions(actions, ends)
+
+
+def _weights_back(snapshot: Form, ends: Ends, bound: int | None) -> dict[str, int]:
+    """Our two weights as in the snapshot; a live sum that cannot carry them gives the source all of it."""
+    if bound == 0:  # somebody emptied the pair beside a third group: only the snapshot has a sum
+        found = weights_of(snapshot)
+        return {
+            ends.source: found.get(ends.source, 0) or 1,
+            ends.destination: found.get(ends.destination, 0),
+        }
+    try:
+        source, destination = split(snapshot.weight or NONE, bound)
+    except ValueError:
+        source, destination = min(bound or MOST, MOST), 0
+    return {ends.source: source, ends.destination: destination}
+
+
+def _take_out(forward: dict[str, Any], ends: Ends) -> None:
+    """Take `ends.destination` out and give its weight to `ends.source`: third groups keep their share, 0/0 is impossible."""
+    config = forward["ForwardConfig"]
+    weights = _weights(forward)
+    _put(
+        forward, {ends.source: min(weights.get(ends.source, 0) + weights[ends.destination], MOST)}
+    )
+    config["TargetGroups"] = [
+        group for group in config["TargetGroups"] if group["TargetGroupArn"] != ends.destination
+    ]
+
+
+def _open(form: Form) -> tuple[Actions, dict[str, Any]]:
+    actions = _parsed(form)
+    types = [str(action.get("Type")) for action in actions]
+    if unknown := sorted(set(types) - KNOWN_ACTIONS - {"redirect", "fixed-response"}):
+        raise ValueError(
+            f"action type {unknown[0]!r} is unknown to this version and could be damaged by a write"
+        )
+    forward = _forward(actions)
+    if forward is None:
+        raise ValueError(
+            f"the route does not forward to target groups: its actions are {', '.join(types)}"
+        )
+    return actions, forward
+
+
+def _parsed(form: Form) -> Actions:
+    found: Actions = json.loads(form.text)
+    return found
+
+
+def _forward(actions: Actions) -> dict[str, Any] | None:
+    routing = [action for action in actions if action.get("Type") not in AUTHENTICATION]
+    return routing[0] if len(routing) == 1 and routing[0].get("Type") == "forward" else None
+
+
+def _weights(forward: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        str(group["TargetGroupArn"]): int(group["Weight"])
+        for group in forward["ForwardConfig"]["TargetGroups"]
+    }
+
+
+def _stickiness(forward: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = forward["ForwardConfig"]["TargetGroupStickinessConfig"]
+    return found
+
+
+def _put(forward: dict[str, Any], weights: Mapping[str, int]) -> None:
+    groups = forward["ForwardConfig"]["TargetGroups"]
+    for arn, weight in weights.items():
+        mine = [group for group in groups if group["TargetGroupArn"] == arn]
+        if mine:
+            mine[0]["Weight"] = weight
+        else:
+            groups.append({"TargetGroupArn": arn, "Weight": weight})

@@ -1,0 +1,190 @@
+"""What a failed AWS call means, and patient reads: writes are never retried here (design 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Final, TypeVar
+
+import tenacity
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from cutover.aws.walls import DryRunError
+from cutover.core.observation import Unknown
+from cutover.ports import Clock, WriteOutcome, WriteResult
+
+T = TypeVar("T")
+
+READ_BUDGET_MS: Final = 8_000
+"""A read is not tried again later than this after it began: the turn's deadline is 13 s."""
+
+_THROTTLED: Final = frozenset(
+    {
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
+        "RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException", "BandwidthLimitExceeded",
+        "SlowDown", "PriorRequestNotComplete", "EC2ThrottledException",
+    }
+)  # fmt: skip
+_EXPIRED: Final = frozenset(
+    {
+        "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException",
+        "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException", "AuthFailure", "InvalidAccessKeyId", "InvalidSecurity",
+    }
+)  # fmt: skip
+_DENIED: Final = frozenset(
+    {
+        "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "NotAuthorizedException",
+        "OptInRequired", "UnauthorizedAccess",
+    }
+)  # fmt: skip
+_NO_CREDENTIALS: Final = (
+    aws.NoCredentialsError,
+    aws.PartialCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.TokenRetrievalError,
+    aws.SSOError,
+    aws.RefreshWithMFAUnsupportedError,
+    aws.MetadataRetrievalError,
+    aws.LoginError,
+)
+_NEVER_SENT: Final = (
+    aws.ConnectTimeoutError,
+    aws.EndpointConnectionError,
+    aws.ProxyConnectionError,
+)
+
+
+class Kind(StrEnum):
+    """What a failure means for what we asked."""
+
+    THROTTLED = "throttled"
+    DENIED = "denied"
+    EXPIRED = "expired"  # credentials are gone, wrong or unreadable
+    REFUSED = "refused"  # any other definite answer
+    NOT_SENT = "not_sent"  # no connection: nothing reached AWS
+    AMBIGUOUS = "ambiguous"  # timeout, reset, 5xx: it may have taken effect
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed call, classified."""
+
+    kind: Kind
+    code: str
+    message: str
+    request_id: str = ""
+
+    @property
+    def denied(self) -> bool:
+        """Credentials or permissions are the reason."""
+        return self.kind in (Kind.DENIED, Kind.EXPIRED)
+
+    @property
+    def transient(self) -> bool:
+        """Asking again may help; 5xx and timeouts too, for reads change nothing."""
+        return self.kind in (Kind.THROTTLED, Kind.AMBIGUOUS, Kind.NOT_SENT)
+
+    def unknown(self) -> Unknown:
+        """As the answer of a read."""
+        return Unknown(f"{self.code}: {self.message}", self.code, self.denied)
+
+    def outcome(self) -> WriteOutcome:
+        """As the answer of a write: only a definite refusal is `not_applied`."""
+        result = WriteResult.AMBIGUOUS if self.kind is Kind.AMBIGUOUS else WriteResult.NOT_APPLIED
+        return WriteOutcome(result, self.code, self.message, self.request_id, self.denied)
+
+
+def classify(error: Exception) -> Failure:
+    """What a failed call means.
+
+    Raises:
+        Exception: the error itself when it is not an answer or a loss of AWS, but a bug of ours.
+    """
+    if isinstance(error, aws.ClientError):
+        return _answered(error)
+    message = str(error)
+    name = type(error).__name__
+    if isinstance(error, _NO_CREDENTIALS):
+        return Failure(Kind.EXPIRED, name, message)
+    if isinstance(error, aws.ParamValidationError):
+        return Failure(Kind.REFUSED, name, message)
+    if isinstance(error, _NEVER_SENT):
+        return Failure(Kind.NOT_SENT, "not_connected", message)
+    if isinstance(error, RuntimeError) and "credentials are still expired" in message:
+        return Failure(Kind.EXPIRED, "ExpiredCredentials", message)  # botocore has no class for it
+    if isinstance(error, DryRunError):
+        return Failure(Kind.REFUSED, "DryRun", message)
+    if isinstance(error, aws.ConnectionError | aws.HTTPClientError | OSError):
+        return Failure(Kind.AMBIGUOUS, "timeout" if "Timeout" in name else "connection", message)
+    if isinstance(error, aws.BotoCoreError | ResponseParserError):
+        return Failure(Kind.AMBIGUOUS, name, message)
+    raise error
+
+
+def _answered(error: aws.ClientError) -> Failure:
+    said = error.response.get("Error", {})
+    about = error.response.get("ResponseMetadata", {})
+    status = int(about.get("HTTPStatusCode", 0))
+    code, message = str(said.get("Code", "") or status), str(said.get("Message", ""))
+    if code in _THROTTLED or status == 429:
+        kind = Kind.THROTTLED
+    elif code in _EXPIRED:
+        kind = Kind.EXPIRED
+    elif code in _DENIED or status in (401, 403):
+        kind = Kind.DENIED
+    elif 400 <= status < 500:
+        kind = Kind.REFUSED
+    else:
+        kind = Kind.AMBIGUOUS
+    return Failure(kind, code, message, str(about.get("RequestId", "")))
+
+
+class Retry:
+    """Tries reads again while it may help, jittered, sleeping through the clock.
+
+    Args:
+        clock: measures the budget and sleeps.
+        random: the jitter's source; seeded where runs must repeat.
+        budget_ms: no new try later than this after the first.
+    """
+
+    def __init__(self, clock: Clock, random: Random, budget_ms: int = READ_BUDGET_MS) -> None:
+        self._clock = clock
+        self._random = random
+        self._budget_ms = budget_ms
+
+    def read(self, call: Callable[[], T]) -> T | Failure:
+        """The answer of a read, or why there is none.
+
+        Raises:
+            Exception: a bug, see `classify`.
+        """
+        began = self._clock.now()
+
+        def pause(state: tenacity.RetryCallState) -> float:
+            # AWS docs: exponential backoff with jitter; half of it is certain, so that we do wait
+            most = float(min(2_000, 200 * 2 ** (state.attempt_number - 1)))
+            return most * (0.5 + 0.5 * self._random.random()) / 1000
+
+        def late(state: tenacity.RetryCallState) -> bool:
+            spent = self._clock.now().after(began)
+            return spent + round(state.upcoming_sleep * 1000) > self._budget_ms
+
+        def attempt() -> T | Failure:
+            try:
+                return call()
+            except Exception as error:  # noqa: BLE001  # classify raises what it does not know
+                return classify(error)
+
+        patient = tenacity.Retrying(
+            sleep=lambda seconds: self._clock.sleep(round(seconds * 1000)),
+            wait=pause,
+            stop=late,
+            retry=tenacity.retry_if_result(lambda got: isinstance(got, Failure) and got.transient),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        return patient(attempt)

@@ -1,0 +1,116 @@
+"""What a `Series` is called in CloudWatch. Pure.
+
+AWS docs: "CloudWatch metrics for your Application Load Balancer" (names, statistics, dimensions) and
+"CloudWatch statistics definitions" (`TC(x:)`, the count of samples above x, may be fractional).
+Only published combinations of dimensions exist; an unknown one returns nothing, never an error.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from cutover.core.observation import Pair, Series, Side
+
+ALB: Final = "AWS/ApplicationELB"
+
+_OF_GROUP: Final = {
+    "requests": "RequestCount",
+    "target_2xx": "HTTPCode_Target_2XX_Count",
+    "target_3xx": "HTTPCode_Target_3XX_Count",
+    "target_4xx": "HTTPCode_Target_4XX_Count",
+    "target_5xx": "HTTPCode_Target_5XX_Count",
+    "connection_errors": "TargetConnectionErrorCount",
+}
+_OF_BALANCER: Final = {
+    "requests": "RequestCount",
+    "elb_4xx": "HTTPCode_ELB_4XX_Count",
+    "elb_5xx": "HTTPCode_ELB_5XX_Count",
+    "elb_500": "HTTPCode_ELB_500_Count",
+    "elb_502": "HTTPCode_ELB_502_Count",
+    "elb_503": "HTTPCode_ELB_503_Count",
+    "elb_504": "HTTPCode_ELB_504_Count",
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One CloudWatch statistic; equal queries are asked once.
+
+    `milli` is true where the value is wanted in thousandths (custom metrics).
+    """
+
+    namespace: str
+    metric: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+    milli: bool = False
+
+    def request(self, name: str, period_s: int) -> dict[str, Any]:
+        """The entry of GetMetricData's query list; `name` must begin with a lower-case letter."""
+        return {
+            "Id": name,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": self.namespace,
+                    "MetricName": self.metric,
+                    # sorted, so that emulators that compare lists find them too
+                    "Dimensions": [{"Name": n, "Value": v} for n, v in self.dimensions],
+                },
+                "Period": period_s,
+                "Stat": self.statistic,
+            },
+            "ReturnData": True,
+        }
+
+    def count(self, value: float) -> int | None:
+        """The value as the whole number a minute holds, rounded up; None when it is no number."""
+        if not math.isfinite(value):
+            return None
+        # six decimals first: 0.1 + 0.2 must not round up to one more
+        return math.ceil(round(value * (1000 if self.milli else 1), 6))
+
+
+def query_of(series: Series, pair: Pair) -> Query:
+    """What to ask CloudWatch for one series of a pair.
+
+    Raises:
+        ValueError: when no such series exists.
+    """
+    if series.custom is not None:
+        custom = series.custom
+        return Query(
+            custom.namespace,
+            custom.metric,
+            tuple(sorted(custom.dimensions)),
+            custom.statistic,
+            milli=True,
+        )
+    if series.side is Side.BALANCER and series.name in _OF_BALANCER:
+        return Query(
+            ALB, _OF_BALANCER[series.name], (("LoadBalancer", pair.load_balancer),), "Sum"
+        )
+    if series.side in (Side.SOURCE, Side.DESTINATION):
+        dimensions = group_dimensions(
+            pair, pair.source if series.side is Side.SOURCE else pair.destination
+        )
+        if series.name == "slower" and series.over_ms is not None:
+            return Query(
+                ALB, "TargetResponseTime", dimensions, f"TC({seconds_text(series.over_ms)}:)"
+            )
+        if series.name in _OF_GROUP:
+            return Query(ALB, _OF_GROUP[series.name], dimensions, "Sum")
+    raise ValueError(f"no CloudWatch metric for the series {series.key!r}")
+
+
+def group_dimensions(pair: Pair, group: str) -> tuple[tuple[str, str], ...]:
+    """The dimensions of a target group's metrics, sorted by name."""
+    return (("LoadBalancer", pair.load_balancer), ("TargetGroup", group.rsplit(":", 1)[-1]))
+
+
+def seconds_text(ms: int) -> str:
+    """`800` ms as `0.8`, `1000` as `1`: TargetResponseTime is in seconds."""
+    text = f"{Decimal(ms) / 1000:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,156 @@
+"""The AWS session: one attempt per call, hard timeouts, walls, and AWS's clock (design 3.2, 5.4)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from email.utils import parsedate_to_datetime
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from cutover import __version__
+from cutover.aws import walls
+from cutover.aws.retry import Retry
+from cutover.core.errors import CredentialsError, UsageError
+from cutover.core.moment import wall_ms
+from cutover.ports import Clock
+
+if TYPE_CHECKING:
+    import boto3
+
+CONNECT_SECONDS: Final = 3
+READ_SECONDS: Final = 10
+SKEW_NOISE_MS: Final = 2_000
+"""The Date header has whole seconds and is as old as the reply's way: less than this is no skew."""
+
+
+def open_session(
+    clock: Clock,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    dry_run: bool = False,
+    random: Random | None = None,
+) -> AwsSession:
+    """The session of a live command, from `--profile`, `--region` and `AWS_*` as the AWS CLI reads them.
+
+    Raises:
+        RefusedError: when a setting would send calls to something that is neither AWS nor loopback.
+        CredentialsError: when the profile does not exist or its files cannot be read.
+        UsageError: when no Region is known.
+    """
+    import boto3  # noqa: PLC0415  # 0.1 s that `cutover --help` must not pay
+    from botocore import exceptions  # noqa: PLC0415
+
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        scoped: dict[str, Any] = session._session.get_scoped_config()  # noqa: SLF001  # boto3 has no public way
+        services: dict[str, Any] = session._session.full_config.get("services", {})  # noqa: SLF001
+    except exceptions.BotoCoreError as error:
+        raise CredentialsError(
+            str(error), hint="Check --profile, AWS_PROFILE and ~/.aws/config."
+        ) from None
+    if not session.region_name:
+        raise UsageError("no AWS Region is known", hint="Pass --region or set AWS_REGION.")
+    walls.refuse_dualstack(os.environ, scoped)
+    loopback = walls.emulated_by(walls.custom_endpoints(os.environ, scoped, services))
+    return AwsSession(
+        session, clock, emulated=loopback, loopback=loopback, dry_run=dry_run, random=random
+    )
+
+
+class AwsSession:
+    """Clients of one boto3 session, made once each, with the same walls around all of them.
+
+    Args:
+        session: live or ready-made (a rehearsal brings its own, with dummy keys, on moto).
+        clock: for the skew, and the sleeps between tries of a read.
+        emulated: not the real AWS; stamped into the journal.
+        loopback: emulated by a server on this machine: no client may resolve to anything else.
+        dry_run: refuse every operation that is not read-only, below the adapters.
+        trust_date: measure the skew by AWS's Date header; emulators send their own clock, so by
+            default only where the session is real.
+        random: the jitter between tries of a read.
+
+    Attributes:
+        emulated: as given.
+        dry_run: as given.
+        reads: tries reads again while the turn allows.
+        clock: as given.
+    """
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        clock: Clock,
+        *,
+        emulated: bool,
+        loopback: bool = False,
+        dry_run: bool = False,
+        trust_date: bool | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self.boto = session
+        self.clock = clock
+        self.emulated = emulated
+        self.dry_run = dry_run
+        self.reads = Retry(clock, random or Random())
+        self._loopback = loopback
+        self._trust_date = (not emulated) if trust_date is None else trust_date
+        self._skew_ms = 0
+        self._clients: dict[str, Any] = {}
+        self._making = threading.Lock()
+
+    @property
+    def region(self) -> str:
+        """The Region every client asks."""
+        return str(self.boto.region_name)
+
+    @property
+    def skew_ms(self) -> int:
+        """AWS's clock minus ours by the last reply; 0 before any and below what its header can show."""
+        return self._skew_ms
+
+    def client(self, service: str) -> Any:
+        """The client of a service, with its walls.
+
+        Raises:
+            RefusedError: when its endpoint is not one this session may use.
+        """
+        with self._making:  # boto3 sessions are not safe to make clients side by side
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: str) -> Any:
+        from botocore.config import Config  # noqa: PLC0415
+
+        client = self.boto.client(
+            service,
+            config=Config(
+                retries={"total_max_attempts": 1, "mode": "standard"},
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS,
+                max_pool_connections=32,
+                user_agent_extra=f"cutover/{__version__}",
+                use_dualstack_endpoint=False,
+            ),
+        )
+        walls.check_endpoint(client.meta.endpoint_url, loopback=self._loopback)
+        client.meta.events.register_first("before-call", self._before_call)
+        client.meta.events.register_last("after-call", self._after_call)
+        return client
+
+    def _before_call(self, model: Any, **_: Any) -> None:
+        walls.check_operation(model.name, dry_run=self.dry_run)
+
+    def _after_call(self, http_response: Any, **_: Any) -> None:
+        if not self._trust_date:
+            return
+        date = http_response.headers.get("Date")
+        try:
+            said = wall_ms(parsedate_to_datetime(date)) + 500  # the middle of the second it names
+        except (TypeError, ValueError):
+            return
+        skew = said - self.clock.now().wall_ms
+        self._skew_ms = skew if abs(skew) > SKEW_NOISE_MS else 0

@@ -1,0 +1,147 @@
+"""What a survey's answers mean: AWS's items folded into facts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cutover.aws.alb import listener_of
+from cutover.aws.facts import fact
+from cutover.aws.retry import Failure
+from cutover.core.observation import GroupFacts, ListenerFacts, RuleUse
+from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.plan import Plan, Route
+
+Answer = Any
+"""What one read of a side-by-side batch gave: its items, a Failure, or TimedOut."""
+
+ELB: Final = "elasticloadbalancing:"
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The first side-by-side look: what exists."""
+
+    balancers: Mapping[str, Answer]
+    listeners: Mapping[str, Answer]  # by load balancer ARN
+    groups: Mapping[str, Answer]
+    attributes: Mapping[str, Answer]
+
+
+def permission(route: Route) -> str:
+    """The permission that reading a route needs."""
+    return ELB + ("DescribeRules" if route.kind == "rule" else "DescribeListeners")
+
+
+def rule_arns(plan: Plan) -> tuple[str, ...]:
+    """The planned routes that are rules, which have tags of their own."""
+    return tuple(route.id for route in plan.routes if route.kind == "rule")
+
+
+def gone(answer: Answer) -> bool:
+    """One of several asked resources does not exist."""
+    return isinstance(answer, Failure) and answer.code.endswith("NotFound")
+
+
+def is_default(route: str, rules: Mapping[str, Answer]) -> bool:
+    """The rule is its listener's default."""
+    answer = rules.get(listener_of(route))
+    return isinstance(answer, list) and any(
+        rule["RuleArn"] == route and rule.get("IsDefault") for rule in answer
+    )
+
+
+def group_facts(
+    arn: str, seen: Elements, tags: Mapping[str, Fact[Mapping[str, str]]]
+) -> Fact[GroupFacts]:
+    """One target group, with what was read of it."""
+    answer: Fact[list[dict[str, Any]]] = fact(seen.groups[arn], ELB + "DescribeTargetGroups")
+    attributes: Fact[dict[str, str]] = fact(
+        seen.attributes[arn], ELB + "DescribeTargetGroupAttributes"
+    )
+    if isinstance(answer, Missing):
+        return answer
+    if isinstance(attributes, Missing):
+        return attributes
+    if not answer.value:
+        return Missing("AWS does not know this target group")
+    found, own = answer.value[0], tags.get(arn, Seen({}))
+    return Seen(
+        GroupFacts(
+            arn=arn,
+            name=found["TargetGroupName"],
+            load_balancers=tuple(dict.fromkeys(found.get("LoadBalancerArns", ()))),
+            protocol=str(found.get("Protocol", "")),
+            protocol_version=str(found.get("ProtocolVersion", "HTTP1")),
+            target_type=str(found.get("TargetType", "instance")),
+            sticky=attributes.value.get("stickiness.enabled") == "true",
+            attributes=attributes.value,
+            tags=own.value if isinstance(own, Seen) else {},
+        )
+    )
+
+
+def rule_uses(
+    groups: Sequence[str], listeners: Mapping[str, Answer], rules: Mapping[str, Answer]
+) -> Fact[tuple[RuleUse, ...]]:
+    """Every rule and default action that forwards to a planned group; Missing when any is unread."""
+    found: list[RuleUse] = []
+    for by_balancer, what in ((listeners, "DescribeListeners"), (rules, "DescribeRules")):
+        for arn, answer in by_balancer.items():
+            got: Fact[list[dict[str, Any]]] = fact(answer, ELB + what)
+            if isinstance(got, Missing):
+                return Missing(f"{arn}: {got.reason}", got.missing_permission)
+            for item in got.value:
+                if item.get("IsDefault"):
+                    continue  # the listener's own default action says the same
+                used = _forwards_to(item.get("DefaultActions", item.get("Actions", ())), groups)
+                if used:
+                    found.append(RuleUse(item.get("RuleArn") or item["ListenerArn"], used))
+    return Seen(tuple(found))
+
+
+def _forwards_to(actions: Sequence[Mapping[str, Any]], groups: Sequence[str]) -> tuple[str, ...]:
+    named = {str(action.get("TargetGroupArn", "")) for action in actions}
+    for action in actions:
+        named |= {
+            str(one["TargetGroupArn"])
+            for one in action.get("ForwardConfig", {}).get("TargetGroups", ())
+        }
+    return tuple(arn for arn in groups if arn in named)
+
+
+def listener_facts(
+    listeners: Mapping[str, Answer], tags: Mapping[str, Fact[Mapping[str, str]]]
+) -> dict[str, Fact[ListenerFacts]]:
+    """The listeners of the planned load balancers; one that was not listed stands under its balancer."""
+    found: dict[str, Fact[ListenerFacts]] = {}
+    for balancer, answer in listeners.items():
+        got: Fact[list[dict[str, Any]]] = fact(answer, ELB + "DescribeListeners")
+        if isinstance(got, Missing):
+            found[balancer] = got
+            continue
+        for item in got.value:
+            arn = item["ListenerArn"]
+            own = tags.get(arn, Seen({}))
+            found[arn] = (
+                own if isinstance(own, Missing) else Seen(ListenerFacts(arn, balancer, own.value))
+            )
+    return found
+
+
+def all_tags(
+    tags: Mapping[str, Fact[Mapping[str, str]]], balancers: Sequence[str]
+) -> Fact[Mapping[str, str]]:
+    """The tags of all planned load balancers together.
+
+    Missing when the tags of *any* resource of the plan were not readable: a controller that owns a rule
+    or group must not hide behind a failed read.
+    """
+    together: dict[str, str] = {}
+    for arn, own in tags.items():
+        if isinstance(own, Missing):
+            return Missing(f"{arn}: {own.reason}", own.missing_permission)
+        if arn in balancers:
+            together.update(own.value)
+    return Seen(together)

@@ -1,0 +1,48 @@
+"""docs/exit-codes.md, made from the one table: `python -m cutover.cli.exit_codes > docs/exit-codes.md`."""
+
+from __future__ import annotations
+
+import sys
+
+from cutover.core.errors import EXIT_CODE_MEANING, ExitCode
+
+_WHAT_NOW: dict[ExitCode, str] = {
+    ExitCode.COMPLETED: "Nothing. After a completed run: `cutover finish` when you will not go back.",
+    ExitCode.BUG: "Read the line on stderr; the traceback is in the run's directory. `cutover rollback` and "
+    "`cutover resume` work from the journal.",
+    ExitCode.USAGE: "Correct what the `error:` lines name, and run it again.",
+    ExitCode.ROLLED_BACK: "Traffic is on the source. `cutover journal show RUN` says why.",
+    ExitCode.NEEDS_HUMAN: "Look at the routes now: `cutover status RUN`, then `cutover rollback RUN`, or "
+    "`sh restore.sh` in the run's directory.",
+    ExitCode.HELD: "`cutover resume RUN` or `cutover rollback RUN`; nobody watches its gates meanwhile.",
+    ExitCode.CLAIMED: "The message names the run, its process and since when; end that run first.",
+    ExitCode.REFUSED: "Mend what the message names. A finding of preflight says its own fix.",
+    ExitCode.CREDENTIALS: "Log in again, or give `--profile`; `cutover validate` and `rehearse` need none.",
+    ExitCode.UNEXPECTED_REHEARSAL: "The mismatches are named; the run's journal is kept: `cutover list --rehearsals`.",
+    ExitCode.HANGUP: "As 130.",
+    ExitCode.INTERRUPTED: "The run holds at its weight, unless the plan says `on_interrupt: rollback`. "
+    "`cutover resume RUN` or `cutover rollback RUN`.",
+    ExitCode.TERMINATED: "As 130.",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    rows = "\n".join(
+        f"| {int(code)} | {meaning} | {_WHAT_NOW[code]} |" for code, meaning in EXIT_CODE_MEANING.items()
+    )
+    return f"""# Exit codes
+
+Every command ends with one of these. They are never reused, and the exit code of a run is in its journal.
+This page is made from the table in the code: `python -m cutover.cli.exit_codes > docs/exit-codes.md`.
+
+| Code | Meaning | What to do |
+|---:|---|---|
+{rows}
+
+With `--json` an error is also an object on stdout, `{{"schema": "cutover.error.v1", "exit_code": ...}}`.
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,151 @@
+"""`journal`: a run's memory, shown, verified, exported, folded again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cutover.cli.frame import Frame
+from cutover.cli.options import json_option, run_argument
+from cutover.core.errors import ExitCode, JournalError
+
+if TYPE_CHECKING:
+    from cutover.wiring.offline import Read
+
+
+@click.group()
+def journal() -> None:
+    """Show, verify, export or replay a run's journal."""
+
+
+def _read(run: str | None) -> Read:
+    from cutover import api
+
+    return api.read_run(api.find_run(run))
+
+
+@journal.command()
+@run_argument
+@click.option(
+    "--all", "everything", is_flag=True, help="Also minutes and other noise, one line per record."
+)
+@json_option
+@click.pass_obj
+def show(frame: Frame, run: str | None, everything: bool) -> int:
+    """Show what happened, in sentences; with --json every record with its sentence."""
+    read = _read(run)
+    if read.plan is None:
+        raise JournalError(read.trouble, hint="`cutover journal export` needs no plan")
+    if frame.json:
+        from cutover.views.jsonlines import JsonView
+
+        view = JsonView(read.plan, frame.out)
+        for record in read.contents.records:
+            view.told(record)
+    elif everything:
+        _every(frame, read)
+    else:
+        from cutover.views.lines import LinesView
+
+        lines = LinesView(read.plan, frame.out, heartbeat_ms=0, summary=False, colour=frame.colour)
+        for record in read.contents.records:
+            lines.told(record)
+    return _said(frame, read)
+
+
+def _every(frame: Frame, read: Read) -> None:
+    from cutover.core.errors import printable
+    from cutover.core.events import body
+    from cutover.core.moment import wall_text
+    from cutover.core.values import canonical_json
+
+    for record in read.contents.records:
+        said = printable(canonical_json(body(record.event)), 4_000)
+        frame.say(f"{record.seq:>6} {wall_text(record.at.wall)} {record.event.type:<9} {said}")
+
+
+def _said(frame: Frame, read: Read) -> int:
+    """The exit code of a journal that was read: 7 when it is damaged, and say where."""
+    if read.contents.damage is None:
+        return int(ExitCode.COMPLETED)
+    raise JournalError(
+        read.trouble,
+        hint=f"nothing from there on is believed; `cutover rollback {read.run.id}` works, and sh {read.run.restore}",
+    )
+
+
+@journal.command()
+@run_argument
+@json_option
+@click.pass_obj
+def verify(frame: Frame, run: str | None) -> int:
+    """Check the hash chain of every record. Exit 7 when one is damaged."""
+    read = _read(run)
+    contents = read.contents
+    code = _said(frame, read)
+    if frame.json:
+        body = {
+            "run": read.run.id,
+            "records": len(contents.records),
+            "head": contents.head_hash,
+            "torn_bytes": len(contents.torn),
+            "intact": True,
+        }
+        frame.give("cutover.journal.v1", body)
+    else:
+        torn = (
+            f", and a torn last line of {len(contents.torn)} bytes, which never happened"
+            if contents.torn
+            else ""
+        )
+        frame.say(f"{read.run.journal}: {len(contents.records)} records intact{torn}")
+        frame.say(f"head {contents.head_hash}")
+    return code
+
+
+@journal.command()
+@run_argument
+@click.pass_obj
+def export(frame: Frame, run: str | None) -> int:
+    """Write the intact records as NDJSON, byte for byte as they are kept."""
+    from cutover import api
+
+    found = api.find_run(run)
+    read = api.read_run(found)
+    data = found.journal_bytes()[: read.contents.good_bytes]
+    frame.out.write(data.decode("ascii"))
+    frame.out.flush()
+    return _said(frame, read)
+
+
+@journal.command()
+@run_argument
+@json_option
+@click.pass_obj
+def replay(frame: Frame, run: str | None) -> int:
+    """Fold the journal again; check every phase change and every pass against what stood before it. Exit 7 on doubt."""
+    from cutover import api
+    from cutover.cli.showing import result_body
+
+    read = _read(run)
+    replayed = api.replay(read)
+    for doubt in replayed.doubts:
+        frame.warn(f"error: {doubt}")
+    state = replayed.state
+    code = ExitCode.REFUSED if replayed.doubts else ExitCode.COMPLETED
+    body = result_body(read.run.id, code, state)
+    if frame.json:
+        counts = {
+            "records": len(read.contents.records),
+            "phases": replayed.phases,
+            "gates": replayed.gates,
+        }
+        frame.give("cutover.replay.v1", {**body, **counts, "doubts": list(replayed.doubts)})
+    else:
+        frame.say(
+            f"{len(read.contents.records)} records, {replayed.phases} phase changes and {replayed.gates} verdicts "
+            f"checked, {len(replayed.doubts)} doubts"
+        )
+        frame.say(f"{body['phase']} at {body['weight']}, step {state.step + 1}: {body['why']}")
+    return int(code)

@@ -1,0 +1,83 @@
+"""`validate` and `schema`: plan files, without AWS."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from cutover.cli.frame import Frame, problem_body
+from cutover.cli.options import json_option, plan_argument
+from cutover.core.errors import UsageError, printable, problem_lines
+
+
+@click.command()
+@plan_argument
+@click.option("--strict", is_flag=True, help="Warnings are errors.")
+@json_option
+@click.pass_obj
+def validate(frame: Frame, plan: Path, strict: bool) -> int:
+    """Check a plan file: every error at once, with its position. Needs no AWS and writes nothing."""
+    from cutover import api
+
+    loaded = api.load_plan(plan, strict=strict)
+    if frame.json:
+        body = {
+            "file": str(plan),
+            "plan": loaded.plan.name,
+            "hash": loaded.plan.hash,
+            "warnings": [problem_body(warning) for warning in loaded.warnings],
+        }
+        frame.give("cutover.validate.v1", body)
+        return 0
+    show_warnings(frame, str(plan), loaded.warnings)
+    count = len(loaded.warnings)
+    said = f", {count} warning{'s' if count != 1 else ''}" if count else ""
+    routes, steps, gates = len(loaded.plan.routes), len(loaded.plan.steps), len(loaded.plan.gates)
+    frame.say(
+        f"{printable(str(plan))}: ok: {loaded.plan.name}, {_some(routes, 'route')}, {_some(steps, 'step')}, "
+        f"{_some(gates, 'gate')}{said}"
+    )
+    return 0
+
+
+def show_warnings(frame: Frame, file: str, warnings: tuple) -> None:  # type: ignore[type-arg]
+    """Lint warnings with their positions, on stderr."""
+    for warning in warnings:
+        for line in problem_lines(file, warning):
+            frame.warn(line)
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+@click.command()
+@click.argument("name", default="plan", metavar="[NAME]")
+@click.pass_obj
+def schema(frame: Frame, name: str) -> int:
+    """Print a JSON Schema: of plan files, or of the `--json` output called NAME (`status`, `error`, ...)."""
+    if name == "plan":
+        from cutover import api
+
+        frame.say(json.dumps(api.plan_schema(), indent=2))
+        return 0
+    found = output_schemas()
+    if name not in found:
+        raise UsageError(
+            f"there is no schema {name!r}", hint=f"there are: plan, {', '.join(sorted(found))}"
+        )
+    frame.say(found[name])
+    return 0
+
+
+def output_schemas() -> dict[str, str]:
+    """The text of every schema of a `--json` output, by name."""
+    place = resources.files("cutover.cli") / "schemas"
+    return {
+        entry.name.removesuffix(".schema.json"): entry.read_text(encoding="utf-8").rstrip()
+        for entry in place.iterdir()
+        if entry.name.endswith(".schema.json")
+    }

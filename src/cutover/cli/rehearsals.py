@@ -1,0 +1,173 @@
+"""`rehearse`: a plan against an emulated AWS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutover.cli.frame import Frame
+from cutover.cli.options import json_option
+from cutover.core.errors import ExitCode, UsageError
+from cutover.core.values import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cutover.core.plan import Plan
+    from cutover.local.plan_file import LoadedPlan
+    from cutover.ports import Listener
+    from cutover.wiring.rehearsed import RehearsalResult
+
+
+@click.command()
+@click.argument("plan", type=click.Path(path_type=Path), required=False, metavar="[PLAN]")
+@click.option("--scenario", metavar="NAME|FILE", help="What goes wrong; `healthy` if not said.")
+@click.option("--all", "every", is_flag=True, help="Every shipped scenario, in one table.")
+@click.option("--list", "listing", is_flag=True, help="List the shipped scenarios.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--speed", type=float, metavar="X", help="Watch it: X times as fast as real time.")
+@json_option
+@click.pass_obj
+def rehearse(
+    frame: Frame,
+    plan: Path | None,
+    *,
+    scenario: str | None,
+    every: bool,
+    listing: bool,
+    seed: int,
+    speed: float | None,
+) -> int:
+    """Run PLAN against an emulated AWS: no account, no keys, hours in seconds.
+
+    Exit 0 when it ends as the scenario expects, 9 when not; the run's own code when nothing is expected.
+    """
+    from cutover import api
+
+    if listing:
+        return _list(frame)
+    if plan is None:
+        raise UsageError(
+            "rehearse needs a PLAN", hint="cutover rehearse plans/checkout.yaml; --list needs none"
+        )
+    if every and scenario is not None:
+        raise UsageError("--all and --scenario exclude each other", hint="leave one out")
+    if speed is not None and speed <= 0:
+        raise UsageError(
+            f"--speed {speed:g} is not above 0", hint="600 shows ten minutes in a second"
+        )
+    loaded = api.load_plan(plan)
+    if every:
+        return _all(frame, loaded, seed)
+    result = api.rehearse(
+        loaded,
+        scenario or "healthy",
+        seed=seed,
+        pace=_pace(speed),
+        watchers=lambda planned: _views(frame, planned),
+    )
+    _one(frame, result)
+    return exit_code(result)
+
+
+def exit_code(result: RehearsalResult) -> int:
+    """0 as expected, 9 not; the run's own code when the scenario expects nothing."""
+    if result.exit_code == ExitCode.BUG:
+        return int(ExitCode.BUG)
+    if not result.expects:
+        return int(result.exit_code)
+    return int(ExitCode.COMPLETED if result.expected_ok else ExitCode.UNEXPECTED_REHEARSAL)
+
+
+def _views(frame: Frame, plan: Plan) -> tuple[Listener, ...]:
+    from cutover.views.lines import LinesView
+
+    lines = LinesView(plan, frame.story, heartbeat_ms=0)
+    if not frame.json:
+        return (lines,)
+    from cutover.views.jsonlines import JsonView
+
+    return (lines, JsonView(plan, frame.out))
+
+
+def _pace(speed: float | None) -> Callable[[int], None] | None:
+    if speed is None:
+        return None
+    from cutover.local.clock import SystemClock
+
+    clock = SystemClock()
+    return lambda ms: clock.sleep(int(ms / speed))
+
+
+def _body(result: RehearsalResult) -> dict[str, Any]:
+    return {
+        "scenario": result.name,
+        "run": result.run.id,
+        "outcome": result.outcome,
+        "exit_code": int(result.exit_code),
+        "phase": str(result.state.phase),
+        "why": _why(result),
+        "harmed": result.harmed,
+        "virtual_ms": result.virtual_ms,
+        "expects": result.expects,
+        "as_expected": result.expected_ok,
+        "mismatches": list(result.mismatches),
+    }
+
+
+def _why(result: RehearsalResult) -> str:
+    return result.state.held.why if result.state.held is not None else result.state.why
+
+
+def _one(frame: Frame, result: RehearsalResult) -> None:
+    if frame.json:
+        frame.give("cutover.rehearsal.v1", _body(result))
+    seconds = result.virtual_ms // 1_000 * 1_000
+    frame.tell(
+        f"scenario {result.name}: {result.outcome} after {duration_text(seconds)} of emulated time, "
+        f"{result.harmed} harmed requests"
+    )
+    for mismatch in result.mismatches:
+        frame.warn(f"error: not as scenario {result.name} expects: {mismatch}")
+    if result.expects and result.expected_ok:
+        frame.tell("as expected")
+
+
+def _all(frame: Frame, loaded: LoadedPlan, seed: int) -> int:
+    """Every scenario, one row each; exit 9 when one of them ends otherwise than it expects."""
+    from cutover import api
+
+    unexpected, rows = 0, []
+    for name in api.scenarios():
+        result = api.rehearse(loaded, name, seed=seed)
+        wrong = not result.expected_ok or result.exit_code == ExitCode.BUG
+        unexpected += wrong
+        if frame.json:
+            frame.give("cutover.rehearsal.v1", _body(result))
+        took = duration_text(result.virtual_ms // 60_000 * 60_000)
+        verdict = "NOT AS EXPECTED" if wrong else "as expected" if result.expects else "-"
+        rows.append((name, result.outcome, took, str(result.harmed), verdict))
+        frame.tell(
+            f"{name:<28} {result.outcome:<12} {took:>8} {result.harmed:>8} harmed  {verdict}"
+        )
+        for mismatch in result.mismatches:
+            frame.tell(f"  {mismatch}")
+    frame.tell(f"{len(rows)} scenarios, {len(rows) - unexpected} as expected")
+    return int(ExitCode.UNEXPECTED_REHEARSAL if unexpected else ExitCode.COMPLETED)
+
+
+def _list(frame: Frame) -> int:
+    from cutover import api
+    from cutover.wiring.rehearsed import load_scenario
+
+    for name, path in api.scenarios().items():
+        says = str(getattr(load_scenario(name)[1], "description", "") or "")
+        if frame.json:
+            frame.give(
+                "cutover.scenario.v1", {"name": name, "file": path.name, "description": says}
+            )
+        else:
+            frame.say(f"{name:<28} {says}".rstrip())
+    return 0

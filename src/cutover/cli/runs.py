@@ -1,0 +1,310 @@
+"""`run`, `resume`, `rollback` and `finish`: the commands that drive a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cutover.cli.frame import Frame
+from cutover.cli.options import aws_options, json_option, plan_argument, run_argument, why_option
+from cutover.core.errors import ExitCode, NeedsHumanError, UsageError, printable
+
+if TYPE_CHECKING:
+    from cutover.core.observation import Word
+    from cutover.local.run_directory import RunDirectory
+    from cutover.wiring.live import Options
+
+exit_on_hold_option = click.option(
+    "--exit-on-hold", is_flag=True, help="End with 5 where the run would hold and wait."
+)
+
+
+@click.command()
+@plan_argument
+@click.option("--yes", is_flag=True, help="Do not ask for the plan's name.")
+@click.option(
+    "--run-id", metavar="ID", help="Name of the run (else made from the plan's name and the time)."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Preflight and preview only; no mutating call can be made."
+)
+@exit_on_hold_option
+@aws_options
+@json_option
+@click.pass_obj
+def run(
+    frame: Frame,
+    plan: Path,
+    *,
+    yes: bool,
+    run_id: str | None,
+    dry_run: bool,
+    exit_on_hold: bool,
+    profile: str | None,
+    region: str | None,
+) -> int:
+    """Move the traffic of PLAN, step by step; every step is earned by evidence.
+
+    Stays until it is COMPLETED (0), ROLLED_BACK (3), needs a human (4) or is interrupted.
+    """
+    from cutover import api
+    from cutover.cli.plans import show_warnings
+
+    loaded = api.load_plan(plan)
+    show_warnings(frame, str(plan), loaded.warnings)
+    if dry_run:
+        from cutover.cli.looks import show_look
+
+        return show_look(frame, loaded.plan, api.look(loaded.plan, profile=profile, region=region))
+    if not yes:
+        _ask(frame, loaded.plan.name)
+    options = _options(frame, profile, region, exit_on_hold=exit_on_hold)
+    from cutover.cli.showing import ended
+
+    return ended(frame, api.start(loaded, options, run_id=run_id))
+
+
+def _ask(frame: Frame, name: str) -> None:
+    """The plan's name, typed by a person.
+
+    Raises:
+        UsageError: where nobody can type, or something else was typed.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "`run` asks for the plan's name, and there is no terminal to type it",
+            hint="--yes starts without asking; nothing was written",
+        )
+    frame.err.write(
+        f"This moves live traffic. Type the plan's name ({printable(name)}) to go on: "
+    )
+    frame.err.flush()
+    if sys.stdin.readline().strip() != name:
+        raise UsageError(
+            "that is not the plan's name", hint="nothing was written; --yes does not ask"
+        )
+
+
+def _options(
+    frame: Frame, profile: str | None, region: str | None, *, exit_on_hold: bool = False
+) -> Options:
+    from cutover.cli.showing import watchers
+    from cutover.wiring.live import Options
+    from cutover.wiring.offline import operator
+
+    return Options(
+        profile=profile,
+        region=region,
+        watchers=watchers(frame),
+        exit_on_hold=exit_on_hold,
+        keyboard=sys.stdin.isatty() and frame.story.isatty(),
+        who=operator(),
+    )
+
+
+@click.command()
+@run_argument
+@why_option
+@click.option(
+    "--accept-drift",
+    metavar="WHY",
+    help="Go on with somebody else's change; only if our weight stands.",
+)
+@exit_on_hold_option
+@aws_options
+@json_option
+@click.pass_obj
+def resume(
+    frame: Frame,
+    run: str | None,
+    *,
+    why: str,
+    accept_drift: str | None,
+    exit_on_hold: bool,
+    profile: str | None,
+    region: str | None,
+) -> int:
+    """Go on with a run that holds, or whose process ended. Always bakes afresh."""
+    from cutover.cli.words import tell_run, word_of
+
+    word = word_of("resume" if accept_drift is None else "accept_drift", accept_drift or why)
+    found, code = tell_run(frame, run, word)
+    if code is not None:
+        return code
+    return _become(frame, found, word, _options(frame, profile, region, exit_on_hold=exit_on_hold))
+
+
+@click.command()
+@run_argument
+@why_option
+@click.option(
+    "--confirm-restored", is_flag=True, help="It was restored by hand; a read must agree."
+)
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    help="With --no-run: the plan whose routes to take back.",
+)
+@click.option(
+    "--no-run",
+    is_flag=True,
+    help="Break-glass: no run directory needed; source full, destination 0.",
+)
+@aws_options
+@json_option
+@click.pass_obj
+def rollback(
+    frame: Frame,
+    run: str | None,
+    *,
+    why: str,
+    confirm_restored: bool,
+    plan: Path | None,
+    no_run: bool,
+    profile: str | None,
+    region: str | None,
+) -> int:
+    """Take all traffic of RUN back to the source, and read it back. Needs no evidence."""
+    if no_run or plan is not None:
+        if plan is None or not no_run or run is not None:
+            raise UsageError(
+                "--no-run and --plan belong together, and take no RUN",
+                hint="cutover rollback --plan PLAN --no-run",
+            )
+        return _break_glass(frame, plan, profile, region)
+    from cutover import api
+    from cutover.cli.words import tell_run, word_of
+
+    found = api.find_run(run)
+    if not confirm_restored and found.phase() == "ROLLED_BACK":
+        frame.tell(f"run {found.id} is rolled back already")
+        return int(ExitCode.ROLLED_BACK)
+    word = word_of("confirm_restored" if confirm_restored else "rollback", why)
+    found, code = tell_run(frame, run, word)
+    if code is not None:
+        return code
+    return _become(frame, found, word, _options(frame, profile, region))
+
+
+def _become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
+    from cutover import api
+    from cutover.cli.showing import ended
+
+    return ended(frame, api.go_on(run, word, options))
+
+
+def _break_glass(frame: Frame, plan: Path, profile: str | None, region: str | None) -> int:
+    from cutover import api
+
+    loaded = api.load_plan(plan)
+    restored = api.restore_without_run(
+        loaded.plan, profile=profile, region=region, tell=frame.tell
+    )
+    for route, why in restored.open.items():
+        frame.warn(f"error: {route}: {why}")
+    if frame.json:
+        body = {
+            "exit_code": int(restored.exit_code),
+            "restored": dict(restored.done),
+            "open": dict(restored.open),
+        }
+        frame.give("cutover.restored.v1", body)
+    if restored.open:
+        raise NeedsHumanError(
+            f"{len(restored.open)} of {len(loaded.plan.routes)} routes are not verified as restored",
+            hint="run the command again; or set their weights in the console: source full, destination 0",
+        )
+    frame.tell(
+        f"{loaded.plan.name}: every route sends everything to its source; read back twice. "
+        "What was attached stays attached; a run that is still alive will see drift and hold."
+    )
+    return int(restored.exit_code)
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--leave-as-is",
+    metavar="WHY",
+    help="Abandon a run that holds or needs a human; the routes stay.",
+)
+@why_option
+@aws_options
+@json_option
+@click.pass_obj
+def finish(
+    frame: Frame,
+    run: str | None,
+    *,
+    leave_as_is: str | None,
+    why: str,
+    profile: str | None,
+    region: str | None,
+) -> int:
+    """End a COMPLETED run: the destination keeps the traffic, restore.sh is disarmed, the routes are free."""
+    if leave_as_is is not None and not leave_as_is.strip():
+        raise UsageError(
+            "--leave-as-is needs a reason", hint='--leave-as-is "the EC2 side is gone"'
+        )
+    from cutover import api
+    from cutover.cli.words import tell_run, word_of
+
+    word = word_of("finish" if leave_as_is is None else "leave", leave_as_is or why)
+    if leave_as_is is None:
+        _refuse_unfinished(api.find_run(run), word)
+    found, code = tell_run(frame, run, word)
+    if code is None:
+        code = _become(frame, found, word, _options(frame, profile, region))
+    if code == ExitCode.COMPLETED:
+        _finished(frame, found)
+    return code
+
+
+def _refuse_unfinished(run: RunDirectory, word: Word) -> None:
+    from cutover.core.state import Phase
+    from cutover.wiring.going_on import refuse_meaningless
+
+    phase = run.phase()
+    if phase in Phase.__members__:
+        refuse_meaningless(run, Phase(phase), word)
+
+
+def _finished(frame: Frame, run: RunDirectory) -> None:
+    """Disarm restore.sh, and say what the infrastructure code should say now."""
+    from cutover.core.state import Phase
+    from cutover.wiring.live import disarm
+    from cutover.wiring.offline import plan_of
+
+    if run.phase() not in (Phase.FINISHED, Phase.ABANDONED):
+        return
+    if trouble := disarm(run, f"run {run.id} is {run.phase()}"):
+        frame.warn(f"warning: {trouble}")
+    else:
+        frame.tell(f"restore.sh is disarmed: {run.restore}")
+    for line in handover(plan_of(run).managed_by or "none"):
+        frame.tell(line)
+
+
+def handover(managed_by: str) -> tuple[str, ...]:
+    """What to do with infrastructure code and the source group after a finished run."""
+    code = {
+        "terraform": (
+            "Terraform: write the weights that are live now (source 0, destination 999) into the forward",
+            "blocks; then remove ignore_changes (action for rules, default_action for listeners), and plan:",
+            "it must show no change.",
+        ),
+        "cloudformation": (
+            "CloudFormation: write the live weights into the template's Actions before the next update,",
+            "or the stack puts the old ones back; drift detection must then be clean.",
+        ),
+    }
+    return (
+        *code.get(
+            managed_by, ("If anything manages these routes, let it say the live weights now.",)
+        ),
+        "The source group stays attached at weight 0: do not empty it while a Route 53 alias to this",
+        "balancer has EvaluateTargetHealth on (an attached group without healthy targets fails the alias).",
+    )

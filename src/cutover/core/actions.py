@@ -1,0 +1,73 @@
+"""What a decision may ask for: an effect, and what to look at next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cutover.core.errors import ExitCode
+from cutover.core.moment import Moment
+from cutover.core.values import RouteId, Weight
+
+
+@dataclass(frozen=True)
+class Move:
+    """Write this weight to these routes, not later than `not_after`."""
+
+    routes: tuple[RouteId, ...]
+    weight: Weight
+    not_after: Moment
+    reason: str
+
+
+@dataclass(frozen=True)
+class Back:
+    """One route's way back: `verbatim` restores the snapshot, else only our two weights change.
+
+    `blind` is a write on the last form seen, because the live one cannot be read.
+    """
+
+    route: RouteId
+    verbatim: bool
+    blind: bool = False
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Take these routes back, side by side."""
+
+    routes: tuple[Back, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Detach:
+    """Take the source's group out of these routes: only `finish --detach-source` asks for it."""
+
+    routes: tuple[RouteId, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class End:
+    """Close the journal and end the process."""
+
+    exit_code: ExitCode
+    reason: str
+
+
+Effect = Move | Restore | Detach | End
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the next turn observes. `minutes_from_ms` is the start of the metrics window, None for no look."""
+
+    forms: bool = False
+    health: bool = False
+    alarms: bool = False
+    identity: bool = False
+    survey: bool = False
+    minutes_from_ms: int | None = None
+
+
+NOTHING = Look()

@@ -1,0 +1,73 @@
+"""Checks on evidence: the gates will have something to judge."""
+
+from __future__ import annotations
+
+from cutover.core.checks.finding import Judged, block, listed, need, ok
+from cutover.core.observation import AlarmState, Survey
+from cutover.core.plan import Plan
+
+
+def metrics(plan: Plan, survey: Survey) -> Judged:
+    """CloudWatch shows the source's requests of the last minutes."""
+    found = need(survey.metrics, "metrics")
+    silent = [pair.id for pair in plan.pairs if not found.get(pair.id)]
+    if silent:
+        return block(
+            f"no requests of the source in the last 15 settled minutes: {listed(silent)}",
+            "without visible traffic nothing can be judged, and nothing would ever pass",
+            "Check that the source serves traffic, and that the plan names the right groups and Region.",
+        )
+    return ok(
+        listed(f"{pair}: {requests} requests in 15 minutes" for pair, requests in found.items())
+    )
+
+
+def calibration(plan: Plan, survey: Survey) -> Judged:
+    """A latency gate that compares with the source has the source's percentile."""
+    wanted = {
+        f"p{gate.spec.percentile:g}"
+        for gate in plan.gates
+        if gate.kind == "latency" and gate.spec.versus_source is not None
+    }
+    if not wanted:
+        return ok("no gate compares with it")
+    found = need(survey.calibration, "the source's latency")
+    absent = [
+        f"{name} of {pair.id}"
+        for pair in plan.pairs
+        for name in sorted(wanted)
+        if name not in found.get(pair.id, {})
+    ]
+    if absent:
+        return block(
+            f"CloudWatch has no {listed(absent)} for the last hour",
+            "the latency gate compares the destination with the source as it was before the run",
+            "Wait until the source has an hour of traffic, or give the gate only `max`.",
+        )
+    return ok(
+        listed(
+            f"{pair.id} {n} {found[pair.id][n]} ms" for pair in plan.pairs for n in sorted(wanted)
+        )
+    )
+
+
+def alarms(plan: Plan, survey: Survey) -> Judged:
+    """The plan's alarms exist and are quiet before anything moves."""
+    names = [str(gate.spec.name) for gate in plan.gates if gate.kind == "alarm"]
+    if not names:
+        return ok("no alarm gate")
+    found = need(survey.alarms, "alarms")
+    missing = [name for name in names if found.get(name, AlarmState.MISSING) is AlarmState.MISSING]
+    firing = [name for name in names if found.get(name) is AlarmState.ALARM]
+    if missing or firing:
+        return block(
+            listed(
+                [
+                    *(f"{name} does not exist" for name in missing),
+                    *(f"{name} is in ALARM already" for name in firing),
+                ]
+            ),
+            "an alarm that cannot change says nothing about the destination",
+            "Correct the name or the Region, or let the alarm clear first.",
+        )
+    return ok(listed(f"{name} {found[name]}" for name in names))

@@ -1,0 +1,130 @@
+"""What a preflight check says, and the pieces every check is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from cutover.core.observation import Survey
+from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.plan import Plan
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Severity(StrEnum):
+    """How a finding counts: only `block` refuses the run."""
+
+    OK = "ok"
+    WARN = "warn"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: what it saw, why that matters, and what to do."""
+
+    id: str
+    severity: Severity
+    seen: str
+    why: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A finding that does not know its check's id yet."""
+
+    severity: Severity
+    seen: str
+    why: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One preflight rule.
+
+    Attributes:
+        title: what it makes sure of, for people.
+        judge: pure; an unknown fact blocks if the rule would.
+        waivable: the plan may accept its failure under `waive`.
+    """
+
+    title: str
+    judge: Callable[[Plan, Survey], Judged]
+    waivable: bool = False
+
+
+class Unread(Exception):  # noqa: N818  # not an error of ours: a fact nobody could read
+    """Raised by `need`; `run_checks` turns it into a block."""
+
+    def __init__(self, what: str, missing: Missing) -> None:
+        super().__init__(what)
+        self.what = what
+        self.missing = missing
+
+
+def need(fact: Fact[T], what: str) -> T:
+    """The fact's value.
+
+    Raises:
+        Unread: when nobody could read it.
+    """
+    if isinstance(fact, Seen):
+        return fact.value
+    raise Unread(what, fact)
+
+
+def need_all(facts: Mapping[K, Fact[T]], keys: Iterable[K], what: str) -> dict[K, T]:
+    """The values under these keys, in their order.
+
+    Raises:
+        Unread: when nobody could read one of them.
+    """
+    absent = Missing("it was not looked at")
+    return {
+        key: need(facts.get(key, absent), f"{what} {short(str(key))}")
+        for key in dict.fromkeys(keys)
+    }
+
+
+def unread(error: Unread, severity: Severity = Severity.BLOCK) -> Judged:
+    """What a check says about a fact that nobody could read."""
+    permission = error.missing.missing_permission
+    return Judged(
+        severity,
+        f"{error.what} could not be read: {error.missing.reason}",
+        "what is unknown is never good",
+        f"Grant {permission}." if permission else "Try again; if it stays, look at the reason.",
+    )
+
+
+def ok(seen: str) -> Judged:
+    """Nothing is wrong."""
+    return Judged(Severity.OK, seen)
+
+
+def warn(seen: str, why: str, fix: str = "") -> Judged:
+    """It may go on, and somebody should know."""
+    return Judged(Severity.WARN, seen, why, fix)
+
+
+def block(seen: str, why: str, fix: str) -> Judged:
+    """It must not go on."""
+    return Judged(Severity.BLOCK, seen, why, fix)
+
+
+def short(arn: str) -> str:
+    """An ARN's resource part: `targetgroup/checkout-eks/0123`; other text as it is."""
+    return arn.split(":", 5)[-1] if arn.startswith("arn:") else arn
+
+
+def listed(items: Iterable[str], most: int = 5) -> str:
+    """`a, b and 3 more`."""
+    every = list(items)
+    rest = len(every) - most
+    return ", ".join(every[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,338 @@
+"""What the journal may say: one frozen dataclass per record type, and the table of them.
+
+Every value is a string, an integer, a boolean, or a list or mapping of those: never a float, never
+None for a number. The envelope (`v seq run epoch type at boot_ms boot_id prev hash`) belongs to the
+journal; the body is what stands here. Adding a type or a field raises `VERSION` and adds an
+`upcast_N` to `UPCASTS`; old records are never rewritten.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from cutover.core.moment import Moment
+from cutover.core.observation import Absent, Count, Minute
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunOpen:
+    """The first record: what this run is, pinned."""
+
+    type: ClassVar[str] = "run_open"
+    plan_name: str
+    plan_hash: str
+    account: str
+    region: str
+    mode: str  # live, emulated (loopback endpoint) or rehearsal
+    tool: str
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LeaseTaken:
+    """A process became the runner."""
+
+    type: ClassVar[str] = "lease"
+    actor: str
+    host: str
+    pid: int
+    first_word: str = ""
+    exit_on_hold: int = 0
+
+
+@dataclass(frozen=True)
+class CheckFound:
+    """A preflight finding."""
+
+    type: ClassVar[str] = "check"
+    id: str
+    severity: str
+    seen: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The forms found at the start, and what going back needs."""
+
+    type: ClassVar[str] = "snapshot"
+    forms: Mapping[str, Mapping[str, Any]]  # route -> form_body()
+    recipes: Mapping[str, str]
+    source_healthy: Mapping[str, int]  # source group ARN -> healthy targets
+    calibration: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class PhaseChanged:
+    """The run moved from one phase to another."""
+
+    type: ClassVar[str] = "phase"
+    before: str
+    after: str
+    why: str
+    step: int  # index in plan.steps; -1 before the first
+    hold: str = ""  # a HoldReason when after is HOLDING
+    deadline: str = ""  # wall text, "" for none
+    cause: str = (
+        ""  # why a rollback began: breach, word, deadline, blind, partial, drift, interrupt
+    )
+    from_ms: int = 0  # SETTLING: evidence may count from this minute on (AWS's clock)
+    detail: str = ""  # numbers behind the why, for people
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A write is about to be sent for one route."""
+
+    type: ClassVar[str] = "intent"
+    route: str
+    kind: str  # move or restore
+    step: int
+    attempt: int
+    pre: str  # hash of the form just read, "" for a blind restore
+    post: Mapping[str, Any]  # form_body()
+    weight: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a write: applied, not_applied, ambiguous or cancelled."""
+
+    type: ClassVar[str] = "outcome"
+    route: str
+    attempt: int
+    result: str
+    code: str = ""
+    message: str = ""
+    request_id: str = ""
+    denied: int = 0
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Two equal reads at least 2 s apart: the form is committed."""
+
+    type: ClassVar[str] = "verified"
+    route: str
+    form: str  # hash
+    weight: int
+    first_ms: int
+    second_ms: int
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The data plane follows the weight: the bake may begin."""
+
+    type: ClassVar[str] = "effective"
+    step: int
+    from_ms: int  # evidence counts from this minute on
+    shares: Mapping[str, int]  # pair -> observed per mille; -1 where it was skipped
+    why: str
+
+
+@dataclass(frozen=True)
+class GateJudged:
+    """A gate's verdict changed."""
+
+    type: ClassVar[str] = "gate"
+    gate: str
+    pair: str
+    verdict: str
+    why: str
+    minute_ms: int  # newest minute judged, 0 for none
+    facts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MinuteSettled:
+    """A settled minute of one pair, journalled once."""
+
+    type: ClassVar[str] = "minute"
+    pair: str
+    at_ms: int
+    counts: Mapping[str, int | str]
+
+
+@dataclass(frozen=True)
+class MinuteCorrected:
+    """A settled minute that CloudWatch later answered differently."""
+
+    type: ClassVar[str] = "corrected"
+    pair: str
+    at_ms: int
+    counts: Mapping[str, int | str]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Something seen that later decisions rest on: `what` names it, `facts` are its values."""
+
+    type: ClassVar[str] = "observed"
+    what: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WordSaid:
+    """An operator's word or a signal."""
+
+    type: ClassVar[str] = "word"
+    word: str
+    who: str
+    why: str = ""
+    source: str = ""
+    signal: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Time or sight was lost: evidence for the destination starts afresh."""
+
+    type: ClassVar[str] = "gap"
+    why: str
+    ms: int
+    from_ms: int = 0  # evidence may count from this minute on (AWS's clock)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A live form that is neither intended nor prior."""
+
+    type: ClassVar[str] = "drift"
+    route: str
+    expected: str
+    seen: Mapping[str, Any]  # form_body()
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something worth remembering that changes nothing."""
+
+    type: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True)
+class Close:
+    """The process ends."""
+
+    type: ClassVar[str] = "close"
+    exit_code: int
+    phase: str
+    why: str
+
+
+Event = (
+    RunOpen | LeaseTaken | CheckFound | Snapshot | PhaseChanged | Intent | Outcome | Verified | Effective | GateJudged
+    | MinuteSettled | MinuteCorrected | Observed | WordSaid | Gap | Drift | Note | Close
+)  # fmt: skip
+
+TYPES: dict[str, type[Event]] = {
+    cls.type: cls
+    for cls in (
+        RunOpen, LeaseTaken, CheckFound, Snapshot, PhaseChanged, Intent, Outcome, Verified, Effective, GateJudged,
+        MinuteSettled, MinuteCorrected, Observed, WordSaid, Gap, Drift, Note, Close,
+    )
+}  # fmt: skip
+
+UPCASTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From version N to N+1: pure functions on the decoded record, applied after the hash check."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the journal: the envelope that the journal owns, and the event."""
+
+    seq: int
+    epoch: int
+    at: Moment
+    event: Event
+
+
+def body(event: Event) -> dict[str, Any]:
+    """The event as JSON-ready data, without its type."""
+    return {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+
+
+def parse(type_name: str, data: Mapping[str, Any]) -> Event:
+    """The event of a record's type and body.
+
+    Raises:
+        ValueError: for an unknown type, an unknown or missing field, or a value of the wrong kind.
+    """
+    cls = TYPES.get(type_name)
+    if cls is None:
+        raise ValueError(f"unknown record type {type_name!r}")
+    known = _FIELDS[type_name]
+    if not data.keys() <= known.keys():
+        raise ValueError(f"{type_name}: unknown field {sorted(data.keys() - known.keys())[0]!r}")
+    values: dict[str, Any] = {}
+    for name, (annotation, wanted, optional) in known.items():
+        if name not in data:
+            if not optional:
+                raise ValueError(f"{type_name}: field {name!r} is missing")
+            continue
+        value = data[name]
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise ValueError(f"{type_name}: field {name!r} is not {annotation}")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return cls(**values)
+
+
+_KINDS: tuple[tuple[str, type], ...] = (
+    ("Mapping", dict),
+    ("tuple", list),
+    ("int", int),
+    ("str", str),
+)
+
+
+def _fields(cls: type[Event]) -> dict[str, tuple[str, type, bool]]:
+    """By field name: its annotation, the JSON type it needs, and whether it may be missing."""
+    found = {}
+    for field_ in dataclasses.fields(cls):
+        annotation = str(field_.type)
+        wanted = next(kind for prefix, kind in _KINDS if annotation.startswith(prefix))
+        has_default = (
+            field_.default is not dataclasses.MISSING
+            or field_.default_factory is not dataclasses.MISSING
+        )
+        found[field_.name] = (annotation, wanted, has_default)
+    return found
+
+
+_FIELDS = {name: _fields(cls) for name, cls in TYPES.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, bool | int) or type(value) is str:
+        return value
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be journalled")
+
+
+def counts_body(minute: Minute) -> dict[str, int | str]:
+    """A minute's counts as the journal writes them: numbers, `-` for no datapoint, `?` for unknown."""
+    return {k: v if isinstance(v, int) else v.value for k, v in sorted(minute.counts.items())}
+
+
+def minute_of(event: MinuteSettled | MinuteCorrected) -> Minute:
+    """The minute that a record holds."""
+    counts: dict[str, Count] = {
+        k: v if isinstance(v, int) else Absent(v) for k, v in event.counts.items()
+    }
+    return Minute(event.pair, event.at_ms, counts)

@@ -1,0 +1,50 @@
+"""The gates of a plan: one file each, registered in one literal table (design 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cutover.core.gates.alarm import ALARM
+from cutover.core.gates.capacity import CAPACITY
+from cutover.core.gates.client_errors import CLIENT_ERRORS
+from cutover.core.gates.errors import ERRORS
+from cutover.core.gates.healthy import HEALTHY
+from cutover.core.gates.judging import Counts, Gate, Judgement, Scene, Verdict
+from cutover.core.gates.latency import LATENCY
+from cutover.core.gates.lb_errors import LB_ERRORS
+from cutover.core.gates.metric import METRIC
+from cutover.core.gates.spec import CountingSpec, GateSpec, OnBreach
+
+__all__ = [
+    "DEFAULT_GATES",
+    "GATES",
+    "CountingSpec",
+    "Counts",
+    "Gate",
+    "GateSpec",
+    "Judgement",
+    "OnBreach",
+    "Scene",
+    "Verdict",
+]
+
+GATES: dict[str, Gate[Any]] = {
+    "errors": ERRORS,
+    "latency": LATENCY,
+    "client_errors": CLIENT_ERRORS,
+    "lb_errors": LB_ERRORS,
+    "healthy": HEALTHY,
+    "capacity": CAPACITY,
+    "metric": METRIC,
+    "alarm": ALARM,
+}
+"""Every gate by the word a plan calls it by. The plan model, its JSON schema and the docs are made from it."""
+
+DEFAULT_GATES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("errors", {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}),
+    ("latency", {"percentile": 95, "versus_source": {"ratio": 1.25}}),
+    ("client_errors", {"versus_source": {"ratio": 1.5, "floor": "1%"}}),
+    ("lb_errors", {"max": "1%"}),
+    ("healthy", {"min": 2, "zones": 2}),
+)
+"""What a plan without `gates` gets, as if it said so; validate each with its gate's `Spec`."""

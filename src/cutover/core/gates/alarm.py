@@ -1,0 +1,69 @@
+"""Gate `alarm`: a CloudWatch alarm of yours must be OK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.gates.spec import GateSpec
+from cutover.core.observation import AlarmState, Known, Minute, Pair, Series, Unknown
+
+
+class AlarmSpec(GateSpec):
+    """A CloudWatch alarm that must be OK; without enough data it is unknown, never a pass."""
+
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=255,
+            description="The name of a metric or composite alarm in the plan's Region.",
+        ),
+    ]
+
+
+class AlarmGate:
+    """Judges live, at every look: nothing is remembered."""
+
+    Spec = AlarmSpec
+
+    def needs(
+        self, spec: AlarmSpec, pair: Pair, calibration: Mapping[str, int]
+    ) -> tuple[Series, ...]:
+        """No series: alarms are read by their name."""
+        return ()
+
+    def start(self) -> None:
+        """Nothing to remember."""
+
+    def restart(self, memory: None) -> None:
+        """Nothing to forget."""
+
+    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, scene: Scene) -> None:
+        """Minutes say nothing about an alarm."""
+
+    def verdict(self, spec: AlarmSpec, memory: None, pair: Pair, scene: Scene) -> Judgement:
+        """PASS only when the alarm was read and is OK."""
+        if isinstance(scene.alarms, Unknown):
+            return Judgement(
+                Verdict.UNKNOWN, f"alarm {spec.name} could not be read: {scene.alarms.reason}"
+            )
+        if not isinstance(scene.alarms, Known):
+            return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} was not read")
+        state = scene.alarms.value.get(spec.name, AlarmState.MISSING)
+        if state is AlarmState.ALARM:
+            return Judgement(Verdict.BREACH, f"alarm {spec.name} is in ALARM")
+        if state is AlarmState.OK:
+            return Judgement(Verdict.PASS, f"alarm {spec.name} is OK")
+        if state is AlarmState.INSUFFICIENT_DATA:
+            return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} has insufficient data")
+        return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} does not exist")
+
+    def alarming(self, spec: AlarmSpec, memory: None, minute: Minute, scene: Scene) -> None:
+        """Unsettled minutes say nothing about an alarm."""
+
+
+ALARM = AlarmGate()

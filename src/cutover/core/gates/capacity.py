@@ -1,0 +1,145 @@
+"""Gate `capacity`: requests per healthy target, now and at the next weight.
+
+The load is the busiest of the last 5 settled minutes, shared evenly over the targets that are healthy now. The
+projection stops a raise before the raise: a metric can only show an overload after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field
+
+from cutover.core.gates.columns import DESTINATION_REQUESTS, SOURCE_REQUESTS, side_requests
+from cutover.core.gates.counting import STALE_PERIODS
+from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.gates.spec import Answer, GateSpec
+from cutover.core.observation import Known, Minute, Pair, Series, Unknown
+from cutover.core.units import PerMinute
+from cutover.core.values import FULL, MINUTE, rate_text, weight_text
+
+BUSY_MINUTES = 5
+
+
+class CapacitySpec(GateSpec):
+    """Requests a minute per healthy destination target, now and projected to the next weight before the raise."""
+
+    max_requests_per_target: Annotated[
+        PerMinute,
+        Field(
+            gt=0, description="What one target is known to carry, for example from a load test."
+        ),
+    ]
+    on_breach: Answer = "hold"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests of one settled minute: of both groups, and of the destination alone."""
+
+    at_ms: int
+    both: int
+    destination: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The last minutes' load, newest last."""
+
+    loads: tuple[Load, ...] = ()
+    unread: bool = False
+
+
+class CapacityGate:
+    """Requests a minute per healthy target against what one is known to carry."""
+
+    Spec = CapacitySpec
+
+    def needs(
+        self, spec: CapacitySpec, pair: Pair, calibration: Mapping[str, int]
+    ) -> tuple[Series, ...]:
+        """Requests of both sides."""
+        return (SOURCE_REQUESTS, DESTINATION_REQUESTS)
+
+    def start(self) -> Memory:
+        """Nothing seen."""
+        return Memory()
+
+    def restart(self, memory: Memory) -> Memory:
+        """The load of before says nothing about now."""
+        return Memory()
+
+    def fold(self, spec: CapacitySpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+        """The memory after one settled minute; a minute without any request has no load to speak of."""
+        source, destination = (
+            side_requests(minute, SOURCE_REQUESTS),
+            side_requests(minute, DESTINATION_REQUESTS),
+        )
+        if source is None or destination is None:
+            return replace(memory, unread=True)
+        if not source + destination:
+            return replace(memory, unread=False)
+        load = Load(minute.at_ms, source + destination, destination)
+        return Memory((*memory.loads, load)[-BUSY_MINUTES:])
+
+    def verdict(self, spec: CapacitySpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+        """Now, and at the next weight."""
+        reading = scene.health.get(pair.destination)
+        if not isinstance(reading, Known):
+            reason = f": {reading.reason}" if isinstance(reading, Unknown) else ""
+            return Judgement(
+                Verdict.UNKNOWN,
+                f"how many targets of the destination are healthy is not known{reason}",
+            )
+        if memory.unread:
+            return Judgement(
+                Verdict.UNKNOWN, "the requests of the pair could not be read in the newest minute"
+            )
+        if not memory.loads:
+            return Judgement(
+                Verdict.WAITING,
+                "no settled minute with requests yet: the load per target is not known",
+            )
+        age = scene.now.wall_ms - memory.loads[-1].at_ms
+        if age > max(STALE_PERIODS * scene.period_ms, 2 * MINUTE):
+            return Judgement(
+                Verdict.UNKNOWN, f"the newest minute with requests is {age // MINUTE} minutes old"
+            )
+        return _judge(spec, memory, max(0, reading.value.healthy), scene)
+
+    def alarming(self, spec: CapacitySpec, memory: Memory, minute: Minute, scene: Scene) -> None:
+        """The load is judged when it is settled."""
+
+
+CAPACITY = CapacityGate()
+
+
+def _judge(spec: CapacitySpec, memory: Memory, healthy: int, scene: Scene) -> Judgement:
+    periods = MINUTE / scene.period_ms
+    now = max(load.destination for load in memory.loads) * periods
+    both = max(load.both for load in memory.loads) * periods
+    then = both * (scene.weight if scene.next_weight is None else scene.next_weight) / FULL
+    limit = spec.max_requests_per_target
+    facts = {
+        "healthy": healthy,
+        "requests_now": round(now),
+        "requests_projected": round(then),
+        "limit": round(limit),
+    }
+    if not healthy:
+        if now or then:
+            return Judgement(
+                Verdict.BREACH, "the destination has no healthy target to carry any request", facts
+            )
+        return Judgement(Verdict.PASS, "the destination carries no request", facts)
+    if now > limit * healthy:
+        why = f"each of {healthy} healthy targets gets {rate_text(now / healthy)}, limit {rate_text(limit)}"
+        return Judgement(Verdict.BREACH, why, facts)
+    if scene.next_weight is None:
+        why = f"each of {healthy} healthy targets gets {rate_text(now / healthy)}, limit {rate_text(limit)}"
+        return Judgement(Verdict.PASS, why, facts)
+    at = weight_text(scene.next_weight)
+    why = f"{at} would bring {rate_text(then / healthy)} to each of {healthy} healthy targets, limit {rate_text(limit)}"
+    return Judgement(Verdict.BREACH if then > limit * healthy else Verdict.PASS, why, facts)

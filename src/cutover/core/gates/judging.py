@@ -1,0 +1,118 @@
+"""What every gate shares: verdicts, the judgement it returns, and what it may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from cutover.core.moment import Moment
+from cutover.core.observation import AlarmState, GroupHealth, Minute, Pair, Reading, Series
+
+
+class Verdict(IntEnum):
+    """Closed and ordered, worst wins (design 3.3)."""
+
+    PASS = 0
+    WAITING = 1  # evidence is building: too few requests or minutes yet
+    UNKNOWN = 2  # no data, late, partial, denied
+    SHARED = 3  # the source is bad too
+    BREACH = 4
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Bad requests out of all of them, the only thing statistics ever see."""
+
+    total: int
+    bad: int
+
+    def __add__(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(self.total + other.total, self.bad + other.bad)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, why in one clause a person can read, and the numbers behind it (integers).
+
+    `on_breach` is `rollback` or `hold` when the gate knows better than its spec what this breach should lead
+    to (a lost zone harms nobody yet), else empty: the plan's word counts.
+    """
+
+    verdict: Verdict
+    why: str
+    facts: Mapping[str, int] = field(default_factory=dict)
+    on_breach: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is true now, besides minutes: for the gates that judge live facts.
+
+    Attributes:
+        weight: the committed weight, per mille.
+        next_weight: the weight that would follow, None after the last step.
+        step_began_ms: the evidence window of this step starts at this minute (ms since epoch).
+        now: this turn's moment.
+        period_ms: `observe.period`.
+        health: by target group ARN, as read this turn.
+        alarms: as read this turn.
+        calibration: what preflight measured for this pair, `{"p95": 170, ...}` in ms; see the latency gate.
+    """
+
+    weight: int
+    next_weight: int | None
+    step_began_ms: int
+    now: Moment
+    period_ms: int
+    health: Mapping[str, Reading[GroupHealth]] = field(default_factory=dict)
+    alarms: Reading[Mapping[str, AlarmState]] | None = None
+    calibration: Mapping[str, int] = field(default_factory=dict)
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Gate(Protocol, Generic[S]):
+    """One file of this package: a module-level object with these five pure functions.
+
+    A memory is a frozen dataclass (or tuple) made only by `start`, `fold` and `restart`, so that it is
+    the same whether folded live or from the journal.
+    """
+
+    Spec: type[S]
+
+    def needs(self, spec: S, pair: Pair, calibration: Mapping[str, int]) -> tuple[Series, ...]:
+        """The series that a minute must carry for this gate; empty for gates on live facts."""
+
+    def start(self) -> Any:
+        """The memory before any minute."""
+
+    def restart(self, memory: Any) -> Any:
+        """Evidence *for* the destination is discarded; evidence *against* it stays (design 3.3)."""
+
+    def fold(self, spec: S, memory: Any, minute: Minute, scene: Scene) -> Any:
+        """The memory after one settled minute.
+
+        `scene.weight` is the weight committed when the minute began; `scene.step_began_ms` is 0
+        for minutes before the first raise (they are the baseline), and a minute older than
+        `step_began_ms` of a later step belongs to no step (it straddles a shift): it may count against
+        the destination, never for it.
+        """
+
+    def verdict(self, spec: S, memory: Any, pair: Pair, scene: Scene) -> Judgement:
+        """What the evidence says now."""
+
+    def alarming(self, spec: S, memory: Any, minute: Minute, scene: Scene) -> Judgement | None:
+        """An *unsettled* minute that already counts against the destination (read twice by the machine).
+
+        The source's own errors of that minute may not be published yet: what it is allowed comes from
+        the settled minutes in `memory`.
+
+        Partial data only under-count, so at least 20 bad requests and twice the allowed rate are
+        evidence (design 3.3). None for gates without such a rule.
+        """

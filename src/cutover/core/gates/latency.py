@@ -1,0 +1,241 @@
+"""Gate `latency`: requests that the destination answered too slowly.
+
+A percentile is never averaged or compared: "p95 is at most 800 ms" is exactly "at most 5 % of requests took longer than
+800 ms", and requests slower than a limit can be counted, added up and judged like errors (CloudWatch statistic `TC`).
+"p95 is at most 1.25 x the source's" is "at most 5 % of the destination's requests took longer than 1.25 x the source's
+p95 before the run"; what share of the source's own requests is slower than that p95 in the same minute is allowed
+too, so a slow-down that both share is nobody's fault. Minutes in which a weight just changed are cold: only an outage
+counts in them. Unlike errors, a missing count is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from cutover.core.gates import columns, counting
+from cutover.core.gates.counting import Sample, Terms
+from cutover.core.gates.judging import Counts, Judgement, Scene, Verdict
+from cutover.core.gates.spec import CountingSpec, fewest_requests
+from cutover.core.observation import Minute, Pair, Series, Side
+from cutover.core.units import Duration, Model
+from cutover.core.values import duration_text
+
+SOURCE_ABOVE = 1.5
+"""When the source itself breaks `max`, the destination may be this much worse."""
+
+
+class LatencyVersusSource(Model):
+    """The destination's percentile compared with the source's own before the run."""
+
+    ratio: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=1000,
+            description="How many times the source's percentile the destination's may be.",
+        ),
+    ]
+
+
+class LatencySpec(CountingSpec):
+    """Slow requests of the destination, counted as requests slower than a limit: no percentile is averaged."""
+
+    percentile: Annotated[
+        float,
+        Field(
+            ge=50,
+            le=99.9,
+            description="The percentile to hold: 95 means that 5 % of requests may be slower.",
+        ),
+    ] = 95
+    max: Annotated[
+        Duration | None,
+        Field(gt=0, description="The percentile must not be above this."),
+    ] = None
+    versus_source: Annotated[
+        LatencyVersusSource | None,
+        Field(
+            description="The percentile must not be above ratio x the source's, measured before the run."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.max is None and self.versus_source is None:
+            raise ValueError(
+                "latency needs `max`, `versus_source` or both: there is no limit to judge by"
+            )
+        return self
+
+    @property
+    def tail(self) -> int:
+        """The share of requests that may be slower than the limit, in ppm."""
+        return round((100 - self.percentile) * 10_000)
+
+    @property
+    def name_of_percentile(self) -> str:
+        """`p95`: its name in the calibration."""
+        return f"p{self.percentile:g}"
+
+    @property
+    def requests_to_pass(self) -> int:
+        """Enough fast requests to exclude a fatter tail."""
+        limit = self.tail if self.max is not None else 2 * self.tail
+        return max(self.min_requests, fewest_requests(limit))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One counting memory for each limit."""
+
+    absolute: counting.Memory = counting.START
+    relative: counting.Memory = counting.START
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """One limit: what is slow on each side, and what share may be."""
+
+    destination_ms: int
+    source_ms: int
+    terms: Terms
+
+    @property
+    def series(self) -> tuple[Series, Series]:
+        return Series(Side.DESTINATION, "slower", self.destination_ms), Series(
+            Side.SOURCE, "slower", self.source_ms
+        )
+
+
+class LatencyGate:
+    """Slow requests of the destination against a fixed limit, and against the source."""
+
+    Spec = LatencySpec
+
+    def needs(
+        self, spec: LatencySpec, pair: Pair, calibration: Mapping[str, int]
+    ) -> tuple[Series, ...]:
+        """Requests, and those slower than each limit, on both sides."""
+        limits = (_absolute(spec), _relative(spec, calibration))
+        return (
+            *columns.REQUESTS,
+            *(series for limit in limits if limit for series in limit.series),
+        )
+
+    def start(self) -> Memory:
+        """Nothing seen."""
+        return Memory()
+
+    def restart(self, memory: Memory) -> Memory:
+        """Evidence against stays."""
+        return Memory(counting.restart(memory.absolute), counting.restart(memory.relative))
+
+    def fold(self, spec: LatencySpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+        """The memory after one settled minute."""
+        absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
+        if absolute is not None:
+            memory = replace(memory, absolute=_fold(absolute, memory.absolute, minute, scene))
+        if relative is not None:
+            memory = replace(memory, relative=_fold(relative, memory.relative, minute, scene))
+        return memory
+
+    def verdict(self, spec: LatencySpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+        """The worse of the two limits'."""
+        judgements = []
+        absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
+        if absolute is not None:
+            judgements.append(counting.verdict(absolute.terms, memory.absolute, scene))
+        if relative is not None:
+            judgements.append(counting.verdict(relative.terms, memory.relative, scene))
+        elif spec.versus_source is not None:
+            why = f"the source's {spec.name_of_percentile} before the run is not known: nothing to compare with"
+            judgements.append(Judgement(Verdict.UNKNOWN, why))
+        return max(judgements, key=lambda judgement: judgement.verdict)
+
+    def alarming(
+        self, spec: LatencySpec, memory: Memory, minute: Minute, scene: Scene
+    ) -> Judgement | None:
+        """By the slow requests already published, not in the cold minutes of a change."""
+        if not columns.in_step(minute, scene):
+            return None
+        limits = (
+            (_absolute(spec), memory.absolute),
+            (_relative(spec, scene.calibration), memory.relative),
+        )
+        for limit, known in limits:
+            if limit is not None:
+                destination, source = (_slow(minute, series) for series in limit.series)
+                judgement = counting.alarming(
+                    limit.terms, known, Sample(destination, source), minute, scene
+                )
+                if judgement is not None:
+                    return judgement
+        return None
+
+
+LATENCY = LatencyGate()
+
+
+def _absolute(spec: LatencySpec) -> _Limit | None:
+    if spec.max is None:
+        return None
+    what = f"were slower than {duration_text(spec.max)}"
+    terms = _terms(
+        spec, what, max_ppm=spec.tail, ratio=SOURCE_ABOVE, floor_ppm=spec.tail, limit_ppm=spec.tail
+    )
+    return _Limit(spec.max, spec.max, terms)
+
+
+def _relative(spec: LatencySpec, calibration: Mapping[str, int]) -> _Limit | None:
+    tau = calibration.get(spec.name_of_percentile, 0)
+    if spec.versus_source is None or tau <= 0:
+        return None
+    slow = max(1, round(tau * spec.versus_source.ratio))
+    what = f"were slower than {duration_text(slow)} ({spec.versus_source.ratio:g} x the source's {spec.name_of_percentile})"
+    return _Limit(
+        slow, tau, _terms(spec, what, max_ppm=None, ratio=1.0, floor_ppm=spec.tail, limit_ppm=None)
+    )
+
+
+def _terms(
+    spec: LatencySpec,
+    what: str,
+    *,
+    max_ppm: int | None,
+    ratio: float,
+    floor_ppm: int,
+    limit_ppm: int | None,
+) -> Terms:
+    return Terms(
+        max_ppm=max_ppm,
+        ratio=ratio,
+        floor_ppm=floor_ppm,
+        what=what,
+        limit_ppm=limit_ppm,
+        alone_ppm=spec.tail,
+        min_requests=spec.min_requests,
+        cold_start=True,
+    )
+
+
+def _slow(minute: Minute, series: Series) -> Counts | None:
+    """Requests and slow ones; Counts(0, 0) without requests, None when nobody knows."""
+    requests = columns.side_requests(minute, Series(series.side, "requests"))
+    if not requests:
+        return None if requests is None else Counts(0, 0)
+    slow = minute.number(series.key)
+    return None if slow is None else Counts(requests, min(requests, max(0, slow)))
+
+
+def _fold(limit: _Limit, memory: counting.Memory, minute: Minute, scene: Scene) -> counting.Memory:
+    destination, source = (_slow(minute, series) for series in limit.series)
+    unread = ""
+    if destination is None:
+        unread = "the destination's slow requests could not be read in the newest minute"
+    elif source is None:
+        unread = "the source's slow requests could not be read in the newest minute"
+    return counting.fold(limit.terms, memory, Sample(destination, source, unread), minute, scene)

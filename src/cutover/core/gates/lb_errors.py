@@ -1,0 +1,213 @@
+"""Gate `lb_errors`: 502, 503 and 504 that the load balancer made itself.
+
+They carry no target group (AWS docs: CloudWatch metrics for your Application Load Balancer), so only the excess above
+the load balancer's own rate of the 30 minutes before the first raise counts, less what chance explains, and it is held
+against the destination's requests plus that excess. When the source's requests go unanswered or stay away in the same
+minute the excess is the source's: SHARED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field
+
+from cutover.core.gates import columns, counting
+from cutover.core.gates.counting import Sample, Terms
+from cutover.core.gates.judging import Counts, Judgement, Scene, Verdict
+from cutover.core.gates.spec import Budget, CountingSpec, fewest_requests
+from cutover.core.observation import Minute, Pair, Series, Side
+from cutover.core.units import Share
+from cutover.core.values import FULL
+
+MADE = (
+    Series(Side.BALANCER, "elb_502"),
+    Series(Side.BALANCER, "elb_503"),
+    Series(Side.BALANCER, "elb_504"),
+)
+OTHERS_MINUTES = 10
+OTHERS_SHARE = 0.05
+"""With more than 5 % of its requests in neither group the load balancer serves others too."""
+
+
+class LbErrorsSpec(CountingSpec):
+    """ELB-made 502, 503 and 504 above the load balancer's own rate of the 30 minutes before the first raise."""
+
+    max: Annotated[
+        Share,
+        Field(
+            gt=0,
+            lt=1_000_000,
+            description="The highest share of the destination's requests that such an excess may be. On a load balancer "
+            "that also serves other groups a breach holds, unless on_breach says otherwise.",
+        ),
+    ]
+    budget: Budget = None
+
+    @property
+    def requests_to_pass(self) -> int:
+        """Enough clean requests to exclude `max`."""
+        return max(self.min_requests, fewest_requests(self.max))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The counting memory, and what else is known of the load balancer.
+
+    Attributes:
+        usual: its (requests, errors) in the minutes before the first raise.
+        others: (all its requests, those outside the pair) in the last minutes.
+    """
+
+    counting: counting.Memory = counting.START
+    usual: tuple[Counts, ...] = ()
+    others: tuple[Counts, ...] = ()
+
+
+class LbErrorsGate:
+    """ELB-made 5xx above the load balancer's own rate, per destination request."""
+
+    Spec = LbErrorsSpec
+
+    def needs(
+        self, spec: LbErrorsSpec, pair: Pair, calibration: Mapping[str, int]
+    ) -> tuple[Series, ...]:
+        """The balancer's errors; requests of both sides, and the source's answers."""
+        return (
+            *columns.REQUESTS,
+            *MADE,
+            *(Series(Side.SOURCE, name) for name in columns.ANSWERS),
+        )
+
+    def start(self) -> Memory:
+        """Nothing seen."""
+        return Memory()
+
+    def restart(self, memory: Memory) -> Memory:
+        """What is usual stays; so does evidence against."""
+        return replace(memory, counting=counting.restart(memory.counting))
+
+    def fold(self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+        """The memory after one settled minute."""
+        made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
+        if columns.before_first_raise(scene) and made is not None and balancer:
+            memory = replace(
+                memory, usual=(*memory.usual, Counts(balancer, made))[-counting.BASELINE_MINUTES :]
+            )
+        memory = replace(memory, others=(*memory.others, _others(minute))[-OTHERS_MINUTES:])
+        sample = _sample(memory, minute, scene, made)
+        return replace(
+            memory, counting=counting.fold(_terms(spec), memory.counting, sample, minute, scene)
+        )
+
+    def verdict(self, spec: LbErrorsSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+        """See `counting.verdict`; a breach on a balancer with other groups holds, unless the plan says otherwise."""
+        judgement = counting.verdict(_terms(spec), memory.counting, scene)
+        if judgement.verdict is not Verdict.BREACH:
+            return judgement
+        return _on_shared_balancer(spec, judgement, memory.others)
+
+    def alarming(
+        self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: Scene
+    ) -> Judgement | None:
+        """By the errors already published, above the rate that was measured before the run."""
+        made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
+        requests = minute.number(columns.DESTINATION_REQUESTS.key) or 0
+        if made is None or balancer is None or _sources_fault(minute, scene, made):
+            return None
+        usual = counting.usual_most(memory.usual, scene.calibration.get("elb_bad_ppm"), balancer)
+        if usual is None:
+            return None
+        excess = max(0, made - usual)
+        sample = Sample(Counts(requests + excess, excess), None)
+        judgement = counting.alarming(_terms(spec), memory.counting, sample, minute, scene)
+        return judgement and _on_shared_balancer(spec, judgement, (_others(minute),))
+
+
+LB_ERRORS = LbErrorsGate()
+
+
+def _terms(spec: LbErrorsSpec) -> Terms:
+    return Terms(
+        max_ppm=spec.max,
+        ratio=None,
+        floor_ppm=0,
+        what="failed at the load balancer beyond its usual rate",
+        limit_ppm=spec.max,
+        alone_ppm=spec.max,
+        min_requests=spec.min_requests,
+        budget_ppm=spec.budget,
+    )
+
+
+def _made(minute: Minute) -> int | None:
+    """502 + 503 + 504; None when nobody knows one of them. A 503 needs no request that reached a target."""
+    total = 0
+    for series in MADE:
+        count = columns.side_requests(minute, series)
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+def _on_shared_balancer(
+    spec: LbErrorsSpec, judgement: Judgement, others: tuple[Counts, ...]
+) -> Judgement:
+    """A breach on a balancer that serves other groups holds, unless the plan says otherwise."""
+    if sum(c.bad for c in others) <= OTHERS_SHARE * sum(c.total for c in others):
+        return judgement
+    said = "on_breach" in spec.model_fields_set
+    why = f"{judgement.why}; the load balancer serves other groups too, so it may not be the destination"
+    return replace(judgement, why=why, on_breach=spec.on_breach if said else "hold")
+
+
+def _others(minute: Minute) -> Counts:
+    """(all requests of the balancer, those in neither group)."""
+    balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0
+    source = columns.side_requests(minute, columns.SOURCE_REQUESTS)
+    destination = columns.side_requests(minute, columns.DESTINATION_REQUESTS)
+    if source is None or destination is None:
+        return Counts(0, 0)
+    return Counts(balancer, max(0, balancer - source - destination))
+
+
+def _sample(memory: Memory, minute: Minute, scene: Scene, made: int | None) -> Sample:
+    requests = columns.side_requests(minute, columns.DESTINATION_REQUESTS)
+    balancer = columns.side_requests(minute, columns.BALANCER_REQUESTS)
+    if made is None or requests is None or balancer is None:
+        return Sample(
+            None,
+            None,
+            unread="the load balancer's errors, or the requests they belong to, could not be read in the newest minute",
+        )
+    if scene.weight <= 0:
+        return Sample(None, None)
+    usual = counting.usual_most(memory.usual, scene.calibration.get("elb_bad_ppm"), balancer)
+    if usual is None:
+        return Sample(
+            None, None, unread="the load balancer's own rate before the run is not known"
+        )
+    excess = max(0, made - usual)
+    return Sample(
+        Counts(requests + excess, excess),
+        None,
+        shared=excess > 0 and _sources_fault(minute, scene, made),
+    )
+
+
+def _sources_fault(minute: Minute, scene: Scene, made: int) -> bool:
+    """Half of the errors are requests that the source left unanswered, or its own requests stayed away."""
+    requests, answers = (
+        minute.number(columns.SOURCE_REQUESTS.key),
+        columns.answered(minute, Side.SOURCE),
+    )
+    if requests and answers is not None and 2 * (requests - answers) >= made > 0:
+        return True
+    if scene.weight >= FULL or minute.is_unknown(columns.SOURCE_REQUESTS.key):
+        return False
+    destination = minute.number(columns.DESTINATION_REQUESTS.key) or 0
+    due = destination * (FULL - scene.weight) // max(scene.weight, 1)
+    return due > 0 and 2 * (requests or 0) < due

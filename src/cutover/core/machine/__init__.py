@@ -1,0 +1,119 @@
+"""`decide`: the only place that decides (design 3.1).
+
+`decide(plan, state, observation, now)` first turns whatever is new in the observation into records, then
+hears the words, then lets the phase's rule speak. The legal moves are data: `core/state/phases.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cutover.core.actions import End, Look
+from cutover.core.errors import ExitCode
+from cutover.core.machine.back import begin_rollback, rolling_back
+from cutover.core.machine.decision import Decision
+from cutover.core.machine.forward import baking, settling, shifting
+from cutover.core.machine.holding import holding, resume
+from cutover.core.machine.learn import learn
+from cutover.core.machine.resting import resting
+from cutover.core.machine.start import attaching, preflight
+from cutover.core.machine.turn import Turn, signal_exit
+from cutover.core.moment import Moment
+from cutover.core.observation import Observation, Word, WordName
+from cutover.core.plan import Plan
+from cutover.core.state import ACTIVE, TERMINAL, Hold, Phase, RunState
+
+__all__ = ["Decision", "decide", "first_look"]
+
+_FORWARD = (Phase.ATTACHING, Phase.SHIFTING, Phase.SETTLING, Phase.BAKING)
+
+_RULES: dict[Phase, Callable[[Turn], Decision]] = {
+    Phase.PREFLIGHT: preflight,
+    Phase.ATTACHING: attaching,
+    Phase.SHIFTING: shifting,
+    Phase.SETTLING: settling,
+    Phase.BAKING: baking,
+    Phase.HOLDING: holding,
+    Phase.ROLLING_BACK: rolling_back,
+}
+
+
+def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -> Decision:
+    """What to record, what to do and when to look again.
+
+    Raises:
+        ValueError: never for bad weather in the world; only for a bug (a move that no table allows).
+    """
+    turn = Turn(plan, state, observation, now)
+    learn(turn)
+    if observation.previous is None:
+        _began(turn)
+    if turn.state.phase in TERMINAL:
+        return turn.decision(
+            End(ExitCode.USAGE, "the run has ended"), Look(), 0, "the run has ended"
+        )
+    for word in observation.words:
+        decision = _hear(turn, word)
+        if decision is not None:
+            return decision
+    if turn.state.phase not in ACTIVE:
+        return resting(turn)
+    return _RULES[turn.state.phase](turn)
+
+
+def first_look(plan: Plan, state: RunState, now: Moment) -> Look:
+    """What a process looks at before its first turn."""
+    if state.phase is Phase.PREFLIGHT:
+        return Look(survey=True, forms=True, health=True)
+    if state.phase is Phase.ROLLING_BACK:
+        return Look(forms=True)
+    return Turn(plan, state, Observation(), now).look(identity=True)
+
+
+def _began(turn: Turn) -> None:
+    """A process's first turn: what it finds half-way was left by a crash; nothing goes forward by itself."""
+    if turn.state.phase in _FORWARD:
+        turn.hold(Hold.CRASHED, f"the process that drove this run ended during {turn.state.phase}")
+
+
+def _hear(turn: Turn, word: Word) -> Decision | None:
+    """A word's own decision, or None when the phase's rule goes on."""
+    phase = turn.state.phase
+    if phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        return None  # heard by their rules; in a rollback nothing but a signal counts
+    if word.name is WordName.ROLLBACK:
+        return begin_rollback(turn, _said("rollback", word), "word")
+    if word.name is WordName.INTERRUPT:
+        return _interrupt(turn, word)
+    if word.name is WordName.PAUSE and phase in _FORWARD:
+        turn.hold(Hold.PAUSED, _said("pause", word))
+        return turn.poll("paused")
+    if word.name is WordName.PAUSE and phase is Phase.HOLDING and turn.state.held is not None:
+        if turn.state.held.reason not in (Hold.DRIFT, Hold.PAUSED):
+            turn.hold(Hold.PAUSED, f"{_said('pause', word)}; was holding: {turn.state.held.why}")
+        return None
+    if word.name in (WordName.RESUME, WordName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
+        return resume(turn, word)
+    if word.name is WordName.LEAVE and phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
+        why = _said("left as it is", word)
+        turn.to(Phase.ABANDONED, why)
+        return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+    return None
+
+
+def _said(what: str, word: Word) -> str:
+    return f"{what} said by {word.who}" + (f": {word.why}" if word.why else "")
+
+
+def _interrupt(turn: Turn, word: Word) -> Decision:
+    if turn.plan.safety.on_interrupt == "rollback" and turn.state.phase in (
+        *_FORWARD,
+        Phase.HOLDING,
+    ):
+        return begin_rollback(
+            turn, f"signal {word.signal}, and the plan says on_interrupt: rollback", "interrupt"
+        )
+    why = f"interrupted by signal {word.signal}"
+    if turn.state.phase in (*_FORWARD, Phase.HOLDING):
+        turn.hold(Hold.INTERRUPTED, why)
+    return turn.decision(End(signal_exit(word.signal), why), Look(), 0, why)

@@ -1,0 +1,269 @@
+"""SHIFTING, SETTLING and BAKING: forward needs proof."""
+
+from __future__ import annotations
+
+from cutover.core.actions import End
+from cutover.core.errors import ExitCode
+from cutover.core.events import Effective
+from cutover.core.gates.judging import Verdict
+from cutover.core.machine.back import begin_rollback
+from cutover.core.machine.decision import Decision
+from cutover.core.machine.judge import Judged, journal, judge, unknown_for, worst
+from cutover.core.machine.routes import Driven, drifted, drive, record_drift, suspicious
+from cutover.core.machine.share import settle_deadline, share
+from cutover.core.machine.turn import PROPAGATION, Turn
+from cutover.core.observation import Known, NotAsked, Unknown
+from cutover.core.state import Hold, Phase
+from cutover.core.values import MINUTE, SECOND, duration_text, weight_text
+
+UNKNOWN_HOLDS = 3
+"""Periods of UNKNOWN after which a bake becomes a hold."""
+
+WAITING_GRACE = 20 * MINUTE
+"""A bake that is over but still waits for requests goes on for as long again, at least this long (gating.md 4)."""
+
+CREDENTIALS_RESERVE = 15 * MINUTE
+"""No raise when the credentials end within this (promises.md P19)."""
+
+
+def shifting(turn: Turn) -> Decision:
+    """Write the step's weight to every route, read it back twice: all or back."""
+    if turn.state.target < 0:
+        turn.to(Phase.ATTACHING, "attached again", step=-1)
+        return turn.soon("attaching")
+    weight = turn.plan.steps[turn.state.target].weight
+    if stop := unsure(turn):
+        turn.hold(*stop)
+        return turn.poll("holding")
+    driven, decision = drive(turn, weight)
+    if decision is not None:
+        return decision
+    stopped = after_drive(turn, driven, attaching=False)
+    if stopped is not None:
+        return stopped
+    turn.to(
+        Phase.SETTLING,
+        f"every route is committed at {weight_text(weight)}",
+        step=turn.state.target,
+        from_ms=turn.next_minute_ms(min(PROPAGATION, turn.plan.observe.settle)),
+    )
+    return turn.poll("waiting until the data plane follows")
+
+
+def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | None:
+    """What a drive that ended badly leads to; None when every route is committed."""
+    if driven is Driven.COMMITTED:
+        return None
+    what = "the attach" if attaching else "the step"
+    if driven is Driven.DRIFTED:
+        return on_drift(turn)
+    if driven is Driven.PARTIAL:
+        return begin_rollback(
+            turn, f"{what} reached only some routes within 60 s: all or back", "partial"
+        )
+    if driven is Driven.DENIED:
+        turn.hold(Hold.CREDENTIALS, f"AWS denied the write: {_last_error(turn)}")
+    elif driven is Driven.UNREADABLE:
+        turn.hold(Hold.UNREADABLE, f"the routes could not be read for 60 s: {_last_error(turn)}")
+    else:
+        turn.hold(Hold.NOT_WRITTEN, f"{what} was not written within 60 s: {_last_error(turn)}")
+    return turn.poll("holding")
+
+
+def _last_error(turn: Turn) -> str:
+    for reading in turn.seen.forms.values():
+        if isinstance(reading, Unknown):
+            return reading.reason
+    sent = [
+        known.sent
+        for known in turn.state.routes.values()
+        if known.sent is not None and known.sent.message
+    ]
+    return f"{sent[-1].code} {sent[-1].message}".strip() if sent else "no answer"
+
+
+def on_drift(turn: Turn) -> Decision:
+    """Drift is never overwritten: hold (or roll back, when the plan says so)."""
+    why = record_drift(turn, drifted(turn))
+    if turn.plan.safety.on_drift == "rollback" and not turn.below_reserve():
+        return begin_rollback(turn, why, "drift")
+    turn.hold(Hold.DRIFT, why)
+    return turn.poll("holding")
+
+
+def settling(turn: Turn) -> Decision:
+    """Wait until the observed share follows the weight; a breach does not wait for that."""
+    if drifted(turn):
+        return on_drift(turn)
+    judged = judge(turn, None)
+    if stopped := harmed(turn, judged):
+        return stopped
+    found = share(turn)
+    if found.inside:
+        turn.add(Effective(turn.state.step, found.from_ms, found.shares, found.why))
+        turn.to(Phase.BAKING, found.why)
+        return turn.poll("collecting evidence")
+    if turn.in_phase() > settle_deadline(turn.plan):
+        turn.hold(Hold.SHARE, f"the observed share does not follow the weight: {found.why}")
+        return turn.poll("holding")
+    return turn.poll(found.why)
+
+
+def baking(turn: Turn) -> Decision:
+    """Collect evidence; go on when the bake is over and every gate passes."""
+    if drifted(turn):
+        return on_drift(turn)
+    steps = turn.plan.steps
+    last = turn.state.step + 1 >= len(steps)
+    judged = judge(turn, None if last else steps[turn.state.step + 1].weight)
+    if stopped := harmed(turn, judged) or blind(turn, judged):
+        return stopped
+    if why := turn.below_reserve():
+        if any(not isinstance(turn.health(p.source), Known) for p in turn.plan.pairs):
+            return turn.poll(f"not going on: {why}")
+        turn.hold(Hold.RESERVE, why)
+        return turn.poll("holding")
+    if stop := unsure(turn):
+        turn.hold(*stop)
+        return turn.poll("holding")
+    covered, bake = baked(turn), steps[turn.state.step].bake
+    decides = worst(judged)
+    if covered < bake or decides.verdict is not Verdict.PASS:
+        if decides.verdict is Verdict.WAITING and covered >= bake + max(bake, WAITING_GRACE):
+            turn.hold(Hold.EVIDENCE, f"{decides.gate}: {decides.judgement.why}")
+        return turn.poll(
+            f"baked {duration_text(covered)} of {duration_text(bake)}; {decides.gate} {decides.verdict.name}"
+        )
+    if suspicious(turn) or any(turn.live(route) is None for route in turn.state.routes):
+        return turn.soon("every gate passes; reading every route before going on", 3 * SECOND)
+    if last:
+        return _complete(turn, judged)
+    if isinstance(turn.seen.identity, NotAsked):
+        return turn.soon("every gate passes; asking who we are before the raise", identity=True)
+    if stop := forbidden(turn, turn.state.step + 1):
+        turn.hold(*stop)
+        return turn.poll("holding")
+    return begin_raise(turn, turn.state.step + 1, judged)
+
+
+def begin_raise(turn: Turn, step: int, judged: tuple[Judged, ...]) -> Decision:
+    """First turn of a raise: journal the evidence, ask for the forms; the next turn moves."""
+    for one in judged:
+        journal(turn, one)
+    turn.to(
+        Phase.SHIFTING,
+        f"every gate passes; raising to {weight_text(turn.plan.steps[step].weight)}",
+        step=step,
+    )
+    return turn.soon("reading every route before the write")
+
+
+def _complete(turn: Turn, judged: tuple[Judged, ...]) -> Decision:
+    since = [known.seen.since for known in turn.state.routes.values() if known.seen is not None]
+    youngest = min((turn.now.after(at) for at in since), default=0)
+    if youngest < turn.plan.observe.confirm:
+        return turn.soon("reading every route once more", turn.plan.observe.confirm - youngest)
+    for one in judged:
+        journal(turn, one)
+    why = "the last bake is over and every gate passes; the source stays attached at weight 0"
+    if turn.state.weight < 1000:
+        why = "the last bake is over and every gate passes; the routes stay at " + weight_text(
+            turn.state.weight
+        )
+    turn.to(Phase.COMPLETED, why)
+    return turn.decision(End(ExitCode.COMPLETED, why), turn.look(), 0, why)
+
+
+def baked(turn: Turn) -> int:
+    """Milliseconds of settled minutes since the evidence of this step began, the worst pair."""
+    began = turn.state.evidence_from_ms
+    period = turn.plan.observe.period
+    return max(
+        0,
+        min(
+            (turn.state.journalled_ms.get(p.id, 0) + period - began for p in turn.plan.pairs),
+            default=0,
+        ),
+    )
+
+
+def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+    """A breach goes back (or holds, when its gate says so); a shared incident holds."""
+    decides = worst(judged)
+    sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
+    if decides.verdict is Verdict.BREACH:
+        journal(turn, decides)
+        if decides.on_breach != "rollback":
+            turn.hold(Hold.GATE, sentence)
+            return turn.poll("holding")
+        if any(healthy == 0 for healthy in turn.source_healthy().values()):
+            why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
+            turn.to(Phase.NEEDS_HUMAN, why)
+            return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
+        return begin_rollback(turn, sentence, "breach")
+    if decides.verdict is Verdict.SHARED and turn.state.phase is not Phase.HOLDING:
+        turn.hold(Hold.SHARED, sentence)
+        return turn.poll("holding")
+    return None
+
+
+def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+    """No data is never a pass: hold, and in an unproven step go back after the blind budget."""
+    span = unknown_for(turn, judged)
+    if span == 0:
+        return None
+    decides = max(
+        (one for one in judged if one.verdict is Verdict.UNKNOWN), key=lambda one: one.gate
+    )
+    why = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
+    if (
+        span >= turn.plan.safety.blind_budget
+        and turn.state.proven < turn.state.step
+        and not turn.below_reserve()
+    ):
+        return begin_rollback(
+            turn,
+            f"blind for {duration_text(span // 1000 * 1000)} in an unproven step; {why}",
+            "blind",
+        )
+    if turn.state.phase is not Phase.HOLDING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
+        turn.hold(Hold.NO_DATA, why)
+        return turn.poll("holding")
+    return None
+
+
+def unsure(turn: Turn) -> tuple[Hold, str] | None:
+    """A journal or a lease in doubt stops every raise."""
+    if isinstance(turn.seen.journal, Unknown):
+        return Hold.JOURNAL, f"the journal cannot be written: {turn.seen.journal.reason}"
+    if isinstance(turn.seen.lease, Unknown):
+        return Hold.LEASE, f"the lease is in doubt: {turn.seen.lease.reason}"
+    return None
+
+
+def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
+    """What forbids the next raise, besides evidence."""
+    if stop := unsure(turn):
+        return stop
+    wanted = turn.plan.steps[step]
+    if wanted.approve and step not in turn.state.approved:
+        return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"
+    window = turn.plan.forbidden_by(turn.now.wall)
+    if window is not None:
+        return Hold.WINDOW, f"no raise inside the window {window}"
+    if why := turn.below_reserve():
+        return Hold.RESERVE, why
+    identity = turn.seen.identity
+    if isinstance(identity, Unknown):
+        return Hold.CREDENTIALS, f"AWS does not say who we are: {identity.reason}"
+    if isinstance(identity, Known):
+        if turn.state.account and identity.value.account != turn.state.account:
+            return Hold.CREDENTIALS, f"the caller's account is now {identity.value.account}"
+        ends = identity.value.expires_ms
+        if (
+            ends is not None
+            and not identity.value.refreshes
+            and ends - turn.now.wall_ms < CREDENTIALS_RESERVE
+        ):
+            return Hold.CREDENTIALS, "the credentials end within 15 minutes and do not refresh"
+    return None

@@ -1,0 +1,188 @@
+"""All gates over all pairs: the worst verdict wins (design 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cutover.core.events import GateJudged, Observed
+from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.machine.turn import Turn
+from cutover.core.observation import Known, Pair
+from cutover.core.plan import PlannedGate
+from cutover.core.state import NO_STEP
+
+MINUTES = "minutes"
+"""The pseudo-gate that says whether settled minutes still arrive."""
+
+STALE_PERIODS = 3
+SHARED_AFTER_RAISE = 5
+"""Settled minutes after our own raise in which a bad source may be suffering from it (design 3.3)."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One gate's judgement on one pair."""
+
+    gate: str
+    pair: str
+    judgement: Judgement
+    on_breach: str
+    live: bool  # judged on live facts, needs no minutes
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        return self.judgement.verdict
+
+
+def judge(turn: Turn, next_weight: int | None) -> tuple[Judged, ...]:
+    """Every gate's judgement now; a changed verdict is journalled."""
+    judged: list[Judged] = []
+    for pair in turn.plan.pairs:
+        scene = _scene(turn, pair, next_weight)
+        judged.append(_fresh(turn, pair))
+        for gate in turn.plan.gates:
+            judgement = gate.gate.verdict(
+                gate.spec, turn.state.evidence.memories[(gate.name, pair.id)], pair, scene
+            )
+            needs = gate.gate.needs(gate.spec, pair, scene.calibration)
+            judgement = _shared_after_raise(turn, gate, pair, judgement)
+            if judgement.verdict < Verdict.BREACH and turn.state.step >= 0:
+                judgement = _alarming(turn, gate, pair, scene) or judgement
+            on_breach = judgement.on_breach or gate.on_breach
+            judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))
+    for one in judged:
+        before = turn.state.verdicts.get((one.gate, one.pair))
+        if before is None or before.verdict != one.verdict.name:
+            journal(turn, one)
+    return tuple(judged)
+
+
+def journal(turn: Turn, one: Judged) -> None:
+    """Journal a judgement with its numbers."""
+    newest = turn.state.journalled_ms.get(one.pair, 0)
+    turn.add(
+        GateJudged(
+            one.gate,
+            one.pair,
+            one.verdict.name,
+            one.judgement.why,
+            newest,
+            dict(one.judgement.facts),
+        )
+    )
+
+
+def worst(judged: tuple[Judged, ...]) -> Judged:
+    """The one that decides: the worst verdict, and of equal breaches one that rolls back."""
+    return max(judged, key=lambda one: (one.verdict, one.on_breach == "rollback"))
+
+
+def unknown_for(turn: Turn, judged: tuple[Judged, ...]) -> int:
+    """Milliseconds for which some gate has been UNKNOWN."""
+    spans = [
+        turn.now.after(turn.state.verdicts[(one.gate, one.pair)].since)
+        for one in judged
+        if one.verdict is Verdict.UNKNOWN
+    ]
+    return max(spans, default=0)
+
+
+def _scene(turn: Turn, pair: Pair, next_weight: int | None) -> Scene:
+    return Scene(
+        weight=turn.state.weight,
+        next_weight=next_weight,
+        step_began_ms=turn.state.evidence_from_ms,
+        now=turn.now,
+        period_ms=turn.plan.observe.period,
+        health=turn.seen.health,
+        alarms=turn.seen.alarms,
+        calibration=turn.state.evidence.calibration.get(pair.id, {}),
+    )
+
+
+def _fresh(turn: Turn, pair: Pair) -> Judged:
+    """Evidence must be fresh: minutes that stop arriving are unknown, whatever the memory says."""
+    observe = turn.plan.observe
+    newest = turn.state.journalled_ms.get(pair.id)
+    if newest is None:
+        judgement = Judgement(Verdict.WAITING, "no settled minute yet")
+        opened = turn.state.opened
+        if (
+            opened is not None
+            and turn.now.after(opened) > observe.settle + (STALE_PERIODS + 1) * observe.period
+        ):
+            judgement = Judgement(
+                Verdict.UNKNOWN, "CloudWatch has not answered with a settled minute yet"
+            )
+    else:
+        age = turn.aws_ms - (newest + observe.period) - observe.settle
+        late = age > STALE_PERIODS * observe.period
+        judgement = (
+            Judgement(
+                Verdict.UNKNOWN, f"no settled minute for {age // 1000} s", {"age_s": age // 1000}
+            )
+            if late
+            else Judgement(Verdict.PASS, "settled minutes arrive")
+        )
+    return Judged(MINUTES, pair.id, judgement, "rollback", live=True)
+
+
+def _shared_after_raise(
+    turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement
+) -> Judgement:
+    """A source that turns bad right after our raise may be suffering from it: that is a breach."""
+    if (
+        judgement.verdict is not Verdict.SHARED
+        or turn.plan.safety.on_shared_after_raise != "rollback"
+    ):
+        return judgement
+    raised = turn.state.weights[-1] if turn.state.weights else None
+    if raised is None or raised[1] == 0:
+        return judgement
+    before = turn.state.verdicts.get((gate.name, pair.id))
+    began = (
+        before.since.wall_ms
+        if before is not None and before.verdict in ("SHARED", "BREACH")
+        else turn.now.wall_ms
+    )
+    observe = turn.plan.observe
+    if (
+        raised[0]
+        <= began
+        <= raised[0] + observe.settle + (SHARED_AFTER_RAISE + 1) * observe.period
+    ):
+        why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
+        return replace(judgement, verdict=Verdict.BREACH, why=why)
+    return judgement
+
+
+def _alarming(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement | None:
+    """Unsettled minutes count against the destination once the same minute was read bad twice."""
+    reading = turn.seen.minutes
+    if not isinstance(reading, Known) or turn.state.evidence_from_ms == NO_STEP:
+        return None
+    memory = turn.state.evidence.memories[(gate.name, pair.id)]
+    for minute in reading.value:
+        if minute.settled or minute.pair != pair.id or minute.at_ms < turn.state.evidence_from_ms:
+            continue
+        judgement: Judgement | None = gate.gate.alarming(gate.spec, memory, minute, scene)
+        if judgement is None:
+            continue
+        key = (gate.name, pair.id, minute.at_ms)
+        first = turn.state.alarming.get(key)
+        if first is not None and turn.now.after(first) > 0:
+            return replace(judgement, why=f"{judgement.why}, read twice")
+        if first is None:
+            turn.add(
+                Observed(
+                    "alarming",
+                    {
+                        "gate": gate.name,
+                        "pair": pair.id,
+                        "at_ms": minute.at_ms,
+                        "why": judgement.why,
+                    },
+                )
+            )
+    return None

@@ -1,0 +1,121 @@
+"""What is new in an observation becomes records, before anything is decided on it."""
+
+from __future__ import annotations
+
+from cutover.core.events import (
+    Gap,
+    MinuteCorrected,
+    MinuteSettled,
+    Observed,
+    WordSaid,
+    counts_body,
+)
+from cutover.core.forms import form_body
+from cutover.core.machine.turn import REREAD, Turn
+from cutover.core.moment import WALL_JUMP_MS
+from cutover.core.observation import Known, Minute, Unknown, WordName
+from cutover.core.state import Phase
+
+GIVE_UP_AFTER = 5
+"""Periods after which a minute that CloudWatch never answers whole is journalled as unknown."""
+
+
+def learn(turn: Turn) -> None:
+    """Journal gaps, words, forms, minutes and health that differ from what the state holds."""
+    _gap(turn)
+    for word in turn.seen.words:
+        detail = word.detail
+        if word.name is WordName.APPROVE:
+            detail = str(_approval_asked(turn))
+        turn.add(WordSaid(word.name, word.who, word.why, word.source, word.signal, detail))
+    _forms(turn)
+    _minutes(turn)
+    _health(turn)
+
+
+def _approval_asked(turn: Turn) -> int:
+    """The next step that asks for approval; -1 when none does."""
+    steps = turn.plan.steps
+    return next((i for i in range(turn.state.step + 1, len(steps)) if steps[i].approve), -1)
+
+
+def _gap(turn: Turn) -> None:
+    previous, due = turn.seen.previous, turn.seen.due
+    if previous is None or turn.state.phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        return
+    poll = turn.plan.observe.poll
+    jump = turn.now.wall_jump(previous)
+    late = turn.now.after(due) if due is not None else 0
+    why, ms = "", 0
+    if previous.boot_id != turn.now.boot_id:
+        why, ms = "the machine was restarted", turn.now.after(previous)
+    elif abs(jump) > WALL_JUMP_MS:
+        why, ms = f"the wall clock jumped by {jump} ms against the boot clock", abs(jump)
+    elif late > 2 * poll + WALL_JUMP_MS:
+        why, ms = f"this turn is {late} ms late (suspended or starved)", late
+    if why:
+        turn.add(Gap(why, ms, turn.next_minute_ms()))
+
+
+def _forms(turn: Turn) -> None:
+    for route, reading in turn.seen.forms.items():
+        known = turn.state.routes[route]
+        if isinstance(reading, Known):
+            form = reading.value
+            if (
+                known.seen is None
+                or known.seen.form.hash != form.hash
+                or known.unreadable_since is not None
+            ):
+                turn.add(
+                    Observed("form", {"route": route, "hash": form.hash, "form": form_body(form)})
+                )
+        elif isinstance(reading, Unknown) and known.unreadable_since is None:
+            turn.add(
+                Observed(
+                    "unreadable", {"route": route, "code": reading.code, "reason": reading.reason}
+                )
+            )
+
+
+def _minutes(turn: Turn) -> None:
+    reading = turn.seen.minutes
+    if not isinstance(reading, Known):
+        return
+    period = turn.plan.observe.period
+    by_pair: dict[str, dict[int, Minute]] = {}
+    for minute in reading.value:
+        by_pair.setdefault(minute.pair, {})[minute.at_ms] = minute
+    for pair, found in by_pair.items():
+        newest = turn.state.journalled_ms.get(pair)
+        if newest is not None:
+            for at_ms in sorted(at for at in found if newest - REREAD * period < at <= newest):
+                _correct(turn, found[at_ms])
+        at_ms = min(found) if newest is None else newest + period
+        while at_ms in found and (found[at_ms].settled or _given_up(turn, at_ms)):
+            turn.add(MinuteSettled(pair, at_ms, counts_body(found[at_ms])))
+            at_ms += period
+
+
+def _given_up(turn: Turn, at_ms: int) -> bool:
+    observe = turn.plan.observe
+    return turn.aws_ms >= at_ms + observe.period + observe.settle + GIVE_UP_AFTER * observe.period
+
+
+def _correct(turn: Turn, minute: Minute) -> None:
+    kept = turn.state.evidence.minute(minute.pair, minute.at_ms)
+    if kept is None or not minute.settled:
+        return
+    body = counts_body(minute)
+    if body != counts_body(kept):
+        turn.add(MinuteCorrected(minute.pair, minute.at_ms, body))
+
+
+def _health(turn: Turn) -> None:
+    facts = {
+        group: f"{reading.value.healthy}/{reading.value.total}"
+        for group, reading in sorted(turn.seen.health.items())
+        if isinstance(reading, Known)
+    }
+    if facts and dict(turn.state.observed.get("health", {})) != facts:
+        turn.add(Observed("health", facts))

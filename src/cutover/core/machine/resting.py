@@ -1,0 +1,127 @@
+"""COMPLETED and NEEDS_HUMAN: the routes are still claimed, and only a person's word acts."""
+
+from __future__ import annotations
+
+from cutover.core.actions import Detach, End, Look
+from cutover.core.errors import ExitCode
+from cutover.core.events import Note, Verified
+from cutover.core.machine.decision import Decision
+from cutover.core.machine.turn import Turn, short
+from cutover.core.observation import WordName
+from cutover.core.state import Phase
+from cutover.core.values import SECOND, RouteId
+
+COMMIT = 2 * SECOND
+DETACH_DEADLINE = 60 * SECOND
+
+
+def resting(turn: Turn) -> Decision:
+    """Finish, confirm, or say where the run is; `rollback` was heard before this."""
+    confirming = any(word.name is WordName.CONFIRM_RESTORED for word in turn.seen.words)
+    asked = turn.state.finishing != "" or confirming
+    if asked and any(turn.live(route) is None for route in turn.state.routes):
+        return _refuse(turn, "the routes cannot be read now; nothing was changed")
+    if turn.state.finishing and turn.state.phase is Phase.COMPLETED:
+        return _detach(turn) if turn.state.finishing == "detach_source" else _finish(turn)
+    if confirming and turn.state.phase is Phase.NEEDS_HUMAN:
+        return _confirm_restored(turn)
+    code = ExitCode.COMPLETED if turn.state.phase is Phase.COMPLETED else ExitCode.NEEDS_HUMAN
+    return turn.decision(End(code, turn.state.why), Look(), 0, turn.state.why)
+
+
+def _refuse(turn: Turn, why: str) -> Decision:
+    turn.add(Note(why))
+    return turn.decision(End(ExitCode.REFUSED, why), Look(), 0, why)
+
+
+def _foreign(turn: Turn) -> list[RouteId]:
+    """Routes that are not as cutover left them."""
+    return [
+        route
+        for route, known in turn.state.routes.items()
+        if (live := turn.live(route)) is None
+        or known.committed is None
+        or live.hash != known.committed.hash
+    ]
+
+
+def _finish(turn: Turn) -> Decision:
+    if drift := _foreign(turn):
+        return _refuse(
+            turn,
+            f"not finished: {short(drift)} is not as cutover left it; look, then `rollback` or set it right",
+        )
+    why = "finished: the destination keeps the traffic, the source stays attached at weight 0"
+    turn.to(Phase.FINISHED, why)
+    return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+
+
+def _detach(turn: Turn) -> Decision:
+    """Leave a destination-only action on every route, read back twice."""
+    if turn.state.weight != 1000:  # noqa: PLR2004 - full weight, per mille
+        return _refuse(turn, "not finished: the source still has traffic, so it is not detached")
+    sent = {
+        r: k.sent
+        for r, k in turn.state.routes.items()
+        if k.sent is not None and k.sent.kind == "detach"
+    }
+    behind = tuple(r for r in turn.state.routes if r not in sent or turn.live(r) != sent[r].post)
+    strange = [
+        r
+        for r in _foreign(turn)
+        if r not in sent or (live := turn.live(r)) is None or live.hash != sent[r].post.hash
+    ]
+    if strange:
+        return _refuse(turn, f"not finished: {short(strange)} is not as cutover left it")
+    if behind:
+        tried = [turn.now.after(one.at) for one in sent.values()]
+        if tried and max(tried) > DETACH_DEADLINE:
+            return _refuse(
+                turn,
+                f"not finished: the source is still attached on {short(behind)}; say finish again",
+            )
+        if tried and min(tried) < COMMIT:
+            return turn.decision(None, Look(forms=True), COMMIT, "reading every route again")
+        return turn.decision(
+            Detach(behind, "finish --detach-source"),
+            Look(forms=True),
+            COMMIT,
+            "detaching the source",
+        )
+    young = [
+        k.seen
+        for k in turn.state.routes.values()
+        if k.seen is None or turn.now.after(k.seen.since) < COMMIT
+    ]
+    if young:
+        return turn.decision(None, Look(forms=True), COMMIT, "reading every route a second time")
+    why = "finished: the destination keeps the traffic, the source is detached"
+    turn.to(Phase.FINISHED, why)
+    return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+
+
+def _confirm_restored(turn: Turn) -> Decision:
+    wrong = []
+    for route, known in turn.state.routes.items():
+        live = turn.live(route)
+        if (
+            live is None
+            or known.snapshot is None
+            or not (live.hash == known.snapshot.hash or live.weight == 0)
+        ):
+            wrong.append(route)
+    if wrong:
+        why = f"not restored: {short(wrong)} still sends requests to the destination, or cannot be read"
+        turn.add(Note(why))
+        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
+    for route in turn.state.routes:
+        live = turn.live(route)
+        if live is not None:
+            turn.add(
+                Verified(
+                    route, live.hash, int(live.weight or 0), turn.now.wall_ms, turn.now.wall_ms
+                )
+            )
+    why = "restored by hand; a read agrees"
+    turn.to(Phase.ROLLED_BACK, why)
+    return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)

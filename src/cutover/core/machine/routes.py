@@ -1,0 +1,207 @@
+"""Driving every route of a step to one weight: all or back."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from cutover.core.actions import Move
+from cutover.core.events import Drift, Verified
+from cutover.core.forms import form_body
+from cutover.core.machine.decision import Decision
+from cutover.core.machine.turn import Turn, short
+from cutover.core.observation import Known
+from cutover.core.state import Phase, RouteState
+from cutover.core.values import SECOND, RouteId, Weight
+
+COMMIT = 2 * SECOND
+"""Two equal reads at least this far apart commit a form (design 3.1)."""
+
+FRESH = 2 * SECOND
+"""A write is sent at most this long after the look it rests on (design 3.1)."""
+
+WRITE_DEADLINE = 60 * SECOND
+"""A step's writes must be applied and read back within this (promises.md, matrix row 11)."""
+
+DRIFT_AFTER = 6 * SECOND
+"""A foreign form must be seen for this long, over at least two re-reads, before it is drift."""
+
+
+class Standing(Enum):
+    """Where one route is on its way to a weight."""
+
+    AT = "at"
+    BEFORE = "before"
+    FOREIGN = "foreign"
+    UNREAD = "unread"
+
+
+class Driven(Enum):
+    """What became of driving all routes to a weight."""
+
+    COMMITTED = "committed"
+    UNDER_WAY = "under_way"
+    NOT_WRITTEN = "not_written"
+    DENIED = "denied"
+    PARTIAL = "partial"
+    DRIFTED = "drifted"
+    UNREADABLE = "unreadable"
+
+
+def standing(turn: Turn, route: RouteId, weight: int) -> Standing:
+    """Where the route is, by the form read this turn."""
+    live = turn.live(route)
+    known = turn.state.routes[route]
+    if live is None:
+        return Standing.UNREAD
+    ours = live.hash in known.written or (
+        known.committed is not None and live.hash == known.committed.hash
+    )
+    if ours and live.attached and live.weight == weight:
+        return Standing.AT
+    if known.committed is not None and live.hash == known.committed.hash:
+        return Standing.BEFORE
+    if ours and known.sent is not None and live.hash == known.sent.post.hash:
+        return (
+            Standing.BEFORE
+        )  # ours, but at another weight: an adopted or partial step on its way back
+    return Standing.FOREIGN
+
+
+def drifted(turn: Turn) -> tuple[RouteId, ...]:
+    """Routes whose live form is neither intended nor prior, seen so for long enough."""
+    found = []
+    for route, known in turn.state.routes.items():
+        live = turn.live(route)
+        if live is None or known.committed is None or known.seen is None:
+            continue
+        expected = {known.committed.hash}
+        if known.sent is not None and turn.state.phase in (
+            Phase.ATTACHING,
+            Phase.SHIFTING,
+            Phase.HOLDING,
+        ):
+            expected.add(known.sent.post.hash)
+        if live.hash not in expected and turn.now.after(known.seen.since) >= DRIFT_AFTER:
+            found.append(route)
+    return tuple(found)
+
+
+def suspicious(turn: Turn) -> bool:
+    """Some live form is not the committed one (yet too young to be called drift)."""
+    return any(
+        (live := turn.live(route)) is not None
+        and known.committed is not None
+        and live.hash != known.committed.hash
+        for route, known in turn.state.routes.items()
+    )
+
+
+def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
+    """Journal the drift and say it."""
+    for route in routes:
+        known = turn.state.routes[route]
+        assert known.committed is not None and known.seen is not None  # noqa: PT018, S101 - `drifted` checked both
+        turn.add(Drift(route, known.committed.hash, form_body(known.seen.form)))
+    weights = ", ".join(
+        f"{short([r])} now weighs {turn.state.routes[r].seen.form.weight}"  # type: ignore[union-attr]
+        for r in routes
+    )
+    return f"somebody else changed {short(routes)}: the live form is not the one cutover wrote ({weights})"
+
+
+def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
+    """One turn towards `weight` on every route; the decision when more is to be done."""
+    where = {route: standing(turn, route, weight) for route in turn.state.routes}
+    late = turn.in_phase() > WRITE_DEADLINE
+    if Standing.FOREIGN in where.values():
+        if drifted(turn):
+            return Driven.DRIFTED, None
+        return Driven.UNDER_WAY, turn.soon("reading an unexpected form again", 3 * SECOND)
+    if Standing.UNREAD in where.values():
+        if late:
+            return (Driven.PARTIAL if Standing.AT in where.values() else Driven.UNREADABLE), None
+        return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
+    behind = tuple(route for route, s in where.items() if s is Standing.BEFORE)
+    if not behind:
+        return _commit(turn)
+    if late or any(_hopeless(turn.state.routes[route], weight) for route in behind):
+        moved = any(
+            s is Standing.AT and not _was_there(turn.state.routes[route], weight)
+            for route, s in where.items()
+        )
+        if moved:
+            return Driven.PARTIAL, None
+        denied = any(
+            (sent := turn.state.routes[r].sent) is not None and sent.denied for r in behind
+        )
+        return (Driven.DENIED if denied else Driven.NOT_WRITTEN), None
+    ready = tuple(route for route in behind if _wait(turn, turn.state.routes[route], weight) <= 0)
+    if not ready:
+        wait = min(_wait(turn, turn.state.routes[route], weight) for route in behind)
+        return Driven.UNDER_WAY, turn.soon(
+            "a write is not visible yet, or waits to be tried again", wait
+        )
+    looked = [reading.at for reading in turn.seen.forms.values() if isinstance(reading, Known)]
+    oldest = min(looked, key=lambda at: at.after(turn.now))
+    move = Move(ready, Weight(weight), oldest.plus(FRESH), f"every route to {weight} per mille")
+    return Driven.UNDER_WAY, turn.decision(move, turn.look(), COMMIT, move.reason)
+
+
+def _was_there(known: RouteState, weight: int) -> bool:
+    return (
+        known.committed is not None
+        and known.committed.attached
+        and known.committed.weight == weight
+    )
+
+
+def _hopeless(known: RouteState, weight: int) -> bool:
+    return known.sent is not None and known.sent.weight == weight and known.sent.denied
+
+
+def _wait(turn: Turn, known: RouteState, weight: int) -> int:
+    """Milliseconds until the route may be written (again); our own loop is the only retry."""
+    sent = known.sent
+    fresh = (
+        sent is None
+        or sent.kind != "move"
+        or sent.weight != weight
+        or sent.at.after(turn.state.turned or turn.now) < 0
+    )
+    if sent is None or fresh:
+        return 0
+    if sent.result == "applied":
+        return COMMIT  # the read is behind the write: read again, never resend
+    pause: int = min(2**sent.attempt, 10) * SECOND
+    if sent.result == "cancelled":
+        pause = 0
+    elif sent.result == "ambiguous":
+        pause = 5 * SECOND
+    return pause - turn.now.after(sent.at)
+
+
+def _commit(turn: Turn) -> tuple[Driven, Decision | None]:
+    """Every route reads as wanted: commit those read equal twice, at least 2 s apart."""
+    waiting = 0
+    for route, known in turn.state.routes.items():
+        seen = known.seen
+        if seen is None:
+            return Driven.UNDER_WAY, turn.soon("waiting to read every route", COMMIT)
+        if known.committed is not None and known.committed.hash == seen.form.hash:
+            continue
+        age = turn.now.after(seen.since)
+        if age < COMMIT:
+            waiting = max(waiting, COMMIT - age)
+            continue
+        turn.add(
+            Verified(
+                route,
+                seen.form.hash,
+                int(seen.form.weight or 0),
+                seen.since.wall_ms,
+                turn.now.wall_ms,
+            )
+        )
+    if waiting:
+        return Driven.UNDER_WAY, turn.soon("reading every route a second time", waiting)
+    return Driven.COMMITTED, None

@@ -1,0 +1,167 @@
+"""One turn of deciding: what is known, the records made so far, and small questions about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cutover.core.actions import Effect, Look
+from cutover.core.errors import ExitCode
+from cutover.core.events import Event, PhaseChanged, Record
+from cutover.core.forms import Form
+from cutover.core.machine.decision import Decision
+from cutover.core.moment import Moment, floor_to, wall_from_ms, wall_text
+from cutover.core.observation import GroupHealth, Known, Observation, Reading, Unknown
+from cutover.core.plan import Plan
+from cutover.core.state import NO_STEP, Hold, Phase, RunState, evolve
+from cutover.core.values import PPM, SECOND, RouteId
+
+PROPAGATION = 30 * SECOND
+"""A weight change reaches the data plane in an undocumented time; 30 to 60 s is usual (aws.md 1.4)."""
+
+REREAD = 5
+"""Settled minutes read again every look: CloudWatch may still correct them."""
+
+BASELINE_MINUTES = 35
+"""Minutes before the run that gates may use as the balancer's own rate (design 5.1, lb_errors)."""
+
+
+class Turn:
+    """Collects a turn's records; `state` always includes them, so later rules see earlier ones."""
+
+    def __init__(self, plan: Plan, state: RunState, seen: Observation, now: Moment) -> None:
+        self.plan = plan
+        self.state = state
+        self.seen = seen
+        self.now = now
+        self.records: list[Event] = []
+
+    def add(self, event: Event) -> None:
+        """Record an event and fold it at once."""
+        self.state = evolve(
+            self.plan, self.state, Record(self.state.seq + 1, self.state.epoch, self.now, event)
+        )
+        self.records.append(event)
+
+    def to(
+        self,
+        after: Phase,
+        why: str,
+        *,
+        step: int | None = None,
+        cause: str = "",
+        from_ms: int = 0,
+        detail: str = "",
+    ) -> None:
+        """Change the phase."""
+        self.add(
+            PhaseChanged(
+                before=self.state.phase,
+                after=after,
+                why=why,
+                step=self.state.step if step is None else step,
+                cause=cause,
+                from_ms=from_ms,
+                detail=detail,
+            )
+        )
+
+    def hold(self, reason: Hold, why: str, *, step: int | None = None) -> None:
+        """Hold at the committed weight, with the plan's deadline."""
+        deadline = self.now.wall_ms + self.plan.safety.hold_timeout
+        self.add(
+            PhaseChanged(
+                before=self.state.phase,
+                after=Phase.HOLDING,
+                why=why,
+                step=self.state.step if step is None else step,
+                hold=reason,
+                deadline=wall_text(wall_from_ms(deadline)),
+            )
+        )
+
+    @property
+    def aws_ms(self) -> int:
+        """Now on AWS's clock, ms since the epoch."""
+        return self.now.wall_ms + self.seen.aws_skew_ms
+
+    def next_minute_ms(self, after_ms: int = 0) -> int:
+        """The start of the first whole period from now (plus `after_ms`) on, on AWS's clock."""
+        return (
+            floor_to(self.aws_ms + after_ms, self.plan.observe.period) + self.plan.observe.period
+        )
+
+    def in_phase(self) -> int:
+        """Milliseconds since the phase began."""
+        return self.now.after(self.state.turned) if self.state.turned else 0
+
+    def live(self, route: RouteId) -> Form | None:
+        """The route's form as read this very turn."""
+        reading = self.seen.forms.get(route)
+        return reading.value if isinstance(reading, Known) else None
+
+    def health(self, group: str) -> Reading[GroupHealth]:
+        """A group's health as read this very turn."""
+        return self.seen.health.get(group, Unknown("not read this turn"))
+
+    def source_healthy(self) -> Mapping[str, int | None]:
+        """Healthy targets of every source group; None where unknown."""
+        found: dict[str, int | None] = {}
+        for pair in self.plan.pairs:
+            reading = self.health(pair.source)
+            found[pair.source] = reading.value.healthy if isinstance(reading, Known) else None
+        return found
+
+    def below_reserve(self) -> str:
+        """Why the source could not take all traffic back now; empty when it could."""
+        reserve = self.plan.safety.source_reserve
+        for group, healthy in self.source_healthy().items():
+            needed = self.state.source_healthy.get(group, 1)
+            name = group.split("/")[-2] if "/" in group else group
+            if healthy is None:
+                return f"the health of the source {name} is unknown"
+            if healthy * PPM < needed * reserve or healthy == 0:
+                return f"the source {name} has {healthy} healthy targets, {needed} at the start"
+        return ""
+
+    def look(self, *, identity: bool = False) -> Look:
+        """The ordinary look of a running step."""
+        journalled = [self.state.journalled_ms.get(pair.id) for pair in self.plan.pairs]
+        known = [at for at in journalled if at is not None]
+        period = self.plan.observe.period
+        if len(known) == len(journalled) and known:
+            start = min(known) - (REREAD - 1) * period
+        else:
+            opened = self.state.opened.wall_ms if self.state.opened else self.now.wall_ms
+            start = floor_to(opened + self.seen.aws_skew_ms, period) - BASELINE_MINUTES * period
+        return Look(
+            forms=True,
+            health=True,
+            alarms=any(gate.kind == "alarm" for gate in self.plan.gates),
+            identity=identity,
+            minutes_from_ms=start,
+        )
+
+    def decision(self, effect: Effect | None, look: Look, wait_ms: int, reason: str) -> Decision:
+        """The turn's decision; `wait_ms` from now until the next look."""
+        return Decision(tuple(self.records), effect, look, self.now.plus(max(0, wait_ms)), reason)
+
+    def poll(self, reason: str) -> Decision:
+        """Look again after one poll."""
+        return self.decision(None, self.look(), self.plan.observe.poll, reason)
+
+    def soon(self, reason: str, ms: int = 0, *, identity: bool = False) -> Decision:
+        """Look again at once, or after `ms`."""
+        return self.decision(None, self.look(identity=identity), ms, reason)
+
+
+def signal_exit(signal: int) -> ExitCode:
+    """The exit code of a signal: 128 plus its number."""
+    return ExitCode(128 + signal) if 128 + signal in set(ExitCode) else ExitCode.TERMINATED
+
+
+def short(names: Iterable[str]) -> str:
+    """Route or group ARNs as their last readable part, for sentences."""
+    return ", ".join(sorted(name.split(":")[-1] for name in names))
+
+
+__all__ = ["NO_STEP", "PROPAGATION", "Turn", "short", "signal_exit"]

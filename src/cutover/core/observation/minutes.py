@@ -1,0 +1,120 @@
+"""Minutes of evidence: integer counts per series, where an absent value is never a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import cached_property
+
+
+class Absent(Enum):
+    """Why a series has no number in a minute. Each gate says whether NO_DATAPOINT means zero."""
+
+    NO_DATAPOINT = "-"  # CloudWatch answered completely and has no datapoint
+    UNKNOWN = "?"  # denied, partial, throttled, late: nobody knows
+
+
+Count = int | Absent
+"""A whole number (requests, errors; milli-units for custom metrics), or why there is none."""
+
+
+class Side(StrEnum):
+    """Where a series is measured."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    BALANCER = "balancer"
+    CUSTOM = "custom"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One judged unit: the routes of a plan with the same load balancer, source and destination.
+
+    Attributes:
+        id: short unique name within the plan, `checkout-ec2>checkout-eks`; the key in the journal.
+        load_balancer: CloudWatch dimension value, `app/prod/50dc6c495c0c9188`.
+        source: ARN of the source's target group.
+        destination: ARN of the destination's target group.
+    """
+
+    id: str
+    load_balancer: str
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class CustomMetric:
+    """A CloudWatch metric that a plan names itself."""
+
+    namespace: str
+    metric: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """One column of a minute, asked of `Metrics` and found in `Minute.counts` under `key`.
+
+    Attributes:
+        side: SOURCE and DESTINATION are per target group, BALANCER per load balancer.
+        name: for target groups `requests target_2xx target_3xx target_4xx target_5xx
+            connection_errors slower`; for the balancer `requests elb_4xx elb_5xx elb_502 elb_503 elb_504`;
+            for CUSTOM the gate's name.
+        over_ms: for `slower`: requests slower than this many ms (CloudWatch `TC(x:)`).
+        custom: for CUSTOM: what to ask; its value is in milli-units.
+    """
+
+    side: Side
+    name: str
+    over_ms: int | None = None
+    custom: CustomMetric | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """The column's name: `destination.target_5xx`, `source.slower.800`, `custom.log-volume`."""
+        return f"{self.side}.{self.name}" + (
+            f".{self.over_ms}" if self.over_ms is not None else ""
+        )
+
+
+@dataclass(frozen=True)
+class Minute:
+    """What one pair did in one period (`observe.period`, 60 s on ALB).
+
+    Attributes:
+        pair: `Pair.id`.
+        at_ms: the period's start, ms since the epoch on AWS's clock.
+        counts: by `Series.key`. Fractional counts are rounded up (against the destination).
+        settled: the period ended at least `observe.settle` ago and every query was complete.
+    """
+
+    pair: str
+    at_ms: int
+    counts: Mapping[str, Count]
+    settled: bool = True
+
+    def number(self, key: str) -> int | None:
+        """The series' number, or None when it is absent or was not asked."""
+        count = self.counts.get(key, Absent.UNKNOWN)
+        return count if isinstance(count, int) else None
+
+    def is_unknown(self, key: str) -> bool:
+        """Nobody knows this series in this minute (not asked counts as unknown)."""
+        return self.counts.get(key, Absent.UNKNOWN) is Absent.UNKNOWN
+
+    def zero_if_requests(self, key: str, requests_key: str) -> int | None:
+        """The number; 0 when it has no datapoint but `requests_key` has requests; else None.
+
+        ALB reports error series only when non-zero (AWS: CloudWatch metrics for your ALB), so a
+        missing datapoint means zero exactly in the minutes that had requests.
+        """
+        count = self.counts.get(key, Absent.UNKNOWN)
+        if isinstance(count, int):
+            return count
+        if count is Absent.NO_DATAPOINT and (self.number(requests_key) or 0) > 0:
+            return 0
+        return None

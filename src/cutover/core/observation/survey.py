@@ -1,0 +1,122 @@
+"""The facts preflight judges: read side by side, read-only, each possibly unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from cutover.core.forms import Form
+from cutover.core.observation.readings import AlarmState, GroupHealth, Identity
+from cutover.core.values import RouteId
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Seen(Generic[T_co]):
+    """A fact that was read."""
+
+    value: T_co
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A fact nobody could read: it blocks if its check would. Names the permission that lacks."""
+
+    reason: str
+    missing_permission: str = ""
+
+
+Fact = Seen[T_co] | Missing
+
+
+@dataclass(frozen=True)
+class RouteFacts:
+    """One route as found.
+
+    `recipe` is how a rollback recalls sticky clients (aws.md 1.3): `keep` (no stickiness in the
+    way), `unstick` (weight 0 and group stickiness off, put back later), `remove` (take the
+    destination's group out of the action), or `none` (no legal way: refuse).
+    """
+
+    form: Form
+    recipe: str
+    recipe_why: str
+    listener: str
+    is_default: bool
+    action_types: tuple[str, ...]
+    other_groups: Mapping[str, int] = field(default_factory=dict)  # foreign group ARN -> weight
+    tags: Mapping[str, str] = field(default_factory=dict)
+    sticky_seconds: int = 0
+    pair_sum: int = 1000  # what the two weights add up to as found (third groups keep their share)
+
+
+@dataclass(frozen=True)
+class GroupFacts:
+    """One target group as found."""
+
+    arn: str
+    name: str
+    load_balancers: tuple[str, ...]
+    protocol: str
+    protocol_version: str
+    target_type: str
+    sticky: bool
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ListenerFacts:
+    """One listener of a planned load balancer."""
+
+    arn: str
+    load_balancer: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RuleUse:
+    """A rule or default action that forwards to a planned group: `routes` and `leave` must cover it."""
+
+    arn: str  # rule ARN, or listener ARN for a default action
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AutoScaling:
+    """The source's Auto Scaling group."""
+
+    name: str
+    min_size: int
+    desired: int
+    in_service: int
+    scale_in_suspended: bool
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Everything preflight looks at, about one plan."""
+
+    identity: Fact[Identity]
+    region: str
+    skew_ms: Fact[int]
+    routes: Mapping[RouteId, Fact[RouteFacts]]
+    groups: Mapping[str, Fact[GroupFacts]]
+    health: Mapping[str, Fact[GroupHealth]]
+    uses: Fact[tuple[RuleUse, ...]]
+    balancer_tags: Fact[Mapping[str, str]]
+    listeners: Mapping[str, Fact[ListenerFacts]]
+    auto_scaling: Fact[tuple[AutoScaling, ...]]
+    dns_aliases: Fact[
+        tuple[str, ...]
+    ]  # names of aliases to the balancer with EvaluateTargetHealth
+    metrics: Fact[Mapping[str, int]]  # by pair id: source requests in the last 15 settled minutes
+    calibration: Fact[Mapping[str, Mapping[str, int]]]
+    alarms: Fact[Mapping[str, AlarmState]]
+    claimed_by: Mapping[RouteId, str] = field(
+        default_factory=dict
+    )  # live or resting run on a route
+    emulated: bool = False
+    at_ms: int = 0  # when it was made, ms since the epoch on AWS's clock

@@ -1,0 +1,56 @@
+"""All that one turn of the loop saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cutover.core.forms import Form
+from cutover.core.moment import Moment
+from cutover.core.observation.minutes import Minute
+from cutover.core.observation.readings import (
+    NOT_ASKED,
+    AlarmState,
+    GroupHealth,
+    Identity,
+    Reading,
+    Word,
+)
+from cutover.core.observation.survey import Survey
+from cutover.core.values import RouteId
+
+Calibration = Mapping[str, Mapping[str, int]]
+"""By pair id, then by name (`p95`, in ms; `elb_bad_ppm`): measured on the source before the run."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that one turn saw.
+
+    Attributes:
+        forms: by route; one reading each, for a throttled rule must not hide the others.
+        minutes: newest reading of the asked window, oldest first, settled and unsettled.
+        health: by target group ARN.
+        alarms: by alarm name.
+        identity: the caller.
+        survey: preflight's facts.
+        journal: Unknown when the last append failed.
+        lease: Unknown when it cannot be proven to be ours.
+        words: said since the last turn, oldest first.
+        aws_skew_ms: AWS's Date header minus the local wall clock, when known.
+        previous: when the turn before this one looked, None on a process's first turn.
+        due: when this turn was to begin; a much later one is a gap.
+    """
+
+    forms: Mapping[RouteId, Reading[Form]] = field(default_factory=dict)
+    minutes: Reading[tuple[Minute, ...]] = NOT_ASKED
+    health: Mapping[str, Reading[GroupHealth]] = field(default_factory=dict)
+    alarms: Reading[Mapping[str, AlarmState]] = NOT_ASKED
+    identity: Reading[Identity] = NOT_ASKED
+    survey: Reading[Survey] = NOT_ASKED
+    journal: Reading[None] = NOT_ASKED
+    lease: Reading[None] = NOT_ASKED
+    words: tuple[Word, ...] = ()
+    aws_skew_ms: int = 0
+    previous: Moment | None = None
+    due: Moment | None = None

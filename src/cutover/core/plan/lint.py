@@ -1,0 +1,220 @@
+"""Lint: what a plan may say, but somebody who has done cutovers would ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from cutover.core.plan.fields import PlanFields
+from cutover.core.plan.findings import Finding, Loc
+from cutover.core.plan.gates import PlannedGate
+from cutover.core.values import FULL, MINUTE, SECOND, duration_text, weight_text
+
+Check = Callable[[PlanFields], Iterator[tuple[Loc, str, str]]]
+
+STEEPEST: Final = 5
+"""A destination that is fine at a weight has not proven more than 5 times of it (autoscalers, caches)."""
+SHORT_BAKE: Final = 5 * MINUTE
+
+
+def _average_latency(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A `metric` gate on the average of TargetResponseTime."""
+    for i, gate in enumerate(plan.gates):
+        if gate.kind == "metric" and (gate.spec.metric, gate.spec.statistic) == (
+            "TargetResponseTime",
+            "Average",
+        ):
+            yield (
+                ("gates", i, "metric", "statistic"),
+                "an average hides slow requests: one in twenty may take seconds and it hardly moves",
+                "use a `latency` gate, which counts requests slower than a limit",
+            )
+
+
+def _steep_steps(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A step of more than 5 times the one before."""
+    for i, (before, step) in enumerate(zip(plan.steps, plan.steps[1:], strict=False), 1):
+        if step.weight > STEEPEST * before.weight:
+            yield (
+                ("steps", i, "weight"),
+                f"from {weight_text(before.weight)} to {weight_text(step.weight)} is more than {STEEPEST} times: autoscalers and caches may not follow",
+                f"put a step of at most {weight_text(STEEPEST * before.weight)} before it",
+            )
+
+
+def _short_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A bake below 5 minutes."""
+    for i, step in enumerate(plan.steps):
+        if step.bake < SHORT_BAKE and plan.observe.period >= MINUTE:
+            yield (
+                ("steps", i, "bake"),
+                f"a bake of {duration_text(step.bake)} sees no slow leak, and few periods of evidence",
+                f"write {duration_text(SHORT_BAKE)} or more",
+            )
+
+
+def _too_little_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """With `traffic`, a step whose bake brings too few requests for a gate to pass."""
+    if plan.traffic is None:
+        return
+    pairs = len({(route.source, route.destination) for route in plan.routes})
+    for i, step in enumerate(plan.steps):
+        periods = max(0, step.bake - plan.observe.settle) // plan.observe.period
+        a_minute = plan.traffic * step.weight / FULL / pairs
+        expected = a_minute * periods * plan.observe.period / MINUTE
+        hungry = max(plan.gates, key=_needed, default=None)
+        if hungry is not None and _needed(hungry) > expected:
+            minutes = -(-_needed(hungry) // a_minute) * MINUTE + plan.observe.settle
+            evenly = f", spread evenly over {pairs} pairs" if pairs > 1 else ""
+            yield (
+                ("steps", i, "bake"),
+                (
+                    f"this step cannot be judged: gate {hungry.name} needs {_needed(hungry):,} requests on the destination, "
+                    f"about {int(expected):,} are expected{evenly}"
+                ),
+                f"bake {duration_text(int(minutes))} or more, or start with a higher weight; as it is, the run will hold",
+            )
+
+
+def _needed(gate: PlannedGate) -> int:
+    return int(getattr(gate.spec, "requests_to_pass", 0))
+
+
+def _risk_without_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`risk` without `traffic`: the budget cannot be checked."""
+    if plan.risk is not None and plan.traffic is None:
+        yield (
+            ("risk", "#key"),
+            "the budget cannot be checked without the expected traffic",
+            "add for example `traffic: 6000/min`",
+        )
+
+
+def _no_reserve(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A `source_reserve` of 0%."""
+    if plan.safety.source_reserve == 0:
+        yield (
+            ("safety", "source_reserve"),
+            "without a source reserve a rollback may land on an empty fleet",
+            "remove the line to get 90%",
+        )
+
+
+def _nobody_manages(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`managed_by` is absent."""
+    if plan.managed_by is None:
+        yield (
+            ("managed_by",),
+            "`managed_by` is absent: infrastructure code that owns the routes would set the weights back",
+            "write terraform, cloudformation or none",
+        )
+
+
+def _faster_than_alb(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`observe.period` below 60s or `observe.settle` below 120s."""
+    # AWS docs: ALB reports metrics in 60-second intervals.
+    facts = (
+        ("period", MINUTE, "ALB publishes one datapoint a minute"),
+        ("settle", 120 * SECOND, "younger datapoints still change"),
+    )
+    for name, fact, why in facts:
+        if getattr(plan.observe, name) < fact:
+            yield (
+                ("observe", name),
+                f"less than {duration_text(fact)}: {why}",
+                "smaller values are for tests and custom metrics",
+            )
+
+
+def _no_gates(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """No `gates` section: the default gates judge."""
+    if "gates" not in plan.model_fields_set:
+        names = ", ".join(gate.name for gate in plan.gates)
+        yield (
+            ("gates",),
+            f"no `gates`: the default ones judge every step ({names})",
+            "`cutover plan` prints them; write those you mean",
+        )
+
+
+def _nothing_rolls_back(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """No gate that rolls back, or no `errors` gate."""
+    if all(gate.on_breach == "hold" for gate in plan.gates):
+        yield (
+            ("gates", "#key"),
+            "every gate holds on a breach: nothing rolls back by itself until the hold is over",
+            "let at least `errors` roll back",
+        )
+    elif not any(gate.kind == "errors" for gate in plan.gates):
+        yield (
+            ("gates", "#key"),
+            "no `errors` gate: failed requests are not judged",
+            "add for example `- errors: {max: 1%}`",
+        )
+
+
+def _does_not_arrive(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """The last step is below 100."""
+    last = plan.steps[-1].weight
+    if last != FULL:
+        yield (
+            ("steps", len(plan.steps) - 1, "weight"),
+            f"the plan ends at {weight_text(last)}: the source keeps the rest",
+            "add a step at 100, unless this is meant",
+        )
+
+
+def _shares_mixed(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A target group with two partners: their shares cannot be told apart."""
+    partner: dict[tuple[str, str], tuple[str, int]] = {}
+    for i, route in enumerate(plan.routes):
+        for side, group, other in (
+            ("source", route.source, route.destination),
+            ("destination", route.destination, route.source),
+        ):
+            first, at = partner.setdefault((side, group), (other, i))
+            if first != other:
+                yield (
+                    ("routes", i, side),
+                    f"this group is the {side} of route {at + 1} too, with another partner: their shares cannot be told apart",
+                    "settling may hold; give each route its own groups, or use two plans",
+                )
+
+
+def _nobody_is_told(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`notify`: this version does not send notifications."""
+    if plan.notify:
+        yield (
+            ("notify", "#key"),
+            "this version does not send notifications yet",
+            "watch the run, or the exit code of `cutover run`",
+        )
+
+
+_CHECKS: Final[tuple[Check, ...]] = (
+    _average_latency,
+    _steep_steps,
+    _short_bakes,
+    _too_little_traffic,
+    _risk_without_traffic,
+    _no_reserve,
+    _nobody_manages,
+    _faster_than_alb,
+    _no_gates,
+    _nothing_rolls_back,
+    _does_not_arrive,
+    _shares_mixed,
+    _nobody_is_told,
+)
+
+
+def lint_sentences() -> tuple[str, ...]:
+    """What is warned about, for the reference page."""
+    return tuple(check.__doc__ or "" for check in _CHECKS)
+
+
+def lint(plan: PlanFields) -> tuple[Finding, ...]:
+    """Every warning about a sound plan, in no particular order."""
+    return tuple(
+        Finding(loc, message, fix) for check in _CHECKS for loc, message, fix in check(plan)
+    )

@@ -1,0 +1,157 @@
+"""The plan as the engine sees it: the file's sections, checked as a whole, with what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from cutover.core.observation import Calibration, Pair, Series, Side
+from cutover.core.plan.arns import target_group_name
+from cutover.core.plan.fields import PlanFields
+from cutover.core.plan.gates import PlannedGate
+from cutover.core.plan.rules import broken_rules
+from cutover.core.plan.windows import Window
+from cutover.core.values import RouteId, canonical_json, digest
+
+_SHARE = (
+    Series(Side.SOURCE, "requests"),
+    Series(Side.DESTINATION, "requests"),
+    Series(Side.BALANCER, "requests"),
+)
+
+
+class Plan(PlanFields):
+    """One cutover, strict and frozen; no instance breaks a rule of `rules`.
+
+    Raises:
+        pydantic.ValidationError: on construction, with every violation and its place.
+    """
+
+    @model_validator(mode="after")
+    def _as_a_whole(self) -> Plan:
+        broken = broken_rules(self)
+        if broken:
+            raise ValidationError.from_exception_data(
+                "Plan",
+                [
+                    InitErrorDetails(
+                        type=PydanticCustomError(
+                            "rule",
+                            "{message}",
+                            {
+                                "message": found.message,
+                                "fix": found.fix,
+                                "needs": sorted(found.needs),
+                            },
+                        ),
+                        loc=found.loc,
+                        input=None,
+                    )
+                    for found in broken
+                ],
+            )
+        return self
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The judged units, in the order of their first routes."""
+        return tuple(dict.fromkeys(self._pair_by_route.values()))
+
+    def pair_of(self, route_id: RouteId) -> Pair:
+        """The pair of one route.
+
+        Raises:
+            KeyError: when the plan has no such route.
+        """
+        return self._pair_by_route[route_id]
+
+    @cached_property
+    def _pair_by_route(self) -> Mapping[RouteId, Pair]:
+        return {
+            route.id: Pair(
+                f"{target_group_name(route.source)}>{target_group_name(route.destination)}",
+                route.load_balancer,
+                route.source,
+                route.destination,
+            )
+            for route in self.routes
+        }
+
+    def series(self, calibration: Calibration) -> Mapping[Pair, tuple[Series, ...]]:
+        """By pair, every series its gates and its observed share need, each once."""
+        return {
+            pair: tuple(
+                dict.fromkeys(
+                    (
+                        *_SHARE,
+                        *(
+                            one
+                            for gate in self.gates
+                            for one in gate.gate.needs(
+                                gate.spec, pair, calibration.get(pair.id, {})
+                            )
+                        ),
+                    )
+                )
+            )
+            for pair in self.pairs
+        }
+
+    def forbidden_by(self, wall: datetime) -> Window | None:
+        """The window that forbids a raise at `wall`; of several the one that ends last."""
+        shut = [window for window in self.windows if window.holds(wall)]
+        return max(shut, key=lambda window: window.ends_after(wall), default=None)
+
+    def data(self) -> dict[str, Any]:
+        """The plan as a file would say it, with every default, as JSON values."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of what the plan means: comments, order of keys and written defaults do not count."""
+        return digest(canonical_json(self.data()))
+
+    def effective_defaults(self) -> tuple[tuple[str, str], ...]:
+        """Every value the plan does not say itself, `("safety.hold_timeout", "2h")`, in the file's order."""
+        return tuple(_unsaid(self, self.data(), ""))
+
+
+def _unsaid(model: BaseModel, data: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for name, field in type(model).model_fields.items():
+        key = field.alias or name
+        if key not in data:
+            continue
+        here = f"{path}.{key}" if path else key
+        if name not in model.model_fields_set:
+            yield from _leaves(data[key], here)
+        else:
+            yield from _unsaid_below(getattr(model, name), data[key], here)
+
+
+def _unsaid_below(value: object, data: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, PlannedGate):
+        yield from _unsaid(value.spec, data[value.kind], f"{path}.{value.kind}")
+    elif isinstance(value, BaseModel):
+        yield from _unsaid(value, data, path)
+    elif isinstance(value, tuple):
+        for i, (item, body) in enumerate(zip(value, data, strict=True)):
+            yield from _unsaid_below(item, body, f"{path}[{i}]")
+
+
+def _leaves(data: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            yield from _leaves(value, f"{path}.{key}")
+    elif isinstance(data, list) and data:
+        for i, value in enumerate(data):
+            yield from _leaves(value, f"{path}[{i}]")
+    else:
+        yield (
+            path,
+            str(data).lower() if isinstance(data, bool) else "none" if data == [] else str(data),
+        )

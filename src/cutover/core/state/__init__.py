@@ -1,0 +1,39 @@
+"""The value folded from the journal: `evolve` one record, `replay` all of them.
+
+State is never stored and never changed in place; anything a later decision rests on is in a record.
+"""
+
+from cutover.core.state.evidence import NO_STEP, Evidence
+from cutover.core.state.fold import evolve, replay
+from cutover.core.state.model import Held, RouteState, RunState, Seen, Sent, Verdicts
+from cutover.core.state.phases import (
+    ACTIVE,
+    HOLDS,
+    RESTING,
+    TERMINAL,
+    TRANSITIONS,
+    Hold,
+    HoldRule,
+    Phase,
+)
+
+__all__ = [
+    "ACTIVE",
+    "HOLDS",
+    "NO_STEP",
+    "RESTING",
+    "TERMINAL",
+    "TRANSITIONS",
+    "Evidence",
+    "Held",
+    "Hold",
+    "HoldRule",
+    "Phase",
+    "RouteState",
+    "RunState",
+    "Seen",
+    "Sent",
+    "Verdicts",
+    "evolve",
+    "replay",
+]

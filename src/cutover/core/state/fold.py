@@ -1,0 +1,335 @@
+"""From state and record to state: one small function per record type, in one literal table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from cutover.core import events as ev
+from cutover.core.forms import Form, form_of
+from cutover.core.moment import parse_wall, wall_ms
+from cutover.core.plan import Plan
+from cutover.core.state import evidence as evid
+from cutover.core.state.evidence import NO_STEP, Folded
+from cutover.core.state.model import Held, RouteState, RunState, Seen, Sent, Verdicts
+from cutover.core.state.phases import TRANSITIONS, Hold, Phase
+from cutover.core.values import RouteId
+
+_PASSED = frozenset({Hold.APPROVAL, Hold.WINDOW})
+"""Holds that begin only after every gate of the step passed."""
+
+
+def evolve(plan: Plan, state: RunState, record: ev.Record) -> RunState:
+    """The state after one record.
+
+    Raises:
+        ValueError: for a phase change that `TRANSITIONS` forbids; the state is unchanged.
+    """
+    folded = _FOLDS[type(record.event)](plan, state, record, record.event)
+    return replace(folded, seq=record.seq, epoch=record.epoch, last=record.at)
+
+
+def replay(plan: Plan, records: Iterable[ev.Record]) -> RunState:
+    """The state after all of a journal's records.
+
+    Raises:
+        ValueError: as `evolve`.
+    """
+    state = RunState()
+    for record in records:
+        state = evolve(plan, state, record)
+    return state
+
+
+def _open(plan: Plan, state: RunState, record: ev.Record, event: ev.RunOpen) -> RunState:
+    return replace(
+        state,
+        plan_hash=event.plan_hash,
+        plan_name=event.plan_name,
+        mode=event.mode,
+        account=event.account,
+        region=event.region,
+        tool=event.tool,
+        opened=record.at,
+        turned=record.at,
+        routes={RouteId(route): RouteState() for route in event.routes},
+        evidence=evid.begin(plan),
+    )
+
+
+def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken) -> RunState:
+    first = state.actor == ""
+    return replace(
+        state,
+        actor=event.actor,
+        host=event.host,
+        pid=event.pid,
+        exit_on_hold=bool(event.exit_on_hold),
+        closed=False,
+        exit_code=-1,
+        alarming={},
+        refused_interrupts=0,
+        finishing="",
+        routes={r: replace(s, seen=None, unreadable_since=None) for r, s in state.routes.items()},
+        evidence=state.evidence if first else evid.restart(plan, state.evidence),
+    )
+
+
+def _check(plan: Plan, state: RunState, record: ev.Record, event: ev.CheckFound) -> RunState:
+    return (
+        replace(state, blocked=(*state.blocked, event.id)) if event.severity == "block" else state
+    )
+
+
+def _snapshot(plan: Plan, state: RunState, record: ev.Record, event: ev.Snapshot) -> RunState:
+    routes = dict(state.routes)
+    for route, body in event.forms.items():
+        form = form_of(body)
+        routes[RouteId(route)] = replace(
+            routes[RouteId(route)],
+            snapshot=form,
+            committed=form,
+            recipe=event.recipes.get(route, "keep"),
+            written=frozenset({form.hash}),
+        )
+    weights = {r.snapshot.weight if r.snapshot else None for r in routes.values()}
+    found = weights.pop() if len(weights) == 1 else None
+    return replace(
+        state,
+        routes=routes,
+        weights=((record.at.wall_ms, int(found)),) if found else (),
+        source_healthy=dict(event.source_healthy),
+        evidence=replace(state.evidence, calibration=event.calibration),
+    )
+
+
+def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChanged) -> RunState:
+    before, after = Phase(event.before), Phase(event.after)
+    if before is not state.phase or after not in TRANSITIONS[before]:
+        raise ValueError(f"record {record.seq}: no way from {state.phase} by {before} -> {after}")
+    changed = replace(
+        state,
+        phase=after,
+        step=event.step,
+        target=event.step,
+        turned=record.at,
+        why=event.why,
+        held=None,
+    )
+    if after is Phase.HOLDING:
+        deadline = wall_ms(parse_wall(event.deadline)) if event.deadline else 0
+        changed = replace(changed, held=Held(Hold(event.hold), event.why, record.at, deadline))
+        if before is Phase.BAKING and Hold(event.hold) in _PASSED:
+            changed = replace(changed, proven=event.step)
+    elif after is Phase.SHIFTING:
+        # PhaseChanged names the step whose weight is wanted; the committed one stays until verified.
+        changed = replace(changed, step=state.step, target=event.step, evidence_from_ms=NO_STEP)
+        if before is Phase.BAKING:
+            changed = replace(changed, proven=state.step)
+    elif after is Phase.SETTLING:
+        changed = replace(
+            changed,
+            evidence_from_ms=event.from_ms,
+            shares={},
+            evidence=evid.restart(plan, state.evidence),
+        )
+    elif after is Phase.COMPLETED:
+        changed = replace(changed, proven=event.step)
+    elif after is Phase.ROLLING_BACK and state.phase is not Phase.ROLLING_BACK:
+        changed = replace(
+            changed,
+            rollback_at=record.at,
+            rollback_cause=event.cause,
+            escalated_at=None,
+            refused_interrupts=0,
+            evidence_from_ms=NO_STEP,
+            routes={
+                r: replace(s, restored=None, impossible=False) for r, s in state.routes.items()
+            },
+        )
+    return changed
+
+
+def _route(state: RunState, route: str, change: Callable[[RouteState], RouteState]) -> RunState:
+    key = RouteId(route)
+    return replace(state, routes={**state.routes, key: change(state.routes[key])})
+
+
+def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) -> RunState:
+    post = form_of(event.post)
+    sent = Sent(event.kind, event.step, event.attempt, event.pre, post, event.weight, record.at)
+    return _route(
+        state, event.route, lambda r: replace(r, sent=sent, written=r.written | {post.hash})
+    )
+
+
+def _outcome(plan: Plan, state: RunState, record: ev.Record, event: ev.Outcome) -> RunState:
+    def change(route: RouteState) -> RouteState:
+        if event.result == "impossible":
+            return replace(route, impossible=True)
+        if route.sent is None:
+            return route
+        return replace(
+            route,
+            sent=replace(
+                route.sent,
+                result=event.result,
+                code=event.code,
+                message=event.message,
+                denied=bool(event.denied),
+            ),
+        )
+
+    return _route(state, event.route, change)
+
+
+def _known_form(route: RouteState, form_hash: str) -> Form | None:
+    candidates = (
+        route.sent.post if route.sent else None,
+        route.snapshot,
+        route.seen.form if route.seen else None,
+    )
+    return next((form for form in candidates if form is not None and form.hash == form_hash), None)
+
+
+def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified) -> RunState:
+    back = record.at if state.phase in (Phase.ROLLING_BACK, Phase.NEEDS_HUMAN) else None
+
+    def change(route: RouteState) -> RouteState:
+        form = _known_form(route, event.form) or route.committed
+        return replace(route, committed=form, restored=back)
+
+    changed = _route(state, event.route, change)
+    weights = {r.committed.weight if r.committed else None for r in changed.routes.values()}
+    if len(weights) == 1:
+        weight = weights.pop() or 0
+        if weight != changed.weight or not changed.weights:
+            changed = replace(
+                changed, weights=(*changed.weights, (record.at.wall_ms, int(weight)))
+            )
+    return changed
+
+
+def _effective(plan: Plan, state: RunState, record: ev.Record, event: ev.Effective) -> RunState:
+    changed = replace(state, shares=dict(event.shares), share_why=event.why)
+    if event.from_ms > state.evidence_from_ms:
+        changed = replace(
+            changed, evidence_from_ms=event.from_ms, evidence=evid.restart(plan, state.evidence)
+        )
+    return changed
+
+
+def _gate(plan: Plan, state: RunState, record: ev.Record, event: ev.GateJudged) -> RunState:
+    key = (event.gate, event.pair)
+    before = state.verdicts.get(key)
+    since = before.since if before is not None and before.verdict == event.verdict else record.at
+    return replace(
+        state, verdicts={**state.verdicts, key: Verdicts(event.verdict, event.why, since)}
+    )
+
+
+def _minute(plan: Plan, state: RunState, record: ev.Record, event: ev.MinuteSettled) -> RunState:
+    minute = ev.minute_of(event)
+    first = state.first_raise_ms
+    baseline = first is None or minute.at_ms + plan.observe.period <= first
+    folded = Folded(
+        minute, state.weight_at(minute.at_ms), 0 if baseline else state.evidence_from_ms
+    )
+    return replace(
+        state,
+        evidence=evid.fold(plan, state.evidence, folded),
+        journalled_ms={**state.journalled_ms, event.pair: event.at_ms},
+    )
+
+
+def _corrected(
+    plan: Plan, state: RunState, record: ev.Record, event: ev.MinuteCorrected
+) -> RunState:
+    return replace(state, evidence=evid.correct(plan, state.evidence, ev.minute_of(event)))
+
+
+def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed) -> RunState:
+    facts: Mapping[str, Any] = event.facts
+    if event.what == "form":
+        return _route(
+            state,
+            facts["route"],
+            lambda r: _saw(state, r, Seen(form_of(facts["form"]), record.at)),
+        )
+    if event.what == "overwritten":
+        return _route(state, facts["route"], lambda r: replace(r, impossible=True))
+    if event.what == "unreadable":
+        return _route(state, facts["route"], lambda r: replace(r, unreadable_since=record.at))
+    if event.what == "alarming":
+        key = (str(facts["gate"]), str(facts["pair"]), int(facts["at_ms"]))
+        return replace(state, alarming={**state.alarming, key: record.at})
+    if event.what == "escalated":
+        return replace(state, escalated_at=record.at)
+    return replace(state, observed={**state.observed, event.what: dict(facts)})
+
+
+def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
+    overwritten = route.overwritten
+    restored = route.restored
+    if state.phase is Phase.ROLLING_BACK:
+        sent = route.sent
+        applied = sent is not None and sent.kind == "restore" and sent.result == "applied"
+        if applied and seen.form.hash not in route.written:
+            overwritten += 1
+        if route.committed is not None and seen.form.hash != route.committed.hash:
+            restored = None
+    return replace(
+        route, seen=seen, unreadable_since=None, overwritten=overwritten, restored=restored
+    )
+
+
+def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) -> RunState:
+    if event.word == "approve" and event.detail.lstrip("-").isdigit():
+        return replace(state, approved=state.approved | {int(event.detail)})
+    if event.word == "finish" and state.phase is Phase.COMPLETED:
+        return replace(state, finishing=event.detail or "keep")
+    if event.word == "interrupt" and state.phase is Phase.ROLLING_BACK:
+        return replace(state, refused_interrupts=state.refused_interrupts + 1)
+    return state
+
+
+def _gap(plan: Plan, state: RunState, record: ev.Record, event: ev.Gap) -> RunState:
+    changed = replace(state, evidence=evid.restart(plan, state.evidence), alarming={})
+    if state.evidence_from_ms != NO_STEP:
+        changed = replace(changed, evidence_from_ms=max(event.from_ms, state.evidence_from_ms))
+    return changed
+
+
+def _drift(plan: Plan, state: RunState, record: ev.Record, event: ev.Drift) -> RunState:
+    return replace(state, evidence=evid.restart(plan, state.evidence))
+
+
+def _note(plan: Plan, state: RunState, record: ev.Record, event: ev.Note) -> RunState:
+    return state
+
+
+def _close(plan: Plan, state: RunState, record: ev.Record, event: ev.Close) -> RunState:
+    return replace(state, closed=True, exit_code=event.exit_code)
+
+
+_FOLDS: dict[type, Callable[[Plan, RunState, ev.Record, Any], RunState]] = {
+    ev.RunOpen: _open,
+    ev.LeaseTaken: _lease,
+    ev.CheckFound: _check,
+    ev.Snapshot: _snapshot,
+    ev.PhaseChanged: _phase,
+    ev.Intent: _intent,
+    ev.Outcome: _outcome,
+    ev.Verified: _verified,
+    ev.Effective: _effective,
+    ev.GateJudged: _gate,
+    ev.MinuteSettled: _minute,
+    ev.MinuteCorrected: _corrected,
+    ev.Observed: _observed,
+    ev.WordSaid: _word,
+    ev.Gap: _gap,
+    ev.Drift: _drift,
+    ev.Note: _note,
+    ev.Close: _close,
+}

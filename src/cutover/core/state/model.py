@@ -1,0 +1,163 @@
+"""The shape of a run's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cutover.core.forms import Form
+from cutover.core.moment import Moment
+from cutover.core.state.evidence import NO_STEP, Evidence
+from cutover.core.state.phases import Hold, Phase
+from cutover.core.values import RouteId
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The form a route was last seen with, and since when it has been so at every read."""
+
+    form: Form
+    since: Moment
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The newest write of a route: its intent, and the outcome when there is one."""
+
+    kind: str  # move or restore
+    step: int
+    attempt: int
+    pre: str
+    post: Form
+    weight: int
+    at: Moment
+    result: str = ""  # "", applied, not_applied, ambiguous, cancelled, impossible
+    code: str = ""
+    message: str = ""
+    denied: bool = False
+
+
+@dataclass(frozen=True)
+class RouteState:
+    """One route.
+
+    Attributes:
+        snapshot: the form found at the start.
+        recipe: how a rollback recalls sticky clients.
+        committed: the form last verified (the snapshot until the first write).
+        sent: the newest write.
+        seen: the live form at the last readable look.
+        unreadable_since: when looks began to fail, None while they succeed.
+        written: hashes of every form we wrote or found.
+        restored: verified as restored during a rollback.
+        impossible: cutover cannot restore it; a person must.
+        overwritten: how often somebody else undid an applied restore.
+    """
+
+    snapshot: Form | None = None
+    recipe: str = "keep"
+    committed: Form | None = None
+    sent: Sent | None = None
+    seen: Seen | None = None
+    unreadable_since: Moment | None = None
+    written: frozenset[str] = frozenset()
+    restored: Moment | None = None
+    impossible: bool = False
+    overwritten: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """Why and until when a run holds."""
+
+    reason: Hold
+    why: str
+    since: Moment
+    deadline_ms: int  # wall ms; 0 for none
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """A gate's newest journalled verdict on a pair, and since when it says so."""
+
+    verdict: str
+    why: str
+    since: Moment
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Everything the journal says about one run.
+
+    Attributes:
+        step: index of the step whose weight is committed, -1 before the first.
+        target: index of the step being shifted to (equals `step` when none is).
+        proven: index of the last step that passed all its gates.
+        weights: (wall ms, per mille) of every committed weight, oldest first.
+        evidence_from_ms: evidence for this step counts from this minute on; NO_STEP while none does.
+        journalled_ms: by pair: start of the newest journalled minute.
+        alarming: (gate, pair, minute) of unsettled minutes seen bad once, and when.
+        rollback_at, rollback_cause, escalated_at: of the rollback, if one began.
+        refused_interrupts: signals refused since the rollback began.
+        finishing: `keep` or `detach_source` once finish was said to this process.
+        turned: when the phase or its attempt began.
+    """
+
+    phase: Phase = Phase.PREFLIGHT
+    plan_hash: str = ""
+    mode: str = ""
+    account: str = ""
+    region: str = ""
+    tool: str = ""
+    plan_name: str = ""
+    opened: Moment | None = None
+    epoch: int = 0
+    actor: str = ""
+    host: str = ""
+    pid: int = 0
+    exit_on_hold: bool = False
+    seq: int = 0
+    last: Moment | None = None
+    turned: Moment | None = None
+    step: int = -1
+    target: int = -1
+    proven: int = -1
+    why: str = ""
+    held: Held | None = None
+    routes: Mapping[RouteId, RouteState] = field(default_factory=dict)
+    source_healthy: Mapping[str, int] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
+    verdicts: Mapping[tuple[str, str], Verdicts] = field(default_factory=dict)
+    weights: tuple[tuple[int, int], ...] = ()
+    evidence_from_ms: int = NO_STEP
+    shares: Mapping[str, int] = field(default_factory=dict)
+    share_why: str = ""
+    journalled_ms: Mapping[str, int] = field(default_factory=dict)
+    alarming: Mapping[tuple[str, str, int], Moment] = field(default_factory=dict)
+    approved: frozenset[int] = frozenset()
+    rollback_at: Moment | None = None
+    rollback_cause: str = ""
+    escalated_at: Moment | None = None
+    refused_interrupts: int = 0
+    finishing: str = ""
+    closed: bool = False
+    exit_code: int = -1
+    blocked: tuple[str, ...] = ()
+    observed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def weight_at(self, at_ms: int) -> int:
+        """The committed weight (per mille) when a minute that began then began."""
+        for since, weight in reversed(self.weights):
+            if since <= at_ms:
+                return weight
+        return 0
+
+    @property
+    def weight(self) -> int:
+        """The committed weight in per mille, 0 before the first step."""
+        return self.weights[-1][1] if self.weights else 0
+
+    @property
+    def first_raise_ms(self) -> int | None:
+        """When the first weight above 0 was committed (wall ms)."""
+        return next((at for at, weight in self.weights if weight > 0), None)

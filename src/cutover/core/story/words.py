@@ -1,0 +1,76 @@
+"""Small pieces of sentences: names, places, times and counts as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from cutover.core.moment import floor_to, wall_from_ms
+from cutover.core.plan import Plan
+from cutover.core.values import MINUTE, SECOND, duration_text
+
+
+def route_name(arn: str) -> str:
+    """`rule 9683b2d02a6cabee` or `listener f2f7dc8efc522ab2`: short, and found again in the console."""
+    kind = "rule" if ":listener-rule/" in arn else "listener" if ":listener/" in arn else "route"
+    return f"{kind} {arn.rpartition('/')[2] or arn}"
+
+
+def route_names(arns: Iterable[str]) -> str:
+    """Several routes, in order."""
+    return ", ".join(route_name(arn) for arn in arns)
+
+
+def group_name(arn: str) -> str:
+    """`checkout-eks` of a target group's ARN."""
+    parts = arn.split("/")
+    return parts[-2] if len(parts) > 2 else arn
+
+
+def count_of(number: int, one: str, many: str = "") -> str:
+    """`1 route`, `2 routes`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def clock_text(wall: datetime, now: datetime) -> str:
+    """`14:02Z` on the day of `now`, `2026-11-21 14:02Z` on another; rounded up to whole minutes.
+
+    Always UTC and always marked so: the reader, the host and AWS are rarely in one zone.
+    """
+    utc = wall.astimezone(UTC)
+    if utc.second or utc.microsecond:
+        utc = wall_from_ms(floor_to(int(utc.timestamp()) * SECOND, MINUTE) + MINUTE)
+    same_day = utc.date() == now.astimezone(UTC).date()
+    return utc.strftime("%H:%MZ" if same_day else "%Y-%m-%d %H:%MZ")
+
+
+def stamp(wall: datetime) -> str:
+    """`2026-11-20 12:00:15Z`."""
+    return wall.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def about(ms: int) -> str:
+    """A duration as precise as a person needs it: `45s`, `4m`, `1h05m` is `1h5m`."""
+    if ms < MINUTE:
+        return duration_text(floor_to(max(0, ms), SECOND))
+    return duration_text(floor_to(ms, MINUTE))
+
+
+_NAMES = {"minutes": "evidence"}
+"""The machine's own gate on fresh minutes, by a name that a person understands."""
+
+
+def judged(plan: Plan, gate: str, pair: str) -> str:
+    """`errors`, and on which pair where the plan has several."""
+    gate = _NAMES.get(gate, gate)
+    return gate if len(plan.pairs) == 1 else f"{gate} ({pair})"
+
+
+def reason(plan: Plan, why: str) -> str:
+    """A decision's reason as a clause of a sentence: the pair is named only where there are several."""
+    for pair in plan.pairs:
+        for gate, name in _NAMES.items():
+            why = why.replace(f"{gate} on {pair.id}:", f"{name} on {pair.id}:")
+        short = "" if len(plan.pairs) == 1 else f" ({pair.id})"
+        why = why.replace(f" on {pair.id}:", f"{short}:")
+    return why.rstrip(". ")

@@ -1,0 +1,217 @@
+"""The only door from this package to files, so that tests can lose data, fill the disk and break it.
+
+Files are created 0600 and directories 0700, never through a symbolic link, and no descriptor
+survives an exec (promises P32). Nothing here decides what a failure means: every method raises
+`OSError` as the kernel gave it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE_MODE = 0o600
+SCRIPT_MODE = 0o700
+DIRECTORY_MODE = 0o700
+
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands at a path, a symbolic link not followed.
+
+    Attributes:
+        kind: file, directory, link or other.
+        owner: numeric user id.
+        mode: permission bits.
+        size: bytes.
+    """
+
+    kind: str
+    owner: int
+    mode: int
+    size: int
+
+
+class Disk(ABC):
+    """Files as `local` needs them; every method may raise `OSError`."""
+
+    @abstractmethod
+    def create(self, path: Path, mode: int = FILE_MODE) -> int:
+        """A descriptor that appends to a new file; it is an error when the path exists."""
+
+    @abstractmethod
+    def open_append(self, path: Path) -> int:
+        """A descriptor that appends to an existing file."""
+
+    @abstractmethod
+    def open_lock(self, path: Path) -> int:
+        """A readable and writable descriptor of a lock file, created when absent."""
+
+    @abstractmethod
+    def write(self, handle: int, data: bytes) -> int:
+        """One write; the number of bytes taken, which may be fewer than given on a full disk."""
+
+    @abstractmethod
+    def sync(self, handle: int) -> None:
+        """Return when the file's data is durable. Must never be repeated after it failed."""
+
+    @abstractmethod
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut the file to `size` bytes."""
+
+    @abstractmethod
+    def close(self, handle: int) -> None:
+        """Give the descriptor back."""
+
+    @abstractmethod
+    def size_if_same(self, handle: int, path: Path) -> int | None:
+        """The size of the open file while `path` still names it, else None (deleted, rotated)."""
+
+    @abstractmethod
+    def read(self, path: Path, limit: int | None = None) -> bytes:
+        """The whole file, or its first `limit` bytes."""
+
+    @abstractmethod
+    def list(self, path: Path) -> tuple[str, ...]:
+        """The names in a directory, sorted."""
+
+    @abstractmethod
+    def make_directory(self, path: Path) -> None:
+        """Create one directory; it is an error when the path exists."""
+
+    @abstractmethod
+    def replace(self, source: Path, to: Path) -> None:
+        """Give `source` the name `to` in one step, over whatever had it."""
+
+    @abstractmethod
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+
+    @abstractmethod
+    def sync_directory(self, path: Path) -> None:
+        """Return when the names in the directory are durable."""
+
+    @abstractmethod
+    def look(self, path: Path) -> Found | None:
+        """What stands at the path, or None for nothing."""
+
+    def keep(self, path: Path, data: bytes, *, durable: bool, mode: int = FILE_MODE) -> None:
+        """Replace a whole file in one step: readers see the old text or the new one, never half.
+
+        With `durable` it also survives a power loss once this returns.
+        """
+        temporary = path.with_name(f".{path.name}.new")
+        if self.look(temporary) is not None:  # left by a process that was killed in here
+            self.remove(temporary)
+        handle = self.create(temporary, mode)
+        try:
+            try:
+                self.write_all(handle, data)
+                if durable:
+                    self.sync(handle)
+            finally:
+                self.close(handle)
+            self.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.remove(temporary)  # half a file must not keep a full disk full
+            raise
+        if durable:
+            self.sync_directory(path.parent)
+
+    def write_all(self, handle: int, data: bytes) -> None:
+        """One write that takes everything, or `OSError`."""
+        if self.write(handle, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def make_directories(self, path: Path) -> None:
+        """Create the directory and its missing parents; an existing directory is fine."""
+        if self.look(path) is not None:
+            return
+        self.make_directories(path.parent)
+        try:
+            self.make_directory(path)
+        except FileExistsError:
+            return  # another process was faster
+        self.sync_directory(path.parent)
+
+
+class RealDisk(Disk):
+    """The file system of this machine."""
+
+    def create(self, path: Path, mode: int = FILE_MODE) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | _SAFE, mode)
+
+    def open_append(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | _SAFE)
+
+    def open_lock(self, path: Path) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | _SAFE, FILE_MODE)
+
+    def write(self, handle: int, data: bytes) -> int:
+        return os.write(handle, data)
+
+    def sync(self, handle: int) -> None:
+        full = getattr(fcntl, "F_FULLFSYNC", None)
+        if full is not None:  # macOS: fsync alone leaves the data in the drive's cache
+            fcntl.fcntl(handle, full)
+        else:
+            os.fdatasync(handle)
+
+    def truncate(self, handle: int, size: int) -> None:
+        os.ftruncate(handle, size)
+
+    def close(self, handle: int) -> None:
+        os.close(handle)
+
+    def size_if_same(self, handle: int, path: Path) -> int | None:
+        ours = os.fstat(handle)
+        try:
+            named = os.stat(path, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return ours.st_size if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino) else None
+
+    def read(self, path: Path, limit: int | None = None) -> bytes:
+        # O_NONBLOCK: a fifo put in the place of a file must not stop the loop
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _SAFE)
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "Not a regular file", str(path))
+            return file.read() if limit is None else file.read(limit)
+
+    def list(self, path: Path) -> tuple[str, ...]:
+        return tuple(sorted(os.listdir(path)))
+
+    def make_directory(self, path: Path) -> None:
+        os.mkdir(path, DIRECTORY_MODE)
+
+    def replace(self, source: Path, to: Path) -> None:
+        os.replace(source, to)
+
+    def remove(self, path: Path) -> None:
+        os.unlink(path)
+
+    def sync_directory(self, path: Path) -> None:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def look(self, path: Path) -> Found | None:
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
+        kind = next((name for test, name in kinds if test(found.st_mode)), "other")
+        return Found(kind, found.st_uid, stat.S_IMODE(found.st_mode), found.st_size)

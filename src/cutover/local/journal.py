@@ -1,0 +1,306 @@
+"""The run's journal on this machine: durable before anything acts on it, silent never.
+
+Every record is one write and one fdatasync. After a failure nothing is retried on the same
+descriptor: the kernel may drop the pages of a failed fsync and call the next one a success
+(promises, fault table: EIO). A full disk is the one failure that is repaired, by freeing a ballast
+file, so that the hold or the rollback which follows can still be journalled. What a rollback says
+after any other failure goes to a fallback file, which the next process takes into the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from cutover.core.errors import JournalError, RefusedError
+from cutover.core.events import Event, Record, RunOpen, Snapshot
+from cutover.core.moment import Moment, wall_from_ms, wall_text
+from cutover.core.observation import Known, Reading, Unknown
+from cutover.core.values import canonical_json
+from cutover.local.disk import SCRIPT_MODE, Disk
+from cutover.local.fallback import Fallback
+from cutover.local.journal_file import JournalContents, encode, join, normal, read_journal
+from cutover.local.mending import mend
+from cutover.local.run_directory import RunDirectory
+from cutover.local.snapshot_file import snapshot_text
+from cutover.ports import Journal
+
+BALLAST_BYTES = 1 << 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+RestoreText = Callable[[Sequence[str]], str]
+"""restore.sh from its commands; the AWS adapters know how it checks the account and Region."""
+
+
+def _to_stderr(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # a closed terminal never ends a run
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+class FileJournal(Journal):
+    """One run's `journal.jsonl`. Take the lease first: two writers are told apart only afterwards."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        contents: JournalContents,
+        handle: int | None,
+        *,
+        epoch: int,
+        restore_text: RestoreText,
+        durable: bool,
+        complain: Callable[[str], None],
+        trouble: str = "",
+    ) -> None:
+        self.run = run
+        self.contents = contents
+        self.epoch = epoch
+        self.fallback_records: list[Record] = []
+        self._disk: Disk = run.disk
+        self._handle = handle
+        self._durable = durable
+        self._restore_text = restore_text
+        self._complain = complain
+        self._trouble = trouble
+        self._head = contents.head_hash
+        self._seq = contents.next_seq
+        self._size = contents.good_bytes
+        self._opened = next(
+            (r.event for r in contents.records if isinstance(r.event, RunOpen)), None
+        )
+        self._ballast = run.path / "ballast"
+        self._fallback: Fallback | None = None
+        self._last_at = (
+            contents.records[-1].at if contents.records else Moment(wall_from_ms(0), 0, "")
+        )
+
+    @classmethod
+    def open_new(
+        cls,
+        run: RunDirectory,
+        *,
+        restore_text: RestoreText,
+        durable: bool = True,
+        complain: Callable[[str], None] = _to_stderr,
+    ) -> FileJournal:
+        """The journal of a run that begins: epoch 1, no record yet. Rehearsals are not `durable`.
+
+        Raises:
+            RefusedError: when the disk does not take it; nothing has happened on AWS.
+        """
+        disk = run.disk
+        try:
+            handle = disk.create(run.journal)
+            journal = cls(run, read_journal(b""), handle, epoch=1, restore_text=restore_text,
+                          durable=durable, complain=complain)  # fmt: skip
+            if durable:
+                journal._store_ballast()
+                disk.sync(handle)
+                disk.sync_directory(run.path)
+        except OSError as error:
+            raise RefusedError(
+                f"the journal {run.journal} cannot be written: {error.strerror or error}",
+                hint="free at least 2 MiB there, or set CUTOVER_STATE_DIR to another local disk",
+            ) from None
+        return journal
+
+    @classmethod
+    def open_existing(
+        cls,
+        run: RunDirectory,
+        *,
+        restore_text: RestoreText,
+        durable: bool = True,
+        for_rollback: bool = False,
+        complain: Callable[[str], None] = _to_stderr,
+    ) -> FileJournal:
+        """The journal of a run that goes on, with the next epoch; `contents` is what it said so far.
+
+        A torn tail is moved aside to `journal.torn-<n>`, and fallback records of a rollback are taken
+        in. With `for_rollback` a journal that is damaged, newer or not writable is opened all the
+        same: every append answers Unknown, and `forced` writes to the fallback file.
+
+        Raises:
+            JournalError: when no raise may follow from this journal, unless `for_rollback`.
+        """
+        disk = run.disk
+        handle: int | None = None
+        try:
+            data = disk.read(run.journal)
+        except OSError as error:
+            data, trouble = b"", f"it cannot be read: {error.strerror or error}"
+        else:
+            trouble = _damage_text(read_journal(data))
+        contents = read_journal(data)
+        if not trouble:
+            try:
+                handle = disk.open_append(run.journal)
+                contents = mend(run, handle, data, durable=durable, complain=complain)
+            except OSError as error:
+                trouble = f"it cannot be written: {error.strerror or error}"
+        if trouble and handle is not None:
+            disk.close(handle)
+            handle = None
+        if trouble and not for_rollback:
+            raise JournalError(
+                f"{run.journal}: {trouble}",
+                hint=f"no weight is raised from it; `cutover rollback {run.id}` works, and so does sh {run.restore}",
+            )
+        if trouble:
+            kept, more = join(data, run.fallback_bytes())
+            contents = read_journal(data[:kept] + more)
+        journal = cls(run, contents, handle, epoch=contents.epoch + 1, restore_text=restore_text,
+                      durable=durable, complain=complain, trouble=trouble)  # fmt: skip
+        if durable and not trouble:
+            try:
+                journal._store_ballast()
+            except OSError:
+                journal._free_ballast()  # a nearly full disk must not keep a run from going back
+        return journal
+
+    @property
+    def trouble(self) -> str:
+        """Why the journal takes no record any more; empty while it does."""
+        return self._trouble
+
+    @property
+    def head_hash(self) -> str:
+        """Hash of the newest record: told to people, it makes a cut at the tail visible."""
+        return self._head
+
+    def append(self, event: Event, at: Moment) -> Reading[Record]:
+        if self._trouble or self._handle is None:
+            return Unknown(self._trouble, "journal")
+        record, line, hashed = self._line(event, at)
+        failure = self._write(self._handle, line)
+        if failure is not None:
+            why = f"{self.run.journal}: {failure.strerror or failure}"
+            return Unknown(why, "disk_full" if failure.errno in _FULL else "journal")
+        self._accept(record, hashed)
+        self._size += len(line)
+        return Known(record, at)
+
+    def forced(self, event: Event, at: Moment) -> Record:
+        """The record, in the journal if it takes it now (room was made), else in the fallback.
+
+        Once a record is in the fallback the journal takes no more in this process, or the two would
+        tell different stories. What no file takes goes to memory and stderr.
+        """
+        tried = self.append(event, at)
+        if isinstance(tried, Known):
+            return tried.value
+        self._trouble = self._trouble or f"{self.run.journal}: no space"
+        record, line, hashed = self._line(event, at)
+        self._accept(record, hashed)
+        self.fallback_records.append(record)
+        if self._fallback is None:
+            self._fallback = Fallback(self.run, self._complain, self._trouble)
+        if not self._fallback.write(line):
+            self._complain(f"cutover: on no disk: {line.decode('ascii').rstrip()}")
+        return record
+
+    def keep_snapshot(self, snapshot: Snapshot, commands: Sequence[str]) -> Reading[None]:
+        text = snapshot_text(self.run.id, self._opened, snapshot)
+        try:
+            self._disk.keep(self.run.snapshot, text.encode("ascii"), durable=self._durable)
+            script = self._restore_text(commands).encode()
+            self._disk.keep(self.run.restore, script, durable=self._durable, mode=SCRIPT_MODE)
+        except OSError as error:
+            if error.errno in _FULL:
+                self._free_ballast()
+            return Unknown(f"{self.run.path}: {error.strerror or error}", "snapshot")
+        return Known(None, self._last_at)
+
+    def beat(self, last: Moment, next_look: Moment) -> None:
+        if not self._durable:
+            return  # a rehearsal's minutes pass in milliseconds: nobody can watch its beat
+        beat = {
+            "pid": os.getpid(),
+            "boot_id": last.boot_id,
+            "boot_ms": last.boot_ms,
+            "last": wall_text(last.wall),
+            "next": wall_text(next_look.wall),
+        }
+        try:
+            self._disk.keep(self.run.beat, canonical_json(beat).encode(), durable=False)
+        except OSError:
+            return  # for display only
+
+    def close(self) -> None:
+        """Give descriptors and ballast back; the journal cannot be written any more."""
+        if self._fallback is not None:
+            self._fallback.close()
+        if self._handle is not None:
+            with contextlib.suppress(OSError):  # every record was synced when it was written
+                self._disk.close(self._handle)
+        self._handle = None
+        self._trouble = self._trouble or "it is closed"
+        self._free_ballast()
+
+    def _line(self, event: Event, at: Moment) -> tuple[Record, bytes, str]:
+        record = normal(Record(self._seq, self.epoch, at, event))
+        line, hashed = encode(record, self.run.id, self._head)
+        return record, line, hashed
+
+    def _accept(self, record: Record, hashed: str) -> None:
+        self._head, self._seq, self._last_at = hashed, self._seq + 1, record.at
+        if isinstance(record.event, RunOpen):
+            self._opened = record.event
+
+    def _write(self, handle: int, line: bytes) -> OSError | None:
+        try:
+            self._refuse_strangers(handle)
+            self._disk.write_all(handle, line)
+        except OSError as error:
+            self._make_room(handle, error)
+            return error
+        try:
+            if self._durable:
+                self._disk.sync(handle)
+        except OSError as error:
+            self._give_up(error)
+            return error
+        return None
+
+    def _refuse_strangers(self, handle: int) -> None:
+        size = self._disk.size_if_same(handle, self.run.journal)
+        if size is None:
+            raise OSError(errno.ESTALE, "it was deleted or replaced while the run was using it")
+        if size != self._size:
+            raise OSError(errno.ESTALE, "another process wrote to it")
+
+    def _make_room(self, handle: int, error: OSError) -> None:
+        """After a full disk: cut off the half line and free the ballast; the next append may work."""
+        if error.errno not in _FULL:
+            self._give_up(error)
+            return
+        try:
+            self._disk.truncate(handle, self._size)
+        except OSError as second:
+            self._give_up(second)
+        self._free_ballast()
+
+    def _give_up(self, error: OSError) -> None:
+        self._trouble = f"{self.run.journal}: {error.strerror or error}"
+
+    def _store_ballast(self) -> None:
+        if self._disk.look(self._ballast) is None:
+            # not zeros: a file system that compresses would store them for nothing, and free nothing
+            noise = hashlib.shake_256(b"ballast").digest(BALLAST_BYTES)
+            self._disk.keep(self._ballast, noise, durable=True)
+
+    def _free_ballast(self) -> None:
+        try:
+            self._disk.remove(self._ballast)
+        except OSError:
+            return  # there was none, or the disk takes nothing at all
+
+
+def _damage_text(contents: JournalContents) -> str:
+    damage = contents.damage
+    return f"line {damage.line} is {damage.kind}: {damage.why}" if damage else ""

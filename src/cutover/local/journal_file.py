@@ -1,0 +1,234 @@
+"""The journal's lines: what a record looks like in bytes, and what may be believed of a file.
+
+One record is one line of canonical JSON. `hash` is the SHA-256 of the same JSON without `hash`, and
+`prev` is the hash of the line before, so a changed, missing or moved line shows. What no chain shows is a cut at a line's
+end: compare the head hash with one that was printed or sent elsewhere (promises P23).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from cutover.core.events import TYPES, UPCASTS, VERSION, Event, Record, body, parse
+from cutover.core.moment import Moment, wall_text
+from cutover.core.values import canonical_json, digest
+
+ENVELOPE = frozenset(
+    {"v", "seq", "run", "epoch", "type", "at", "boot_ms", "boot_id", "prev", "hash"}
+)
+FIRST_PREV = ""
+"""`prev` of the first record."""
+
+
+class DamageKind(StrEnum):
+    """Why a line is not believed."""
+
+    CORRUPT = "corrupt"
+    NEWER = "newer"  # a version, type or field that this program does not know
+
+
+@dataclass(frozen=True)
+class Damage:
+    """The first line that is not believed; nothing from there on was read."""
+
+    line: int
+    kind: DamageKind
+    why: str
+
+
+@dataclass(frozen=True)
+class JournalContents:
+    """What may be believed of a journal.
+
+    Attributes:
+        records: the intact ones, oldest first, up to the damage if there is any.
+        run: the run's id, empty when there is no record.
+        head_hash: hash of the last intact record.
+        good_bytes: how many bytes the intact records take.
+        torn: bytes of a last line that was never finished; such a record never happened.
+        damage: anything else that is wrong: no raise may follow, a rollback may.
+    """
+
+    records: tuple[Record, ...]
+    run: str
+    head_hash: str
+    good_bytes: int
+    torn: bytes = b""
+    damage: Damage | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the last intact record; 0 when there is none."""
+        return self.records[-1].epoch if self.records else 0
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the record to come."""
+        return len(self.records) + 1
+
+
+def normal(record: Record) -> Record:
+    """The record as it will be read back: whole milliseconds, lists for nested tuples."""
+    at = record.at
+    wall = at.wall.replace(microsecond=at.wall.microsecond // 1000 * 1000)
+    event = parse(record.event.type, body(record.event))
+    return Record(record.seq, record.epoch, Moment(wall, at.boot_ms, at.boot_id), event)
+
+
+def encode(record: Record, run: str, prev: str) -> tuple[bytes, str]:
+    """The record's line with its newline, and its hash.
+
+    Raises:
+        TypeError: when the event holds what a journal cannot (a float, None).
+    """
+    data: dict[str, Any] = {
+        **body(record.event),
+        "v": VERSION,
+        "seq": record.seq,
+        "run": run,
+        "epoch": record.epoch,
+        "type": record.event.type,
+        "at": wall_text(record.at.wall),
+        "boot_ms": record.at.boot_ms,
+        "boot_id": record.at.boot_id,
+        "prev": prev,
+    }
+    hashed = digest(canonical_json(data))
+    return canonical_json({**data, "hash": hashed}).encode("ascii") + b"\n", hashed
+
+
+def read_journal(data: bytes) -> JournalContents:
+    """Everything in `data` that may be believed. Never raises, whatever the bytes are."""
+    records: list[Record] = []
+    run, head, good = "", FIRST_PREV, 0
+    while good < len(data):
+        end = data.find(b"\n", good)
+        last = end < 0 or end + 1 == len(data)
+        line = data[good:] if end < 0 else data[good:end]
+        # A file system may give zeros for blocks that a power loss kept from the disk: also never finished.
+        if end < 0 or (last and b"\0" in line):
+            return JournalContents(tuple(records), run, head, good, torn=data[good:])
+        try:
+            record, line_run, line_hash = _decode(line, head)
+            _continues(records, record, run, line_run)
+        except _DisbeliefError as found:
+            damage = Damage(len(records) + 1, found.kind, str(found))
+            return JournalContents(tuple(records), run, head, good, damage=damage)
+        records.append(record)
+        run, head, good = line_run, line_hash, end + 1
+    return JournalContents(tuple(records), run, head, good)
+
+
+def join(journal: bytes, fallback: bytes) -> tuple[int, bytes]:
+    """How many bytes of the journal count, and the fallback's lines that come after them.
+
+    The fallback continues the journal from its last record, or from the one before: a record whose
+    append failed may stand in the journal all the same, but nothing was done on it, and what was
+    done is in the fallback. Lines that the journal holds already are skipped, so that a crash while
+    they are copied is repaired by copying again. A fallback from elsewhere adds nothing.
+    """
+    contents = read_journal(journal)
+    good = contents.good_bytes
+    lines = [(line, _fields(line, "prev", "epoch")) for line in fallback.split(b"\n")[:-1]]
+    last_start = journal.rfind(b"\n", 0, max(good - 1, 0)) + 1
+    before, epoch = _fields(journal[last_start : max(good - 1, 0)], "prev", "epoch")
+    for kept, wanted in ((good, (contents.head_hash, None)), (last_start, (before, epoch))):
+        for number, (_, (prev, of)) in enumerate(lines):
+            if prev is not None and prev == wanted[0] and wanted[1] in (None, of):
+                rest = b"".join(line + b"\n" for line, _ in lines[number:] if line)
+                whole = read_journal(journal[:kept] + rest)
+                return kept, rest[: whole.good_bytes - kept]
+    return good, b""
+
+
+class _DisbeliefError(Exception):
+    def __init__(self, why: str, kind: DamageKind = DamageKind.CORRUPT) -> None:
+        super().__init__(why)
+        self.kind = kind
+
+
+def _fields(line: bytes, *names: str) -> tuple[object, ...]:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        data = None
+    return tuple(data.get(name) if isinstance(data, dict) else None for name in names)
+
+
+def _decode(line: bytes, head: str) -> tuple[Record, str, str]:
+    try:
+        text = line.decode("ascii")
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _DisbeliefError("not a line of JSON") from None
+    if not isinstance(data, dict) or not data.keys() >= ENVELOPE:
+        raise _DisbeliefError("not a journal record")
+    version, hashed = data["v"], data["hash"]
+    if type(version) is int and version > VERSION:
+        raise _DisbeliefError(
+            f"format {version}; this program reads up to {VERSION}", DamageKind.NEWER
+        )
+    # Over the bytes as they stand, not over what they parse to: another spelling is another text.
+    if digest(text.replace(f'"hash":"{hashed}",', "", 1)) != hashed:
+        raise _DisbeliefError("its hash does not fit its text")
+    if data["prev"] != head:
+        raise _DisbeliefError("it does not follow the line before (prev)")
+    return _record(data, version), str(data["run"]), str(hashed)
+
+
+def _record(data: dict[str, Any], version: object) -> Record:
+    if type(version) is not int or version < 1:
+        raise _DisbeliefError(f"format {version!r} never existed")
+    try:
+        for older in range(version, VERSION):
+            data = UPCASTS[older](data)
+    except (KeyError, ValueError, TypeError) as error:
+        raise _DisbeliefError(f"cannot be read as format {VERSION}: {error!r}") from None
+    rest = {name: value for name, value in data.items() if name not in ENVELOPE}
+    try:
+        event = parse(data["type"], rest)
+        return Record(_whole(data, "seq"), _whole(data, "epoch"), _moment(data), event)
+    except (ValueError, TypeError) as error:
+        kind = DamageKind.NEWER if _unheard(data["type"], rest) else DamageKind.CORRUPT
+        raise _DisbeliefError(str(error), kind) from None
+
+
+def _unheard(type_name: object, rest: dict[str, Any]) -> bool:
+    cls: type[Event] | None = TYPES.get(type_name) if isinstance(type_name, str) else None
+    return cls is None or bool(rest.keys() - {field.name for field in dataclasses.fields(cls)})
+
+
+def _whole(data: dict[str, Any], name: str) -> int:
+    value = data[name]
+    if type(value) is not int:
+        raise ValueError(f"{name!r} is not a whole number")
+    return value
+
+
+def _moment(data: dict[str, Any]) -> Moment:
+    at, boot_id = data["at"], data["boot_id"]
+    # fromisoformat is ten times as fast as strptime, and a journal has many lines
+    if (
+        not isinstance(at, str)
+        or len(at) != 24
+        or not at.endswith("Z")
+        or not isinstance(boot_id, str)
+    ):
+        raise ValueError("'at' or 'boot_id' is not what a journal holds")
+    return Moment(datetime.fromisoformat(at), _whole(data, "boot_ms"), boot_id)
+
+
+def _continues(records: list[Record], record: Record, run: str, line_run: str) -> None:
+    if record.seq != len(records) + 1:
+        raise _DisbeliefError(f"record {record.seq} stands where {len(records) + 1} belongs")
+    if records and line_run != run:
+        raise _DisbeliefError(f"it belongs to run {line_run!r}, not {run!r}")
+    if records and record.epoch < records[-1].epoch:
+        raise _DisbeliefError(
+            f"epoch {record.epoch} after epoch {records[-1].epoch}: two runners wrote"
+        )

@@ -1,0 +1,73 @@
+"""plan.yaml as a plan: every error and every warning with its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cutover.core.errors import Problem
+from cutover.core.plan import Plan, lint
+from cutover.local.yaml_builder import read_tree
+from cutover.local.yaml_file import read_yaml, strictly, validate
+from cutover.local.yaml_text import text_of
+from cutover.local.yaml_tree import Tree
+
+_ELB: Final = "arn:aws:elasticloadbalancing:xx-stand-1:000000000000:"
+_STAND_INS: Final[dict[str, Any]] = {
+    "version": 1,
+    "name": "stand-in",
+    "aws": {"region": "xx-stand-1", "account": "000000000000"},
+    "routes": [
+        {
+            "listener": f"{_ELB}listener/app/stand-in/0000/0000",
+            "source": f"{_ELB}targetgroup/stand-in-source/0000",
+            "destination": f"{_ELB}targetgroup/stand-in-destination/0000",
+        }
+    ],
+    "steps": [{"weight": 1, "bake": "1h"}],
+}
+"""Sound required sections, so that the rules can be asked about the sound part of a broken plan."""
+
+
+@dataclass(frozen=True)
+class LoadedPlan:
+    """A plan, the text it came from, and what lint says about it (sorted by place)."""
+
+    plan: Plan
+    text: str
+    warnings: tuple[Problem, ...]
+
+
+def load_plan(path: Path, *, strict: bool = False) -> LoadedPlan:
+    """The plan of a file; with `strict` warnings are errors.
+
+    Raises:
+        PlanError: when the file cannot be read or is wrong: every problem at once, sorted by place.
+    """
+    return _loaded(read_yaml(path), strict=strict)
+
+
+def plan_of_text(text: str, *, file: str = "plan.yaml", strict: bool = False) -> LoadedPlan:
+    """The plan of a text that was never a file, or is kept in a run directory.
+
+    Raises:
+        PlanError: as `load_plan`.
+    """
+    return _loaded(read_tree(text_of(file, text)), strict=strict)
+
+
+def _loaded(tree: Tree, *, strict: bool) -> LoadedPlan:
+    plan = validate(tree, Plan, stand_ins=_STAND_INS)
+    warnings = sorted(
+        {
+            *tree.source.warnings,
+            *(
+                tree.source.problem(tree.place(found.loc), found.message, found.fix, "warning")
+                for found in lint(plan)
+            ),
+        }
+    )
+    if strict:
+        strictly(tree.source.file, tuple(warnings))
+    return LoadedPlan(plan, tree.source.text, tuple(warnings))

@@ -1,0 +1,196 @@
+"""One run's files on this machine.
+
+plan.yaml                 the plan as it was when the run began
+journal.jsonl             what the run meant and saw, one durable line each
+journal.fallback.jsonl    what a rollback said while the journal took nothing
+snapshot.json restore.sh  the way back, with and without this tool
+beat.json                 liveness, for display only
+words/                    what operators' commands say to the runner
+HOLD, ROLLBACK            kill switches of this run
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from cutover.core.errors import UsageError
+from cutover.core.events import Intent, Snapshot
+from cutover.core.moment import Moment
+from cutover.core.values import digest
+from cutover.local.disk import Disk
+from cutover.local.journal_file import JournalContents, join, read_journal
+
+TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
+"""Phases after which nothing can happen in a run, and its routes are free (design section 2)."""
+
+_RUN_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
+
+
+def new_run_id(plan_name: str, now: Moment) -> str:
+    """`<plan-name>-YYYYMMDD-HHMMSS-<4 hex>`, in UTC; what an id cannot hold becomes a dash.
+
+    The four digits tell apart runs that begin in one second; they need not be secret.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", plan_name.lower())[:60].strip("-") or "run"
+    suffix = digest(f"{now.boot_id} {now.boot_ms} {os.getpid()}")[:4]
+    return f"{name}-{now.wall.astimezone(UTC):%Y%m%d-%H%M%S}-{suffix}"
+
+
+def is_run_id(text: str) -> bool:
+    """Whether `text` can name a run."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
+def checked_run_id(text: str) -> str:
+    """`text`, when it can be a run id: it becomes a directory's name, so nothing else may pass.
+
+    Raises:
+        UsageError: for anything but a-z, 0-9 and dashes inside, at most 100 characters.
+    """
+    if not is_run_id(text):
+        raise UsageError(
+            f"{text[:100]!r} cannot be a run id",
+            hint="use a-z, 0-9 and dashes, not at the ends, at most 100 characters",
+        )
+    return text
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """One run's files."""
+
+    path: Path
+    disk: Disk
+    rehearsal: bool = False
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        """The journal."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def fallback(self) -> Path:
+        """Records of a rollback that the journal did not take."""
+        return self.path / "journal.fallback.jsonl"
+
+    @property
+    def snapshot(self) -> Path:
+        """The forms found at the start."""
+        return self.path / "snapshot.json"
+
+    @property
+    def restore(self) -> Path:
+        """The shell script that puts the snapshot back without this tool."""
+        return self.path / "restore.sh"
+
+    @property
+    def beat(self) -> Path:
+        """Liveness, for display only."""
+        return self.path / "beat.json"
+
+    @property
+    def plan(self) -> Path:
+        """The plan as it was when the run began."""
+        return self.path / "plan.yaml"
+
+    @property
+    def words(self) -> Path:
+        """Where operators' commands leave words for the runner."""
+        return self.path / "words"
+
+    def journal_bytes(self) -> bytes:
+        """The journal, with the records of a rollback that had to go to the fallback file.
+
+        Raises:
+            UsageError: when it cannot be read.
+        """
+        try:
+            data = self.disk.read(self.journal)
+        except OSError as error:
+            raise UsageError(
+                f"{self.journal}: {error.strerror or error}", hint="is the run id right?"
+            ) from None
+        rest = self.fallback_bytes()
+        if not rest:
+            return data
+        kept, more = join(data, rest)
+        return data[:kept] + more if more else data
+
+    def fallback_bytes(self) -> bytes:
+        """The fallback file's bytes, empty when there is none or it cannot be read."""
+        try:
+            return self.disk.read(self.fallback)
+        except OSError:
+            return b""
+
+    def contents(self) -> JournalContents:
+        """All that may be believed of the run's journal.
+
+        Raises:
+            UsageError: when it cannot be read.
+        """
+        return read_journal(self.journal_bytes())
+
+    def phase(self) -> str:
+        """The last phase that the journal names, found from its end; empty when it names none.
+
+        For lists and claims only: nothing is verified. An unreadable journal has no phase, which
+        counts as live.
+        """
+        try:
+            return last_phase(self.journal_bytes())
+        except UsageError:
+            return ""
+
+    def is_over(self) -> bool:
+        """Nothing can happen in this run any more."""
+        return self.phase() in TERMINAL
+
+    def wrote_nothing(self) -> bool:
+        """The run never came as far as an intent or a snapshot, so AWS was never changed by it.
+
+        Only meaningful while no process runs it. A journal that cannot be read may have written.
+        """
+        try:
+            contents = self.contents()
+        except UsageError:
+            return self.disk.look(self.journal) is None and self.disk.look(self.snapshot) is None
+        if contents.damage is not None or self.disk.look(self.snapshot) is not None:
+            return False
+        return not any(isinstance(r.event, Intent | Snapshot) for r in contents.records)
+
+    def pid(self) -> int | None:
+        """The process that last wrote beat.json, or None; it need not live any more."""
+        try:
+            pid = json.loads(self.disk.read(self.beat))["pid"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return pid if isinstance(pid, int) else None
+
+
+def last_phase(journal: bytes) -> str:
+    """The newest `phase` record's phase; empty when there is none."""
+    needle, end = b'"type":"phase"', len(journal)
+    while (at := journal.rfind(needle, 0, end)) >= 0:
+        start = journal.rfind(b"\n", 0, at) + 1
+        stop = journal.find(b"\n", at)
+        end = start
+        if stop < 0:
+            continue  # torn: it never happened
+        try:
+            data = json.loads(journal[start:stop])
+            if data["type"] == "phase":
+                return str(data["after"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return ""
+    return ""

@@ -1,0 +1,188 @@
+"""The directory that holds every run of this user, and how a person names one of them.
+
+`$CUTOVER_STATE_DIR`, else `$XDG_STATE_HOME/cutover`, else `~/.local/state/cutover`:
+
+    runs/<run-id>/        see run_directory
+    rehearsals/<run-id>/  the same files, never "the only live run"
+    leases/               one lock and one claim per route
+    HOLD, ROLLBACK        kill switches for every run (also inside one run's directory)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from cutover.core.errors import RefusedError, UsageError
+from cutover.local.disk import Disk, RealDisk
+from cutover.local.run_directory import RunDirectory, checked_run_id, is_run_id
+
+_NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs"})
+_MOUNT_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+class StateDirectory:
+    """The directory that holds every run of this user."""
+
+    def __init__(self, root: Path, disk: Disk | None = None) -> None:
+        self.root = root
+        self.disk = disk or RealDisk()
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str], disk: Disk | None = None) -> StateDirectory:
+        """The one that the environment names; nothing is created or checked yet.
+
+        Raises:
+            UsageError: when neither a state directory nor a home is known.
+        """
+        if named := environment.get("CUTOVER_STATE_DIR"):
+            return cls(Path(named).expanduser().absolute(), disk)
+        state = environment.get("XDG_STATE_HOME", "")
+        if Path(state).is_absolute():  # the XDG specification: a relative path is to be ignored
+            return cls(Path(state) / "cutover", disk)
+        if home := environment.get("HOME"):
+            return cls(Path(home) / ".local" / "state" / "cutover", disk)
+        raise UsageError("no directory for run state: neither CUTOVER_STATE_DIR nor HOME is set",
+                         hint="set CUTOVER_STATE_DIR to a directory on a local disk")  # fmt: skip
+
+    @property
+    def leases(self) -> Path:
+        """Locks and claims, shared by every plan of this user."""
+        return self.root / "leases"
+
+    def prepare(self) -> None:
+        """Create what is missing, and refuse a place that others could write to.
+
+        Raises:
+            RefusedError: for links, foreign owners, world-writable directories, network mounts.
+            UsageError: when it cannot be created.
+        """
+        try:
+            for path in (self.root, self.root / "runs", self.root / "rehearsals", self.leases):
+                self.disk.make_directories(path)
+                self._refuse_unsafe(path)
+        except OSError as error:
+            raise UsageError(f"state directory {self.root}: {error.strerror or error}",
+                             hint="set CUTOVER_STATE_DIR to a writable directory on a local disk") from None  # fmt: skip
+        self._refuse_networked()
+
+    def create(self, run_id: str, plan_text: str, *, rehearsal: bool = False) -> RunDirectory:
+        """A new run's directory with its plan.
+
+        Raises:
+            UsageError: for a bad id, one that exists, or a disk that does not take it.
+        """
+        run = self._run(checked_run_id(run_id), rehearsal=rehearsal)
+        try:
+            self.disk.make_directory(run.path)
+            self.disk.make_directory(run.words)
+            self.disk.keep(run.plan, plan_text.encode(), durable=not rehearsal)
+            if not rehearsal:
+                self.disk.sync_directory(run.path.parent)
+        except FileExistsError:
+            raise UsageError(
+                f"run {run_id} exists already", hint="give another --run-id, or none"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"{run.path}: {error.strerror or error}",
+                             hint="free space, or set CUTOVER_STATE_DIR to another local disk") from None  # fmt: skip
+        return run
+
+    def list_runs(self, *, rehearsals: bool = False) -> tuple[RunDirectory, ...]:
+        """Every run (or rehearsal) on this machine, by name."""
+        place = self.root / ("rehearsals" if rehearsals else "runs")
+        try:
+            names = self.disk.list(place)
+        except OSError:
+            return ()
+        known = (name for name in names if is_run_id(name))
+        runs = (self._run(name, rehearsal=rehearsals) for name in known)
+        return tuple(run for run in runs if self._is_directory(run.path))
+
+    def resolve(self, text: str | None) -> RunDirectory:
+        """The run that a person means: by id, unique prefix, or nothing for the only live one.
+
+        Rehearsals are found by id or prefix, after runs; they are never the only live run.
+
+        Raises:
+            UsageError: when none or several are meant; the message names them.
+        """
+        runs = self.list_runs()
+        if text is None:
+            return _only([run for run in runs if not run.is_over()], "live run", runs)
+        for among in (runs, self.list_runs(rehearsals=True)):
+            if exact := [run for run in among if run.id == text]:
+                return exact[0]
+            if text and (found := [run for run in among if run.id.startswith(text)]):
+                return _only(found, f"run whose id begins with {text[:100]!r}", among)
+        return _only([], f"run {text[:100]!r}", runs)
+
+    def get(self, run_id: str) -> RunDirectory | None:
+        """The run of exactly this id, if it is on this machine."""
+        if not is_run_id(run_id):
+            return None
+        run = self._run(run_id, rehearsal=False)
+        return run if self._is_directory(run.path) else None
+
+    def _run(self, run_id: str, *, rehearsal: bool) -> RunDirectory:
+        return RunDirectory(
+            self.root / ("rehearsals" if rehearsal else "runs") / run_id, self.disk, rehearsal
+        )
+
+    def _is_directory(self, path: Path) -> bool:
+        try:
+            found = self.disk.look(path)
+        except OSError:
+            return False
+        return found is not None and found.kind == "directory"
+
+    def _refuse_unsafe(self, path: Path) -> None:
+        found = self.disk.look(path)
+        if found is None or found.kind != "directory":
+            raise RefusedError(f"{path} is a {found.kind if found else 'missing directory'}, not a directory",
+                               hint="set CUTOVER_STATE_DIR to the real directory")  # fmt: skip
+        if found.owner != os.geteuid():
+            raise RefusedError(f"{path} belongs to user {found.owner}, not to you",
+                               hint="run as that user, or set CUTOVER_STATE_DIR to your own directory")  # fmt: skip
+        if found.mode & 0o002:
+            raise RefusedError(
+                f"{path} can be written by everybody on this machine", hint=f"chmod 700 {path}"
+            )
+
+    def _refuse_networked(self) -> None:
+        try:
+            mounts = Path("/proc/mounts").read_text(errors="replace")
+        except OSError:
+            return  # not Linux: nothing to ask
+        kind = filesystem_of(self.root, mounts)
+        if kind in _NETWORKED:
+            raise RefusedError(
+                f"{self.root} is on a network file system ({kind}), where locks do not exclude other machines",
+                hint="set CUTOVER_STATE_DIR to a directory on a local disk",
+            )
+
+
+def filesystem_of(path: Path, mounts: str) -> str:
+    """The type of the file system that holds `path`, by the text of /proc/mounts; empty if unknown."""
+    best, kind = -1, ""
+    where = os.path.realpath(path)
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = _MOUNT_ESCAPE.sub(lambda octal: chr(int(octal[1], 8)), fields[1])
+        inside = where == point or where.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= best:  # a later line covers an earlier one
+            best, kind = len(point), fields[2]
+    return kind
+
+
+def _only(found: list[RunDirectory], what: str, among: tuple[RunDirectory, ...]) -> RunDirectory:
+    if len(found) == 1:
+        return found[0]
+    named = [f"{run.id} ({run.phase() or 'no phase yet'})" for run in (found or list(among))[-10:]]
+    listed = "one of: " + ", ".join(named) if named else "`cutover run PLAN` starts one"
+    raise UsageError(f"there {'is no' if not found else f'are {len(found)} times a'} {what}",
+                     hint=f"name {listed}" if named else listed)  # fmt: skip

@@ -1,0 +1,208 @@
+"""What the runner needs of the world. Adapters implement these; `tests/fakes.py` subclasses them.
+
+A port answers an *expected* failure (throttled, denied, timed out, unreadable) with `Unknown` or an
+outcome; an exception out of a port is a bug and ends the process with exit 1.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cutover.core.events import Event, Record, Snapshot
+from cutover.core.forms import Form
+from cutover.core.moment import Moment
+from cutover.core.observation import (
+    AlarmState,
+    GroupHealth,
+    Identity,
+    Minute,
+    Pair,
+    Reading,
+    Series,
+    Survey,
+    Word,
+)
+from cutover.core.plan import Plan
+from cutover.core.values import RouteId, Weight
+
+
+class WriteResult(StrEnum):
+    """What is known of a write after its reply, or after none came."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"  # a definite refusal: 4xx, throttled
+    AMBIGUOUS = "ambiguous"  # timeout, reset, 5xx: only a read can tell
+
+
+@dataclass(frozen=True)
+class WriteOutcome:
+    """The outcome of one route's write."""
+
+    result: WriteResult
+    code: str = ""
+    message: str = ""
+    request_id: str = ""
+    denied: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """One route and the form it shall have."""
+
+    route: RouteId
+    form: Form
+
+
+class Router(ABC):
+    """Where the split is set. `aim`, `aim_back`, `detach` and `restore_commands` are pure."""
+
+    @abstractmethod
+    def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
+        """The live form of each route, read side by side; one entry for every route asked."""
+
+    @abstractmethod
+    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
+        """`form` with the pair at `weight` and nothing else changed; attaches the destination if absent.
+
+        Raises:
+            ValueError: when the form cannot carry the weight (preflight refuses such plans).
+        """
+
+    @abstractmethod
+    def aim_back(
+        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
+    ) -> Form | None:
+        """The way back: the snapshot (`verbatim`), or `live` with only our two weights changed.
+
+        `recipe` (see `RouteFacts`) is followed even over verbatim. None when our groups are gone.
+        """
+
+    @abstractmethod
+    def detach(self, route: RouteId, form: Form) -> Form:
+        """`form` without the source's group: the destination alone keeps the pair's traffic."""
+
+    @abstractmethod
+    def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
+        """Send every change side by side, one attempt each, under one deadline of 13 s."""
+
+    @abstractmethod
+    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+        """One plain `aws elbv2 modify-...` line per route that writes the form without this tool."""
+
+
+class Metrics(ABC):
+    """Minutes of evidence."""
+
+    @abstractmethod
+    def read(
+        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+    ) -> Reading[tuple[Minute, ...]]:
+        """Every period of every pair that starts in [start_ms, end_ms), oldest first.
+
+        `end_ms` is now on AWS's clock: a period is settled when it ended `observe.settle` before.
+        """
+
+
+class TargetHealth(ABC):
+    """Live health of target groups."""
+
+    @abstractmethod
+    def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
+        """Health by target group ARN; one entry for every group asked."""
+
+
+class Alarms(ABC):
+    """CloudWatch alarms by name."""
+
+    @abstractmethod
+    def read(self, names: Sequence[str]) -> Reading[Mapping[str, AlarmState]]:
+        """The state of every name asked; MISSING where no such alarm exists."""
+
+
+class Surveyor(ABC):
+    """Preflight's eyes, and who AWS says we are."""
+
+    @abstractmethod
+    def survey(self, plan: Plan) -> Survey:
+        """All facts, read side by side and read-only; what cannot be read is `Missing`."""
+
+    @abstractmethod
+    def identity(self) -> Reading[Identity]:
+        """The caller, asked again."""
+
+    @abstractmethod
+    def skew_ms(self) -> int:
+        """AWS's clock minus ours, by the Date header of the last reply; 0 before any."""
+
+
+class Journal(ABC):
+    """The run's append-only memory. `append` returns only when the record is durable."""
+
+    @abstractmethod
+    def append(self, event: Event, at: Moment) -> Reading[Record]:
+        """The record as written; Unknown when the disk did not take it.
+
+        After a failure every later append is Unknown too, but the record is still given to the
+        fallback (memory, a fallback file, stderr), so that a rollback leaves a trace.
+        """
+
+    @abstractmethod
+    def forced(self, event: Event, at: Moment) -> Record:
+        """The record of an append that failed, as kept in the fallback: only a rollback uses it."""
+
+    @abstractmethod
+    def keep_snapshot(self, snapshot: Snapshot, commands: Sequence[str]) -> Reading[None]:
+        """Write snapshot.json and restore.sh durably, before the first change."""
+
+    @abstractmethod
+    def beat(self, last: Moment, next_look: Moment) -> None:
+        """Show liveness (beat.json); for display only, failures are ignored."""
+
+
+class Lease(ABC):
+    """The right to be the one runner on the plan's routes."""
+
+    @abstractmethod
+    def renew(self, now: Moment) -> Reading[None]:
+        """Known while it is ours; Unknown when that cannot be proven."""
+
+    @abstractmethod
+    def ends(self, now: Moment) -> Moment | None:
+        """When it ends unless renewed; None for a lease that cannot expire while the process lives."""
+
+
+class Clock(ABC):
+    """Time. `sleep` is for retries of reads only; the loop waits in `Mailbox.wait`."""
+
+    @abstractmethod
+    def now(self) -> Moment:
+        """This instant."""
+
+    @abstractmethod
+    def sleep(self, ms: int) -> None:
+        """Wait, not longer than a read's deadline allows."""
+
+
+class Mailbox(ABC):
+    """Words of operators and signals, and the loop's only sleep."""
+
+    @abstractmethod
+    def wait(self, until: Moment) -> tuple[Word, ...]:
+        """The words said by now; returns early when one arrives. A past `until` only polls."""
+
+
+class Listener(ABC):
+    """Is told of every record once, after it is durable. Must never delay or fail the loop."""
+
+    @abstractmethod
+    def told(self, record: Record) -> None:
+        """One record."""
+
+    def looked(self, at: Moment, next_look: Moment, reason: str) -> None:
+        """A turn ended without news: for heartbeats."""
+
+    def closed(self) -> None:
+        """The run's process is about to end: flush."""

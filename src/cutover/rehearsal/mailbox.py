@@ -1,0 +1,62 @@
+"""The loop's only sleep: virtual time passes, scripted people speak, and scripted crashes happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cutover.core.moment import Moment
+from cutover.core.observation import Word, WordName
+from cutover.ports import Mailbox
+from cutover.rehearsal.clock import VirtualClock
+from cutover.rehearsal.faults import killed
+from cutover.rehearsal.happenings import Crash, Say
+from cutover.rehearsal.wire import RehearsalOverError
+
+SIGINT = 2
+
+
+class ScriptedMailbox(Mailbox):
+    """Words arrive at their virtual times; `wait` returns early when one does."""
+
+    def __init__(self, clock: VirtualClock, ends_ms: int) -> None:
+        self._clock = clock
+        self._ends_ms = ends_ms
+        self._words: list[Word] = []
+        self._crash: Crash | None = None
+        self.on_wait: Callable[[], None] = lambda: None
+
+    def wait(self, until: Moment) -> tuple[Word, ...]:
+        """Let virtual time pass until then, or until a word comes.
+
+        Raises:
+            RunnerKilledError: at a scripted crash.
+            RehearsalOverError: when the scenario's limit of virtual time has passed.
+        """
+        self.on_wait()
+        if not self._words and self._crash is None:
+            self._clock.run_until(
+                until.wall_ms, stop=lambda: bool(self._words) or self._crash is not None
+            )
+        if self._crash is not None:
+            crash, self._crash = self._crash, None
+            raise killed(crash)
+        if self._clock.ms >= self._ends_ms:
+            raise RehearsalOverError(
+                f"the scenario's limit of virtual time has passed at {self._clock.now().wall:%H:%M}"
+            )
+        words, self._words = tuple(self._words), []
+        return words
+
+    def say(self, line: Say) -> None:
+        """Somebody says a word now."""
+        name = WordName(line.word)
+        source, signal = ("signal", SIGINT) if name is WordName.INTERRUPT else ("words", 0)
+        self._words.append(Word(name, line.who, line.why, source, signal))
+
+    def crash(self, crash: Crash) -> None:
+        """The runner dies at its next (or in this) wait."""
+        self._crash = crash
+
+    def forget(self) -> None:
+        """The process is gone: what was said to it and not heard stays unheard."""
+        self._words.clear()

@@ -1,0 +1,26 @@
+"""moto keeps its state in globals, by account: each world takes an account that nobody else can mean."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from moto.core.base_backend import BackendDict
+from moto.elbv2.models import ELBv2Backend, elbv2_backends
+
+_BACKENDS: Any = BackendDict
+_NUMBERS = count(1)
+
+
+def claim(region: str) -> ELBv2Backend:
+    """An empty ELBv2 backend; its `account_id` is moto's key only, ARNs carry the plan's account."""
+    account = f"{next(_NUMBERS):012d}"
+    backend = ELBv2Backend(region, account)
+    dict.__setitem__(elbv2_backends[account], region, backend)
+    return backend
+
+
+def release(account: str) -> None:
+    """Forget everything of that account."""
+    for used in [*_BACKENDS._instances]:
+        dict.pop(used, account, None)

@@ -1,0 +1,240 @@
+"""A boto3 session that can not reach AWS: every call is answered here, by moto behind it, or refused.
+
+Calls go through botocore as for real: parameters are validated, requests serialised, events fired, errors raised as
+ClientErrors of the right class. Frequent reads are answered from moto's state before they are signed and sent (a test
+holds them equal to what the wire gives); writes and everything else go over the wire into moto. A call that moto does not
+answer raises: no byte leaves the process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from moto.core.models import botocore_stubber
+
+from cutover.core.moment import wall_from_ms
+from cutover.rehearsal.answers import Answers
+from cutover.rehearsal.balancer import Balancer
+from cutover.rehearsal.clock import VirtualClock
+from cutover.rehearsal.faults import Faults
+from cutover.rehearsal.happenings import Fault
+from cutover.rehearsal.normal_form import keep_secret, normal_actions
+from cutover.rehearsal.short_way import shortened
+from cutover.rehearsal.strict import refuse
+from cutover.rehearsal.wire import AwsError, Call, Http, NetworkBlockedError, refusal, reply
+
+_LEAKS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "MOTO_ACCOUNT_ID", "MOTO_CALL_RESET_API")
+"""What moto itself would read from the environment."""
+
+_REQUEST_ID = re.compile(r"(<RequestId>)[^<]*(</RequestId>)", re.IGNORECASE)
+_ROUTING = {
+    "ModifyRule": ("RuleArn", "Actions"),
+    "ModifyListener": ("ListenerArn", "DefaultActions"),
+}
+
+
+@dataclass
+class Emulation:
+    """What stands behind the session.
+
+    Attributes:
+        portion: the destination's portion (per mille) that a route's actions mean; None for other routes.
+        wrote: told after the effect of each change of a route.
+        fast: answer frequent reads without the wire.
+        aws_ahead_ms: AWS's clock minus ours.
+    """
+
+    clock: VirtualClock
+    faults: Faults
+    answers: Answers
+    balancer: Balancer
+    account: str
+    portion: Callable[[str, list[dict[str, Any]]], int | None]
+    wrote: Callable[[str], None]
+    fast: bool = True
+    aws_ahead_ms: int = 0
+    calls: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _OnTheWire:
+    call: Call
+    fault: Fault | None
+    weight: int | None
+    before: list[dict[str, Any]]
+
+
+def open_session(region: str, emulation: Emulation) -> boto3.Session:
+    """The session: dummy keys, nothing read from the environment or the home directory."""
+    core: Any = botocore.session.Session(session_vars=_deaf())
+    core.set_credentials("REHEARSAL00000000000", "rehearsal")
+    core.unregister(
+        "before-send", botocore_stubber
+    )  # it would answer besides ours inside a mock_aws
+    handlers = _Handlers(emulation)
+    core.register("provide-client-params", handlers.remember, unique_id="rehearsal-remember")
+    core.register("before-call", handlers.answer, unique_id="rehearsal-answer")
+    core.register("before-send", handlers.send, unique_id="rehearsal-send")
+    core.register("after-call", handlers.normalise, unique_id="rehearsal-normalise")
+    if emulation.fast:
+        core.register("creating-client-class", shortened(emulation.answers.at_once))
+    return boto3.Session(botocore_session=core, region_name=region)
+
+
+def _deaf() -> dict[str, tuple[Any, Any, Any, Any]]:
+    """Botocore's settings without their environment variables, and with empty files."""
+    deaf = {
+        name: (key, None, default, convert)
+        for name, (key, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    fixed = {
+        "config_file": os.devnull,
+        "credentials_file": os.devnull,
+        "use_dualstack_endpoint": False,
+        "use_fips_endpoint": False,
+        "ignore_configured_endpoint_urls": True,
+    }
+    for name, value in fixed.items():
+        deaf[name] = (None, None, value, None)
+    return deaf
+
+
+class _Handlers:
+    """botocore's events, from a call's parameters to its parsed reply."""
+
+    def __init__(self, emulation: Emulation) -> None:
+        self._of = emulation
+        self._moto = BotocoreStubber()
+        self._here = threading.local()
+        self._requests = 0
+
+    def remember(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
+        """Keep the parameters as the adapter gave them: later events only see the serialised request."""
+        context["rehearsal_params"] = params
+
+    def answer(
+        self, model: Any, context: dict[str, Any], **_: Any
+    ) -> tuple[Http, dict[str, Any]] | None:
+        """Answer or refuse the call, or let it go over the wire (None)."""
+        call = Call(
+            model.service_model.service_name, model.name, context.get("rehearsal_params", {})
+        )
+        of = self._of
+        of.calls[call.operation] = of.calls.get(call.operation, 0) + 1
+        try:
+            return self._answer(call)
+        except AwsError as error:
+            return refusal(error, self._date(), self._request_id())
+
+    def _answer(self, call: Call) -> tuple[Http, dict[str, Any]] | None:
+        of = self._of
+        weight, before = None, []
+        if call.operation in _ROUTING:
+            key, actions = _ROUTING[call.operation]
+            route = str(call.params[key])
+            weight = of.portion(route, list(call.params.get(actions, [])))
+            before = of.balancer.actions(route)
+            of.faults.crash("before_write", weight)
+        fault = of.faults.next_for(call, weight)
+        of.faults.without_effect(fault, call)
+        if call.service == "elbv2":
+            refuse(call.operation, call.params, of.balancer)
+        with of.answers.spoiled(fault):
+            body = of.answers.to(call, fast=of.fast)
+        if body is not None:
+            of.faults.after_effect(fault, call)
+            return reply(body, self._date(), self._request_id())
+        self._here.sending = _OnTheWire(call, fault, weight, before)
+        return None
+
+    def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        """The wire: moto answers, or nobody does.
+
+        Raises:
+            NetworkBlockedError: for whatever moto does not know.
+        """
+        sending: _OnTheWire | None = getattr(self._here, "sending", None)
+        self._here.sending = None
+        if sending is None:
+            raise NetworkBlockedError(f"a rehearsal sends nothing: {request.url}")
+        call, of = sending.call, self._of
+        if sending.fault is not None and sending.fault.kind == "delayed":
+            of.faults.delay(sending.fault, call, lambda: self._apply(request, sending))
+        response = self._apply(request, sending)
+        if call.operation in _ROUTING:
+            of.faults.crash("after_write", sending.weight)
+        of.faults.after_effect(sending.fault, call)
+        return response
+
+    def _apply(self, request: AWSPreparedRequest, sending: _OnTheWire) -> AWSResponse:
+        request.headers["x-moto-account-id"] = self._of.account
+        with _environment_without(_LEAKS):
+            try:
+                answer = self._moto.process_request(request)
+            except NotImplementedError as error:
+                raise NetworkBlockedError(
+                    f"moto does not implement {sending.call.operation}: {error}"
+                ) from None
+        if answer is None:
+            raise NetworkBlockedError(f"a rehearsal sends nothing: {request.url}")
+        status, headers, body = answer
+        if status == 404 and body == "Not yet implemented":
+            raise NetworkBlockedError(
+                f"moto does not implement {sending.call.service} {sending.call.operation}"
+            )
+        if status < 300 and sending.call.operation in _ROUTING:
+            self._keep(sending)
+        request_id = self._request_id()  # moto draws its own from a generator that we do not seed
+        headers = {**headers, "date": self._date(), "x-amzn-requestid": request_id}
+        body = _REQUEST_ID.sub(
+            rf"\g<1>{request_id}\g<2>", body if isinstance(body, str) else body.decode()
+        )
+        return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
+
+    def _keep(self, sending: _OnTheWire) -> None:
+        """What moto stored of the actions, put right."""
+        key, actions = _ROUTING[sending.call.operation]
+        route = str(sending.call.params[key])
+        if actions in sending.call.params:
+            self._of.balancer.set_actions(
+                route, keep_secret(sending.call.params[actions], sending.before)
+            )
+            self._of.wrote(route)
+
+    def normalise(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        """Actions in a reply from the wire, as AWS words them."""
+        if model.service_model.service_name != "elbv2":
+            return
+        for rule in parsed.get("Rules", ()):
+            rule["Actions"] = normal_actions(rule.get("Actions", ()))
+        for listener in parsed.get("Listeners", ()):
+            listener["DefaultActions"] = normal_actions(listener.get("DefaultActions", ()))
+
+    def _date(self) -> str:
+        wall = wall_from_ms(self._of.clock.ms + self._of.aws_ahead_ms)
+        return format_datetime(wall, usegmt=True)
+
+    def _request_id(self) -> str:
+        self._requests += 1
+        return f"00000000-0000-4000-8000-{self._requests:012d}"
+
+
+@contextmanager
+def _environment_without(names: tuple[str, ...]) -> Iterator[None]:
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

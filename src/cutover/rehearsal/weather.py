@@ -1,0 +1,130 @@
+"""The effects that are active now, added up for each side of the balancer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from cutover.core.values import PPM
+from cutover.rehearsal.happenings import Effect
+from cutover.rehearsal.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Fare:
+    """How requests of one side fare now, beyond what is normal; chances from 0 to 1."""
+
+    errors: float = 0.0
+    client_errors: float = 0.0
+    connection_errors: float = 0.0
+    unanswered: float = 0.0
+    elb_502: float = 0.0
+    elb_503: float = 0.0
+    elb_504: float = 0.0
+    latency_factor: float = 1.0
+    slow: float = 0.0
+    slow_ms: float = 3000.0
+    quiet: bool = False
+    delay_ms: int = 0
+
+
+class Weather:
+    """Which effects are active; `before_change` lets traffic catch up first."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self.before_change: Callable[[], None] = lambda: None
+        self._active: list[Effect] = []
+
+    def begin(self, effect: Effect) -> None:
+        """From now on."""
+        self.before_change()
+        self._active.append(effect)
+        self._forget()
+
+    def end(self, effect: Effect) -> None:
+        """Not any more."""
+        self.before_change()
+        self._active.remove(effect)
+        self._forget()
+
+    @property
+    def active(self) -> tuple[Effect, ...]:
+        """In the order they began."""
+        return tuple(self._active)
+
+    @cached_property
+    def source(self) -> Fare:
+        """Of requests to the source."""
+        return self._fare("source")
+
+    @cached_property
+    def destination(self) -> Fare:
+        """Of requests to the destination."""
+        return self._fare("destination")
+
+    @cached_property
+    def balancer(self) -> Fare:
+        """Of all requests, with no group to blame."""
+        return self._fare("balancer")
+
+    @cached_property
+    def requests_factor(self) -> float:
+        """Of the request rate."""
+        factor = 1.0
+        for effect in self._active:
+            factor *= effect.requests_factor
+        return factor
+
+    @cached_property
+    def log_factor(self) -> float:
+        """Of the plan's custom metrics."""
+        factor = 1.0
+        for effect in self._active:
+            factor *= effect.log_bytes_factor
+        return factor
+
+    @cached_property
+    def share(self) -> float | None:
+        """The destination's real share, when it is not what the weights say."""
+        said = [effect.share for effect in self._active if effect.share is not None]
+        return said[-1] / PPM if said else None
+
+    @cached_property
+    def propagation_ms(self) -> int:
+        """How long a weight takes to reach the data plane."""
+        said = [effect.propagation for effect in self._active if effect.propagation is not None]
+        return said[-1] if said else self._scenario.propagation
+
+    def _fare(self, side: str) -> Fare:
+        mine = [
+            e
+            for e in self._active
+            if e.side in (side, "both") and not (side == "balancer" and e.side == "both")
+        ]
+        factor = 1.0
+        for effect in mine:
+            factor *= effect.latency_factor
+
+        def chance(name: str) -> float:
+            return min(1.0, sum(int(getattr(effect, name)) for effect in mine) / PPM)
+
+        return Fare(
+            chance("errors"), chance("client_errors"), chance("connection_errors"), chance("unanswered"),
+            chance("elb_502"), chance("elb_503"), chance("elb_504"), factor, chance("slow"),
+            max((float(e.slow_to) for e in mine if e.slow), default=3000.0),
+            any(e.metrics_quiet for e in mine), max((e.metrics_delay for e in mine), default=0),
+        )  # fmt: skip
+
+    def _forget(self) -> None:
+        for name in (
+            "source",
+            "destination",
+            "balancer",
+            "requests_factor",
+            "log_factor",
+            "share",
+            "propagation_ms",
+        ):
+            self.__dict__.pop(name, None)

@@ -1,0 +1,53 @@
+"""One JSON object per record, for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from cutover.core.events import Record, body
+from cutover.core.moment import wall_text
+from cutover.core.plan import Plan
+from cutover.core.story import Story, tell
+from cutover.ports import Listener
+from cutover.views.text import Stream, put
+
+SCHEMA = "cutover.record.v1"
+
+
+class JsonView(Listener):
+    """NDJSON on a stream: every record, noise included, with the sentence a person would be told.
+
+    Each object has `schema seq epoch at type phase weight sentence body`: `weight` in per mille, after the
+    record; `sentence` null for noise; `body` exactly as the journal holds it. ASCII only, one line each.
+    """
+
+    def __init__(self, plan: Plan, stream: Stream, *, story: Story | None = None) -> None:
+        self.story = Story.begin(plan) if story is None else story
+        self._stream = stream
+        self._gone = False
+
+    def told(self, record: Record) -> None:
+        before = self.story.lines
+        with contextlib.suppress(
+            ValueError
+        ):  # a record that cannot be folded is printed all the same
+            self.story = tell(self.story, record)
+        sentence = self.story.lines[-1].text if self.story.lines is not before else None
+        self._print(
+            {
+                "schema": SCHEMA,
+                "seq": record.seq,
+                "epoch": record.epoch,
+                "at": wall_text(record.at.wall),
+                "type": record.event.type,
+                "phase": self.story.state.phase.value,
+                "weight": self.story.state.weight,
+                "sentence": sentence,
+                "body": body(record.event),
+            }
+        )
+
+    def _print(self, data: dict[str, object]) -> None:
+        if not self._gone:
+            self._gone = not put(self._stream, json.dumps(data, allow_nan=False) + "\n")

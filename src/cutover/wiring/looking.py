@@ -1,0 +1,90 @@
+"""Composition for `plan`, `preflight` and `run --dry-run`: AWS read-only, and nothing kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cutover.core.checks import Finding, run_checks
+from cutover.core.errors import CredentialsError, ExitCode
+from cutover.core.forms import Form
+from cutover.core.observation import Survey
+from cutover.core.observation.survey import Missing
+from cutover.core.plan import Plan
+from cutover.core.schedule import RoutePreview
+from cutover.core.values import NONE, Weight
+from cutover.local.clock import SystemClock
+from cutover.wiring.clients import Clients, connect
+from cutover.wiring.offline import state_directory
+
+RATE_MINUTES = 15
+"""How many settled minutes `Survey.metrics` counts requests over."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was seen, what the checks say about it, and the clients that saw it (read-only)."""
+
+    survey: Survey
+    findings: tuple[Finding, ...]
+    clients: Clients
+
+    @property
+    def blocks(self) -> tuple[Finding, ...]:
+        """The findings that a run would refuse to start with."""
+        return tuple(found for found in self.findings if found.severity == "block")
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What `run` would end with before it writes anything; COMPLETED when it would start."""
+        return ExitCode.REFUSED if self.blocks else ExitCode.COMPLETED
+
+
+def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -> Looked:
+    """Survey and judge, on a session that refuses every operation that is not read-only.
+
+    Raises:
+        CredentialsError: when AWS does not even say who we are.
+        RefusedError: for an endpoint that is neither AWS nor this machine.
+    """
+    clients = connect(
+        plan, SystemClock(), profile=profile, region=region, dry_run=True, place=state_directory()
+    )
+    survey = clients.surveyor.survey(plan)
+    if isinstance(survey.identity, Missing):
+        raise CredentialsError(
+            f"AWS did not say who is calling: {survey.identity.reason}",
+            hint="log in again, or give --profile; without AWS there are `cutover validate` and "
+            "`cutover plan --offline`",
+        )
+    return Looked(survey, tuple(run_checks(plan, survey)), clients)
+
+
+def previews(plan: Plan, looked: Looked) -> tuple[RoutePreview, ...]:
+    """Each route that could be read: as found, as every step would make it, and the way back. Sends nothing."""
+    router = looked.clients.router
+    found: list[RoutePreview] = []
+    for route, fact in looked.survey.routes.items():
+        if isinstance(fact, Missing):
+            continue
+        form = fact.value.form
+        after: list[tuple[Weight, Form]] = []
+        for weight in (NONE, *(step.weight for step in plan.steps)):
+            try:
+                after.append((Weight(weight), router.aim(route, form, Weight(weight))))
+            except ValueError:
+                break  # the `weights` check names the steps that this route cannot carry
+        last = after[-1][1] if after else form
+        back = router.aim_back(route, last, form, fact.value.recipe, verbatim=True)
+        found.append(
+            RoutePreview(route, form, tuple(after), fact.value.recipe, fact.value.recipe_why, back)
+        )
+    return tuple(found)
+
+
+def measured_rate(looked: Looked) -> float | None:
+    """Requests a minute of all pairs, as measured before a run; None when nobody knows."""
+    metrics = looked.survey.metrics
+    if isinstance(metrics, Missing) or not metrics.value:
+        return None
+    # none seen is no measurement: "0 at risk" would be a promise
+    return sum(metrics.value.values()) / RATE_MINUTES or None

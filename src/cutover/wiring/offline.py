@@ -1,0 +1,258 @@
+"""Composition for what needs no AWS: the state directory, a run as its files tell it, and who asks."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cutover.core.errors import (
+    CutoverError,
+    JournalError,
+    RefusedError,
+    UsageError,
+)
+from cutover.core.events import GateJudged, PhaseChanged, Record, RunOpen
+from cutover.core.values import RouteId
+from cutover.local.journal_file import JournalContents, read_journal
+from cutover.local.run_directory import RunDirectory
+from cutover.local.state_directory import StateDirectory
+
+if TYPE_CHECKING:
+    from cutover.core.plan import Plan
+    from cutover.core.state import RunState
+    from cutover.local.lease import Holder
+
+
+def state_directory() -> StateDirectory:
+    """Where this user's runs are; nothing is created.
+
+    Raises:
+        UsageError: when no such place is known.
+    """
+    return StateDirectory.find(os.environ)
+
+
+def operator() -> str:
+    """Who asks, as the journal names people: `user@host`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may have a uid without a name
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What beat.json says: for display only."""
+
+    pid: int
+    last: str
+    next: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """A run as its files tell it.
+
+    Attributes:
+        run: its directory.
+        contents: what may be believed of its journal.
+        plan, state: None when `trouble` says why they cannot be made.
+        driver: the living process that drives it, by its lock.
+        beat: its newest sign of life.
+        trouble: what is wrong with the files; empty when nothing is.
+    """
+
+    run: RunDirectory
+    contents: JournalContents
+    plan: Plan | None
+    state: RunState | None
+    driver: Holder | None
+    beat: Beat | None
+    trouble: str = ""
+
+    @property
+    def opened(self) -> RunOpen | None:
+        """The run's first record."""
+        return opened(self.contents)
+
+
+def opened(contents: JournalContents) -> RunOpen | None:
+    """The first record of a journal, when it is intact."""
+    first = contents.records[0].event if contents.records else None
+    return first if isinstance(first, RunOpen) else None
+
+
+def read_run(place: StateDirectory, run: RunDirectory) -> Read:
+    """Everything the files of a run say; damage is `trouble`, not an error."""
+    from cutover.core.state import replay
+
+    plan: Plan | None = None
+    state: RunState | None = None
+    trouble = ""
+    try:
+        contents = run.contents()
+    except UsageError as error:
+        contents, trouble = read_journal(b""), str(error)
+    if contents.damage is not None:
+        damage = contents.damage
+        trouble = f"{run.journal}:{damage.line}: {damage.kind}: {damage.why}"
+    try:
+        plan = plan_of(run)
+        state = replay(plan, contents.records)
+    except (CutoverError, ValueError, KeyError) as error:
+        trouble = trouble or str(error)
+    found = opened(contents)
+    routes = found.routes if found else ()
+    return Read(run, contents, plan, state, driver_of(place, run, routes), _beat(run), trouble)
+
+
+def plan_of(run: RunDirectory) -> Plan:
+    """The plan that the run keeps.
+
+    Raises:
+        UsageError: when the file cannot be read.
+        PlanError: when it is no plan any more.
+    """
+    from cutover.local.plan_file import plan_of_text
+
+    try:
+        text = run.disk.read(run.plan).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(
+            f"{run.plan}: {why or error}", hint=f"sh {run.restore} needs no plan"
+        ) from None
+    return plan_of_text(text, file=str(run.plan)).plan
+
+
+def driver_of(place: StateDirectory, run: RunDirectory, routes: Sequence[str]) -> Holder | None:
+    """The living process that drives the run: the lock decides, its file only names it."""
+    from cutover.local.lease import holder  # it needs the ports, and those the plan's models
+
+    for route in routes:
+        found = holder(place, RouteId(route))
+        if found is not None and found.run == run.id:
+            return found
+    return None
+
+
+def routes_of(run: RunDirectory) -> tuple[str, ...]:
+    """The run's routes, from its journal or its snapshot; empty when neither can be read."""
+    from cutover.local.snapshot_file import read_snapshot
+
+    try:
+        found = opened(read_journal(_head(run)))
+        if found is not None:
+            return found.routes
+        kept = read_snapshot(run)
+    except CutoverError:
+        return ()
+    return tuple(kept.snapshot.forms) if kept is not None else ()
+
+
+def _head(run: RunDirectory) -> bytes:
+    """The journal's first line."""
+    try:
+        data = run.disk.read(run.journal, 65_536)
+    except OSError:
+        return b""
+    return data[: data.find(b"\n") + 1]
+
+
+def _beat(run: RunDirectory) -> Beat | None:
+    try:
+        data = json.loads(run.disk.read(run.beat, 4_096))
+        return Beat(int(data["pid"]), str(data["last"]), str(data["next"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A journal folded again from nothing, record by record.
+
+    Attributes:
+        state: the state that the records make.
+        phases, gates: how many phase changes and gate verdicts were checked.
+        doubts: what does not follow from the records before it.
+    """
+
+    state: RunState
+    phases: int
+    gates: int
+    doubts: tuple[str, ...]
+
+
+def replay_run(read: Read) -> Replayed:
+    """Fold the journal again; check every phase change against the table and every verdict against its evidence.
+
+    Raises:
+        JournalError: for a damaged journal: nothing can be said about what follows the damage.
+        RefusedError: when the run's plan cannot be read.
+    """
+    from cutover.core.state import RunState, evolve
+
+    if read.contents.damage is not None:
+        raise JournalError(read.trouble, hint=f"`cutover journal verify {read.run.id}`")
+    if read.plan is None:
+        raise RefusedError(read.trouble, hint="a replay needs the plan that the run keeps")
+    state, phases, gates = RunState(), 0, 0
+    doubts: list[str] = []
+    for record in read.contents.records:
+        if isinstance(record.event, GateJudged):
+            gates += 1
+            doubts += _unfounded(read.plan, state, record, record.event)
+        phases += isinstance(record.event, PhaseChanged)
+        try:
+            state = evolve(read.plan, state, record)
+        except (ValueError, KeyError) as error:
+            doubts.append(f"record {record.seq} ({record.event.type}): {error}")
+    return Replayed(state, phases, gates, tuple(doubts))
+
+
+def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -> list[str]:
+    """What is wrong with a verdict, judged again from the journalled minutes alone.
+
+    A gate on live facts (health, alarms) cannot be judged again, nor one that the machine made worse
+    by a rule of its own (a minute read twice, a source that turned bad after a raise): a breach may
+    therefore stand on less than the memory shows, but a PASS never may.
+    """
+    from cutover.core.gates.judging import Scene, Verdict
+
+    if event.verdict not in Verdict.__members__:
+        return [f"record {record.seq}: {event.verdict!r} is no verdict"]
+    gate = next((one for one in plan.gates if one.name == event.gate), None)
+    pair = next((one for one in plan.pairs if one.id == event.pair), None)
+    if gate is None or pair is None:
+        known = event.gate == "minutes" and pair is not None
+        return (
+            []
+            if known
+            else [f"record {record.seq}: {event.gate} of {event.pair} is not in the plan"]
+        )
+    calibration = state.evidence.calibration.get(pair.id, {})
+    if not gate.gate.needs(gate.spec, pair, calibration) or event.verdict != Verdict.PASS.name:
+        return []
+    following = state.step + 1
+    scene = Scene(
+        weight=state.weight,
+        next_weight=plan.steps[following].weight if following < len(plan.steps) else None,
+        step_began_ms=state.evidence_from_ms,
+        now=record.at,
+        period_ms=plan.observe.period,
+        calibration=calibration,
+    )
+    judged = gate.gate.verdict(
+        gate.spec, state.evidence.memories[(gate.name, pair.id)], pair, scene
+    )
+    if judged.verdict.name == event.verdict:
+        return []
+    return [
+        f"record {record.seq}: {event.gate} says PASS, its minutes say {judged.verdict.name}: {judged.why}"
+    ]

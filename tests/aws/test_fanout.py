@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from functools import partial
+
+import pytest
+
+from cutover.aws.fanout import Inline, Threads, TimedOut
+from tests.aws.topology import StepClock
+
+
+def test_calls_run_side_by_side_and_answer_in_the_order_asked() -> None:
+    meeting = threading.Barrier(3, timeout=30)  # only passes when all three run at once
+
+    def met(name: str) -> str:
+        meeting.wait()
+        return name
+
+    calls = {name: partial(met, name) for name in "abc"}
+    assert list(Threads(StepClock()).run(calls).items()) == [("a", "a"), ("b", "b"), ("c", "c")]
+
+
+def test_a_call_that_hangs_is_late_and_one_that_never_began_never_will() -> None:
+    release, ran = threading.Event(), []
+    calls = {"hangs": lambda: release.wait(30), "waits": lambda: ran.append("waits")}
+    found = Threads(StepClock(), most=1, deadline_ms=50).run(calls)
+    assert found == {"hangs": TimedOut(started=True), "waits": TimedOut(started=False)}
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("cutover-aws"):
+            thread.join(30)
+    assert ran == []
+
+
+def test_what_came_in_time_is_kept_beside_what_did_not() -> None:
+    release = threading.Event()
+    found = Threads(StepClock(), deadline_ms=200).run({"hangs": release.wait, "quick": lambda: 7})
+    release.set()
+    assert found == {"hangs": TimedOut(), "quick": 7}
+
+
+def test_nothing_to_call_is_nothing() -> None:
+    assert Threads(StepClock()).run({}) == {}
+    assert Inline().run({}) == {}
+
+
+@pytest.mark.parametrize("fanout", [Inline(), Threads(StepClock())])
+def test_a_bug_in_a_call_is_raised_to_the_caller(fanout: Inline | Threads) -> None:
+    with pytest.raises(ZeroDivisionError):
+        fanout.run({"bug": partial(divmod, 1, 0), "fine": partial(divmod, 1, 1)})
+
+
+def test_inline_calls_run_in_order() -> None:
+    said: list[int] = []
+    Inline().run({n: partial(said.append, n) for n in range(5)})
+    assert said == list(range(5))
+
+
+def test_a_hanging_call_does_not_keep_the_process_alive() -> None:
+    program = (
+        "import threading, sys\n"
+        "from tests.aws.topology import StepClock\n"
+        "from cutover.aws.fanout import Threads\n"
+        "print(Threads(StepClock(), deadline_ms=50).run({'x': threading.Event().wait}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.strip() == "{'x': TimedOut(started=True)}", done.stderr
+    assert done.returncode == 0

@@ -1,0 +1,443 @@
+"""Every record type and every reason to hold has its sentence, and says what a person needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cutover.core import events as ev
+from cutover.core.forms import Form, form_body
+from cutover.core.moment import wall_text
+from cutover.core.state import (
+    HOLDS,
+    TRANSITIONS,
+    Held,
+    Hold,
+    Phase,
+    RouteState,
+    RunState,
+    Sent,
+    Verdicts,
+)
+from cutover.core.story import HOLD_WORDS, NEXT, sentence
+from cutover.core.values import HOUR, RouteId, Weight
+from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, START, TWO_ROUTES, plan_of
+
+PLAN = plan_of(routes=TWO_ROUTES)
+PAIR = PLAN.pairs[0].id
+FORM = Form("{}", Weight(50), attached=True)
+AT_FIVE = RunState(
+    phase=Phase.BAKING,
+    step=0,
+    target=0,
+    weights=((START.wall_ms, 50),),
+    routes={
+        RouteId(RULE): RouteState(committed=FORM),
+        RouteId(LISTENER): RouteState(committed=FORM),
+    },
+)
+BACK = replace(AT_FIVE, phase=Phase.ROLLING_BACK, rollback_at=START, rollback_cause="breach")
+WHY = f"errors on {PAIR}: 90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source"
+
+
+def say(event: ev.Event, state: RunState = AT_FIVE, epoch: int = 1) -> str | None:
+    return sentence(PLAN, state, ev.Record(7, epoch, START, event))
+
+
+SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
+    (
+        ev.RunOpen(
+            "checkout", "ab", "123456789012", "ap-northeast-1", "live", "0", (RULE, LISTENER)
+        ),
+        RunState(),
+        "run of checkout: account 123456789012, ap-northeast-1, 2 routes, 3 steps, 30m of bakes",
+    ),
+    (
+        ev.RunOpen("checkout", "ab", "123456789012", "ap-northeast-1", "rehearsal", "0", (RULE,)),
+        RunState(),
+        "rehearsal of checkout, no AWS is reached: account 123456789012, ap-northeast-1, 1 route, 3 steps, 30m of bakes",
+    ),
+    (ev.LeaseTaken("ana@bastion", "bastion", 12), RunState(), "driven by ana@bastion (pid 12)"),
+    (
+        ev.CheckFound(
+            "routes-complete", "block", "rule x is not in the plan", "its share stays", "Add it."
+        ),
+        RunState(),
+        "preflight blocks: routes-complete: rule x is not in the plan; Add it.",
+    ),
+    (ev.CheckFound("caller", "ok", "fine", "", ""), RunState(), None),
+    (
+        ev.Snapshot({RULE: form_body(FORM)}, {}, {}, {}),
+        RunState(),
+        "wrote down 1 route as found; restore.sh puts that back without cutover",
+    ),
+    (
+        ev.PhaseChanged("SHIFTING", "SETTLING", "x", 1),
+        replace(AT_FIVE, phase=Phase.SHIFTING, target=1),
+        "raised to 50 % on 2 routes, read back twice",
+    ),
+    (ev.Intent(RULE, "move", 1, 1, "", form_body(FORM), 50, "x"), AT_FIVE, None),
+    (
+        ev.Intent(RULE, "move", 1, 2, "", form_body(FORM), 50, "x"),
+        AT_FIVE,
+        "writing 5 % to rule 9683b2d02a6cabee again (attempt 2)",
+    ),
+    (ev.Outcome(RULE, 1, "applied"), AT_FIVE, None),
+    (
+        ev.Outcome(RULE, 1, "applied"),
+        BACK,
+        "rule 9683b2d02a6cabee: AWS took the restore; reading it back",
+    ),
+    (
+        ev.Outcome(LISTENER, 1, "ambiguous", "timeout", "read timed out"),
+        AT_FIVE,
+        "listener f2f7dc8efc522ab2: no clear answer to the write (timeout read timed out); reading tells whether it took",
+    ),
+    (
+        ev.Outcome(RULE, 1, "not_applied", "Throttling", "Rate exceeded"),
+        AT_FIVE,
+        "rule 9683b2d02a6cabee: AWS refused the write: Throttling Rate exceeded",
+    ),
+    (
+        ev.Outcome(RULE, 1, "not_applied", "AccessDenied", "no", denied=1),
+        AT_FIVE,
+        "rule 9683b2d02a6cabee: AWS denied the write: AccessDenied no",
+    ),
+    (
+        ev.Outcome(RULE, 1, "cancelled", "", "too late after the look"),
+        AT_FIVE,
+        "rule 9683b2d02a6cabee: not sent: too late after the look",
+    ),
+    (
+        ev.Outcome(RULE, 1, "impossible", "", "the groups are gone"),
+        BACK,
+        "rule 9683b2d02a6cabee: cannot be restored by cutover: the groups are gone",
+    ),
+    (ev.Verified(RULE, "ab", 50, 0, 1), AT_FIVE, None),
+    (
+        ev.Verified(RULE, "ab", 0, 0, 1),
+        BACK,
+        "rule 9683b2d02a6cabee: restored, read back twice; the destination's weight is 0 %",
+    ),
+    (
+        ev.Effective(0, 0, {PAIR: 49}, "observed 4.9 % of 6000 requests at weight 5 %"),
+        AT_FIVE,
+        "the split is in effect: observed 4.9 % of 6000 requests at weight 5 %",
+    ),
+    (ev.GateJudged("errors", PAIR, "WAITING", "few", 0), AT_FIVE, None),
+    (
+        ev.GateJudged("errors", PAIR, "UNKNOWN", "no datapoint for 3 minutes", 0),
+        AT_FIVE,
+        "errors: no verdict: no datapoint for 3 minutes",
+    ),
+    (
+        ev.GateJudged("errors", PAIR, "PASS", "0 of 900 failed", 0),
+        replace(AT_FIVE, verdicts={("errors", PAIR): Verdicts("UNKNOWN", "", START)}),
+        "errors: passes again: 0 of 900 failed",
+    ),
+    (ev.GateJudged("errors", PAIR, "BREACH", "bad", 0), AT_FIVE, None),
+    (
+        ev.GateJudged("errors", PAIR, "BREACH", "bad", 0),
+        replace(AT_FIVE, phase=Phase.ATTACHING),
+        "errors: would be a breach: bad",
+    ),
+    (ev.MinuteSettled(PAIR, 0, {"destination.requests": 9}), AT_FIVE, None),
+    (ev.MinuteCorrected(PAIR, 0, {"destination.requests": 9}), AT_FIVE, None),
+    (
+        ev.Observed(
+            "unreadable", {"route": RULE, "code": "Throttling", "reason": "Rate exceeded"}
+        ),
+        AT_FIVE,
+        "rule 9683b2d02a6cabee: cannot be read now (Throttling Rate exceeded)",
+    ),
+    (
+        ev.Observed(
+            "alarming", {"gate": "errors", "pair": PAIR, "at_ms": 0, "why": "90 of 100 failed"}
+        ),
+        AT_FIVE,
+        "errors: 90 of 100 failed; reading that minute once more",
+    ),
+    (
+        ev.Observed("overwritten", {"route": RULE}),
+        BACK,
+        "rule 9683b2d02a6cabee: somebody else keeps undoing the restore; a person must look",
+    ),
+    (
+        ev.Observed("escalated", {"routes": [RULE], "why": "x"}),
+        BACK,
+        "not restored after 60s: rule 9683b2d02a6cabee; cutover goes on trying, these commands do the same by hand",
+    ),
+    (ev.Observed("health", {"arn:x:targetgroup/eks/1": "2/3"}), AT_FIVE, None),
+    (
+        ev.Observed("health", {"arn:x:targetgroup/eks/1": "2/3"}),
+        replace(AT_FIVE, observed={"health": {"arn:x:targetgroup/eks/1": "3/3"}}),
+        "healthy targets: eks 2 of 3 (was 3 of 3)",
+    ),
+    (ev.Observed("form", {"route": RULE}), AT_FIVE, None),
+    (ev.WordSaid("pause", "ana", "lunch"), AT_FIVE, "ana says pause: lunch"),
+    (ev.WordSaid("interrupt", "keyboard", signal=2), AT_FIVE, "Ctrl-C received"),
+    (
+        ev.Gap("this turn is late", 45_000),
+        AT_FIVE,
+        "lost 45s: this turn is late; passes and bakes start afresh",
+    ),
+    (
+        ev.Drift(RULE, "ab", form_body(Form("{}", Weight(500), attached=True))),
+        AT_FIVE,
+        "rule 9683b2d02a6cabee: changed by somebody else, now at 50 %, 5 % was set",
+    ),
+    (ev.Note("worth remembering"), AT_FIVE, "worth remembering"),
+    (
+        ev.Close(130, "HOLDING", "interrupted"),
+        replace(AT_FIVE, phase=Phase.HOLDING),
+        (
+            "the process ends with 130: ended by Ctrl-C, journalled; the weight stays at 5 % and nobody keeps watch: "
+            "`cutover resume` or `cutover rollback`"
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "told"), SAMPLES, ids=lambda x: getattr(x, "type", None)
+)
+def test_a_record_is_told_in_its_own_sentence(
+    event: ev.Event, state: RunState, told: str | None
+) -> None:
+    assert say(event, state) == told
+
+
+def test_every_record_type_has_a_sample() -> None:
+    assert {type(event) for event, _, _ in SAMPLES} == set(ev.TYPES.values())
+
+
+def test_a_later_process_is_told_with_the_word_that_called_it() -> None:
+    assert (
+        say(ev.LeaseTaken("ana", "b2", 9, "resume"), epoch=2)
+        == "taken up by ana on b2 (pid 9) for `cutover resume`"
+    )
+
+
+MOVES = [(before, after) for before, ways in TRANSITIONS.items() for after in ways]
+
+
+@pytest.mark.parametrize(("before", "after"), MOVES)
+def test_every_legal_move_is_told(before: Phase, after: Phase) -> None:
+    state = replace(AT_FIVE, phase=before, held=None)
+    hold = str(Hold.PAUSED) if after is Phase.HOLDING else ""
+    told = say(ev.PhaseChanged(before, after, "the reason", 0, hold), state)
+    assert told
+    if after in (
+        Phase.HOLDING,
+        Phase.ROLLING_BACK,
+        Phase.REFUSED,
+        Phase.NEEDS_HUMAN,
+        Phase.ABANDONED,
+    ):
+        assert "the reason" in told
+
+
+def test_every_phase_names_what_to_type_next() -> None:
+    assert set(NEXT) == set(Phase)
+
+
+@pytest.mark.parametrize("hold", Hold)
+def test_every_hold_says_the_reason_the_deadline_what_then_and_the_command(hold: Hold) -> None:
+    deadline = wall_text(START.plus(2 * HOUR).wall)
+    told = say(
+        ev.PhaseChanged("BAKING", "HOLDING", "because of this", 0, hold=hold, deadline=deadline)
+    )
+    assert told is not None
+    assert told.startswith("holding at 5 %: because of this; ")
+    assert "`cutover " in told
+    if hold is Hold.INTERRUPTED:
+        assert told.endswith("(the process ends: nobody keeps a deadline)")
+    else:
+        then = "it rolls back" if HOLDS[hold].rolls_back else "this is said again"
+        assert told.endswith(f"(until 11:01Z, then {then})")
+    assert HOLDS[hold].clears == ("by itself" in told or hold in (Hold.APPROVAL, Hold.WINDOW))
+
+
+def test_words_exist_for_every_reason_to_hold() -> None:
+    assert set(HOLD_WORDS) == set(Hold) == set(HOLDS)
+
+
+def test_an_approval_is_asked_with_its_command() -> None:
+    why = "50 % needs approval: Load test says EKS holds 50 %"
+    plan = plan_of(notify=[{"slack": "env:SLACK_WEBHOOK"}])
+    deadline = wall_text(START.plus(2 * HOUR).wall)
+    record = ev.Record(
+        7,
+        1,
+        START,
+        ev.PhaseChanged("BAKING", "HOLDING", why, 0, hold="approval", deadline=deadline),
+    )
+    assert sentence(plan, AT_FIVE, record) == (
+        "holding at 5 %: 50 % needs approval: Load test says EKS holds 50 %; say `cutover approve`, or `cutover rollback` "
+        "(until 11:01Z, then people are paged again)"
+    )
+
+
+def test_a_hold_that_rolls_back_at_its_deadline_does_not_say_so_when_the_plan_forbids_it() -> None:
+    plan = plan_of(safety={"on_hold_timeout": "hold"})
+    event = ev.PhaseChanged(
+        "BAKING", "HOLDING", "no data", 0, hold="no_data", deadline="2026-03-03T08:00:00.000Z"
+    )
+    told = sentence(plan, AT_FIVE, ev.Record(7, 1, START, event))
+    assert told is not None
+    assert told.endswith("(until 2026-03-03 08:00Z, then this is said again)")
+
+
+def test_a_window_says_when_it_ends() -> None:
+    plan = plan_of(windows=[{"not": "Mon 08:00-Mon 12:00", "zone": "UTC"}])
+    event = ev.PhaseChanged("BAKING", "HOLDING", "no raise", 0, hold="window")
+    told = sentence(plan, AT_FIVE, ev.Record(7, 1, START, event))
+    assert told is not None
+    assert (
+        "no raise inside the window Mon 08:00-Mon 12:00 UTC; goes on by itself at 12:00Z" in told
+    )
+
+
+def test_holding_again_for_the_same_reason_says_still() -> None:
+    held = Held(Hold.PAUSED, "x", START, 0)
+    told = say(
+        ev.PhaseChanged("HOLDING", "HOLDING", "x", 0, hold="paused"),
+        replace(AT_FIVE, phase=Phase.HOLDING, held=held),
+    )
+    assert told is not None
+    assert told.startswith("still holding at 5 %")
+
+
+def test_a_breach_the_rollback_and_the_reason_are_one_sentence() -> None:
+    told = say(ev.PhaseChanged("BAKING", "ROLLING_BACK", WHY, 0, cause="breach"))
+    assert told == (
+        "breach on errors: 90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source -> rolling back from 5 %"
+    )
+
+
+@pytest.mark.parametrize(
+    ("attempt", "how"), [(1, "in one write per route"), (3, "in up to 3 writes per route")]
+)
+def test_the_end_of_a_rollback_says_how_and_why(attempt: int, how: str) -> None:
+    sent = Sent("restore", 0, attempt, "", FORM, 0, START)
+    known = RouteState(snapshot=FORM, committed=FORM, sent=sent, restored=START)
+    state = replace(BACK, routes={RouteId(RULE): known})
+    assert say(ev.PhaseChanged("ROLLING_BACK", "ROLLED_BACK", WHY, 0), state) == (
+        f"rolled back {how}; read back twice, and again 60 s later; the reason: breach on errors: "
+        "90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source"
+    )
+
+
+def test_evidence_that_stops_is_not_called_by_the_machines_own_name() -> None:
+    assert say(ev.GateJudged("minutes", PAIR, "UNKNOWN", "no settled minute for 185 s", 0)) == (
+        "evidence: no verdict: no settled minute for 185 s"
+    )
+    why = f"blind for 10m in an unproven step; minutes on {PAIR}: no settled minute for 600 s"
+    assert say(ev.PhaseChanged("BAKING", "ROLLING_BACK", why, 0, cause="blind")) == (
+        "blind for 10m in an unproven step; evidence: no settled minute for 600 s -> rolling back from 5 %"
+    )
+
+
+def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
+    for event in (
+        ev.Note("a\nb\x1b[2Jc\u202ed\x9b"),
+        ev.Outcome(RULE, 1, "not_applied", "X", "evil\r\n2026 COMPLETED\x1b]0;title\x07"),
+        ev.WordSaid("pause", "eve\x1b[31m", "line\u2028break"),
+    ):
+        told = say(event)
+        assert told is not None
+        assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "told"),
+    [
+        (
+            ev.Close(4, "ROLLING_BACK", "ended by a person"),
+            BACK,
+            (
+                "the process ends with 4: needs a human: a route is not verified as restored; ended by a person; "
+                "`cutover rollback` goes on"
+            ),
+        ),
+        (
+            ev.Close(0, "FINISHED", ""),
+            replace(AT_FIVE, phase=Phase.FINISHED),
+            "the process ends with 0: finished",
+        ),
+        (ev.Close(77, "BAKING", ""), AT_FIVE, "the process ends with 77: unknown"),
+        (
+            ev.Verified(RULE, "ab", 0, 0, 1),
+            replace(AT_FIVE, phase=Phase.NEEDS_HUMAN),
+            "rule 9683b2d02a6cabee: a read agrees that it is restored",
+        ),
+        (
+            ev.Verified(RULE, "ab", 50, 0, 1),
+            replace(AT_FIVE, phase=Phase.HOLDING),
+            "rule 9683b2d02a6cabee: taken as it is now, at 5 %",
+        ),
+        (
+            ev.GateJudged("errors", PAIR, "PASS", "fine", 0),
+            replace(AT_FIVE, verdicts={("errors", PAIR): Verdicts("PASS", "", START)}),
+            None,
+        ),
+        (
+            ev.Drift("arn:odd", "ab", form_body(Form("{}", None, attached=False))),
+            AT_FIVE,
+            "route arn:odd: changed by somebody else, now without a weight of ours, 5 % was set",
+        ),
+        (
+            ev.Observed("health", {"eks": "2/3", "ec2": "3/3"}),
+            replace(AT_FIVE, observed={"health": {"eks": "3/3", "ec2": "3/3"}}),
+            "healthy targets: eks 2 of 3 (was 3 of 3)",
+        ),
+        (
+            ev.PhaseChanged("SHIFTING", "SETTLING", "x", 0),
+            replace(AT_FIVE, phase=Phase.SHIFTING),
+            "at 5 % on 2 routes, read back twice",
+        ),
+        (
+            ev.PhaseChanged("HOLDING", "BAKING", "approved", 0),
+            replace(AT_FIVE, phase=Phase.HOLDING),
+            "approved -> back to baking 5 % (step 1 of 3); the evidence went on meanwhile",
+        ),
+        (
+            ev.PhaseChanged("ATTACHING", "ROLLING_BACK", "rollback said by ana", -1, cause="word"),
+            RunState(phase=Phase.ATTACHING),
+            "rollback said by ana -> rolling back (no step was raised)",
+        ),
+        (
+            ev.PhaseChanged("PREFLIGHT", "PREFLIGHT", "", -1),
+            RunState(),
+            "preflight: looking before anything is written",
+        ),
+        (ev.Gap("jump", 65_000), AT_FIVE, "lost 1m: jump; passes and bakes start afresh"),
+        (
+            ev.PhaseChanged("ROLLING_BACK", "NEEDS_HUMAN", "the groups are gone", 0),
+            replace(BACK, routes={RouteId(RULE): RouteState(impossible=True)}),
+            (
+                "a person is needed (rule 9683b2d02a6cabee): the groups are gone; restore.sh or your own hands, then "
+                "`cutover rollback --confirm-restored`; `cutover rollback` tries again, "
+                '`cutover finish --leave-as-is "why"` keeps it'
+            ),
+        ),
+    ],
+)
+def test_the_rarer_turns_are_told_too(event: ev.Event, state: RunState, told: str | None) -> None:
+    assert say(event, state) == told
+
+
+def test_a_gate_names_its_pair_where_there_are_several() -> None:
+    other = {
+        "listener": LISTENER,
+        "source": SOURCE.replace("checkout-ec2", "cart-ec2"),
+        "destination": DESTINATION.replace("checkout-eks", "cart-eks"),
+    }
+    plan = plan_of(routes=[TWO_ROUTES[0], other])
+    event = ev.PhaseChanged("BAKING", "ROLLING_BACK", WHY, 0, cause="breach")
+    told = sentence(plan, AT_FIVE, ev.Record(7, 1, START, event))
+    assert told is not None
+    assert told.startswith(
+        "breach on errors (checkout-ec2>checkout-eks): 90 of 9,000 requests failed"
+    )

@@ -1,0 +1,596 @@
+"""Fakes: real subclasses of the ports, under one virtual clock. No test of core or runner patches anything."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from cutover.core.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot, body
+from cutover.core.forms import Form
+from cutover.core.moment import Moment
+from cutover.core.observation import (
+    Absent,
+    AlarmState,
+    Count,
+    GroupFacts,
+    GroupHealth,
+    Identity,
+    Known,
+    ListenerFacts,
+    Minute,
+    Pair,
+    Reading,
+    RouteFacts,
+    RuleUse,
+    Series,
+    Side,
+    Survey,
+    Unknown,
+    Word,
+    WordName,
+)
+from cutover.core.observation.survey import Seen
+from cutover.core.plan import Plan
+from cutover.core.state import RunState, replay
+from cutover.core.values import RouteId, Weight
+from cutover.ports import (
+    Alarms,
+    Change,
+    Clock,
+    Journal,
+    Lease,
+    Listener,
+    Mailbox,
+    Metrics,
+    Router,
+    Surveyor,
+    TargetHealth,
+    WriteOutcome,
+    WriteResult,
+)
+from cutover.runner import Ports, Runner
+
+E = TypeVar("E", bound=Event)
+START = Moment(datetime(2026, 3, 2, 9, 0, 7, tzinfo=UTC), 5_000_000, "boot-1")
+SOURCE = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/checkout-ec2/73e2d6bc24d8a067"
+DESTINATION = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/checkout-eks/8f2c1a9b0d3e4f56"
+RULE = (
+    "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
+    "listener-rule/app/prod-web/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+)
+LISTENER = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener/app/prod-web/50dc6c495c0c9188/f2f7dc8efc522ab2"
+
+
+def plan_of(**changes: object) -> Plan:
+    """A small plan: one rule, three steps, the default gates without latency, unless said."""
+    data: dict[str, object] = {
+        "version": 1,
+        "name": "checkout",
+        "aws": {"region": "ap-northeast-1", "account": "123456789012"},
+        "routes": [{"rule": RULE, "source": SOURCE, "destination": DESTINATION}],
+        "steps": [
+            {"weight": 5, "bake": "10m"},
+            {"weight": 50, "bake": "10m"},
+            {"weight": 100, "bake": "10m"},
+        ],
+        "gates": [
+            {"errors": {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}},
+            {"healthy": {"min": 2}},
+        ],
+        "managed_by": "none",
+    }
+    data.update(changes)
+    return Plan.model_validate_json(json.dumps(data))
+
+
+TWO_ROUTES = (
+    {"rule": RULE, "source": SOURCE, "destination": DESTINATION},
+    {"listener": LISTENER, "source": SOURCE, "destination": DESTINATION},
+)
+
+
+class FakeClock(Clock):
+    """A virtual clock with callbacks at their times."""
+
+    def __init__(self, start: Moment = START) -> None:
+        self.at = start
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._n = 0
+
+    def now(self) -> Moment:
+        return self.at
+
+    def sleep(self, ms: int) -> None:
+        self.forward(self.at.plus(ms))
+
+    def call_in(self, ms: int, what: Callable[[], None]) -> None:
+        self._n += 1
+        heapq.heappush(self._due, (self.at.boot_ms + ms, self._n, what))
+
+    def forward(self, until: Moment) -> None:
+        """Move to `until`, running what is due on the way."""
+        while self._due and self._due[0][0] <= until.boot_ms:
+            due, _, what = heapq.heappop(self._due)
+            self.at = self.at.plus(max(0, due - self.at.boot_ms))
+            what()
+        self.at = self.at.plus(max(0, until.after(self.at)))
+
+
+class FakeMailbox(Mailbox):
+    """Words said by a script; waiting moves the clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._said: list[Word] = []
+        self.give_up_ms = clock.at.boot_ms + 48 * 3_600_000
+
+    def say(
+        self, name: WordName, why: str = "", signal: int = 0, who: str = "ana@bastion"
+    ) -> None:
+        self._said.append(Word(name, who, why, signal=signal))
+
+    def say_in(self, ms: int, name: WordName, why: str = "", signal: int = 0) -> None:
+        self._clock.call_in(ms, lambda: self.say(name, why, signal))
+
+    def wait(self, until: Moment) -> tuple[Word, ...]:
+        if self._clock.at.boot_ms > self.give_up_ms:
+            raise AssertionError("the run goes on for ever")
+        step = 1_000
+        while not self._said and self._clock.at.after(until) < 0:
+            self._clock.forward(self._clock.at.plus(min(step, until.after(self._clock.at))))
+        said, self._said = tuple(self._said), []
+        return said
+
+
+def form(
+    weight: int | None,
+    *,
+    attached: bool = True,
+    sticky: bool = False,
+    tag: str = "",
+    source: bool = True,
+) -> Form:
+    """A form whose text is its own description."""
+    text = json.dumps(
+        {"w": weight, "attached": attached, "sticky": sticky, "tag": tag, "source": source}
+    )
+    return Form(text, None if weight is None else Weight(weight), attached, source, sticky)
+
+
+@dataclass
+class WriteFault:
+    """What the nth write meets: `throttle`, `denied`, `lost` (applied, no reply) or `timeout` (not applied)."""
+
+    kind: str
+    times: int = 1
+    route: str = ""
+
+
+class FakeRouter(Router):
+    """Forms in memory, with faults and other people's hands."""
+
+    def __init__(
+        self, clock: FakeClock, routes: Sequence[RouteId], found: Form | None = None
+    ) -> None:
+        self.clock = clock
+        self.forms: dict[RouteId, Form] = dict.fromkeys(routes, found or form(0, attached=False))
+        self.writes: list[tuple[int, RouteId, Form]] = []
+        self.faults: list[WriteFault] = []
+        self.read_fails: Callable[[RouteId], Unknown | None] = lambda _route: None
+        self.killed_at: Callable[[str], None] = lambda _where: None
+
+    def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
+        found: dict[RouteId, Reading[Form]] = {}
+        for route in routes:
+            failed = self.read_fails(route)
+            found[route] = failed or Known(self.forms[route], self.clock.now())
+        return found
+
+    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
+        return _with(form, w=int(weight), attached=True)
+
+    def aim_back(
+        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
+    ) -> Form | None:
+        if not live.attached and not live.source_present:
+            return None
+        return snapshot if verbatim else _with(live, w=snapshot.weight or 0)
+
+    def detach(self, route: RouteId, form: Form) -> Form:
+        return _with(form, w=1000, source=False)
+
+    def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
+        self.killed_at("before write")
+        outcomes = {change.route: self._write(change) for change in changes}
+        self.killed_at("after write")
+        return outcomes
+
+    def _write(self, change: Change) -> WriteOutcome:
+        fault = next(
+            (f for f in self.faults if f.times > 0 and f.route in ("", change.route)), None
+        )
+        if fault is not None:
+            fault.times -= 1
+            if fault.kind == "throttle":
+                return WriteOutcome(WriteResult.NOT_APPLIED, "Throttling", "Rate exceeded")
+            if fault.kind == "denied":
+                return WriteOutcome(
+                    WriteResult.NOT_APPLIED, "AccessDenied", "not authorized", denied=True
+                )
+            if fault.kind == "timeout":
+                return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
+        self.forms[change.route] = change.form
+        self.writes.append((self.clock.at.wall_ms, change.route, change.form))
+        if fault is not None and fault.kind == "lost":
+            return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
+        return WriteOutcome(WriteResult.APPLIED, request_id="r-1")
+
+    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+        return tuple(f"aws elbv2 modify-rule --rule-arn {route}" for route in forms)
+
+    def weights(self) -> list[int | None]:
+        """The weights written, in order."""
+        return [written.weight for _, _, written in self.writes]
+
+
+def _with(live: Form, *, w: int, attached: bool | None = None, source: bool = True) -> Form:
+    data = json.loads(live.text)
+    data["w"] = w
+    data["source"] = source
+    if attached is not None:
+        data["attached"] = attached
+    return Form(json.dumps(data), Weight(w), data["attached"], data["source"], data["sticky"])
+
+
+@dataclass
+class Traffic:
+    """What the fake CloudWatch shows, per minute; change it while the run goes on."""
+
+    per_minute: int = 6_000
+    source_errors: float = 0.0005
+    destination_errors: float = 0.0005
+    share_of: Callable[[int], float] | None = None
+    slow: float = 0.02
+    quiet_destination: bool = False
+    fails: Unknown | None = None
+    extra: dict[str, Count] = field(default_factory=dict)
+
+
+class FakeMetrics(Metrics):
+    """Minutes made from the router's weights when they ended, and `Traffic`."""
+
+    def __init__(self, plan: Plan, clock: FakeClock, router: FakeRouter, traffic: Traffic) -> None:
+        self._plan, self._clock, self._router, self.traffic = plan, clock, router, traffic
+        self._made: dict[int, dict[str, Count]] = {}
+
+    def read(
+        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+    ) -> Reading[tuple[Minute, ...]]:
+        if self.traffic.fails is not None:
+            return self.traffic.fails
+        period, settle = self._plan.observe.period, self._plan.observe.settle
+        minutes = []
+        for at_ms in range(start_ms, end_ms - period + 1, period):
+            counts = self._counts(at_ms)
+            for series in wanted.values():
+                counts.update(
+                    {one.key: self._rest(one, counts) for one in series if one.key not in counts}
+                )
+            for pair, series in wanted.items():
+                found = {one.key: counts.get(one.key, Absent.NO_DATAPOINT) for one in series}
+                minutes.append(
+                    Minute(pair.id, at_ms, found, settled=at_ms + period + settle <= end_ms)
+                )
+        return Known(tuple(minutes), self._clock.now())
+
+    def _rest(self, series: Series, counts: Mapping[str, Count]) -> Count:
+        """Slow requests (2 %) and custom metrics (600 a request), where there are requests."""
+        side = "destination" if series.side is Side.CUSTOM else str(series.side)
+        requests = counts.get(f"{side}.requests")
+        if not isinstance(requests, int):
+            return Absent.NO_DATAPOINT
+        if series.name == "slower":
+            return round(requests * self.traffic.slow)
+        return requests * 600_000 if series.side is Side.CUSTOM else Absent.NO_DATAPOINT
+
+    def _weight(self, at_ms: int) -> float:
+        route = self._plan.routes[0].id
+        weight = 0
+        for wall_ms, written, changed in self._router.writes:
+            if written == route and wall_ms <= at_ms:
+                weight = int(changed.weight or 0) if changed.attached else 0
+        return self.traffic.share_of(weight) if self.traffic.share_of else weight / 1000
+
+    def _counts(self, at_ms: int) -> dict[str, Count]:
+        if at_ms not in self._made:
+            traffic = self.traffic
+            destination = round(traffic.per_minute * self._weight(at_ms))
+            source = traffic.per_minute - destination
+            counts: dict[str, Count] = {"balancer.requests": traffic.per_minute}
+            sides = (
+                ("source", source, traffic.source_errors),
+                ("destination", destination, traffic.destination_errors),
+            )
+            for side, requests, rate in sides:
+                if requests == 0 or (side == "destination" and traffic.quiet_destination):
+                    continue
+                errors = round(requests * rate)
+                counts[f"{side}.requests"] = requests
+                counts[f"{side}.target_2xx"] = requests - errors
+                if errors:
+                    counts[f"{side}.target_5xx"] = errors
+            counts.update(traffic.extra)
+            self._made[at_ms] = counts
+        return self._made[at_ms]
+
+
+class FakeHealth(TargetHealth):
+    """Health by group."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        zones = {"a": 2, "c": 2, "d": 2}
+        self.groups: dict[str, GroupHealth | Unknown] = {
+            SOURCE: GroupHealth(6, 6, zones),
+            DESTINATION: GroupHealth(6, 6, zones),
+        }
+
+    def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
+        found: dict[str, Reading[GroupHealth]] = {}
+        for group in groups:
+            health = (
+                self.groups.get(group) or self.groups[SOURCE if "ec2" in group else DESTINATION]
+            )
+            found[group] = (
+                health if isinstance(health, Unknown) else Known(health, self._clock.now())
+            )
+        return found
+
+
+class FakeAlarms(Alarms):
+    """Alarm states by name."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.states: dict[str, AlarmState] = {}
+
+    def read(self, names: Sequence[str]) -> Reading[Mapping[str, AlarmState]]:
+        return Known(
+            {name: self.states.get(name, AlarmState.OK) for name in names}, self._clock.now()
+        )
+
+
+class FakeSurveyor(Surveyor):
+    """A survey in which every check passes, unless changed."""
+
+    def __init__(
+        self, plan: Plan, clock: FakeClock, router: FakeRouter, health: FakeHealth
+    ) -> None:
+        self._plan, self._clock, self._router, self._health = plan, clock, router, health
+        self.who: Reading[Identity] = Known(
+            Identity("123456789012", "arn:aws:iam::123456789012:role/ops"), clock.now()
+        )
+        self.change: Callable[[Survey], Survey] = lambda survey: survey
+
+    def survey(self, plan: Plan) -> Survey:
+        groups = {g for pair in plan.pairs for g in (pair.source, pair.destination)}
+        balancer = plan.pairs[0].load_balancer
+        lb_arn = (
+            f"arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/{balancer}"
+        )
+        survey = Survey(
+            identity=Seen(Identity("123456789012", "arn:aws:iam::123456789012:role/ops")),
+            region="ap-northeast-1",
+            skew_ms=Seen(0),
+            routes={
+                route.id: Seen(
+                    RouteFacts(
+                        self._router.forms[route.id],
+                        recipe="keep",
+                        recipe_why="no stickiness",
+                        listener=LISTENER,
+                        is_default=route.kind == "listener",
+                        action_types=("forward",),
+                    )
+                )
+                for route in plan.routes
+            },
+            groups={
+                g: Seen(
+                    GroupFacts(g, g.split("/")[-2], (lb_arn,), "HTTP", "HTTP1", "ip", sticky=False)
+                )
+                for g in groups
+            },
+            health={
+                g: Seen(h)
+                for g, h in self._health.groups.items()
+                if isinstance(h, GroupHealth) and g in groups
+            },
+            uses=Seen(tuple(RuleUse(r.id, (r.source, r.destination)) for r in plan.routes)),
+            balancer_tags=Seen({}),
+            listeners={LISTENER: Seen(ListenerFacts(LISTENER, lb_arn))},
+            auto_scaling=Seen(()),
+            dns_aliases=Seen(()),
+            metrics=Seen({pair.id: 90_000 for pair in plan.pairs}),
+            calibration=Seen(
+                {pair.id: {"p50": 60, "p95": 170, "p99": 330} for pair in plan.pairs}
+            ),
+            alarms=Seen({g.spec.name: AlarmState.OK for g in plan.gates if g.kind == "alarm"}),
+            emulated=True,
+        )
+        return self.change(survey)
+
+    def identity(self) -> Reading[Identity]:
+        return self.who
+
+    def skew_ms(self) -> int:
+        return 0
+
+
+class FakeJournal(Journal):
+    """Records in memory; `fails` makes every further append fail."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.fallback: list[Record] = []
+        self.commands: tuple[str, ...] = ()
+        self.fails: Unknown | None = None
+        self.epoch = 1
+        self.killed_at: Callable[[Event], None] = lambda _event: None
+
+    def append(self, event: Event, at: Moment) -> Reading[Record]:
+        if self.fails is not None:
+            return self.fails
+        body(event)  # what cannot be journalled must fail here too
+        record = Record(len(self.records) + 1, self.epoch, at, event)
+        self.records.append(record)
+        self.killed_at(event)
+        return Known(record, at)
+
+    def forced(self, event: Event, at: Moment) -> Record:
+        record = Record(len(self.records) + len(self.fallback) + 1, self.epoch, at, event)
+        self.fallback.append(record)
+        return record
+
+    def keep_snapshot(self, snapshot: Snapshot, commands: Sequence[str]) -> Reading[None]:
+        if self.fails is not None:
+            return self.fails
+        self.commands = tuple(commands)
+        return Known(None, START)
+
+    def beat(self, last: Moment, next_look: Moment) -> None:
+        pass
+
+
+class FakeLease(Lease):
+    """Ours until `doubt` says otherwise."""
+
+    def __init__(self) -> None:
+        self.doubt: Unknown | None = None
+        self.end: Moment | None = None
+
+    def renew(self, now: Moment) -> Reading[None]:
+        return self.doubt or Known(None, now)
+
+    def ends(self, now: Moment) -> Moment | None:
+        return self.end
+
+
+class Told(Listener):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.ended = False
+
+    def told(self, record: Record) -> None:
+        self.records.append(record)
+
+    def closed(self) -> None:
+        self.ended = True
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+class Bench:
+    """One run on fakes, from the first look to its exit code."""
+
+    def __init__(self, plan: Plan | None = None, found: Form | None = None) -> None:
+        self.plan = plan or plan_of()
+        self.clock = FakeClock()
+        self.router = FakeRouter(self.clock, [route.id for route in self.plan.routes], found)
+        self.traffic = Traffic()
+        self.metrics = FakeMetrics(self.plan, self.clock, self.router, self.traffic)
+        self.health = FakeHealth(self.clock)
+        self.alarms = FakeAlarms(self.clock)
+        self.surveyor = FakeSurveyor(self.plan, self.clock, self.router, self.health)
+        self.journal = FakeJournal()
+        self.lease = FakeLease()
+        self.mailbox = FakeMailbox(self.clock)
+        self.told = Told()
+        self.state = RunState()
+
+    def open(self, *, exit_on_hold: bool = False) -> None:
+        """Open the run in the journal."""
+        now = self.clock.now()
+        plan = self.plan
+        routes = tuple(str(r.id) for r in plan.routes)
+        self.journal.append(
+            RunOpen(
+                plan.name, plan.hash, plan.aws.account, plan.aws.region, "rehearsal", "0", routes
+            ),
+            now,
+        )
+        self.journal.append(
+            LeaseTaken("ana@bastion", "bastion", 1, exit_on_hold=int(exit_on_hold)), now
+        )
+
+    def finish_detached(self) -> int:
+        """`cutover finish --detach-source` on the completed run."""
+        return self._process(
+            (Word(WordName.FINISH, "ana@bastion", source="first", detail="detach_source"),), False
+        )
+
+    def run(self, *words: WordName, exit_on_hold: bool = False) -> int:
+        """Start a process (the first one opens the run) and let it end."""
+        return self._process(
+            tuple(Word(name, "ana@bastion", source="first") for name in words), exit_on_hold
+        )
+
+    def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:  # noqa: FBT001
+        if not self.journal.records:
+            self.open(exit_on_hold=exit_on_hold)
+        else:
+            self.journal.epoch += 1
+            self.journal.append(LeaseTaken("ana@bastion", "bastion", 2), self.clock.now())
+        state = replay(self.plan, self.journal.records)
+        ports = Ports(
+            self.router,
+            self.metrics,
+            self.health,
+            self.alarms,
+            self.surveyor,
+            self.journal,
+            self.lease,
+            self.clock,
+            self.mailbox,
+            (self.told,),
+        )
+        runner = Runner(self.plan, ports, state)
+        try:
+            return int(runner.run(words))
+        finally:
+            self.state = runner.state
+
+    def events(self, kind: type[E]) -> list[E]:
+        """The events of one type, in order."""
+        return [event for _, event in self.stamped(kind)]
+
+    def stamped(self, kind: type[E]) -> list[tuple[Moment, E]]:
+        """The events of one type with their moments, in order."""
+        return [
+            (record.at, record.event)
+            for record in self.journal.records
+            if isinstance(record.event, kind)
+        ]
+
+    def phases(self) -> list[str]:
+        """The phases entered, in order."""
+        return [event.after for event in self.events(PhaseChanged)]
+
+    def at_weight(self, weight: int, what: Callable[[], None], delay_ms: int = 1) -> None:
+        """Do `what` once the routes were written with this weight."""
+
+        def watch() -> None:
+            if any(written.weight == weight for _, _, written in self.router.writes):
+                self.clock.call_in(delay_ms, what)
+            else:
+                self.clock.call_in(1_000, watch)
+
+        self.clock.call_in(1_000, watch)

@@ -1,0 +1,359 @@
+"""Words reach the runner from files, switches, signals and keys."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import select
+import signal
+import termios
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cutover.core.errors import RefusedError
+from cutover.core.moment import Moment
+from cutover.core.observation import Word, WordName
+from cutover.local.clock import SystemClock
+from cutover.local.keyboard import Keyboard
+from cutover.local.mailbox import WordsMailbox, leave_word
+from cutover.local.run_directory import RunDirectory
+from cutover.local.signals import Signals
+from cutover.ports import Clock
+from tests.local.samples import AT, new_run
+from tests.local.sim_disk import SimDisk
+
+PAUSE = Word(WordName.PAUSE, "ana", "lunch")
+RESUME = Word(WordName.RESUME, "ben", "back")
+FINISH = Word(WordName.FINISH, "ana", "done", detail="detach_source")
+
+
+class Still(Clock):
+    """It is always the same moment."""
+
+    def now(self) -> Moment:
+        return AT
+
+    def sleep(self, ms: int) -> None:
+        raise AssertionError("only reads sleep")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return new_run(tmp_path)
+
+
+@pytest.fixture
+def mailbox(run: RunDirectory) -> WordsMailbox:
+    return WordsMailbox(run, Still(), switches=[run.path.parents[1]])
+
+
+def names(words: tuple[Word, ...]) -> list[WordName]:
+    return [word.name for word in words]
+
+
+def test_words_arrive_whole_once_and_in_the_order_they_were_left(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    for number, word in enumerate((PAUSE, RESUME, FINISH)):
+        leave_word(run, word, AT.plus(number))
+    assert mailbox.wait(AT) == (PAUSE, RESUME, FINISH)
+    assert mailbox.wait(AT) == ()
+    assert not list(run.words.iterdir())
+
+
+def test_a_past_deadline_only_polls(mailbox: WordsMailbox) -> None:
+    assert mailbox.wait(AT.plus(-1)) == ()
+
+
+def test_a_first_word_is_said_before_all_others(run: RunDirectory) -> None:
+    first = Word(WordName.ROLLBACK, "ana", "told so", "first")
+    leave_word(run, PAUSE, AT)
+    mailbox = WordsMailbox(run, Still(), first=[first])
+    assert mailbox.wait(AT) == (first, PAUSE)
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_word_that_stops_is_said_again_after_a_crash_and_one_that_goes_on_is_not(
+    run: RunDirectory,
+) -> None:
+    leave_word(run, PAUSE, AT)
+    leave_word(run, RESUME, AT.plus(1))
+    assert WordsMailbox(run, Still()).wait(AT) == (PAUSE, RESUME)
+    assert WordsMailbox(run, Still()).wait(AT) == (PAUSE,), (
+        "a new process: the old one died before it journalled"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"name": "explode"}', '{"name": "interrupt"}', '{"name": "pause", "who": 7}',
+     '{"name": ["pause"]}', "[" * 9_000, '{"name":"pause","why":"' + "x" * 20_000 + '"}', "\udcff"],
+)  # fmt: skip
+def test_a_word_that_cannot_be_read_holds_the_run(
+    run: RunDirectory, mailbox: WordsMailbox, text: str
+) -> None:
+    (run.words / "0-word.json").write_bytes(text.encode(errors="surrogateescape"))
+    (said,) = mailbox.wait(AT)
+    assert said.name is WordName.PAUSE
+    assert "0-word.json cannot be read" in said.why
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_link_or_a_fifo_in_the_place_of_a_word_holds_the_run_and_never_blocks_it(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    (run.words / "link.json").symlink_to("/etc/hostname")
+    os.mkfifo(run.words / "pipe.json")
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE, WordName.PAUSE]
+
+
+def test_a_half_written_word_is_not_seen(run: RunDirectory, mailbox: WordsMailbox) -> None:
+    (run.words / ".1-pause.json.new").write_text("{")
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_deleted_directory_of_words_holds_once(run: RunDirectory, mailbox: WordsMailbox) -> None:
+    run.words.rmdir()
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+    assert mailbox.wait(AT) == ()
+    run.words.mkdir()
+    assert mailbox.wait(AT) == ()
+    run.words.rmdir()
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+
+
+def test_a_word_on_a_disk_that_became_read_only_is_said_once() -> None:
+    disk = SimDisk()
+    run = new_run(Path("/"), disk)
+    leave_word(run, RESUME, AT)
+    disk.fail("remove", errno.EROFS)
+    mailbox = WordsMailbox(run, Still())
+    assert mailbox.wait(AT) == (RESUME,)
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_word_that_the_disk_does_not_take_names_what_works_without_a_disk() -> None:
+    disk = SimDisk()
+    run = new_run(Path("/"), disk)
+    disk.fail("write", errno.ENOSPC)
+    with pytest.raises(RefusedError, match="No space left") as caught:
+        leave_word(run, PAUSE, AT)
+    assert "kill -TERM" in caught.value.hint
+    assert str(run.restore) in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("switch", "word"), [("HOLD", WordName.PAUSE), ("ROLLBACK", WordName.ROLLBACK)]
+)
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_kill_switch_is_said_once_each_time_it_is_touched(
+    run: RunDirectory, mailbox: WordsMailbox, switch: str, word: WordName, everywhere: bool
+) -> None:
+    path = (run.path.parents[1] if everywhere else run.path) / switch
+    path.touch()
+    (said,) = mailbox.wait(AT)
+    assert (said.name, said.source) == (word, "switch")
+    assert str(path) in said.why
+    assert mailbox.wait(AT) == ()
+    path.unlink()
+    assert mailbox.wait(AT) == ()
+    path.touch()
+    assert names(mailbox.wait(AT)) == [word]
+
+
+def test_a_resume_does_not_overrule_a_switch_that_is_still_on(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    (run.path / "HOLD").touch()
+    mailbox.wait(AT)
+    leave_word(run, RESUME, AT)
+    assert names(mailbox.wait(AT)) == [WordName.RESUME, WordName.PAUSE]
+    (run.path / "HOLD").unlink()
+    leave_word(run, RESUME, AT)
+    assert names(mailbox.wait(AT)) == [WordName.RESUME]
+
+
+def test_a_switch_that_cannot_be_looked_at_holds() -> None:
+    disk = SimDisk()
+    run = new_run(Path("/"), disk)
+    mailbox = WordsMailbox(run, Still())
+    disk.fail("look", errno.EIO)
+    assert set(names(mailbox.wait(AT))) == {WordName.PAUSE}
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_wait_ends_early_when_a_word_is_left(run: RunDirectory) -> None:
+    clock = SystemClock()
+    mailbox = WordsMailbox(run, clock)
+    answer: list[tuple[Word, ...]] = []
+    waiting = threading.Thread(
+        target=lambda: answer.append(mailbox.wait(clock.now().plus(60_000)))
+    )
+    waiting.start()
+    leave_word(run, PAUSE, clock.now())
+    waiting.join(30)
+    assert answer == [(PAUSE,)]
+
+
+def test_a_wait_without_words_ends_at_its_deadline(run: RunDirectory) -> None:
+    clock = SystemClock()
+    until = clock.now().plus(60)
+    assert WordsMailbox(run, clock).wait(until) == ()
+    assert clock.now().after(until) >= 0
+
+
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    heard = Signals()
+    yield heard
+    heard.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_becomes_a_word_and_wakes_the_loop(
+    run: RunDirectory, signals: Signals, number: signal.Signals
+) -> None:
+    clock = SystemClock()
+    before = signal.getsignal(number)
+    with signals.installed():
+        os.kill(os.getpid(), number)
+        (word,) = WordsMailbox(run, clock, signals=signals).wait(clock.now().plus(60_000))
+    assert (word.name, word.signal, word.source, word.why) == (
+        WordName.INTERRUPT,
+        number,
+        "signal",
+        number.name,
+    )
+    assert signal.getsignal(number) is before
+
+
+def test_a_hangup_and_a_broken_pipe_end_nothing_and_say_nothing(signals: Signals) -> None:
+    with signals.installed():
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGPIPE)
+        assert signals.take() == ()
+
+
+def test_more_signals_than_the_pipe_holds_never_block(signals: Signals) -> None:
+    for _ in range(70_000):
+        signals._handle(signal.SIGTERM, None)
+    assert signals.take()
+
+
+def test_outside_the_main_thread_no_handler_is_touched(signals: Signals) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[object] = []
+
+    def other() -> None:
+        with signals.installed():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    master, slave = pty.openpty()
+    yield master, slave
+    os.close(master)
+    os.close(slave)
+
+
+class OursKeyboard(Keyboard):
+    """A keyboard on a pseudo terminal that controls no process group."""
+
+    def _ours(self) -> bool:
+        return True
+
+
+def pressed(keyboard: Keyboard, master: int, keys: bytes, at: Moment = AT) -> list[WordName]:
+    os.write(master, keys)
+    descriptor = keyboard.fileno()
+    assert descriptor is not None
+    assert select.select([descriptor], [], [], 10)[0]
+    return names(keyboard.take(at))
+
+
+def test_single_keys_are_words(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"p") == [WordName.PAUSE]
+        assert pressed(keyboard, master, b"r") == [WordName.RESUME]
+        assert pressed(keyboard, master, b"a") == [WordName.APPROVE]
+        assert pressed(keyboard, master, b"x") == []
+        assert keyboard.take(AT) == ()
+
+
+def test_rollback_needs_its_key_twice_in_a_row_and_soon(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"R") == []
+        assert pressed(keyboard, master, b"R", AT.plus(3_001)) == []
+        assert pressed(keyboard, master, b"R", AT.plus(3_500)) == [WordName.ROLLBACK]
+        assert pressed(keyboard, master, b"R", AT.plus(3_600)) == []
+        assert pressed(keyboard, master, b"x", AT.plus(3_700)) == []
+        assert pressed(keyboard, master, b"R", AT.plus(3_800)) == []
+
+
+def test_pasted_text_and_arrow_keys_say_nothing(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"approve") == []
+        assert pressed(keyboard, master, b"\x1b[A") == []
+
+
+def test_the_terminal_gets_its_modes_back_even_after_an_error(terminal: tuple[int, int]) -> None:
+    _, slave = terminal
+    before = termios.tcgetattr(slave)
+    listening = OursKeyboard(slave).listening()
+    listening.__enter__()
+    assert termios.tcgetattr(slave) != before
+    listening.__exit__(RuntimeError, RuntimeError(), None)
+    assert termios.tcgetattr(slave) == before
+
+
+def test_a_terminal_that_hangs_up_ends_the_listening_and_nothing_else() -> None:
+    master, slave = pty.openpty()
+    with OursKeyboard(slave).listening() as keyboard:
+        os.close(master)
+        assert keyboard.take(AT) == ()
+        assert keyboard.fileno() is None
+    os.close(slave)
+
+
+def test_without_a_terminal_there_are_no_keys(run: RunDirectory) -> None:
+    reading, writing = os.pipe()
+    with Keyboard(reading).listening() as keyboard:
+        os.write(writing, b"p")
+        assert keyboard.fileno() is None
+        assert WordsMailbox(run, Still(), keyboard=keyboard).wait(AT) == ()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_terminal_of_another_process_group_is_left_alone(terminal: tuple[int, int]) -> None:
+    with Keyboard(terminal[1]).listening() as keyboard:
+        assert keyboard.fileno() is None
+
+
+def test_the_boot_id_falls_back_to_one_of_the_process(tmp_path: Path) -> None:
+    clock = SystemClock(tmp_path / "none")
+    assert clock.now().boot_id.startswith("process-")
+    assert clock.now().boot_id == clock.now().boot_id
+    assert SystemClock(tmp_path / "none").now().boot_id != clock.now().boot_id
+
+
+def test_the_clock_moves_forward_and_knows_the_zone() -> None:
+    clock = SystemClock()
+    before = clock.now()
+    clock.sleep(5)
+    clock.sleep(-5)
+    assert clock.now().after(before) >= 5
+    assert before.wall.utcoffset() is not None

@@ -1,0 +1,174 @@
+"""The preview of a plan, preflight's findings, and the tables."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from cutover.core.checks.finding import Finding, Severity
+from cutover.core.forms import Form
+from cutover.core.schedule import RoutePreview
+from cutover.core.values import Weight
+from cutover.views.plan_view import plan_json, plan_view
+from cutover.views.tables import RehearsalRow, RunRow, findings_view, list_view, rehearsals_view
+from cutover.views.text import columns
+from tests.fakes import DESTINATION, SOURCE, TWO_ROUTES, plan_of
+
+STARTS = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+
+
+def actions(source: int, destination: int | None) -> Form:
+    groups = [{"TargetGroupArn": SOURCE, "Weight": source}]
+    if destination is not None:
+        groups.append({"TargetGroupArn": DESTINATION, "Weight": destination})
+    login = {
+        "Type": "authenticate-cognito",
+        "AuthenticateCognitoConfig": {"UserPoolArn": "arn:aws:cognito:\x1b[2J" + "p" * 90},
+    }
+    return Form(
+        json.dumps([login, {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]),
+        None,
+        attached=True,
+    )
+
+
+PLAN = plan_of(
+    routes=TWO_ROUTES,
+    managed_by="terraform",
+    traffic="6000/min",
+    windows=[{"not": "Fri 17:00-Mon 08:00", "zone": "Asia/Tokyo"}],
+)
+ROUTES = tuple(
+    RoutePreview(
+        route.id,
+        actions(1, None),
+        (
+            (Weight(0), actions(999, 0)),
+            (Weight(50), actions(950, 50)),
+            (Weight(1000), actions(0, 999)),
+        ),
+        "keep",
+        "no stickiness",
+    )
+    for route in PLAN.routes
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_preview_fits_and_cannot_move_the_cursor(width: int) -> None:
+    lines = plan_view(PLAN, width, routes=ROUTES, starts=STARTS)
+    assert max(columns(line) for line in lines) <= width
+    assert all(line.isprintable() for line in lines)
+
+
+def test_each_route_shows_what_goes_what_comes_and_the_way_back() -> None:
+    lines = plan_view(PLAN, 100, routes=ROUTES)
+    at = lines.index("rule 9683b2d02a6cabee")
+    assert "    - forward  checkout-ec2 1" in lines[at:]
+    assert "    +   0 %  forward  checkout-ec2 999  checkout-eks 0" in lines[at:]
+    assert "    + 100 %  forward  checkout-ec2 0  checkout-eks 999" in lines[at:]
+    assert "  rollback  the actions found are put back as they were (no stickiness)" in lines[at:]
+    assert sum("authenticate-cognito" in line for line in lines) == 2  # once per route: it stays
+
+
+def test_the_timeline_says_when_and_how_much_is_at_risk() -> None:
+    lines = plan_view(PLAN, 100, starts=STARTS)
+    assert "     5 %     +1m  22:01Z   10m    14m     4,200      900" in lines
+    assert "  done after about 43m (about 22:43Z)" in lines
+    text = " ".join(" ".join(lines).split())
+    assert "6000/min (the plan's traffic) x weight x 3m until the way back is written" in text
+    assert "  no raise inside Fri 17:00-Mon 08:00 Asia/Tokyo" in lines
+
+
+def test_unknown_traffic_is_a_question_mark_and_never_zero() -> None:
+    text = "\n".join(plan_view(plan_of(), 100))
+    assert "at risk: unknown without traffic" in text
+    assert text.count("        ?        ?") == 3
+
+
+def test_every_effective_default_is_printed() -> None:
+    text = "\n".join(plan_view(PLAN, 100))
+    for key, value in PLAN.effective_defaults():
+        assert f"  {key} " in text
+        assert value in text
+
+
+@pytest.mark.parametrize(
+    ("managed_by", "said"),
+    [
+        ("terraform", ["ignore_changes = [action]", "ignore_changes = [default_action]"]),
+        ("cloudformation", ["ListenerRule Actions", "Listener DefaultActions"]),
+        (None, ["managed_by is not said"]),
+    ],
+)
+def test_infrastructure_code_is_told_what_to_leave_alone(
+    managed_by: str | None, said: list[str]
+) -> None:
+    text = "\n".join(plan_view(plan_of(routes=TWO_ROUTES, managed_by=managed_by), 100))
+    assert all(part in text for part in said)
+
+
+def test_the_preview_is_json_too() -> None:
+    found = plan_json(PLAN, routes=ROUTES, starts=STARTS)
+    assert found == json.loads(json.dumps(found, allow_nan=False))
+    assert found["schema"] == "cutover.plan.v1"
+
+
+def test_what_blocks_comes_first_with_why_and_fix() -> None:
+    lines = findings_view(
+        [
+            Finding("caller", Severity.OK, "account 123456789012"),
+            Finding(
+                "alias",
+                Severity.WARN,
+                "evaluates target health",
+                "it may fail over",
+                "Turn it off.",
+            ),
+            Finding(
+                "net", Severity.BLOCK, "a network balancer", "it has no weights", "Use an ALB."
+            ),
+        ],
+        60,
+    )
+    assert lines[:3] == [
+        "BLOCKS   net: a network balancer",
+        "         why  it has no weights",
+        "         fix  Use an ALB.",
+    ]
+    assert lines[-2] == "ok       caller: account 123456789012"
+    assert lines[-1] == "1 block, 1 warning, 1 fine: the run would be refused"
+
+
+def test_runs_are_a_table_and_blocks_where_it_is_narrow() -> None:
+    rows = [
+        RunRow("checkout-20261120-1200", "checkout", "ROLLING_BACK", 50, alive=True, last=STARTS)
+    ]
+    assert (
+        list_view(rows, 100)[1]
+        == "checkout-20261120-1200  checkout  ROLLING_BACK     5 %  alive    2026-11-20 22:00:00Z"
+    )
+    assert max(map(columns, list_view(rows, 60))) <= 60
+    assert "no runs yet" in list_view([], 60)[0]
+
+
+def test_rehearsals_end_in_one_table_that_says_what_went_wrong() -> None:
+    rows = [
+        RehearsalRow("healthy", "completed", "completed", 1000, 0, 6 * 3_600_000, ok=True),
+        RehearsalRow(
+            "error-burst",
+            "rolled back",
+            "completed",
+            1000,
+            1234,
+            3 * 3_600_000,
+            ok=False,
+            why="no rollback",
+        ),
+    ]
+    lines = rehearsals_view(rows, 100)
+    assert lines[2].split()[-3:] == ["1,234", "3h", "NO"]
+    assert lines[-2:] == ["error-burst: no rollback", "1 of 2 scenarios ended as expected"]
+    assert max(map(columns, rehearsals_view(rows, 60))) <= 60
