@@ -419,3 +419,11 @@ def test_a_full_disk_never_stops_a_rollback() -> None:
     assert bench.run() == ExitCode.ROLLED_BACK
     assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
     assert any(isinstance(r.event, ev.Intent) for r in bench.journal.fallback)
+
+
+def test_a_first_write_that_is_denied_refuses_with_the_credentials_code() -> None:
+    bench = Bench()
+    bench.router.faults.append(WriteFault("denied", times=99))
+    assert bench.run() == ExitCode.CREDENTIALS
+    assert bench.state.phase is Phase.REFUSED
+    assert bench.router.writes == []

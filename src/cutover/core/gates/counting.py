@@ -184,6 +184,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         allowed,
         scene.step_began_ms if inside and not sample.unread else None,
         only_outage=terms.cold_start and not inside,
+        charged=not sick,  # what both sides suffer is not the destination's to pay for
     )
     return replace(memory, judge=threshold.fold(memory.judge, look), incomparable=False)
 

@@ -54,12 +54,14 @@ class Look:
         step: the step that the minute may prove something for (its `step_began_ms`), or None when it may
             only count against the destination.
         only_outage: the minute is known to be unusual (a cold start): only an outage counts.
+        charged: the bad ones count against the run's budget; not while the source is bad itself.
     """
 
     counts: Counts
     allowed_ppm: int
     step: int | None
     only_outage: bool = False
+    charged: bool = True
 
     @cached_property
     def mean(self) -> float:
@@ -231,7 +233,7 @@ def fold(memory: Memory, look: Look) -> Memory:
     recent = (*memory.recent, look)[-SUM_WINDOWS[-1] :]
     return Memory(
         recent=recent,
-        run=memory.run + look.counts,
+        run=memory.run + look.counts if look.charged else memory.run,
         step=memory.step,
         proof=memory.proof if look.step is None else memory.proof.plus(look),
         breach=_breach(recent),

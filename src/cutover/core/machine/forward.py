@@ -61,6 +61,10 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
         return begin_rollback(
             turn, f"{what} reached only some routes within 60 s: all or back", "partial"
         )
+    if driven is Driven.DENIED and attaching and not _ever_applied(turn):
+        why = f"AWS denied the first write, nothing was changed: {_last_error(turn)}"
+        turn.to(Phase.REFUSED, why, step=-1)
+        return turn.decision(End(ExitCode.CREDENTIALS, why), turn.look(), 0, why)
     if driven is Driven.DENIED:
         turn.hold(Hold.CREDENTIALS, f"AWS denied the write: {_last_error(turn)}")
     elif driven is Driven.UNREADABLE:
@@ -68,6 +72,14 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
     else:
         turn.hold(Hold.NOT_WRITTEN, f"{what} was not written within 60 s: {_last_error(turn)}")
     return turn.poll("holding")
+
+
+def _ever_applied(turn: Turn) -> bool:
+    """Some write of this run may have reached a route."""
+    return any(
+        known.sent is not None and known.sent.result not in ("not_applied", "cancelled")
+        for known in turn.state.routes.values()
+    )
 
 
 def _last_error(turn: Turn) -> str:
@@ -250,7 +262,7 @@ def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
         return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"
     window = turn.plan.forbidden_by(turn.now.wall)
     if window is not None:
-        return Hold.WINDOW, f"no raise inside the window {window}"
+        return Hold.WINDOW, f"no raise inside the window {window.text}"
     if why := turn.below_reserve():
         return Hold.RESERVE, why
     identity = turn.seen.identity

@@ -11,7 +11,7 @@ from cutover.core.machine.decision import Decision
 from cutover.core.machine.turn import Turn, short
 from cutover.core.observation import Known
 from cutover.core.state import Phase, RouteState
-from cutover.core.values import SECOND, RouteId, Weight
+from cutover.core.values import SECOND, RouteId, Weight, weight_text
 
 COMMIT = 2 * SECOND
 """Two equal reads at least this far apart commit a form (design 3.1)."""
@@ -103,10 +103,14 @@ def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
         assert known.committed is not None and known.seen is not None  # noqa: PT018, S101 - `drifted` checked both
         turn.add(Drift(route, known.committed.hash, form_body(known.seen.form)))
     weights = ", ".join(
-        f"{short([r])} now weighs {turn.state.routes[r].seen.form.weight}"  # type: ignore[union-attr]
-        for r in routes
+        f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in routes
     )
     return f"somebody else changed {short(routes)}: the live form is not the one cutover wrote ({weights})"
+
+
+def _weight_now(known: RouteState) -> str:
+    weight = known.seen.form.weight if known.seen is not None else None
+    return "nothing that can be read" if weight is None else weight_text(weight)
 
 
 def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:

@@ -54,6 +54,7 @@ TRANSITIONS: dict[Phase, dict[Phase, str]] = {
         _P.SHIFTING: "destination attached at weight 0 and healthy, nothing forbids a raise",
         _P.HOLDING: "destination not healthy in time, approval, window, drift, pause, a fault",
         _P.ROLLING_BACK: "rollback said, or the attach reached only some routes",
+        _P.REFUSED: "AWS denied the very first write: nothing was changed",
     },
     _P.SHIFTING: {
         _P.SETTLING: "every route of the step is committed",

@@ -1,0 +1,38 @@
+"""`cutover run` as a process on an emulated AWS, in real time: from the first look to its end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.stage import Stage
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+@pytest.mark.stage(rules=1, listener=True)
+def test_a_healthy_cutover_climbs_every_step_and_ends_with_0(stage: Stage) -> None:
+    run = stage.run(stage.plan())
+    stage.expect(run, 0)
+    assert stage.shares() == {1.0}
+    assert stage.climbs() == [0.0, 0.1, 1.0]
+    assert stage.phase() == "COMPLETED"
+    assert (stage.directory / "restore.sh").stat().st_mode & 0o777 == 0o600
+    assert json.loads((stage.directory / "snapshot.json").read_text())
+    assert stage.state.stat().st_mode & 0o777 == 0o700
+    stage.verified()
+    assert "cutover rollback one" in run.said
+
+
+def test_a_breach_goes_back_by_itself_and_ends_with_3(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 30s", "weight: 100, bake: 30s"))
+    stage.until_phase("BAKING", run, step=0)
+    stage.witness.traffic.break_destination(0.5)
+    stage.expect(run, 3)
+    assert stage.is_restored()
+    rollback = next(one for one in stage.records() if one["type"] == "phase" and one["after"] == "ROLLING_BACK")
+    assert rollback["cause"] == "breach"
+    assert "errors" in rollback["why"]
+    assert stage.climbs() == [0.0, 0.1, 0.0]
+    stage.verified()
