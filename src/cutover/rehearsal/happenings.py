@@ -118,7 +118,11 @@ class Effect(Model):
         False, description="The side's metrics of these minutes are never published."
     )
     metrics_delay: Duration = Field(
-        0, ge=0, description="The side's metrics are published this much later."
+        0, ge=0, description="The side's metrics are published this much later, each minute whole."
+    )
+    metrics_torn: bool = Field(
+        False,
+        description="With metrics_delay: 60 % of RequestCount comes in time, everything else late.",
     )
     log_bytes_factor: Factor = Field(1.0, description="Custom metrics of the plan times this.")
     alarm: str | None = Field(

@@ -55,7 +55,7 @@ class Publisher:
             self._group(at_ms, balancer, group, tally)
         for balancer, made in minute.balancers.items():
             names = {"LoadBalancer": balancer}
-            self._requests(at_ms, names, made.requests, 0)
+            self._requests(at_ms, names, made.requests, Fare())
             failed = {"502": made.elb_502, "503": made.elb_503, "504": made.elb_504}
             for code, count in failed.items():
                 self._count(at_ms, f"HTTPCode_ELB_{code}_Count", names, count, 0)
@@ -76,7 +76,7 @@ class Publisher:
         if fare.quiet or not tally.requests:
             return
         names = {"LoadBalancer": balancer, "TargetGroup": dimension(arn)}
-        self._requests(at_ms, names, tally.requests, fare.delay_ms)
+        self._requests(at_ms, names, tally.requests, fare)
         for name, attribute in _CODES.items():
             self._count(at_ms, name, names, getattr(tally, attribute), fare.delay_ms)
         self._count(
@@ -130,16 +130,15 @@ class Publisher:
             return self._weather.destination
         return self._weather.source if arn in self._sources else Fare()
 
-    def _requests(self, at_ms: int, names: dict[str, str], requests: int, delay_ms: int) -> None:
+    def _requests(self, at_ms: int, names: dict[str, str], requests: int, fare: Fare) -> None:
         if not requests:
             return
-        first = int(requests * FIRST_PART)
+        rest = self._rest(at_ms) + fare.delay_ms
+        early = at_ms + MINUTE + self._scenario.publish_first
+        first = int(requests * FIRST_PART) if fare.torn or not fare.delay_ms else 0
         if first:
-            visible = at_ms + MINUTE + self._scenario.publish_first + delay_ms
-            self._store.put(key(ALB, "RequestCount", names), at_ms, visible, first)
-        self._store.put(
-            key(ALB, "RequestCount", names), at_ms, self._rest(at_ms) + delay_ms, requests - first
-        )
+            self._store.put(key(ALB, "RequestCount", names), at_ms, early, first)
+        self._store.put(key(ALB, "RequestCount", names), at_ms, rest, requests - first)
 
     def _count(
         self, at_ms: int, name: str, names: dict[str, str], count: int, delay_ms: int

@@ -222,7 +222,9 @@ class Traffic:
         errors = min(
             answered, worse + luck.binomial(answered - worse, min(1.0, usual * self._noisy(arn)))
         )
-        wrong = min(1.0, facts.client_errors / PPM * self._noisy(f"4{arn}") + fare.client_errors)
+        wrong = min(
+            1.0, facts.client_errors / PPM * self._noisy(f"4{arn}", 0.5) + fare.client_errors
+        )
         client_errors = luck.binomial(answered - errors, wrong)
         redirected = luck.binomial(answered - errors - client_errors, REDIRECTED)
         tally.errors += errors
@@ -249,13 +251,16 @@ class Traffic:
         tally.answered[median * TAIL_OVER_MEDIAN, TAIL_SIGMA] += tail
         tally.answered[fare.slow_ms, SLOW_SIGMA] += slow
 
-    def _noisy(self, name: str) -> float:
-        """Error rates of a group vary from minute to minute, and partly for all groups together."""
+    def _noisy(self, name: str, damped: float = 1.0) -> float:
+        """Error rates of a group vary from minute to minute, and partly for all groups together.
+
+        `damped` is for 4xx: many small causes, steadier than failures.
+        """
         noise = self.minute.noise
         if name not in noise:
             if "" not in noise:
                 noise[""] = self._noise.wobble(SHARED_NOISE)
-            noise[name] = self._noise.wobble(self._facts.noise / PPM)
+            noise[name] = self._noise.wobble(damped * self._facts.noise / PPM)
         return noise[""] * noise[name]
 
     def _jitter(self, arn: str) -> float:

@@ -27,6 +27,7 @@ class Fare:
     slow_ms: float = 3000.0
     quiet: bool = False
     delay_ms: int = 0
+    torn: bool = False
 
 
 class Weather:
@@ -114,7 +115,7 @@ class Weather:
             chance("errors"), chance("client_errors"), chance("connection_errors"), chance("unanswered"),
             chance("elb_502"), chance("elb_503"), chance("elb_504"), factor, chance("slow"),
             max((float(e.slow_to) for e in mine if e.slow), default=3000.0),
-            any(e.metrics_quiet for e in mine), max((e.metrics_delay for e in mine), default=0),
+            any(e.metrics_quiet for e in mine), max((e.metrics_delay for e in mine), default=0), any(e.metrics_torn for e in mine),
         )  # fmt: skip
 
     def _forget(self) -> None:

@@ -1,0 +1,78 @@
+"""The shipped scenarios: each is a file like a user's own, and the quick ones end as they say, in seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from cutover.core.errors import PlanError
+from cutover.local.yaml_file import load_model
+from cutover.rehearsal.ending import expects_something, unmet
+from cutover.rehearsal.scenario import Scenario
+from cutover.rehearsal.world import World
+from tests.rehearsal.driving import SCENARIOS, Drive, checkout, scenario
+
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+STORIES = {
+    "R0": "enza-happy-path", "R1": "targets-unused", "R2": "log-storm", "R3": "imdsv2-hop-limit", "R4": "autoscaler-collapse",
+    "R5": "single-az", "R6": "sticky-survivors", "R7": "share-mismatch", "R8": "terraform-drift", "R9": "metrics-quiet",
+    "R10": "crash-after-write", "R11": "source-gone", "R12": "elb-throttled", "R13": "node-churn",
+}  # fmt: skip
+QUICK = [
+    "error-burst",
+    "single-az",
+    "sg-missing",
+    "log-storm",
+    "interrupted",
+    "write-denied",
+    "crash-in-rollback",
+    "sticky-targets",
+]
+
+
+def rehearsed(name, seed=1):
+    facts = scenario(name)
+    plan = checkout()
+    with World.build(plan, facts, seed) as made:
+        drive = Drive(plan, made, facts.exit_on_hold)
+        return facts, drive.run(), drive
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_scenario_is_valid_and_says_how_it_must_end(name):
+    facts = scenario(name)
+    assert expects_something(facts.expect)
+    assert facts.expect.outcome is not None or facts.expect.exit_code is not None
+
+
+@pytest.mark.parametrize(("story", "name"), STORIES.items())
+def test_every_story_from_the_field_has_its_scenario(story, name):
+    assert name in NAMES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_it_ends_as_it_says(name):
+    facts, ending, _ = rehearsed(name)
+    assert unmet(facts.expect, ending) == ()
+
+
+@pytest.mark.slow
+def test_one_seed_gives_one_journal():
+    first, second = (
+        [record.event for record in rehearsed("error-burst", seed=5)[2].journal.records]
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_users_mistakes_are_named_with_their_place(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "description: mine\nefects: []\neffects:\n  - {errors: 5, lasts: 3m}\n  - {every: 5m}\nstart: yesterday\n"
+    )
+    with pytest.raises(PlanError) as refused:
+        load_model(path, Scenario, what="scenario")
+    said = {
+        (problem.line, problem.message.split(":")[0][:40]) for problem in refused.value.problems
+    }
+    assert {line for line, _ in said} == {2, 4, 5, 6}
