@@ -17,7 +17,9 @@ def test_an_event_reads_back_from_its_body() -> None:
         ev.RunOpen("checkout", "h", "123456789012", "ap-northeast-1", "live", "0", ("a", "b")),
         ev.PhaseChanged("BAKING", "HOLDING", "why", 2, hold="approval"),
         ev.MinuteSettled("p", 60_000, {"source.requests": 5, "source.target_5xx": "-", "x": "?"}),
-        ev.Observed("form", {"route": "r", "form": {"text": "t", "attached": True, "list": [1, "2"]}}),
+        ev.Observed(
+            "form", {"route": "r", "form": {"text": "t", "attached": True, "list": [1, "2"]}}
+        ),
     ):
         assert ev.parse(event.type, ev.body(event)) == event
 
@@ -33,7 +35,9 @@ def test_an_event_reads_back_from_its_body() -> None:
         ("run_open", {"plan_name": "x"}, "is missing"),
     ],
 )
-def test_what_is_not_an_event_is_refused(name: str, data: dict[str, object], complaint: str) -> None:
+def test_what_is_not_an_event_is_refused(
+    name: str, data: dict[str, object], complaint: str
+) -> None:
     with pytest.raises(ValueError, match=complaint):
         ev.parse(name, data)
 
@@ -53,7 +57,13 @@ def test_a_minute_keeps_the_difference_between_absent_and_unknown() -> None:
 
 
 def test_no_datapoint_is_zero_only_where_requests_exist() -> None:
-    counts = {"errors": Absent.NO_DATAPOINT, "requests": 5, "quiet": Absent.NO_DATAPOINT, "lost": Absent.UNKNOWN, "n": 2}
+    counts = {
+        "errors": Absent.NO_DATAPOINT,
+        "requests": 5,
+        "quiet": Absent.NO_DATAPOINT,
+        "lost": Absent.UNKNOWN,
+        "n": 2,
+    }
     minute = Minute("p", 0, counts)
     assert minute.zero_if_requests("errors", "requests") == 0
     assert minute.zero_if_requests("errors", "quiet") is None

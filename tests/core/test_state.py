@@ -9,7 +9,18 @@ import pytest
 from cutover.core import events as ev
 from cutover.core.errors import ExitCode
 from cutover.core.observation import WordName
-from cutover.core.state import ACTIVE, HOLDS, RESTING, TERMINAL, TRANSITIONS, Hold, Phase, RunState, evolve, replay
+from cutover.core.state import (
+    ACTIVE,
+    HOLDS,
+    RESTING,
+    TERMINAL,
+    TRANSITIONS,
+    Hold,
+    Phase,
+    RunState,
+    evolve,
+    replay,
+)
 from cutover.core.state import evidence as evid
 from cutover.core.values import MINUTE
 from tests.fakes import START, Bench, plan_of
@@ -39,7 +50,13 @@ def test_rolling_back_is_absorbing() -> None:
             if after not in reachable:
                 reachable.add(after)
                 todo.append(after)
-    assert not reachable & {Phase.SHIFTING, Phase.SETTLING, Phase.BAKING, Phase.ATTACHING, Phase.COMPLETED}
+    assert not reachable & {
+        Phase.SHIFTING,
+        Phase.SETTLING,
+        Phase.BAKING,
+        Phase.ATTACHING,
+        Phase.COMPLETED,
+    }
 
 
 def test_every_hold_has_a_rule_and_only_missing_or_bad_evidence_rolls_back() -> None:
@@ -67,7 +84,11 @@ def test_memory_of_minutes_stays_bounded_and_old_ones_are_folded_away() -> None:
     evidence = evid.begin(plan)
     pair = plan.pairs[0].id
     for at in range(1_000):
-        minute = ev.minute_of(ev.MinuteSettled(pair, at * MINUTE, {"source.requests": 100, "destination.requests": 5}))
+        minute = ev.minute_of(
+            ev.MinuteSettled(
+                pair, at * MINUTE, {"source.requests": 100, "destination.requests": 5}
+            )
+        )
         evidence = evid.fold(plan, evidence, evid.Folded(minute, 50, MINUTE))
     assert len(evidence.recent) <= 2 * evid.KEEP
     assert evidence.minute(pair, 0) is None
@@ -78,16 +99,23 @@ def test_a_corrected_minute_folds_as_if_it_had_been_so_from_the_start() -> None:
     plan = plan_of()
     pair = plan.pairs[0].id
 
-    def minute(at: int, errors: int) -> ev.MinuteSettled:
-        counts = {"source.requests": 900, "destination.requests": 100, "destination.target_5xx": errors}
-        return ev.MinuteSettled(pair, at * MINUTE, counts)
+    def folded(at: int, errors: int) -> evid.Folded:
+        asked = plan.series({})[plan.pairs[0]]
+        counts: dict[str, int | str] = {series.key: "-" for series in asked}
+        counts |= {"source.requests": 900, "source.target_2xx": 900, "balancer.requests": 1000}
+        counts |= {
+            "destination.requests": 100,
+            "destination.target_2xx": 100 - errors,
+            "destination.target_5xx": errors,
+        }
+        return evid.Folded(ev.minute_of(ev.MinuteSettled(pair, at * MINUTE, counts)), 100, MINUTE)
 
-    early = evid.begin(plan)
-    for at in range(300):
-        early = evid.fold(plan, early, evid.Folded(ev.minute_of(minute(at, 0)), 100, MINUTE))
-    right = evid.begin(plan)
-    for at in range(300):
-        right = evid.fold(plan, right, evid.Folded(ev.minute_of(minute(at, 40 if at == 298 else 0)), 100, MINUTE))
-    corrected = evid.correct(plan, early, ev.minute_of(minute(298, 40)))
-    assert corrected.memories == right.memories
-    assert corrected.memories != early.memories
+    early = right = evid.begin(plan)
+    for at in range(1, 300):
+        early = evid.fold(plan, early, folded(at, 0))
+        right = evid.fold(plan, right, folded(at, 40 if at == 298 else 0))
+    corrected = folded(298, 40).minute
+    assert corrected is not None
+    mended = evid.correct(plan, early, corrected)
+    assert mended.memories == right.memories
+    assert mended.memories != early.memories

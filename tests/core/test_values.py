@@ -25,13 +25,16 @@ from cutover.core.values import (
 
 
 @pytest.mark.parametrize(
-    ("text", "ms"), [("90s", 90_000), ("10m", 600_000), ("1h30m", 5_400_000), ("800ms", 800), ("2d", 172_800_000)]
+    ("text", "ms"),
+    [("90s", 90_000), ("10m", 600_000), ("1h30m", 5_400_000), ("800ms", 800), ("2d", 172_800_000)],
 )
 def test_durations_carry_a_unit(text: str, ms: int) -> None:
     assert parse_duration(text) == ms
 
 
-@pytest.mark.parametrize("text", ["", "10", "m", "10 m", "-5m", "1.5h", "5m3h", "٣m"[:0] + "10minutes"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "m", "10 m", "-5m", "1.5h", "5m3h", "٣m"[:0] + "10minutes"]
+)
 def test_a_bare_or_odd_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)
@@ -69,7 +72,9 @@ def test_a_weight_out_of_range_or_too_fine_is_refused(weight: float | str) -> No
         parse_weight(weight)
 
 
-@pytest.mark.parametrize(("text", "per_minute"), [("200/min", 200.0), ("5/s", 300.0), ("3000/h", 50.0)])
+@pytest.mark.parametrize(
+    ("text", "per_minute"), [("200/min", 200.0), ("5/s", 300.0), ("3000/h", 50.0)]
+)
 def test_rates_are_per_minute(text: str, per_minute: float) -> None:
     assert parse_rate(text) == per_minute
     assert parse_rate(rate_text(per_minute)) == per_minute

@@ -79,14 +79,18 @@ class Emulator:
             for n, zone in enumerate("ab")
         ]
 
-    def build(self, rules: int, *, listener: bool, sticky: bool, destination_targets: int) -> Place:
+    def build(
+        self, rules: int, *, listener: bool, sticky: bool, destination_targets: int
+    ) -> Place:
         """A listener whose default action is a route or leads nowhere, and rules that go to the source."""
         with self._building:
             return self._build(
                 rules, listener=listener, sticky=sticky, destination_targets=destination_targets
             )
 
-    def _build(self, rules: int, *, listener: bool, sticky: bool, destination_targets: int) -> Place:
+    def _build(
+        self, rules: int, *, listener: bool, sticky: bool, destination_targets: int
+    ) -> Place:
         vpc, subnets = self._ground
         number, elb = next(self._numbers), self.elb
         balancer = elb.create_load_balancer(Name=f"shop-{number}", Subnets=subnets)
@@ -102,7 +106,10 @@ class Emulator:
                 elb.register_targets(
                     TargetGroupArn=group,
                     Targets=[
-                        {"Id": f"10.0.{n % 2}.{n + 4}", "AvailabilityZone": f"{REGION}{'ab'[n % 2]}"}
+                        {
+                            "Id": f"10.0.{n % 2}.{n + 4}",
+                            "AvailabilityZone": f"{REGION}{'ab'[n % 2]}",
+                        }
                         for n in range(targets)
                     ],
                 )

@@ -101,9 +101,7 @@ class Stage:
         state = path / "state"
         routes = tuple(route.arn for route in place.routes)
         traffic = Traffic(place.source, place.destination, routes)
-        stage = cls(
-            path, emulator, place, state, Witness(emulator.url, traffic, state)
-        )
+        stage = cls(path, emulator, place, state, Witness(emulator.url, traffic, state))
         stage.found = stage.live()
         return stage
 
@@ -237,7 +235,9 @@ class Stage:
 
     def phase(self) -> str:
         """The newest phase in the journal."""
-        return next((str(one["after"]) for one in reversed(self.records()) if one["type"] == "phase"), "")
+        return next(
+            (str(one["after"]) for one in reversed(self.records()) if one["type"] == "phase"), ""
+        )
 
     def until(
         self, what: str, holds: Callable[[], object], process: Process | None = None
@@ -249,10 +249,14 @@ class Stage:
             if holds():
                 return
             if ended or time.monotonic() > deadline:
-                raise GaveUp(f"{'the process ended before' if ended else 'no'} {what}\n{self.story()}")
+                raise GaveUp(
+                    f"{'the process ended before' if ended else 'no'} {what}\n{self.story()}"
+                )
             time.sleep(0.05)
 
-    def until_phase(self, phase: str, process: Process | None = None, *, step: int | None = None) -> None:
+    def until_phase(
+        self, phase: str, process: Process | None = None, *, step: int | None = None
+    ) -> None:
         """Wait until the journal names this phase, now or before."""
 
         def named() -> bool:
@@ -268,7 +272,9 @@ class Stage:
     def story(self) -> str:
         """What to read when a test fails."""
         lines = [
-            json.dumps({k: v for k, v in one.items() if k not in ("prev", "hash", "boot_id", "v", "run")})[:400]
+            json.dumps(
+                {k: v for k, v in one.items() if k not in ("prev", "hash", "boot_id", "v", "run")}
+            )[:400]
             for one in self.records()
             if one["type"] not in ("minute",)
         ][-40:]

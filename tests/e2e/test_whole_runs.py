@@ -31,7 +31,9 @@ def test_a_breach_goes_back_by_itself_and_ends_with_3(stage: Stage) -> None:
     stage.witness.traffic.break_destination(0.5)
     stage.expect(run, 3)
     assert stage.is_restored()
-    rollback = next(one for one in stage.records() if one["type"] == "phase" and one["after"] == "ROLLING_BACK")
+    rollback = next(
+        one for one in stage.records() if one["type"] == "phase" and one["after"] == "ROLLING_BACK"
+    )
     assert rollback["cause"] == "breach"
     assert "errors" in rollback["why"]
     assert stage.climbs() == [0.0, 0.1, 0.0]

@@ -25,7 +25,9 @@ from tests.e2e.traffic import Traffic
 READS = ("Describe", "Get", "List")
 _SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 
-Does = Literal["throttle", "denied", "expired", "500", "lost", "swallow", "kill", "kill_after", "wait"]
+Does = Literal[
+    "throttle", "denied", "expired", "500", "lost", "swallow", "kill", "kill_after", "wait"
+]
 """What happens to a call. Without effect: throttle denied expired 500 (answers), swallow (the connection
 breaks), kill (the client dies first). With effect: lost (the answer never comes), kill_after (the client
 dies before the answer), wait (until `Fault.gate` opens)."""
@@ -223,7 +225,11 @@ class Witness:
         for path in self._state.glob("runs/*/journal*.jsonl"):
             newest: dict[str, Any] = {}
             for line in path.read_bytes().split(b"\n")[:-1]:
-                if call.route.encode() in line and b'"type":"intent"' in line or b'"outcome"' in line:
+                if (
+                    call.route.encode() in line
+                    and b'"type":"intent"' in line
+                    or b'"outcome"' in line
+                ):
                     record = json.loads(line)
                     if record.get("route") == call.route:
                         newest = record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -22,9 +23,10 @@ Json = Mapping[str, Any]
 class Pipe:
     """A text stream that may be closed by its reader at any time: then the rest is dropped, silently."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.broken = False
+    def __init__(self, stream: TextIO | None) -> None:
+        # None: the process was started with this descriptor closed
+        self._stream = stream or io.StringIO()
+        self.broken = stream is None
 
     @property
     def encoding(self) -> str:
@@ -93,9 +95,8 @@ class Frame:
     @classmethod
     def of_process(cls, *, json: bool = False) -> Frame:
         """The frame of this process's own streams."""
-        return cls(
-            Pipe(sys.stdout), Pipe(sys.stderr), json, debug=bool(os.environ.get("CUTOVER_DEBUG"))
-        )
+        debug = bool(os.environ.get("CUTOVER_DEBUG"))
+        return cls(Pipe(sys.stdout), Pipe(sys.stderr), json, debug)
 
     @property
     def story(self) -> Pipe:

@@ -124,7 +124,9 @@ def test_a_gate_without_a_limit_is_refused() -> None:
         GATES["client_errors"].Spec.model_validate({})
 
 
-def test_4xx_of_the_source_that_are_not_published_yet_do_not_make_the_destination_look_bad() -> None:
+def test_4xx_of_the_source_that_are_not_published_yet_do_not_make_the_destination_look_bad() -> (
+    None
+):
     """Its settled minutes say what is usual (2 %), whatever this half-published one does not say yet."""
     assert bench().alarming(minute(0, refused=22, source_refused=0)) is None
     assert bench().alarming(minute(0, refused=90, source_refused=0)) is not None

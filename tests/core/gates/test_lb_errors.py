@@ -115,7 +115,9 @@ def test_at_weight_zero_nothing_is_blamed() -> None:
 def test_an_unsettled_outage_alarms_if_the_usual_rate_is_known() -> None:
     dead = minute(0, GONE, elb_503=600)
     assert bench(calibration={"elb_bad_ppm": 500}).alarming(dead) is not None
-    assert bench(calibration={}).alarming(dead) is not None  # the minutes before the raise say what is usual
+    assert (
+        bench(calibration={}).alarming(dead) is not None
+    )  # the minutes before the raise say what is usual
     assert Bench("lb_errors", calibration={}).alarming(dead) is None
     assert bench(calibration={"elb_bad_ppm": 500}).alarming(minute(0, elb_503=UNREAD)) is None
 

@@ -1,10 +1,12 @@
-"""docs/exit-codes.md, made from the one table: `python -m cutover.cli.exit_codes > docs/exit-codes.md`."""
+"""Writes docs/exit-codes.md from the one table: `python -m tests.generate_exit_codes`."""
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 from cutover.core.errors import EXIT_CODE_MEANING, ExitCode
+
+PAGE = Path(__file__).parent.parent / "docs" / "exit-codes.md"
 
 _WHAT_NOW: dict[ExitCode, str] = {
     ExitCode.COMPLETED: "Nothing. After a completed run: `cutover finish` when you will not go back.",
@@ -29,12 +31,13 @@ _WHAT_NOW: dict[ExitCode, str] = {
 def page() -> str:
     """The whole page."""
     rows = "\n".join(
-        f"| {int(code)} | {meaning} | {_WHAT_NOW[code]} |" for code, meaning in EXIT_CODE_MEANING.items()
+        f"| {int(code)} | {meaning} | {_WHAT_NOW[code]} |"
+        for code, meaning in EXIT_CODE_MEANING.items()
     )
     return f"""# Exit codes
 
 Every command ends with one of these. They are never reused, and the exit code of a run is in its journal.
-This page is made from the table in the code: `python -m cutover.cli.exit_codes > docs/exit-codes.md`.
+This page is made from the table in the code: `python -m tests.generate_exit_codes`.
 
 | Code | Meaning | What to do |
 |---:|---|---|
@@ -45,4 +48,5 @@ With `--json` an error is also an object on stdout, `{{"schema": "cutover.error.
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,55 @@
+"""The command line called in this process, and its JSON held against the shipped schemas."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+
+from cutover.cli import run
+from cutover.cli.plans import output_schemas
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """Its JSON, each object valid by the schema that it names."""
+        found = [json.loads(line) for line in self.out.splitlines()]
+        for one in found:
+            held_against_its_schema(one)
+        return found
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """Its only JSON object."""
+        (one,) = self.objects
+        return one
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """By the name an output carries, its schema."""
+    loaded = [json.loads(text) for text in output_schemas().values()]
+    return {one["title"]: one for one in loaded}
+
+
+def held_against_its_schema(one: dict[str, Any]) -> None:
+    jsonschema.validate(one, schemas()[one["schema"]], jsonschema.Draft202012Validator)
+
+
+def called(*arguments: object) -> Called:
+    """Run `cutover ARGUMENTS` here."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code, _ = run([str(one) for one in arguments])
+    return Called(code, out.getvalue(), err.getvalue())

@@ -1,0 +1,385 @@
+"""Commands on runs, against a loopback AWS: exit codes, who may act when, and what is left behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cutover.core.events import GateJudged
+from cutover.core.observation import Known, Word, WordName
+from cutover.core.state import Phase
+from cutover.core.values import RouteId
+from cutover.local.clock import SystemClock
+from cutover.local.journal import FileJournal
+from cutover.local.lease import FlockLease
+from cutover.local.plan_file import plan_of_text
+from cutover.local.state_directory import StateDirectory
+from cutover.wiring.live import restore_text_of
+from cutover.wiring.words import Silent, say
+from tests.cli.command import called
+from tests.cli.emulated import Aws, crashed_run, damaged, emulated_aws, phases
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Aws]:
+    with emulated_aws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    server.reset()
+    return server
+
+
+@pytest.fixture
+def plan(aws: Aws, tmp_path: Path) -> Path:
+    file = tmp_path / "shop.yaml"
+    waived = "[{check: metrics, why: no traffic here}, {check: calibration, why: no traffic here}]"
+    file.write_text(aws.plan_text(waive=waived))
+    return file
+
+
+def claims(place: StateDirectory) -> list[str]:
+    return [path.name for path in place.leases.glob("*.claim")]
+
+
+def locked(place: StateDirectory, aws: Aws, run_id: str) -> FlockLease:
+    return FlockLease.take(place, (RouteId(aws.listener),), run_id, SystemClock().now())
+
+
+def test_preflight_judges_and_writes_nothing(plan: Path, place: StateDirectory) -> None:
+    shown = called("preflight", plan, "--json")
+    assert shown.code == shown.object["exit_code"] == 0
+    assert shown.object["mode"] == "emulated"
+    found = {one["id"] for one in shown.object["findings"]}
+    assert found >= {"account", "routes-complete", "stickiness"}
+    assert not place.root.exists()
+
+
+def test_plan_shows_every_weight_of_a_route_and_its_way_back(plan: Path, aws: Aws) -> None:
+    shown = called("plan", plan)
+    assert shown.code == 0
+    assert "shop-source 999  shop-destination 0" in shown.out
+    assert "shop-source 950  shop-destination 50" in shown.out
+    assert "rollback" in shown.out
+    assert "ignore_changes = [default_action]" in shown.out
+    assert not aws.form().attached
+
+
+def test_a_plan_without_measured_traffic_promises_no_risk_of_zero(plan: Path) -> None:
+    assert called("plan", plan, "--json").objects[0]["steps"][0]["at_risk"] is None
+
+
+def test_plan_and_dry_run_end_with_7_when_preflight_would_refuse(
+    plan: Path, place: StateDirectory
+) -> None:
+    plan.write_text(plan.read_text().replace("shop-destination", "shop-gone"))
+    for command in (("plan", plan), ("run", plan, "--dry-run"), ("preflight", plan)):
+        shown = called(*command, "--json")
+        assert shown.code == 7
+        assert any(found["severity"] == "block" for found in shown.objects[-1]["findings"])
+    assert not place.root.exists()
+
+
+def test_a_run_that_is_stopped_in_preflight_is_refused_and_frees_its_routes(
+    plan: Path, aws: Aws, place: StateDirectory
+) -> None:
+    place.prepare()
+    (place.root / "ROLLBACK").touch()
+    shown = called("run", plan, "--yes", "--run-id", "one", "--json")
+    assert shown.code == 7
+    assert shown.objects[-1]["phase"] == "REFUSED"
+    assert [one["type"] for one in shown.objects[:2]] == ["run_open", "lease"]
+    assert claims(place) == []
+    assert not aws.form().attached
+
+
+def test_a_second_run_on_a_route_is_refused_with_6_and_leaves_nothing(
+    plan: Path, aws: Aws, place: StateDirectory
+) -> None:
+    place.prepare()
+    lease = locked(place, aws, "first")
+    try:
+        shown = called("run", plan, "--yes", "--json")
+    finally:
+        lease.close()
+    assert shown.code == 6
+    assert "run first" in shown.object["error"]
+    assert place.list_runs() == ()
+
+
+def test_a_crashed_run_keeps_its_routes_from_others(
+    plan: Path, aws: Aws, place: StateDirectory
+) -> None:
+    crashed_run(place, aws, Phase.BAKING)
+    locked(place, aws, "shop-1").close()
+    shown = called("run", plan, "--yes")
+    assert shown.code == 6
+    assert "belongs to run shop-1 (BAKING)" in shown.err
+
+
+def test_a_run_id_that_exists_is_refused_and_its_claim_stays(
+    plan: Path, aws: Aws, place: StateDirectory
+) -> None:
+    crashed_run(place, aws, Phase.BAKING)
+    locked(place, aws, "shop-1").close()
+    assert called("run", plan, "--yes", "--run-id", "shop-1").code == 2
+    assert len(claims(place)) == 1
+
+
+def test_rollback_of_a_crashed_run_restores_what_was_found(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    assert aws.form().weight == 50
+    shown = called("rollback", "--why", "enough", "--json")
+    assert shown.code == 3
+    assert shown.objects[-1]["phase"] == "ROLLED_BACK"
+    assert not aws.form().attached
+    assert claims(place) == []
+    assert phases(run)[-1] == "ROLLED_BACK"
+    said = [json.loads(line) for line in run.journal.read_text().splitlines()]
+    assert [one["why"] for one in said if one["type"] == "word"] == ["enough"]
+    assert called("rollback", "shop-1").code == 3
+
+
+def test_abort_is_rollback(aws: Aws, place: StateDirectory) -> None:
+    crashed_run(place, aws, Phase.HOLDING)
+    assert called("abort").code == 3
+    assert not aws.form().attached
+
+
+def test_resume_of_a_crashed_rollback_goes_on_back(aws: Aws, place: StateDirectory) -> None:
+    crashed_run(place, aws, Phase.ROLLING_BACK)
+    assert called("resume").code == 3
+    assert not aws.form().attached
+
+
+def test_a_damaged_journal_refuses_to_go_forward_and_says_where(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    damaged(run)
+    leave = ("finish", "--leave-as-is", "x")
+    for command in (("resume",), ("journal", "verify"), ("journal", "replay"), leave):
+        shown = called(*command)
+        assert shown.code == 7
+        assert f"{run.journal}:3: corrupt" in shown.err
+    shown = called("status")
+    assert shown.code == 7
+    assert "not known" in shown.out
+    assert called("status", "--json").object["damage"]
+    assert aws.form().weight == 50
+
+
+def test_a_damaged_journal_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    damaged(run)
+    assert called("rollback").code == 3
+    assert aws.form().weight == 0
+    assert (run.path / "journal.damaged-1.jsonl").exists()
+    assert called("journal", "verify", run.id).code == 0
+    assert claims(place) == []
+
+
+def test_a_journal_that_is_gone_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    run.journal.unlink()
+    assert called("rollback", run.id).code == 3
+    assert aws.form().weight == 0
+
+
+def test_without_journal_and_snapshot_a_rollback_says_what_works(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    run.journal.unlink()
+    run.snapshot.unlink()
+    shown = called("rollback", run.id)
+    assert shown.code == 7
+    assert "--no-run" in shown.err
+
+
+def test_a_changed_plan_stops_resume_but_not_rollback(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    run.plan.write_text(run.plan.read_text().replace("weight: 20", "weight: 21"))
+    shown = called("resume")
+    assert shown.code == 7
+    assert "changed" in shown.err
+    assert called("rollback").code == 3
+
+
+def test_a_real_run_is_never_continued_on_an_emulator(aws: Aws, place: StateDirectory) -> None:
+    crashed_run(place, aws, Phase.BAKING, mode="live")
+    for command in ("resume", "rollback"):
+        shown = called(command)
+        assert shown.code == 7
+        assert "never continue each other" in shown.err
+    assert aws.form().weight == 50
+
+
+def test_a_completed_run_can_be_finished_and_then_its_script_does_nothing(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.COMPLETED)
+    assert called("resume").code == 2
+    shown = called("finish", "--why", "all is well")
+    assert shown.code == 0
+    assert "restore.sh is disarmed" in shown.out
+    assert "ignore_changes" in shown.out
+    assert claims(place) == []
+    script = subprocess.run(["sh", run.restore], capture_output=True, text=True, check=False)
+    assert script.returncode == 1
+    assert aws.form().weight == 50
+    assert called("rollback", run.id).code == 2
+
+
+def test_finish_refuses_drift(aws: Aws, place: StateDirectory) -> None:
+    crashed_run(place, aws, Phase.COMPLETED)
+    aws.set_weight(70)
+    assert called("finish").code == 7
+
+
+def test_a_completed_run_can_still_be_rolled_back(aws: Aws, place: StateDirectory) -> None:
+    crashed_run(place, aws, Phase.COMPLETED)
+    assert called("rollback").code == 3
+    assert not aws.form().attached
+
+
+def test_finish_means_nothing_in_the_middle_of_a_run(aws: Aws, place: StateDirectory) -> None:
+    crashed_run(place, aws, Phase.BAKING)
+    shown = called("finish")
+    assert shown.code == 2
+    assert "--leave-as-is" in shown.err
+
+
+def test_a_held_run_can_be_left_as_it_is_with_a_reason(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING)
+    assert called("finish", "--leave-as-is", " ").code == 2
+    assert called("finish", "--leave-as-is", "EC2 is gone").code == 0
+    assert phases(run)[-1] == "ABANDONED"
+    assert aws.form().weight == 50
+
+
+def test_words_to_a_run_without_a_process_say_so(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING)
+    assert called("pause", "--json").object["became"] == "nothing"
+    assert list(run.words.iterdir()) == []
+    assert called("approve", "--json").object["became"] == "waits"
+    assert len(list(run.words.iterdir())) == 1
+
+
+def test_a_process_that_does_not_hear_is_named_and_the_word_stays(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    lease = locked(place, aws, run.id)
+    word = Word(WordName.ROLLBACK, "ana@bastion")
+    try:
+        answer = say(place, run, (aws.listener,), word, within_ms=1)
+    finally:
+        lease.close()
+    assert isinstance(answer, Silent)
+    assert answer.by.run == run.id
+    assert len(list(run.words.iterdir())) == 1
+
+
+def test_words_to_a_run_that_is_over_are_usage_errors(aws: Aws, place: StateDirectory) -> None:
+    crashed_run(place, aws, Phase.HOLDING)
+    assert called("rollback").code == 3
+    for command in ("pause", "approve", "resume", "finish"):
+        assert called(command, "shop-1").code == 2
+
+
+def test_rollback_of_a_run_that_wrote_nothing_ends_it_as_refused(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.PREFLIGHT)
+    assert called("rollback", "shop-1").code == 7
+    assert phases(run) == ["REFUSED"]
+
+
+def test_break_glass_needs_no_run_and_reads_back_twice(
+    plan: Path, aws: Aws, place: StateDirectory
+) -> None:
+    aws.set_weight(300)
+    shown = called("rollback", "--plan", plan, "--no-run", "--json")
+    assert shown.code == 3
+    assert list(shown.object["restored"]) == [aws.listener]
+    assert aws.form().weight == 0
+    assert not place.root.exists()
+
+
+def test_break_glass_and_a_run_exclude_each_other(plan: Path) -> None:
+    assert called("rollback", "shop-1", "--plan", plan, "--no-run").code == 2
+    assert called("rollback", "--no-run").code == 2
+    assert called("rollback", "--plan", plan).code == 2
+
+
+def test_status_and_list_tell_phase_weight_and_that_nobody_drives(
+    aws: Aws, place: StateDirectory
+) -> None:
+    crashed_run(place, aws, Phase.BAKING)
+    shown = called("status", "sho")
+    assert shown.code == 0
+    assert "BAKING at 5 %" in shown.out
+    assert "nobody watches" in shown.out
+    found = called("status", "--json").object
+    assert (found["run"], found["phase"], found["weight"]) == ("shop-1", "BAKING", 50)
+    assert not found["alive"]
+    assert called("list", "--json").object["phase"] == "BAKING"
+    assert "shop-1" in called("list").out
+
+
+def test_status_without_a_live_run_says_so_and_is_no_error() -> None:
+    assert "no live run" in called("status").out
+    assert called("status", "--json").object["run"] is None
+    assert called("list").code == 0
+
+
+def test_a_journal_is_shown_verified_exported_and_replayed(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    count = len(run.journal.read_text().splitlines())
+    assert "raised to 5 %" in called("journal", "show").out
+    assert len(called("journal", "show", "--json").objects) == count
+    assert len(called("journal", "show", "--all").out.splitlines()) == count
+    assert called("journal", "export").out == run.journal.read_text()
+    assert called("journal", "verify", "--json").object["records"] == count
+    replayed = called("journal", "replay", "--json").object
+    assert replayed["phase"] == "BAKING"
+    assert replayed["doubts"] == []
+
+
+def test_a_replay_doubts_a_pass_that_its_minutes_do_not_show(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    pair = plan_of_text(run.plan.read_text()).plan.pairs[0].id
+    journal = FileJournal.open_existing(run, restore_text=restore_text_of("1", "r", run.id))
+    verdict = GateJudged("errors", pair, "PASS", "trust me", 1)
+    assert isinstance(journal.append(verdict, SystemClock().now()), Known)
+    journal.close()
+    shown = called("journal", "replay", "--json")
+    assert shown.code == 7
+    assert "errors says PASS" in shown.object["doubts"][0]
+
+
+def test_a_run_is_named_by_a_unique_prefix_or_refused_with_the_candidates(
+    aws: Aws, place: StateDirectory
+) -> None:
+    crashed_run(place, aws, Phase.BAKING, run_id="shop-1")
+    crashed_run(place, aws, Phase.BAKING, run_id="shop-2")
+    shown = called("status", "shop")
+    assert shown.code == 2
+    assert "shop-1" in shown.err
+    assert "shop-2" in shown.err

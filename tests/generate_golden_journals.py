@@ -1,0 +1,169 @@
+"""Writes golden journals of the current record version; an existing version is never rewritten.
+
+`python -m tests.generate_golden_journals` makes tests/journals/vN/ when VERSION was raised. Each journal
+stands beside a JSON file with its plan, the state it folds to, and the next decision on `resume` and `rollback`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cutover.core import events as ev
+from cutover.core.events import VERSION
+from cutover.core.machine import decide
+from cutover.core.moment import Moment
+from cutover.core.observation import GroupHealth, Known, Observation, Word, WordName
+from cutover.core.plan import Plan
+from cutover.core.state import RunState, evolve, replay
+from cutover.core.values import MINUTE
+from cutover.local.journal_file import encode
+from tests.fakes import TWO_ROUTES, Bench, Killed, form, plan_of
+
+HERE = Path(__file__).parent / "journals"
+
+
+def stories() -> dict[str, Callable[[], Bench]]:
+    """What each golden journal tells."""
+
+    def completed() -> Bench:
+        bench = Bench()
+        bench.run()
+        return bench
+
+    def rolled_back() -> Bench:
+        bench = Bench(plan_of(routes=TWO_ROUTES))
+        bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.05))
+        bench.run()
+        return bench
+
+    def interrupted() -> Bench:
+        bench = Bench()
+        bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 5 * MINUTE)
+        bench.run()
+        return bench
+
+    def drifted() -> Bench:
+        bench = Bench()
+        route = bench.plan.routes[0].id
+        bench.at_weight(
+            50, lambda: bench.router.forms.update({route: form(0, tag="terraform")}), 5 * MINUTE
+        )
+        bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 9 * MINUTE)
+        bench.run()
+        return bench
+
+    def killed_at(kind: type[ev.Event], nth: int) -> Callable[[], Bench]:
+        def story() -> Bench:
+            bench = Bench()
+            seen = [0]
+
+            def watch(event: ev.Event) -> None:
+                seen[0] += isinstance(event, kind)
+                if isinstance(event, kind) and seen[0] == nth:
+                    raise Killed
+
+            bench.journal.killed_at = watch
+            try:
+                bench.run()
+            except Killed:
+                bench.state = replay(bench.plan, bench.journal.records)
+            return bench
+
+        return story
+
+    return {
+        "completed": completed,
+        "rolled-back": rolled_back,
+        "interrupted": interrupted,
+        "drifted": drifted,
+        "killed-after-intent": killed_at(ev.Intent, 3),
+        "killed-after-write": killed_at(ev.Outcome, 3),
+        "killed-in-bake": killed_at(ev.MinuteSettled, 50),
+    }
+
+
+def facts(state: RunState) -> dict[str, Any]:
+    """What a state must still be after any later version read the journal."""
+    return {
+        "phase": str(state.phase),
+        "step": state.step,
+        "weight": state.weight,
+        "hold": str(state.held.reason) if state.held else "",
+        "proven": state.proven,
+        "routes": {
+            route: [
+                known.committed.hash if known.committed else "",
+                known.sent.result if known.sent else "",
+            ]
+            for route, known in state.routes.items()
+        },
+    }
+
+
+def next_decision(plan: Plan, state: RunState, word: WordName) -> dict[str, Any]:
+    """What a new process decides first, when every route reads as the newest write or commit says."""
+    if state.last is None:
+        raise ValueError("an empty journal")
+    now = state.last.plus(40 * MINUTE)
+    taken = ev.Record(
+        state.seq + 1, state.epoch + 1, now, ev.LeaseTaken("ana@bastion", "bastion", 7)
+    )
+    state = evolve(plan, state, taken)
+    later = now.plus(1_000)
+    forms = {}
+    for route, known in state.routes.items():
+        live = known.sent.post if known.sent is not None and known.sent.result else known.committed
+        if live is not None:
+            forms[route] = Known(live, later)
+    groups = {g for pair in plan.pairs for g in (pair.source, pair.destination)}
+    seen = Observation(
+        forms=forms,
+        health={g: Known(GroupHealth(6, 6, {"a": 3, "c": 3}), later) for g in sorted(groups)},
+        words=(Word(word, "ana@bastion", source="first"),),
+    )
+    decision = decide(plan, state, seen, later)
+    moves = [
+        [e.before, e.after, e.step] for e in decision.records if isinstance(e, ev.PhaseChanged)
+    ]
+    return {
+        "moves": moves,
+        "effect": type(decision.effect).__name__,
+        "wake_ms": _ms(decision.wake, later),
+    }
+
+
+def _ms(wake: Moment, now: Moment) -> int:
+    return wake.after(now)
+
+
+def write(place: Path) -> None:
+    """Write every story."""
+    place.mkdir(parents=True)
+    for name, story in stories().items():
+        bench = story()
+        prev, lines = "", []
+        for record in bench.journal.records:
+            line, prev = encode(record, "checkout-golden", prev)
+            lines.append(line)
+        (place / f"{name}.jsonl").write_bytes(b"".join(lines))
+        told = {
+            "plan": bench.plan.data(),
+            "state": facts(bench.state),
+            "next": {
+                str(word): next_decision(bench.plan, bench.state, word)
+                for word in (WordName.RESUME, WordName.ROLLBACK)
+            },
+        }
+        (place / f"{name}.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    where = HERE / f"v{VERSION}"
+    if where.exists():
+        raise SystemExit(
+            f"{where.name} exists: golden journals are never rewritten; raise VERSION for a new form"
+        )
+    write(where)
