@@ -113,6 +113,16 @@ def test_a_series_that_was_not_answered_whole_is_unknown_and_never_empty(
     assert not first.settled
 
 
+def test_an_old_minute_with_an_unknown_series_is_not_settled() -> None:
+    pages = page(result("q0", {0: 5.0}), result("q1", {}, "InternalError"))
+    first = minutes(stubbed("cloudwatch", pages), REQUESTS, ERRORS, now_ms=START + 30 * MINUTE)[0]
+    assert not first.settled
+    whole = page(result("q0", {0: 5.0}), result("q1", {}))
+    assert minutes(stubbed("cloudwatch", whole), REQUESTS, ERRORS, now_ms=START + 30 * MINUTE)[
+        0
+    ].settled
+
+
 def test_a_series_missing_from_the_answer_is_unknown() -> None:
     aws = stubbed("cloudwatch", page(result("q0", {0: 5.0})))
     assert minutes(aws, REQUESTS, ERRORS, length=1)[0].is_unknown("source.target_5xx")

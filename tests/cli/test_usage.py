@@ -64,6 +64,10 @@ def test_no_arguments_show_the_help_and_are_a_usage_error() -> None:
     assert "Commands:" in shown.err
 
 
+def test_abort_is_rollback_the_panic_word_is_the_safe_word() -> None:
+    assert COMMANDS["abort"][0] == COMMANDS["rollback"][0]
+
+
 def test_version_says_which_journals_it_reads() -> None:
     assert called("version").out.startswith("cutover ")
     assert called("version", "--json").object["journal"] >= 1

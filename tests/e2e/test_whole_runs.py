@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 
 import pytest
 
@@ -18,11 +20,18 @@ def test_a_healthy_cutover_climbs_every_step_and_ends_with_0(stage: Stage) -> No
     assert stage.shares() == {1.0}
     assert stage.climbs() == [0.0, 0.1, 1.0]
     assert stage.phase() == "COMPLETED"
-    assert (stage.directory / "restore.sh").stat().st_mode & 0o777 == 0o600
+    assert (stage.directory / "restore.sh").stat().st_mode & 0o077 == 0
     assert json.loads((stage.directory / "snapshot.json").read_text())
     assert stage.state.stat().st_mode & 0o777 == 0o700
     stage.verified()
     assert "cutover rollback one" in run.said
+    assert stage.say("finish", "one").code == 0
+    disarmed = subprocess.run(
+        ["sh", str(stage.directory / "restore.sh")], capture_output=True, check=False
+    )
+    assert disarmed.returncode == 1
+    assert stage.shares() == {1.0}
+    assert stage.say("rollback", "one").code == 2, "a finished run gave its routes back"
 
 
 def test_a_breach_goes_back_by_itself_and_ends_with_3(stage: Stage) -> None:
@@ -38,3 +47,31 @@ def test_a_breach_goes_back_by_itself_and_ends_with_3(stage: Stage) -> None:
     assert "errors" in rollback["why"]
     assert stage.climbs() == [0.0, 0.1, 0.0]
     stage.verified()
+
+
+def test_a_completed_run_can_still_be_taken_back(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 100, bake: 2s", more="acknowledge_big_bang: true\n"))
+    stage.expect(run, 0)
+    stage.expect(stage.drive("rollback", "one"), 3)
+    assert stage.is_restored()
+    stage.verified()
+
+
+def test_without_data_nothing_is_ever_raised_and_the_run_holds(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 3s", "weight: 100, bake: 2s"))
+    stage.until_phase("SETTLING", run, step=0)
+    stage.witness.traffic.silent = time.time()
+    stage.until("a hold", lambda: stage.phase() == "HOLDING", run)
+    assert stage.shares() == {0.1}
+    assert stage.say("rollback", "one").code == 0
+    stage.expect(run, 3)
+    assert stage.is_restored()
+
+
+def test_a_dry_run_sends_no_call_that_changes_anything(stage: Stage) -> None:
+    done = stage.say("run", stage.plan(), "--dry-run")
+    assert done.code == 0, done.said
+    assert stage.witness.calls
+    assert not stage.witness.writes()
+    assert not list(stage.state.glob("runs/*"))
+    assert stage.is_restored()

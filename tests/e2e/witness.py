@@ -222,7 +222,7 @@ class Witness:
 
     def _intended(self, call: Call) -> bool:
         """The newest word of a journal about this route is an intent for exactly this share."""
-        for path in self._state.glob("runs/*/journal*.jsonl"):
+        for path in self._state.parent.glob("*/runs/*/journal*.jsonl"):
             newest: dict[str, Any] = {}
             for line in path.read_bytes().split(b"\n")[:-1]:
                 if (

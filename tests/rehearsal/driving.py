@@ -75,7 +75,7 @@ class Drive:
 
     def run(self) -> Ending:
         """From the first look to the end, through every scripted crash."""
-        plan, words = self.plan, ()
+        plan, words = self.plan, tuple[str, ...]()
         self._note(
             RunOpen(
                 plan.name,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cutover.rehearsal.world import World
 from tests.rehearsal.worlds import GROUP, MINUTE, SOURCE, metric, world
 
 ALB = "AWS/ApplicationELB"
 
 
-def query(**changes):
+def query(**changes: Any) -> dict[str, Any]:
     metric = {
         "Namespace": ALB,
         "MetricName": "RequestCount",
@@ -21,12 +24,12 @@ def query(**changes):
     return {"Id": "q1", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, **changes}
 
 
-def stat(period=60, stat="Sum", **metric):
+def stat(period: int = 60, stat: str = "Sum", **metric: Any) -> dict[str, Any]:
     base = query()["MetricStat"]
     return {"MetricStat": {"Metric": {**base["Metric"], **metric}, "Period": period, "Stat": stat}}
 
 
-def ask(made, *queries, start=30, end=0, **more):
+def ask(made: World, *queries: Any, start: int = 30, end: int = 0, **more: Any) -> Any:
     now = made.clock.now().wall
     return made.session.client("cloudwatch").get_metric_data(
         MetricDataQueries=list(queries or (query(),)),
@@ -37,7 +40,7 @@ def ask(made, *queries, start=30, end=0, **more):
 
 
 @pytest.fixture(scope="module")
-def quiet():
+def quiet() -> Iterator[World]:
     with world() as made:
         yield made
 
@@ -54,12 +57,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("what", "queries"), REFUSED, ids=[row[0] for row in REFUSED])
-def test_what_moto_would_answer_silently_is_refused(quiet, what, queries):
+def test_what_moto_would_answer_silently_is_refused(
+    quiet: World, what: str, queries: list[dict[str, Any]]
+) -> None:
     with pytest.raises(ClientError):
         ask(quiet, *queries)
 
 
-def test_a_window_must_not_be_empty(quiet):
+def test_a_window_must_not_be_empty(quiet: World) -> None:
     with pytest.raises(ClientError, match="StartTime"):
         ask(quiet, start=0, end=0)
 
@@ -79,12 +84,12 @@ def test_a_window_must_not_be_empty(quiet):
     ],
     ids=["another namespace", "no dimensions", "a superset", "a subset"],
 )
-def test_only_the_exact_series_answers(quiet, asked):
+def test_only_the_exact_series_answers(quiet: World, asked: dict[str, Any]) -> None:
     result = ask(quiet, query(**asked))["MetricDataResults"][0]
     assert (result["Values"], result["StatusCode"]) == ([], "Complete")
 
 
-def test_the_order_of_dimensions_does_not_matter(quiet):
+def test_the_order_of_dimensions_does_not_matter(quiet: World) -> None:
     pair = [
         {"Name": "LoadBalancer", "Value": GROUP["LoadBalancer"]},
         {"Name": "TargetGroup", "Value": SOURCE.rpartition(":")[2]},
@@ -96,13 +101,13 @@ def test_the_order_of_dimensions_does_not_matter(quiet):
     assert one == other != []
 
 
-def test_newest_first_unless_asked_otherwise(quiet):
+def test_newest_first_unless_asked_otherwise(quiet: World) -> None:
     newest = ask(quiet)["MetricDataResults"][0]["Timestamps"]
     oldest = ask(quiet, ScanBy="TimestampAscending")["MetricDataResults"][0]["Timestamps"]
     assert newest == sorted(newest, reverse=True) == oldest[::-1]
 
 
-def test_the_start_is_rounded_down_to_the_minute_and_the_end_is_exclusive(quiet):
+def test_the_start_is_rounded_down_to_the_minute_and_the_end_is_exclusive(quiet: World) -> None:
     now = quiet.clock.now().wall
     answer = quiet.session.client("cloudwatch").get_metric_data(
         MetricDataQueries=[query()], StartTime=now - timedelta(minutes=9, seconds=43), EndTime=now - timedelta(minutes=5),
@@ -111,7 +116,7 @@ def test_the_start_is_rounded_down_to_the_minute_and_the_end_is_exclusive(quiet)
     assert times == ["00:24:00", "00:23:00", "00:22:00", "00:21:00", "00:20:00"]
 
 
-def test_points_are_paged_and_the_pages_make_the_whole(quiet):
+def test_points_are_paged_and_the_pages_make_the_whole(quiet: World) -> None:
     whole = ask(quiet, start=60, end=5)["MetricDataResults"][0]["Values"]
     found, token = [], None
     while True:
@@ -127,7 +132,7 @@ def test_points_are_paged_and_the_pages_make_the_whole(quiet):
     assert len(whole) == 55
 
 
-def test_a_percentile_of_a_window_is_not_the_mean_of_its_minutes():
+def test_a_percentile_of_a_window_is_not_the_mean_of_its_minutes() -> None:
     with world({"effects": [{"side": "source", "lasts": "2m", "latency_factor": 10}]}) as made:
         made.clock.sleep(12 * MINUTE)
         whole = metric(
@@ -139,13 +144,13 @@ def test_a_percentile_of_a_window_is_not_the_mean_of_its_minutes():
         assert abs(next(iter(whole.values())) - mean) / mean > 0.15
 
 
-def test_nobody_can_publish_into_the_namespaces_of_aws(quiet):
+def test_nobody_can_publish_into_the_namespaces_of_aws(quiet: World) -> None:
     datum = [{"MetricName": "RequestCount", "Value": 1.0}]
     with pytest.raises(ClientError, match="reserved"):
         quiet.session.client("cloudwatch").put_metric_data(Namespace=ALB, MetricData=datum)
 
 
-def test_metrics_are_listed_with_their_dimensions(quiet):
+def test_metrics_are_listed_with_their_dimensions(quiet: World) -> None:
     found = quiet.session.client("cloudwatch").list_metrics(
         Namespace=ALB, MetricName="RequestCount"
     )["Metrics"]
@@ -155,7 +160,7 @@ def test_metrics_are_listed_with_their_dimensions(quiet):
     }
 
 
-def test_partial_data_has_no_token_and_half_of_the_points():
+def test_partial_data_has_no_token_and_half_of_the_points() -> None:
     with world({"faults": [{"operation": "GetMetricData", "kind": "partial_data"}]}) as made:
         made.clock.sleep(1000)
         answer = ask(made)

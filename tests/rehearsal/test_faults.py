@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -30,7 +32,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("kind", "code", "status"), REFUSALS)
-def test_a_refused_write_has_no_effect(kind, code, status):
+def test_a_refused_write_has_no_effect(kind: str, code: str, status: int) -> None:
     with world({"faults": [{"operation": "ModifyRule", "kind": kind, "times": 1}]}) as made:
         with pytest.raises(ClientError) as refusal:
             moved(made, 10)
@@ -45,7 +47,9 @@ def test_a_refused_write_has_no_effect(kind, code, status):
     ("kind", "at_once", "later"),
     [("timeout", 0, 0), ("lost_reply", 100, 100), ("delayed", 0, 100)],
 )
-def test_a_call_that_timed_out_may_or_may_not_have_taken_effect(kind, at_once, later):
+def test_a_call_that_timed_out_may_or_may_not_have_taken_effect(
+    kind: str, at_once: int, later: int
+) -> None:
     with world(
         {
             "faults": [
@@ -67,7 +71,7 @@ def test_a_call_that_timed_out_may_or_may_not_have_taken_effect(kind, at_once, l
         assert made.truth().weights[RULE] == later
 
 
-def test_a_fault_lasts_as_long_as_it_says_and_spares_other_operations():
+def test_a_fault_lasts_as_long_as_it_says_and_spares_other_operations() -> None:
     with world(
         {
             "faults": [
@@ -90,11 +94,11 @@ def test_a_fault_lasts_as_long_as_it_says_and_spares_other_operations():
         elb.describe_rules(RuleArns=[RULE])
 
 
-def test_health_follows_attachment():
+def test_health_follows_attachment() -> None:
     with world({"healthy_after": "45s"}) as made:
         elb = made.session.client("elbv2")
 
-        def states():
+        def states() -> set[Any]:
             found = elb.describe_target_health(TargetGroupArn=DESTINATION)[
                 "TargetHealthDescriptions"
             ]
@@ -109,14 +113,14 @@ def test_health_follows_attachment():
         assert states() == {("unused", "Target.NotInUse")}
 
 
-def test_targets_fall_ill_and_vanish_by_zone_and_come_back():
+def test_targets_fall_ill_and_vanish_by_zone_and_come_back() -> None:
     health = [
         {"zone": 2, "state": "unhealthy", "when": {"after": "1m"}, "lasts": "5m"},
         {"zone": 3, "state": "gone", "when": {"after": "2m"}},
     ]
     with world({"twin": {"attached": True, "destination_targets": 9}, "health": health}) as made:
 
-        def zones():
+        def zones() -> list[str]:
             found = made.session.client("elbv2").describe_target_health(
                 TargetGroupArn=DESTINATION
             )["TargetHealthDescriptions"]
@@ -133,7 +137,7 @@ def test_targets_fall_ill_and_vanish_by_zone_and_come_back():
         assert "".join(zones()) == "aaaccc"
 
 
-def test_a_second_writer_changes_only_what_it_says():
+def test_a_second_writer_changes_only_what_it_says() -> None:
     writer = [
         {"when": {"step": 1, "after": "1m"}, "route": 1, "weight": 0},
         {"when": {"step": 1, "after": "2m"}, "route": 2, "drop_both": True},
@@ -147,7 +151,7 @@ def test_a_second_writer_changes_only_what_it_says():
         assert made.truth().writes == 2
 
 
-def test_a_second_writers_group_gets_its_share():
+def test_a_second_writers_group_gets_its_share() -> None:
     with world({"writer": [{"when": {"after": "1m"}, "add_group": 100}]}) as made:
         made.clock.sleep(2 * MINUTE)
         assert sorted(made.balancer.weights(RULE).values()) == [100, 100]
@@ -155,7 +159,7 @@ def test_a_second_writers_group_gets_its_share():
 
 
 @pytest.mark.parametrize(("point", "weight"), [("before_write", 0), ("after_write", 100)])
-def test_a_crash_at_a_write_leaves_what_was_sent(point, weight):
+def test_a_crash_at_a_write_leaves_what_was_sent(point: str, weight: int) -> None:
     with world(
         {"crash": [{"when": {"step": 1}, "point": point, "back_after": "40m", "rebooted": True}]}
     ) as made:
@@ -171,12 +175,12 @@ def test_a_crash_at_a_write_leaves_what_was_sent(point, weight):
         moved(made, 10)  # it happens once
 
 
-def test_no_except_exception_survives_a_crash():
+def test_no_except_exception_survives_a_crash() -> None:
     assert not issubclass(RunnerKilledError, Exception)
     assert not issubclass(RehearsalOverError, Exception)
 
 
-def test_words_come_at_their_time_and_wake_the_loop():
+def test_words_come_at_their_time_and_wake_the_loop() -> None:
     with world({"operator": [{"when": {"after": "3m"}, "word": "pause", "why": "lunch"}]}) as made:
         start = made.clock.now()
         assert made.mailbox.wait(start.plus(2 * MINUTE)) == ()
@@ -186,7 +190,7 @@ def test_words_come_at_their_time_and_wake_the_loop():
         assert made.mailbox.wait(start) == ()
 
 
-def test_somebody_approves_some_time_after_being_asked():
+def test_somebody_approves_some_time_after_being_asked() -> None:
     with world({"approve_after": "7m"}) as made:
         start = made.clock.now()
         made.listener.told(
@@ -197,7 +201,7 @@ def test_somebody_approves_some_time_after_being_asked():
         assert made.clock.now().after(start) == 7 * MINUTE
 
 
-def test_a_rehearsal_ends_at_its_limit():
+def test_a_rehearsal_ends_at_its_limit() -> None:
     with world({"limit": "2h"}) as made:
         start = made.clock.now()
         assert made.mailbox.wait(start.plus(119 * MINUTE)) == ()
@@ -205,14 +209,17 @@ def test_a_rehearsal_ends_at_its_limit():
             made.mailbox.wait(start.plus(121 * MINUTE))
 
 
-def test_conditions_by_phase_hold_and_going_back():
+def test_conditions_by_phase_hold_and_going_back() -> None:
     says = [
         {"when": {"phase": "BAKING"}, "word": "pause"},
         {"when": {"hold": "drift"}, "word": "resume"},
         {"when": {"going_back": True}, "word": "finish"},
     ]
     with world({"operator": says, "approve_after": "never"}) as made:
-        heard = lambda: [str(w.name) for w in made.mailbox.wait(made.clock.now().plus(1000))]  # noqa: E731
+
+        def heard() -> list[str]:
+            return [str(w.name) for w in made.mailbox.wait(made.clock.now().plus(1000))]
+
         assert heard() == []
         made.listener.told(
             Record(1, 1, made.clock.now(), PhaseChanged("SETTLING", "BAKING", "", 1))
@@ -228,7 +235,7 @@ def test_conditions_by_phase_hold_and_going_back():
         assert heard() == ["finish"]
 
 
-def test_replies_carry_the_virtual_date_and_aws_own_clock():
+def test_replies_carry_the_virtual_date_and_aws_own_clock() -> None:
     with world({"aws_clock": 90_000}) as made:
         for answer in (
             made.session.client("sts").get_caller_identity(),
@@ -240,7 +247,7 @@ def test_replies_carry_the_virtual_date_and_aws_own_clock():
             )
 
 
-def ending(**changes):
+def ending(**changes: Any) -> Ending:
     truth = Truth(
         {RULE: 0},
         {RULE: 0},
@@ -283,11 +290,13 @@ def ending(**changes):
         ({"writes_at_most": 3}, "expected writes of at most 3, got 4"),
     ],
 )
-def test_an_ending_is_compared_with_what_was_expected(expect, said):
+def test_an_ending_is_compared_with_what_was_expected(
+    expect: dict[str, Any], said: str | None
+) -> None:
     assert unmet(Expect.model_validate(expect), ending()) == (() if said is None else (said,))
 
 
-def test_harm_and_strays_are_compared_too():
+def test_harm_and_strays_are_compared_too() -> None:
     assert unmet(Expect(harmed_at_most=5), ending(harmed=6)) == (
         "expected harmed requests of at most 5, got 6",
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cutover.core.errors import PlanError
 from cutover.local.yaml_file import load_model
-from cutover.rehearsal.ending import expects_something, unmet
+from cutover.rehearsal.ending import Ending, expects_something, unmet
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.world import World
 from tests.rehearsal.driving import SCENARIOS, Drive, checkout, scenario
@@ -29,7 +31,7 @@ QUICK = [
 ]
 
 
-def rehearsed(name, seed=1):
+def rehearsed(name: str, seed: int = 1) -> tuple[Scenario, Ending, Drive]:
     facts = scenario(name)
     plan = checkout()
     with World.build(plan, facts, seed) as made:
@@ -38,26 +40,26 @@ def rehearsed(name, seed=1):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_shipped_scenario_is_valid_and_says_how_it_must_end(name):
+def test_every_shipped_scenario_is_valid_and_says_how_it_must_end(name: str) -> None:
     facts = scenario(name)
     assert expects_something(facts.expect)
     assert facts.expect.outcome is not None or facts.expect.exit_code is not None
 
 
 @pytest.mark.parametrize(("story", "name"), STORIES.items())
-def test_every_story_from_the_field_has_its_scenario(story, name):
+def test_every_story_from_the_field_has_its_scenario(story: str, name: str) -> None:
     assert name in NAMES
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
-def test_it_ends_as_it_says(name):
+def test_it_ends_as_it_says(name: str) -> None:
     facts, ending, _ = rehearsed(name)
     assert unmet(facts.expect, ending) == ()
 
 
 @pytest.mark.slow
-def test_one_seed_gives_one_journal():
+def test_one_seed_gives_one_journal() -> None:
     first, second = (
         [record.event for record in rehearsed("error-burst", seed=5)[2].journal.records]
         for _ in range(2)
@@ -65,7 +67,7 @@ def test_one_seed_gives_one_journal():
     assert first == second
 
 
-def test_a_users_mistakes_are_named_with_their_place(tmp_path):
+def test_a_users_mistakes_are_named_with_their_place(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(
         "description: mine\nefects: []\neffects:\n  - {errors: 5, lasts: 3m}\n  - {every: 5m}\nstart: yesterday\n"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
 from cutover.rehearsal.balancer import forward
 from cutover.rehearsal.twin import NOT_FOUND
+from cutover.rehearsal.world import World
 from tests.rehearsal.worlds import DESTINATION, LISTENER, RULE, SOURCE, world
 
 OTHER = SOURCE.replace("checkout-ec2", "nobody")
@@ -24,12 +29,12 @@ OIDC = {
 }
 
 
-def to(**weights):
+def to(**weights: Any) -> dict[str, Any]:
     arns = {"source": SOURCE, "destination": DESTINATION}
     return forward({arns[name]: weight for name, weight in weights.items()})
 
 
-def groups(*tuples):
+def groups(*tuples: Any) -> dict[str, Any]:
     return {
         "Type": "forward",
         "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": a, **w} for a, w in tuples]},
@@ -60,27 +65,30 @@ REFUSED = [
 
 
 @pytest.fixture(scope="module")
-def one_world():
+def one_world() -> Iterator[World]:
     with world() as made:
         yield made
 
 
 @pytest.mark.parametrize(("what", "actions", "code"), REFUSED, ids=[row[0] for row in REFUSED])
 @pytest.mark.parametrize("route", ["rule", "listener"])
-def test_a_wrong_action_list_is_refused_and_changes_nothing(one_world, route, what, actions, code):
+def test_a_wrong_action_list_is_refused_and_changes_nothing(
+    one_world: World, route: str, what: str, actions: list[dict[str, Any]], code: str
+) -> None:
     elb = one_world.session.client("elbv2")
     before = one_world.balancer.actions(RULE), one_world.balancer.actions(LISTENER)
+    write = {
+        "rule": partial(elb.modify_rule, RuleArn=RULE, Actions=actions),
+        "listener": partial(elb.modify_listener, ListenerArn=LISTENER, DefaultActions=actions),
+    }
     with pytest.raises(ClientError) as refusal:
-        if route == "rule":
-            elb.modify_rule(RuleArn=RULE, Actions=actions)
-        else:
-            elb.modify_listener(ListenerArn=LISTENER, DefaultActions=actions)
+        write[route]()
     assert refusal.value.response["Error"]["Code"] == code
     assert (one_world.balancer.actions(RULE), one_world.balancer.actions(LISTENER)) == before
     assert one_world.truth().writes == 0
 
 
-def test_the_default_rule_is_changed_by_its_listener_only(one_world):
+def test_the_default_rule_is_changed_by_its_listener_only(one_world: World) -> None:
     elb = one_world.session.client("elbv2")
     rules = elb.describe_rules(ListenerArn=LISTENER)["Rules"]
     default = next(rule["RuleArn"] for rule in rules if rule["IsDefault"])
@@ -89,7 +97,7 @@ def test_the_default_rule_is_changed_by_its_listener_only(one_world):
     assert refusal.value.response["Error"]["Code"] == "OperationNotPermitted"
 
 
-def test_errors_are_the_classes_of_the_service(one_world):
+def test_errors_are_the_classes_of_the_service(one_world: World) -> None:
     elb = one_world.session.client("elbv2")
     with pytest.raises(elb.exceptions.TargetGroupNotFoundException):
         elb.modify_listener(ListenerArn=LISTENER, DefaultActions=[forward({SOURCE: 1, OTHER: 1})])
@@ -97,7 +105,7 @@ def test_errors_are_the_classes_of_the_service(one_world):
         elb.describe_rules(RuleArns=[RULE[:-1] + "f"])
 
 
-def test_target_stickiness_forbids_a_rule_without_group_stickiness():
+def test_target_stickiness_forbids_a_rule_without_group_stickiness() -> None:
     with world({"twin": {"target_sticky": True, "sticky": "1h"}}) as made:
         elb = made.session.client("elbv2")
         with pytest.raises(ClientError, match="must enable group stickiness"):
@@ -107,7 +115,7 @@ def test_target_stickiness_forbids_a_rule_without_group_stickiness():
         )  # one group alone is legal: the way back
 
 
-def test_target_stickiness_can_not_be_turned_on_under_an_unsticky_rule():
+def test_target_stickiness_can_not_be_turned_on_under_an_unsticky_rule() -> None:
     with world({"twin": {"attached": True}}) as made:
         on = [{"Key": "stickiness.enabled", "Value": "true"}]
         with pytest.raises(ClientError) as refusal:
@@ -117,7 +125,7 @@ def test_target_stickiness_can_not_be_turned_on_under_an_unsticky_rule():
         assert refusal.value.response["Error"]["Code"] == "InvalidConfigurationRequest"
 
 
-def test_the_oidc_secret_is_never_shown_and_survives_use_existing_client_secret():
+def test_the_oidc_secret_is_never_shown_and_survives_use_existing_client_secret() -> None:
     with world({"twin": {"authenticate": {"kind": "oidc"}}}) as made:
         elb = made.session.client("elbv2")
         actions = elb.describe_rules(RuleArns=[RULE])["Rules"][0]["Actions"]
@@ -136,7 +144,9 @@ def test_the_oidc_secret_is_never_shown_and_survives_use_existing_client_secret(
         assert "UseExistingClientSecret" not in stored
 
 
-def test_a_single_group_reads_back_as_target_group_arn_and_forward_config(one_world):
+def test_a_single_group_reads_back_as_target_group_arn_and_forward_config(
+    one_world: World,
+) -> None:
     action = one_world.session.client("elbv2").describe_rules(RuleArns=[RULE])["Rules"][0][
         "Actions"
     ][0]
@@ -144,7 +154,7 @@ def test_a_single_group_reads_back_as_target_group_arn_and_forward_config(one_wo
     assert [g["TargetGroupArn"] for g in action["ForwardConfig"]["TargetGroups"]] == [SOURCE]
 
 
-def test_omitted_stickiness_is_off_afterwards_and_a_third_group_stays():
+def test_omitted_stickiness_is_off_afterwards_and_a_third_group_stays() -> None:
     with world({"twin": {"sticky": "1h", "third_group": 7}}) as made:
         elb = made.session.client("elbv2")
         action = elb.describe_rules(RuleArns=[RULE])["Rules"][0]["Actions"][0]
@@ -167,8 +177,10 @@ READS = [
 
 
 @pytest.mark.parametrize(("operation", "asked"), READS)
-def test_a_read_answered_without_the_wire_is_what_the_wire_would_answer(operation, asked):
-    def answer(*, fast):
+def test_a_read_answered_without_the_wire_is_what_the_wire_would_answer(
+    operation: str, asked: dict[str, Any]
+) -> None:
+    def answer(*, fast: bool) -> Any:
         facts = {
             "twin": {"attached": True, "sticky": "1h", "third_group": 5},
             "health": [{"count": 3, "state": "unhealthy"}],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from cutover.rehearsal.balancer import forward
+from cutover.rehearsal.world import World
 from tests.rehearsal.worlds import (
     DESTINATION,
     LISTENER,
@@ -14,39 +18,40 @@ from tests.rehearsal.worlds import (
     counts,
     metric,
     moved,
+    small_plan,
     world,
 )
 
 
-def share(made, minutes=15):
+def share(made: World, minutes: int = 15) -> float:
     mine, theirs = (
         counts(made, "RequestCount", group, minutes=minutes) for group in (DESTINATION, SOURCE)
     )
     return mine / (mine + theirs)
 
 
-def test_all_requests_go_to_the_source_before_anything_is_moved():
+def test_all_requests_go_to_the_source_before_anything_is_moved() -> None:
     with world() as made:
         assert counts(made, "RequestCount", SOURCE) == pytest.approx(20 * 6000, rel=0.2)
         assert metric(made, "RequestCount", group=DESTINATION) == {}
         assert made.truth().requests == 0
 
 
-def test_the_share_follows_the_weight_of_both_routes():
+def test_the_share_follows_the_weight_of_both_routes() -> None:
     with world() as made:
         both_moved(made, 25)
         made.clock.sleep(25 * MINUTE)
         assert share(made) == pytest.approx(0.25, abs=0.01)
 
 
-def test_a_weight_on_one_of_two_routes_moves_half_as_much():
+def test_a_weight_on_one_of_two_routes_moves_half_as_much() -> None:
     with world() as made:
         moved(made, 20, RULE)
         made.clock.sleep(25 * MINUTE)
         assert share(made) == pytest.approx(0.10, abs=0.01)
 
 
-def test_a_weight_takes_its_time_to_reach_the_data_plane():
+def test_a_weight_takes_its_time_to_reach_the_data_plane() -> None:
     with world({"propagation": "4m"}) as made:
         both_moved(made, 50)
         made.clock.sleep(3 * MINUTE)
@@ -58,7 +63,7 @@ def test_a_weight_takes_its_time_to_reach_the_data_plane():
         assert made.truth().requests > 1000
 
 
-def test_a_minute_is_published_in_two_parts():
+def test_a_minute_is_published_in_two_parts() -> None:
     with world() as made:
         made.clock.sleep(20_000)
         assert "00:29" not in metric(made, "RequestCount", group=SOURCE)
@@ -72,7 +77,7 @@ def test_a_minute_is_published_in_two_parts():
         assert "00:29" in metric(made, "HTTPCode_Target_2XX_Count", group=SOURCE)
 
 
-def test_answers_of_a_healthy_side_add_up_to_its_requests():
+def test_answers_of_a_healthy_side_add_up_to_its_requests() -> None:
     with world() as made:
         made.clock.sleep(30 * MINUTE)
         answered = sum(counts(made, f"HTTPCode_Target_{code}XX_Count", SOURCE) for code in "2345")
@@ -83,7 +88,7 @@ def test_answers_of_a_healthy_side_add_up_to_its_requests():
         )
 
 
-def test_errors_are_reported_only_in_minutes_that_had_some():
+def test_errors_are_reported_only_in_minutes_that_had_some() -> None:
     with world({"traffic": {"errors": "0.002%"}}) as made:
         made.clock.sleep(30 * MINUTE)
         errors = metric(made, "HTTPCode_Target_5XX_Count", group=SOURCE)
@@ -91,7 +96,7 @@ def test_errors_are_reported_only_in_minutes_that_had_some():
         assert all(value > 0 for value in errors.values())
 
 
-def test_target_errors_show_on_the_group_and_elb_errors_only_on_the_balancer():
+def test_target_errors_show_on_the_group_and_elb_errors_only_on_the_balancer() -> None:
     facts = {"effects": [{"errors": "5%", "elb_504": "3%", "when": {"step": 1}}]}
     with world(facts) as made:
         both_moved(made, 50)
@@ -109,7 +114,7 @@ def test_target_errors_show_on_the_group_and_elb_errors_only_on_the_balancer():
         assert unanswered / requests == pytest.approx(0.03, rel=0.1)
 
 
-def test_a_503_without_a_target_is_in_no_request_count():
+def test_a_503_without_a_target_is_in_no_request_count() -> None:
     with world({"effects": [{"elb_503": "100%", "when": {"step": 1}}]}) as made:
         both_moved(made, 50)
         made.clock.sleep(20 * MINUTE)
@@ -118,7 +123,7 @@ def test_a_503_without_a_target_is_in_no_request_count():
         assert made.harm > 20_000
 
 
-def test_a_group_without_targets_answers_503_whatever_the_scenario_says():
+def test_a_group_without_targets_answers_503_whatever_the_scenario_says() -> None:
     with world({"twin": {"destination_targets": 0}}) as made:
         both_moved(made, 10)
         made.clock.sleep(10 * MINUTE)
@@ -126,7 +131,7 @@ def test_a_group_without_targets_answers_503_whatever_the_scenario_says():
         assert made.harm > 3000
 
 
-def test_harm_counts_what_the_destination_failed_and_not_what_fails_anyway():
+def test_harm_counts_what_the_destination_failed_and_not_what_fails_anyway() -> None:
     with world({"effects": [{"errors": "5%", "when": {"step": 1}, "lasts": "10m"}]}) as made:
         both_moved(made, 10)
         made.clock.sleep(30 * MINUTE)
@@ -134,7 +139,7 @@ def test_harm_counts_what_the_destination_failed_and_not_what_fails_anyway():
         assert made.harm == pytest.approx(0.05 * requests_in_ten_minutes, rel=0.25)
 
 
-def test_latency_has_the_median_and_the_p95_that_were_asked_for():
+def test_latency_has_the_median_and_the_p95_that_were_asked_for() -> None:
     with world() as made:
         assert metric(made, "TargetResponseTime", "p50", group=SOURCE, period=1800)[
             "00:00"
@@ -144,7 +149,7 @@ def test_latency_has_the_median_and_the_p95_that_were_asked_for():
         ] == pytest.approx(0.170, abs=0.01)
 
 
-def test_counts_above_a_limit_agree_with_the_percentile():
+def test_counts_above_a_limit_agree_with_the_percentile() -> None:
     with world() as made:
         made.clock.sleep(30 * MINUTE)
         slow = sum(
@@ -166,7 +171,7 @@ def test_counts_above_a_limit_agree_with_the_percentile():
         assert slower < slow
 
 
-def test_a_slow_destination_is_slow_in_every_statistic():
+def test_a_slow_destination_is_slow_in_every_statistic() -> None:
     with world({"effects": [{"latency_factor": 3, "when": {"step": 1}}]}) as made:
         both_moved(made, 50)
         made.clock.sleep(25 * MINUTE)
@@ -176,44 +181,32 @@ def test_a_slow_destination_is_slow_in_every_statistic():
         mine = metric(
             made, "TargetResponseTime", "p95", group=DESTINATION, minutes=20, until=5, period=900
         )
-        assert list(mine.values())[0] == pytest.approx(3 * list(theirs.values())[0], rel=0.1)
+        assert next(iter(mine.values())) == pytest.approx(3 * next(iter(theirs.values())), rel=0.1)
 
 
-def test_sticky_clients_outlive_a_rollback_unless_stickiness_is_turned_off():
-    elb_actions = lambda made, sticky, weight: made.session.client("elbv2").modify_rule(  # noqa: E731
-        RuleArn=RULE,
-        Actions=[
-            {
-                "Type": "forward",
-                "ForwardConfig": {
-                    "TargetGroups": [
-                        {"TargetGroupArn": SOURCE, "Weight": 100 - weight},
-                        {"TargetGroupArn": DESTINATION, "Weight": weight},
-                    ],
-                    "TargetGroupStickinessConfig": {
-                        "Enabled": sticky,
-                        **({"DurationSeconds": 3600} if sticky else {}),
-                    },
-                },
-            }
-        ],
-    )
+def test_sticky_clients_outlive_a_rollback_unless_stickiness_is_turned_off() -> None:
+    def write(made: World, weight: int, *, sticky: bool) -> None:
+        action = forward(
+            {SOURCE: 100 - weight, DESTINATION: weight}, sticky_seconds=3600 if sticky else 0
+        )
+        made.session.client("elbv2").modify_rule(RuleArn=RULE, Actions=[action])
+
     with world({"twin": {"sticky": "1h"}}) as made:
-        elb_actions(made, True, 50)
+        write(made, 50, sticky=True)
         made.clock.sleep(120 * MINUTE)
-        elb_actions(made, True, 0)
+        write(made, 0, sticky=True)
         made.clock.sleep(5 * MINUTE)
         at_first = sum(made.truth().residual.values())
         made.clock.sleep(20 * MINUTE)
         later = sum(made.truth().residual.values())
         assert at_first > 500
         assert later == pytest.approx(at_first / 2, rel=0.15)
-        elb_actions(made, False, 0)
+        write(made, 0, sticky=False)
         made.clock.sleep(MINUTE)
         assert sum(made.truth().residual.values()) == 0
 
 
-def test_a_silent_group_publishes_nothing_while_the_balancer_counts_on():
+def test_a_silent_group_publishes_nothing_while_the_balancer_counts_on() -> None:
     with world({"effects": [{"metrics_quiet": True, "when": {"step": 1}}]}) as made:
         both_moved(made, 50)
         made.clock.sleep(15 * MINUTE)
@@ -221,7 +214,7 @@ def test_a_silent_group_publishes_nothing_while_the_balancer_counts_on():
         assert len(metric(made, "RequestCount", minutes=10)) >= 8
 
 
-def test_a_third_group_keeps_its_share():
+def test_a_third_group_keeps_its_share() -> None:
     with world({"twin": {"third_group": 100}}) as made:
         made.clock.sleep(20 * MINUTE)
         everything = sum(metric(made, "RequestCount", minutes=13, until=3).values())
@@ -230,7 +223,7 @@ def test_a_third_group_keeps_its_share():
         )
 
 
-def test_the_plans_own_metric_grows_with_the_destinations_requests_and_its_alarm_exists():
+def test_the_plans_own_metric_grows_with_the_destinations_requests_and_its_alarm_exists() -> None:
     gates = [
         {"errors": {"max": "1%"}},
         {
@@ -244,15 +237,16 @@ def test_the_plans_own_metric_grows_with_the_destinations_requests_and_its_alarm
         },
         {"alarm": {"name": "slo"}},
     ]
-    from tests.rehearsal.worlds import small_plan
-
     with world(
         {"effects": [{"alarm": "slo", "when": {"step": 1}, "lasts": "5m"}]},
         plan=small_plan(gates=gates),
     ) as made:
-        alarm = lambda: made.session.client("cloudwatch").describe_alarms(
-            AlarmNames=["slo", "none"]
-        )["MetricAlarms"]
+
+        def alarm() -> Any:
+            return made.session.client("cloudwatch").describe_alarms(AlarmNames=["slo", "none"])[
+                "MetricAlarms"
+            ]
+
         assert [a["StateValue"] for a in alarm()] == ["OK"]
         both_moved(made, 5)
         made.clock.sleep(MINUTE)
@@ -267,8 +261,8 @@ def test_the_plans_own_metric_grows_with_the_destinations_requests_and_its_alarm
         assert per_request == pytest.approx(600, rel=0.25)
 
 
-def test_one_seed_is_one_world_and_another_seed_is_another():
-    def story(seed):
+def test_one_seed_is_one_world_and_another_seed_is_another() -> None:
+    def story(seed: int) -> Any:
         with world({"effects": [{"errors": "2%", "when": {"step": 1}}]}, seed=seed) as made:
             both_moved(made, 10)
             made.clock.sleep(30 * MINUTE)

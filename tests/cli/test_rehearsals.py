@@ -1,0 +1,83 @@
+"""`rehearse`: the main job without AWS, and what its exit code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cutover.local.state_directory import StateDirectory
+from tests.cli.command import called
+
+SHORT = "description: as it comes\nexpect: {{outcome: {outcome}}}\n"
+
+
+def test_the_scenarios_are_listed_with_what_they_are() -> None:
+    listed = called("rehearse", "--list", "--json")
+    assert listed.code == 0
+    names = [one["name"] for one in listed.objects]
+    assert {"healthy", "error-burst"} <= set(names)
+    assert len(names) >= 14
+    assert all(one["description"] for one in listed.objects)
+
+
+def test_a_rehearsal_needs_a_plan_and_says_which() -> None:
+    shown = called("rehearse")
+    assert shown.code == 2
+    assert "plans/checkout.yaml" in shown.err
+
+
+def test_options_that_cannot_go_together_are_refused(minimal: Path) -> None:
+    assert called("rehearse", minimal, "--all", "--scenario", "healthy").code == 2
+    assert called("rehearse", minimal, "--speed", "0").code == 2
+
+
+def test_a_scenario_that_is_not_there_names_the_list(minimal: Path) -> None:
+    shown = called("rehearse", minimal, "--scenario", "no-such")
+    assert shown.code == 2
+    assert "--list" in shown.err
+
+
+def test_a_wrong_scenario_file_is_refused_with_positions(minimal: Path, tmp_path: Path) -> None:
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text("descriptio: oops\n")
+    shown = called("rehearse", minimal, "--scenario", scenario)
+    assert shown.code == 2
+    assert f"{scenario}:1:1: error: " in shown.err
+
+
+@pytest.mark.slow
+def test_a_healthy_rehearsal_ends_as_expected_and_is_no_live_run(
+    minimal: Path, place: StateDirectory
+) -> None:
+    shown = called("rehearse", minimal, "--json")
+    assert shown.code == 0
+    end = shown.objects[-1]
+    assert (end["outcome"], end["as_expected"], end["harmed"]) == ("completed", True, 0)
+    assert shown.objects[0]["type"] == "run_open"
+    assert "no live run" in called("status").out
+    (run,) = place.list_runs(rehearsals=True)
+    assert called("journal", "replay", run.id).code == 0
+    assert called("pause", run.id).code == 2
+
+
+@pytest.mark.slow
+def test_a_rehearsal_that_ends_otherwise_than_expected_exits_9_and_says_how(
+    minimal: Path, tmp_path: Path
+) -> None:
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text(SHORT.format(outcome="rolled_back"))
+    shown = called("rehearse", minimal, "--scenario", scenario)
+    assert shown.code == 9
+    assert "not as scenario mine expects" in shown.err
+
+
+@pytest.mark.slow
+def test_a_scenario_that_expects_nothing_gives_the_runs_own_code(
+    minimal: Path, tmp_path: Path
+) -> None:
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text(
+        "description: rolled back by hand\noperator: [{when: {after: 30m}, say: rollback}]\n"
+    )
+    assert called("rehearse", minimal, "--scenario", scenario).code == 3

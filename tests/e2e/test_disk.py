@@ -1,0 +1,116 @@
+"""Disks that fill up, files that are damaged, directories that go away: raises stop, going back never does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stage import Stage
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+@contextmanager
+def _small_disk(place: Path) -> Iterator[None]:
+    """A file system of 1 MiB; skips where this process may not mount one (SimDisk's tests stand in)."""
+    place.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def _fill(place: Path) -> Path:
+    ballast = place / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (4096, 64):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    return ballast
+
+
+def test_a_full_disk_stops_the_raise_and_not_the_rollback(stage: Stage) -> None:
+    with _small_disk(stage.state):
+        run = stage.run(stage.plan("weight: 10, bake: 4s", "weight: 100, bake: 2s"))
+        stage.until_phase("BAKING", run, step=0)
+        ballast = _fill(stage.state)
+        stage.until("a word about it", lambda: "No space left" in run.said, run)
+        stage.witness.traffic.break_destination(0.5)
+        code = run.ends()
+        assert code == 3, stage.story()
+        assert stage.is_restored()
+        assert max(stage.climbs()) == 0.1
+        assert not stage.witness.problems
+        ballast.unlink()
+        assert stage.say("status", "one").code == 0
+        again = stage.say("rollback", "one")
+        assert again.code == 3, again.said
+        assert stage.is_restored()
+
+
+def test_a_state_directory_that_is_deleted_stops_the_raise_and_not_the_rollback(
+    stage: Stage,
+) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 4s", "weight: 100, bake: 2s"))
+    stage.until_phase("BAKING", run, step=0)
+    shutil.rmtree(stage.state)
+    stage.until("a hold", lambda: "HOLDING" in run.said, run)
+    stage.witness.traffic.break_destination(0.5)
+    assert run.ends() == 3, stage.story()
+    assert stage.is_restored()
+    assert max(stage.climbs()) == 0.1
+
+
+def test_without_its_directory_a_run_is_taken_back_by_its_plan(stage: Stage) -> None:
+    plan = stage.plan("weight: 10, bake: 30s")
+    run = stage.run(plan)
+    stage.until_phase("BAKING", run, step=0)
+    os.kill(run.pid, signal.SIGKILL)
+    run.ends()
+    shutil.rmtree(stage.state)
+    done = stage.say("rollback", "--plan", plan, "--no-run")
+    assert done.code == 3, done.said
+    assert stage.shares() == {0.0}
+
+
+def test_a_damaged_journal_refuses_to_go_on_and_still_goes_back(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 30s"))
+    stage.until_phase("BAKING", run, step=0)
+    os.kill(run.pid, signal.SIGKILL)
+    run.ends()
+    journal = stage.directory / "journal.jsonl"
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 1
+    journal.write_bytes(bytes(data))
+    resumed = stage.say("resume", "one")
+    assert resumed.code == 7, resumed.said
+    assert "cutover rollback one" in resumed.err
+    assert stage.say("journal", "verify", "one").code != 0
+    assert stage.shares() == {0.1}
+    stage.expect(stage.drive("rollback", "one"), 3)
+    assert stage.is_restored()
+
+
+def test_a_torn_last_line_never_happened(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 2s"))
+    stage.until_phase("BAKING", run, step=0)
+    os.kill(run.pid, signal.SIGKILL)
+    run.ends()
+    journal = stage.directory / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    stage.expect(stage.drive("resume", "one"), 0)
+    assert stage.shares() == {0.1}
+    stage.verified()

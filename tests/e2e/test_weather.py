@@ -1,0 +1,67 @@
+"""Bad networks: lost replies, broken connections, throttling. A run gets there all the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.e2e.stage import Stage
+from tests.e2e.witness import is_write
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+ONE_STEP = ("weight: 25, bake: 2s",)
+
+
+def test_a_write_whose_reply_is_lost_is_settled_by_reading_and_never_sent_again(
+    stage: Stage,
+) -> None:
+    stage.witness.happens("lost", is_write(), times=100)
+    stage.expect(stage.run(stage.plan(*ONE_STEP)), 0)
+    assert stage.shares() == {0.25}
+    results = [one["result"] for one in stage.records() if one["type"] == "outcome"]
+    assert results == ["ambiguous", "ambiguous"]
+    assert Counter(one.share for one in stage.witness.effects()) == {0.0: 1, 0.25: 1}
+
+
+def test_a_write_that_never_arrived_is_read_and_then_sent_again(stage: Stage) -> None:
+    stage.witness.happens("swallow", is_write(at_least=0.05))
+    stage.expect(stage.run(stage.plan(*ONE_STEP)), 0)
+    assert stage.shares() == {0.25}
+    attempts = [one["attempt"] for one in stage.records() if one["type"] == "intent"]
+    assert attempts == [1, 1, 2]
+
+
+def test_throttled_reads_and_writes_only_cost_time(stage: Stage) -> None:
+    stage.witness.happens("throttle", is_write(), times=2)
+    stage.witness.happens(
+        "throttle", lambda call: not call.mutates and call.number % 4 == 0, times=10_000
+    )
+    stage.expect(stage.run(stage.plan(*ONE_STEP)), 0)
+    assert stage.shares() == {0.25}
+
+
+@pytest.mark.stage(rules=2)
+def test_a_rollback_keeps_trying_until_aws_lets_it(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 30s"))
+    stage.until_phase("BAKING", run, step=0)
+    stage.witness.happens("throttle", is_write(at_most=0.0), times=2)
+    stage.witness.happens("lost", is_write(at_most=0.0), times=1)
+    stage.witness.happens("500", is_write(at_most=0.0), times=1)
+    stage.witness.traffic.break_destination(0.5)
+    stage.expect(run, 3)
+    assert stage.is_restored()
+    stage.verified()
+
+
+@pytest.mark.stage(rules=2)
+def test_a_step_that_reaches_only_one_of_two_routes_goes_back_on_both(stage: Stage) -> None:
+    denied = stage.place.routes[1].arn
+    stage.witness.happens(
+        "denied", lambda call: call.route == denied and bool(call.share), times=1_000
+    )
+    stage.expect(stage.run(stage.plan("weight: 10, bake: 30s")), 3)
+    assert stage.is_restored()
+    rollback = next(one for one in stage.records() if one.get("after") == "ROLLING_BACK")
+    assert rollback["cause"] == "partial"

@@ -1,0 +1,50 @@
+"""What other processes say to a run: pause, resume, approve, rollback."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.stage import Stage
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+def test_pause_holds_the_weight_and_resume_goes_on_to_the_end(stage: Stage) -> None:
+    run = stage.run(stage.plan())
+    stage.until_phase("BAKING", run, step=0)
+    paused = stage.say("pause", "--why", "a look at the logs")
+    assert paused.code == 0, paused.said
+    assert stage.phase() == "HOLDING"
+    seen = len(stage.records())
+    stage.until("a few turns of the hold", lambda: len(stage.records()) > seen + 3, run)
+    assert stage.shares() == {0.1}
+    resumed = stage.say("resume", "one")
+    assert resumed.code == 0, resumed.said
+    stage.expect(run, 0)
+    words = [(one["word"], one["why"]) for one in stage.records() if one["type"] == "word"]
+    assert ("pause", "a look at the logs") in words
+    bakes = [one for one in stage.records() if one["type"] == "phase" and one["after"] == "BAKING"]
+    assert len(bakes) == 3, "the paused step baked afresh"
+
+
+def test_a_step_that_asks_is_not_raised_before_somebody_approves(stage: Stage) -> None:
+    steps = ("weight: 10, bake: 2s", 'weight: 100, bake: 2s, approve: "the load test passed"')
+    run = stage.run(stage.plan(*steps))
+    stage.until("a hold", lambda: stage.phase() == "HOLDING", run)
+    assert stage.shares() == {0.1}
+    assert "the load test passed" in stage.say("status", "one").said
+    approved = stage.say("approve", "one", "--why", "seen")
+    assert approved.code == 0, approved.said
+    stage.expect(run, 0)
+    assert stage.shares() == {1.0}
+
+
+def test_rollback_from_another_process_takes_everything_back(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 30s"))
+    stage.until_phase("BAKING", run, step=0)
+    said = stage.say("rollback", "--why", "the phone rings")
+    assert said.code == 0, said.said
+    stage.expect(run, 3)
+    assert stage.is_restored()
+    assert stage.say("rollback", "one").code == 3, "said again, it is still rolled back"
+    stage.verified()
