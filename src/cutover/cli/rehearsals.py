@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cutover.core.plan import Plan
     from cutover.local.plan_file import LoadedPlan
     from cutover.ports import Listener
+    from cutover.views.tables import RehearsalRow
     from cutover.wiring.rehearsed import RehearsalResult
 
 
@@ -138,24 +139,36 @@ def _one(frame: Frame, result: RehearsalResult) -> None:
 def _all(frame: Frame, loaded: LoadedPlan, seed: int) -> int:
     """Every scenario, one row each; exit 9 when one of them ends otherwise than it expects."""
     from cutover import api
+    from cutover.views.tables import rehearsals_view
+    from cutover.wiring.rehearsed import load_scenario
 
-    unexpected, rows = 0, []
+    rows = []
     for name in api.scenarios():
         result = api.rehearse(loaded, name, seed=seed)
-        wrong = not result.expected_ok or result.exit_code == ExitCode.BUG
-        unexpected += wrong
         if frame.json:
             frame.give("cutover.rehearsal.v1", _body(result))
-        took = duration_text(result.virtual_ms // 60_000 * 60_000)
-        verdict = "NOT AS EXPECTED" if wrong else "as expected" if result.expects else "-"
-        rows.append((name, result.outcome, took, str(result.harmed), verdict))
-        frame.tell(
-            f"{name:<28} {result.outcome:<12} {took:>8} {result.harmed:>8} harmed  {verdict}"
-        )
-        for mismatch in result.mismatches:
-            frame.tell(f"  {mismatch}")
-    frame.tell(f"{len(rows)} scenarios, {len(rows) - unexpected} as expected")
+        elif frame.err.isatty():
+            frame.warn(f"{name}: {result.outcome}")
+        rows.append(_row(result, load_scenario(name)[1].expect.outcome or "anything"))
+    for line in rehearsals_view(rows, frame.width):
+        frame.tell(line)
+    unexpected = sum(not row.ok for row in rows)
     return int(ExitCode.UNEXPECTED_REHEARSAL if unexpected else ExitCode.COMPLETED)
+
+
+def _row(result: RehearsalResult, expected: str) -> RehearsalRow:
+    from cutover.views.tables import RehearsalRow
+
+    return RehearsalRow(
+        scenario=result.name,
+        expected=expected,
+        ended=result.outcome,
+        at=result.truth.highest or None,
+        harmed=result.harmed,
+        took_ms=result.virtual_ms,
+        ok=result.expected_ok and result.exit_code != ExitCode.BUG,
+        why="; ".join(result.mismatches),
+    )
 
 
 def _list(frame: Frame) -> int:

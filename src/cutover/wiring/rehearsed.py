@@ -221,13 +221,12 @@ def _process(
     """What one process is made of: adapters on the world's session, and the journal."""
     aws = AwsSession(
         world.session, world.clock, emulated=True, trust_date=True, random=Random(seed)
-    )  # noqa: S311 - jitter
+    )
     fanout = Inline()
 
     def restore_text(commands: Sequence[str]) -> str:
         return restore_script(commands, plan.aws.account, plan.aws.region, run.id)
 
-    now = world.clock.now()
     if first:
         journal = FileJournal.open_new(run, restore_text=restore_text, durable=False)
         state = RunState()
@@ -241,14 +240,12 @@ def _process(
             __version__,
             routes,
         )
-        state = _append(plan, journal, state, opened, world)
+        state = _append(plan, journal, state, opened, world, listeners)
     else:
         journal = FileJournal.open_existing(run, restore_text=restore_text, durable=False)
         state = replay(plan, journal.contents.records)
     taken = LeaseTaken("operator", "rehearsal", world.restarts + 1, exit_on_hold=int(exit_on_hold))
-    state = _append(plan, journal, state, taken, world)
-    for listener in listeners:
-        listener.looked(now, now, "a process begins")
+    state = _append(plan, journal, state, taken, world, listeners)
     ports = Ports(
         AlbRouter(
             aws, fanout, {route.id: Ends(route.source, route.destination) for route in plan.routes}
@@ -267,7 +264,12 @@ def _process(
 
 
 def _append(
-    plan: Plan, journal: FileJournal, state: RunState, event: RunOpen | LeaseTaken, world: World
+    plan: Plan,
+    journal: FileJournal,
+    state: RunState,
+    event: RunOpen | LeaseTaken,
+    world: World,
+    listeners: tuple[Listener, ...],
 ) -> RunState:
     appended = journal.append(event, world.clock.now())
     if not isinstance(appended, Known):
@@ -275,6 +277,8 @@ def _append(
             f"the rehearsal's journal cannot be written: {appended}",
             hint="free space there, or set CUTOVER_STATE_DIR to another local disk",
         )
+    for listener in listeners:
+        listener.told(appended.value)
     return evolve(plan, state, appended.value)
 
 
