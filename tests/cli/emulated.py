@@ -40,7 +40,6 @@ from cutover.wiring.live import restore_text_of
 
 REGION = "ap-northeast-1"
 ACCOUNT = "123456789012"
-KEYS = {"region_name": REGION, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
 class _Endpoint:
@@ -48,11 +47,13 @@ class _Endpoint:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._session = boto3.Session(**KEYS)
+        self._session = boto3.Session(
+            region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+        )
         self.region_name = REGION
 
-    def client(self, service: str, **more: Any) -> Any:
-        return self._session.client(service, endpoint_url=self._url, **more)  # type: ignore[call-overload]
+    def client(self, service: Any, **more: Any) -> Any:
+        return self._session.client(service, endpoint_url=self._url, **more)
 
 
 @dataclass

@@ -168,3 +168,21 @@ def test_partial_data_has_no_token_and_half_of_the_points() -> None:
         assert result["StatusCode"] == "PartialData"
         assert "NextToken" not in answer
         assert len(result["Values"]) < 16
+
+
+def test_a_minute_that_gets_more_data_after_it_was_read_shows_it(quiet: World) -> None:
+    cloudwatch = quiet.session.client("cloudwatch")
+    mine = {"Namespace": "Mine", "MetricName": "n", "Dimensions": []}
+    for total in (1.0, 3.0):
+        cloudwatch.put_metric_data(
+            Namespace="Mine",
+            MetricData=[
+                {
+                    "MetricName": "n",
+                    "Value": total,
+                    "Timestamp": quiet.clock.now().wall - timedelta(minutes=5),
+                }
+            ],
+        )
+        found = ask(quiet, query(**stat(**mine)))["MetricDataResults"][0]["Values"]
+    assert found == [4.0]

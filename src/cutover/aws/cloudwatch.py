@@ -40,6 +40,10 @@ _MOST_PAGES: Final = 100
 _LATE: Final = Unknown("no answer within 13 s", "timeout")
 
 
+Wanted = Mapping[Pair, tuple[Series, ...]]
+Columns = Mapping[Pair, tuple[tuple[str, Query], ...]]
+
+
 @dataclass
 class Answered:
     """What CloudWatch said to one query: its points by start (ms), and whether that is all."""
@@ -62,14 +66,14 @@ class CloudWatchMetrics(Metrics):
         self._fanout = fanout
         self._period_ms = observe.period
         self._settle_ms = observe.settle
+        self._columns: tuple[Wanted, Columns] | None = None
 
-    def read(
-        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
-    ) -> Reading[tuple[Minute, ...]]:
+    def read(self, wanted: Wanted, start_ms: int, end_ms: int) -> Reading[tuple[Minute, ...]]:
         at = self._aws.clock.now()
         period = self._period_ms
         starts = range(floor_to(start_ms + period - 1, period), end_ms, period)
-        queries = [query_of(series, pair) for pair, some in wanted.items() for series in some]
+        columns = self._columns_of(wanted)
+        queries = [query for some in columns.values() for _, query in some]
         if not starts or not queries:
             return Known((), at)
         answers = self.ask(queries, starts.start, starts[-1] + period, period)
@@ -78,9 +82,19 @@ class CloudWatchMetrics(Metrics):
         minutes = [
             self._minute(pair, some, start, end_ms, answers)
             for start in starts
-            for pair, some in wanted.items()
+            for pair, some in columns.items()
         ]
         return Known(tuple(minutes), at)
+
+    def _columns_of(self, wanted: Wanted) -> Columns:
+        """Each pair's columns and their queries; the same question is asked at every poll."""
+        if self._columns is None or self._columns[0] is not wanted:
+            columns = {
+                pair: tuple((series.key, query_of(series, pair)) for series in some)
+                for pair, some in wanted.items()
+            }
+            self._columns = (wanted, columns)
+        return self._columns[1]
 
     def ask(
         self, queries: Sequence[Query], start_ms: int, end_ms: int, period_ms: int
@@ -110,15 +124,12 @@ class CloudWatchMetrics(Metrics):
     def _minute(
         self,
         pair: Pair,
-        some: Sequence[Series],
+        some: Sequence[tuple[str, Query]],
         start: int,
         end_ms: int,
         answers: Mapping[Query, Answered],
     ) -> Minute:
-        counts: dict[str, Count] = {}
-        for series in some:
-            query = query_of(series, pair)
-            counts[series.key] = _count(query, answers[query], start)
+        counts = {key: _count(query, answers[query], start) for key, query in some}
         old = start + self._period_ms + self._settle_ms <= end_ms
         return Minute(
             pair.id, start, counts, settled=old and Absent.UNKNOWN not in counts.values()

@@ -180,6 +180,10 @@ class Retry:
             except Exception as error:  # noqa: BLE001  # classify raises what it does not know
                 return classify(error)
 
+        first = attempt()
+        if not (isinstance(first, Failure) and first.transient):
+            return first  # the ordinary way is free of tenacity's book-keeping: a poll makes six reads
+        tried = [first]
         patient = tenacity.Retrying(
             sleep=lambda seconds: self._clock.sleep(round(seconds * 1000)),
             wait=pause,
@@ -187,4 +191,4 @@ class Retry:
             retry=tenacity.retry_if_result(lambda got: isinstance(got, Failure) and got.transient),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        return patient(attempt)
+        return patient(lambda: tried.pop() if tried else attempt())

@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("reading:status", "Show where a run is, and why."),
     "journal": ("journals:journal", "Show, verify, export or replay a run's journal."),
     "list": ("reading:list_runs", "List the runs on this machine."),
-    "finish": ("runs:finish", "End a completed run: the destination keeps the traffic."),
+    "finish": ("finishing:finish", "End a completed run: the destination keeps the traffic."),
     "version": ("about:version", "Print the version."),
 }  # fmt: skip
 """Command -> (module:function below this package, one line of help). Nothing here is imported for `--help`."""

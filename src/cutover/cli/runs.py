@@ -1,4 +1,4 @@
-"""`run`, `resume`, `rollback` and `finish`: the commands that drive a run."""
+"""`run`, `resume` and `rollback`: the commands that drive a run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run(
         return show_look(frame, loaded.plan, api.look(loaded.plan, profile=profile, region=region))
     if not yes:
         _ask(frame, loaded.plan.name)
-    options = _options(frame, profile, region, exit_on_hold=exit_on_hold)
+    options = live_options(frame, profile, region, exit_on_hold=exit_on_hold)
     from cutover.cli.showing import ended
 
     return ended(frame, api.start(loaded, options, run_id=run_id))
@@ -88,9 +88,10 @@ def _ask(frame: Frame, name: str) -> None:
         )
 
 
-def _options(
+def live_options(
     frame: Frame, profile: str | None, region: str | None, *, exit_on_hold: bool = False
 ) -> Options:
+    """How this command line reaches AWS and people."""
     from cutover.cli.showing import watchers
     from cutover.wiring.live import Options
     from cutover.wiring.offline import operator
@@ -134,7 +135,9 @@ def resume(
     found, code = tell_run(frame, run, word)
     if code is not None:
         return code
-    return _become(frame, found, word, _options(frame, profile, region, exit_on_hold=exit_on_hold))
+    return become(
+        frame, found, word, live_options(frame, profile, region, exit_on_hold=exit_on_hold)
+    )
 
 
 @click.command()
@@ -186,10 +189,11 @@ def rollback(
     found, code = tell_run(frame, run, word)
     if code is not None:
         return code
-    return _become(frame, found, word, _options(frame, profile, region))
+    return become(frame, found, word, live_options(frame, profile, region))
 
 
-def _become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
+def become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
+    """Drive the run to the end of this process, and say how it ended."""
     from cutover import api
     from cutover.cli.showing import ended
 
@@ -222,89 +226,3 @@ def _break_glass(frame: Frame, plan: Path, profile: str | None, region: str | No
         "What was attached stays attached; a run that is still alive will see drift and hold."
     )
     return int(restored.exit_code)
-
-
-@click.command()
-@run_argument
-@click.option(
-    "--leave-as-is",
-    metavar="WHY",
-    help="Abandon a run that holds or needs a human; the routes stay.",
-)
-@why_option
-@aws_options
-@json_option
-@click.pass_obj
-def finish(
-    frame: Frame,
-    run: str | None,
-    *,
-    leave_as_is: str | None,
-    why: str,
-    profile: str | None,
-    region: str | None,
-) -> int:
-    """End a COMPLETED run: the destination keeps the traffic, restore.sh is disarmed, the routes are free."""
-    if leave_as_is is not None and not leave_as_is.strip():
-        raise UsageError(
-            "--leave-as-is needs a reason", hint='--leave-as-is "the EC2 side is gone"'
-        )
-    from cutover import api
-    from cutover.cli.words import tell_run, word_of
-
-    word = word_of("finish" if leave_as_is is None else "leave", leave_as_is or why)
-    if leave_as_is is None:
-        _refuse_unfinished(api.find_run(run), word)
-    found, code = tell_run(frame, run, word)
-    if code is None:
-        code = _become(frame, found, word, _options(frame, profile, region))
-    if code == ExitCode.COMPLETED:
-        _finished(frame, found)
-    return code
-
-
-def _refuse_unfinished(run: RunDirectory, word: Word) -> None:
-    from cutover.core.state import Phase
-    from cutover.wiring.going_on import refuse_meaningless
-
-    phase = run.phase()
-    if phase in Phase.__members__:
-        refuse_meaningless(run, Phase(phase), word)
-
-
-def _finished(frame: Frame, run: RunDirectory) -> None:
-    """Disarm restore.sh, and say what the infrastructure code should say now."""
-    from cutover.core.state import Phase
-    from cutover.wiring.live import disarm
-    from cutover.wiring.offline import plan_of
-
-    if run.phase() not in (Phase.FINISHED, Phase.ABANDONED):
-        return
-    if trouble := disarm(run, f"run {run.id} is {run.phase()}"):
-        frame.warn(f"warning: {trouble}")
-    else:
-        frame.tell(f"restore.sh is disarmed: {run.restore}")
-    for line in handover(plan_of(run).managed_by or "none"):
-        frame.tell(line)
-
-
-def handover(managed_by: str) -> tuple[str, ...]:
-    """What to do with infrastructure code and the source group after a finished run."""
-    code = {
-        "terraform": (
-            "Terraform: write the weights that are live now (source 0, destination 999) into the forward",
-            "blocks; then remove ignore_changes (action for rules, default_action for listeners), and plan:",
-            "it must show no change.",
-        ),
-        "cloudformation": (
-            "CloudFormation: write the live weights into the template's Actions before the next update,",
-            "or the stack puts the old ones back; drift detection must then be clean.",
-        ),
-    }
-    return (
-        *code.get(
-            managed_by, ("If anything manages these routes, let it say the live weights now.",)
-        ),
-        "The source group stays attached at weight 0: do not empty it while a Route 53 alias to this",
-        "balancer has EvaluateTargetHealth on (an attached group without healthy targets fails the alias).",
-    )

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from cutover.core.moment import floor_to
 from cutover.core.values import MINUTE
@@ -49,6 +50,7 @@ class Store:
 
     def __init__(self) -> None:
         self._series: dict[Key, dict[int, list[Datum]]] = defaultdict(dict)
+        self._final: dict[Key, dict[str, dict[int, float]]] = {}
 
     def put(self, key: Key, at_ms: int, visible_ms: int, value: float) -> None:
         """One sample, like PutMetricData with one Value."""
@@ -64,6 +66,9 @@ class Store:
 
     def _add(self, key: Key, at_ms: int, datum: Datum) -> None:
         self._series[key].setdefault(floor_to(at_ms, MINUTE), []).append(datum)
+        minute = floor_to(at_ms, MINUTE)
+        for final in self._final.get(key, {}).values():
+            final.pop(minute, None)
 
     def names(self, now_ms: int) -> tuple[Key, ...]:
         """Every series that has a visible datapoint, sorted."""
@@ -87,14 +92,31 @@ class Store:
         if not series:
             return {}
         first = floor_to(start_ms, MINUTE)
+        if period_ms == MINUTE:
+            return self._minutes(key, statistic, range(first, end_ms, MINUTE), now_ms)
         periods: dict[int, list[Datum]] = {}
         for minute in range(first, end_ms, MINUTE):
             visible = [d for d in series.get(minute, ()) if d.visible_ms <= now_ms]
             if visible:
-                periods.setdefault(first + (minute - first) // period_ms * period_ms, []).extend(
-                    visible
-                )
+                period = first + (minute - first) // period_ms * period_ms
+                periods.setdefault(period, []).extend(visible)
         return {at: summary(data) for at, data in periods.items()}
+
+    def _minutes(self, key: Key, statistic: str, minutes: range, now_ms: int) -> dict[int, float]:
+        """One value a minute; what is visible as a whole is computed once, for runs re-read minutes often."""
+        summary, series = _summary(statistic), self._series[key]
+        final = self._final.setdefault(key, {}).setdefault(statistic, {})
+        found: dict[int, float] = {}
+        for minute in minutes:
+            if minute in final:
+                found[minute] = final[minute]
+            elif data := series.get(minute):
+                visible = [d for d in data if d.visible_ms <= now_ms]
+                if visible:
+                    found[minute] = summary(visible)
+                    if len(visible) == len(data):
+                        final[minute] = found[minute]
+        return found
 
 
 class _Simple:
@@ -157,6 +179,7 @@ class _TrimmedCount:
         return counted
 
 
+@cache
 def _summary(statistic: str) -> _Simple | _Percentile | _TrimmedCount:
     if statistic in ("Sum", "SampleCount", "Average", "Minimum", "Maximum"):
         return _Simple(statistic)

@@ -1,0 +1,102 @@
+"""`finish`: the end of a run, and what infrastructure code should say then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cutover.cli.frame import Frame
+from cutover.cli.options import aws_options, json_option, run_argument, why_option
+from cutover.cli.runs import become, live_options
+from cutover.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from cutover.core.observation import Word
+    from cutover.local.run_directory import RunDirectory
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--leave-as-is",
+    metavar="WHY",
+    help="Abandon a run that holds or needs a human; the routes stay.",
+)
+@why_option
+@aws_options
+@json_option
+@click.pass_obj
+def finish(
+    frame: Frame,
+    run: str | None,
+    *,
+    leave_as_is: str | None,
+    why: str,
+    profile: str | None,
+    region: str | None,
+) -> int:
+    """End a COMPLETED run: the destination keeps the traffic, restore.sh is disarmed, the routes are free."""
+    if leave_as_is is not None and not leave_as_is.strip():
+        raise UsageError(
+            "--leave-as-is needs a reason", hint='--leave-as-is "the EC2 side is gone"'
+        )
+    from cutover import api
+    from cutover.cli.words import tell_run, word_of
+
+    word = word_of("finish" if leave_as_is is None else "leave", leave_as_is or why)
+    if leave_as_is is None:
+        _refuse_unfinished(api.find_run(run), word)
+    found, code = tell_run(frame, run, word)
+    if code is None:
+        code = become(frame, found, word, live_options(frame, profile, region))
+    if code == ExitCode.COMPLETED:
+        _finished(frame, found)
+    return code
+
+
+def _refuse_unfinished(run: RunDirectory, word: Word) -> None:
+    from cutover.core.state import Phase
+    from cutover.wiring.going_on import refuse_meaningless
+
+    phase = run.phase()
+    if phase in Phase.__members__:
+        refuse_meaningless(run, Phase(phase), word)
+
+
+def _finished(frame: Frame, run: RunDirectory) -> None:
+    """Disarm restore.sh, and say what the infrastructure code should say now."""
+    from cutover.core.state import Phase
+    from cutover.wiring.live import disarm
+    from cutover.wiring.offline import plan_of
+
+    if run.phase() not in (Phase.FINISHED, Phase.ABANDONED):
+        return
+    if trouble := disarm(run, f"run {run.id} is {run.phase()}"):
+        frame.warn(f"warning: {trouble}")
+    else:
+        frame.tell(f"restore.sh is disarmed: {run.restore}")
+    for line in handover(plan_of(run).managed_by or "none"):
+        frame.tell(line)
+
+
+def handover(managed_by: str) -> tuple[str, ...]:
+    """What to do with infrastructure code and the source group after a finished run."""
+    code = {
+        "terraform": (
+            "Terraform: write the weights that are live now (source 0, destination 999) into the forward",
+            "blocks; then remove ignore_changes (action for rules, default_action for listeners), and plan:",
+            "it must show no change.",
+        ),
+        "cloudformation": (
+            "CloudFormation: write the live weights into the template's Actions before the next update,",
+            "or the stack puts the old ones back; drift detection must then be clean.",
+        ),
+    }
+    return (
+        *code.get(
+            managed_by, ("If anything manages these routes, let it say the live weights now.",)
+        ),
+        "The source group stays attached at weight 0: do not empty it while a Route 53 alias to this",
+        "balancer has EvaluateTargetHealth on (an attached group without healthy targets fails the alias).",
+    )
