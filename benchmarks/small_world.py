@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cutover.core.actions import End, Move
+from cutover.core.actions import End, Move, Restore
 from cutover.core.events import Event, Intent, LeaseTaken, Outcome, Record, RunOpen
 from cutover.core.forms import Form, form_body
 from cutover.core.machine import decide, first_look
 from cutover.core.moment import Moment
-from cutover.core.observation import Known, Minute, Observation, Reading, Unknown
+from cutover.core.observation import NOT_ASKED, Absent, Count, Known, Minute, Observation, Reading
 from cutover.core.plan import Plan
 from cutover.core.state import RunState, evolve
 from cutover.core.values import RouteId, Weight
@@ -24,12 +24,17 @@ class SmallWorld:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         bench = Bench(plan)
+        self.identity = bench.surveyor.identity()
         self.survey = bench.surveyor.survey(plan)
         groups = [plan.routes[0].source, plan.routes[0].destination]
         self.health = bench.health.read(groups)
         self.forms = {
             weight: form(weight) for weight in (0, *(int(step.weight) for step in plan.steps))
         }
+        wanted = plan.series({})[plan.pairs[0]]
+        self.quiet: dict[str, Count] = dict.fromkeys(
+            (one.key for one in wanted), Absent.NO_DATAPOINT
+        )
         self.turns = 0
 
     def run(self) -> int:
@@ -48,7 +53,8 @@ class SmallWorld:
                 forms={route: Known(live, now)} if look.forms else {},
                 minutes=self._minutes(look.minutes_from_ms, now, weights, minutes),
                 health=self.health if look.health else {},
-                survey=Known(self.survey, now) if look.survey else Unknown("not asked"),
+                identity=self.identity if look.identity else NOT_ASKED,
+                survey=Known(self.survey, now) if look.survey else NOT_ASKED,
                 lease=Known(None, now),
                 previous=previous,
                 due=due,
@@ -58,6 +64,8 @@ class SmallWorld:
                 state = self._record(state, event, now)
             if isinstance(decision.effect, End):
                 return int(decision.effect.exit_code)
+            if isinstance(decision.effect, Restore):
+                raise RuntimeError(f"a healthy cutover went back: {decision.effect.reason}")
             if isinstance(decision.effect, Move):
                 weight = decision.effect.weight
                 state = self._wrote(state, route, live, self.forms[int(weight)], weight, now)
@@ -86,13 +94,15 @@ class SmallWorld:
         kept: dict[int, Minute],
     ) -> Reading[tuple[Minute, ...]]:
         if start_ms is None:
-            return Unknown("not asked")
+            return NOT_ASKED
         period, settle = self.plan.observe.period, self.plan.observe.settle
         found = []
         for at in range(start_ms, now.wall_ms - settle - period + 1, period):
             if at not in kept:
                 weight = next(w for since, w in reversed(weights) if since <= at)
-                kept[at] = Minute(self.plan.pairs[0].id, at, counts(weight), settled=True)
+                kept[at] = Minute(
+                    self.plan.pairs[0].id, at, {**self.quiet, **counts(weight)}, settled=True
+                )
             found.append(kept[at])
         return Known(tuple(found), now)
 

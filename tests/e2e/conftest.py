@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.emulator import Emulator, serving
 from tests.e2e.stage import Stage
 
-AT_ONCE = int(os.environ.get("CUTOVER_E2E_AT_ONCE", "6"))
+AT_ONCE = int(os.environ.get("CUTOVER_E2E_AT_ONCE", "10"))
 
 _FUTURES = pytest.StashKey[dict[str, "Future[None]"]]()
 

@@ -276,7 +276,7 @@ class Stage:
                 {k: v for k, v in one.items() if k not in ("prev", "hash", "boot_id", "v", "run")}
             )[:400]
             for one in self.records()
-            if one["type"] not in ("minute",)
+            if one["type"] != "minute"
         ][-40:]
         writes = [f"{one.operation} {one.share} {one.became}" for one in self.witness.writes()]
         said = [f"$ {one.name}\n{one.said[-3000:]}" for one in self.processes]

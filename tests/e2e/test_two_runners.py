@@ -32,8 +32,6 @@ def test_a_second_run_on_one_of_the_routes_ends_with_6_and_names_the_first(stage
     stage.expect(stage.drive("rollback", "one"), 3)
     assert stage.is_restored()
     after = stage.start("run", other, "--yes", "--run-id", "two")
-    stage.until(
-        "its start", lambda: (stage.state / "runs" / "two" / "snapshot.json").exists(), after
-    )
+    stage.until("its start", (stage.state / "runs" / "two" / "snapshot.json").exists, after)
     after.signal(signal.SIGTERM)
     assert after.ends() == 143

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 
 import pytest
 
 from tests.e2e.stage import Stage
+from tests.e2e.witness import is_write, named
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -57,15 +59,52 @@ def test_a_completed_run_can_still_be_taken_back(stage: Stage) -> None:
     stage.verified()
 
 
-def test_without_data_nothing_is_ever_raised_and_the_run_holds(stage: Stage) -> None:
+@pytest.mark.xfail(strict=True, reason="a hold that began in SHIFTING does not act on a breach")
+def test_a_breach_goes_back_also_while_a_raise_is_held(stage: Stage) -> None:
+    stage.witness.happens("throttle", is_write(at_least=0.3), times=10_000)
+    run = stage.run(stage.plan("weight: 10, bake: 2s", "weight: 40, bake: 2s"))
+    stage.until_phase("SHIFTING", run, step=1)
+    assert stage.say("pause", "one").code == 0
+    stage.witness.traffic.break_destination(0.5)
+    seen = len(stage.records())
+    stage.until(
+        "a verdict, and many minutes more",
+        lambda: (
+            run.popen.poll() is not None
+            or sum(one["type"] == "minute" for one in stage.records()[seen:]) > 15
+        ),
+        run,
+    )
+    assert stage.phase() in ("ROLLING_BACK", "ROLLED_BACK"), stage.story()
+    stage.expect(run, 3)
+    assert stage.is_restored()
+
+
+def test_cloudwatch_that_denies_is_no_evidence_and_the_run_holds(stage: Stage) -> None:
     run = stage.run(stage.plan("weight: 10, bake: 3s", "weight: 100, bake: 2s"))
     stage.until_phase("SETTLING", run, step=0)
-    stage.witness.traffic.silent = time.time()
+    stage.witness.happens("denied", named("GetMetricData"), times=10_000)
     stage.until("a hold", lambda: stage.phase() == "HOLDING", run)
     assert stage.shares() == {0.1}
     assert stage.say("rollback", "one").code == 0
     stage.expect(run, 3)
     assert stage.is_restored()
+
+
+def test_minutes_without_requests_raise_nothing(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 3s", "weight: 100, bake: 2s"))
+    stage.until_phase("SETTLING", run, step=0)
+    stage.witness.traffic.silent = time.time()
+    seen = len(stage.records())
+    stage.until(
+        "many more minutes than the bake is long",
+        lambda: sum(one["type"] == "minute" for one in stage.records()[seen:]) > 12,
+        run,
+    )
+    assert stage.shares() == {0.1}
+    assert not any(one.get("step") == 1 for one in stage.records())
+    run.signal(signal.SIGTERM)
+    stage.expect(run, 143)
 
 
 def test_a_dry_run_sends_no_call_that_changes_anything(stage: Stage) -> None:

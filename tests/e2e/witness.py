@@ -40,6 +40,20 @@ _ANSWERS = {
 }
 
 
+Answer = tuple[int, dict[str, str], bytes]
+"""Status, headers, body."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A call as it is sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
 @dataclass
 class Call:
     """One call as it came."""
@@ -136,11 +150,9 @@ class Witness:
         self.faults.append(fault)
         return fault
 
-    def receive(
-        self, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], bytes] | None:
+    def receive(self, wire: Wire) -> Answer | None:
         """The answer of one call, or None when its connection breaks."""
-        operation, asked = _parsed(method, path, headers, body)
+        operation, asked = _parsed(wire)
         with self._lock:
             call = Call(len(self.calls) + 1, time.time(), operation, asked, self._client)
             if operation in ("ModifyRule", "ModifyListener"):
@@ -152,21 +164,13 @@ class Witness:
                 fault.times -= 1
         if fault is not None:
             fault.met.set()
-        return self._answer(call, fault, method, path, headers, body)
+        return self._answer(call, fault, wire)
 
-    def _answer(
-        self,
-        call: Call,
-        fault: Fault | None,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-    ) -> tuple[int, dict[str, str], bytes] | None:
+    def _answer(self, call: Call, fault: Fault | None, wire: Wire) -> Answer | None:
         does = fault.does if fault is not None else ""
         if does in _ANSWERS:
             call.became = does
-            return _refusal(*_ANSWERS[does], json_body="X-Amz-Target" in headers)
+            return _refusal(*_ANSWERS[does], json_body="X-Amz-Target" in wire.headers)
         if does == "swallow":
             call.became = does
             return None
@@ -176,7 +180,7 @@ class Witness:
             return None
         if fault is not None and does == "wait":
             fault.gate.wait(60)
-        answer = self._carried_out(call, method, path, headers, body)
+        answer = self._carried_out(call, wire)
         if call.share is not None and answer[0] == 200:
             self.traffic.wrote(call.route, call.share)
         call.became = (does or "answered") if answer[0] == 200 else f"emulator {answer[0]}"
@@ -184,9 +188,7 @@ class Witness:
             _kill(call.client)
         return None if does in ("lost", "kill_after") else answer
 
-    def _carried_out(
-        self, call: Call, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], bytes]:
+    def _carried_out(self, call: Call, wire: Wire) -> Answer:
         if call.operation == "GetMetricData":
             return _json(self.traffic.metric_data(call.asked))
         if call.operation == "DescribeAlarms":
@@ -198,7 +200,7 @@ class Witness:
             return _json({"MetricAlarms": found, "CompositeAlarms": []})
         connection = http.client.HTTPConnection(self._emulator, timeout=30)
         try:
-            connection.request(method, path, body, headers)
+            connection.request(wire.method, wire.path, wire.body, wire.headers)
             answer = connection.getresponse()
             said, kept = answer.read(), dict(answer.getheaders())
         finally:
@@ -225,14 +227,11 @@ class Witness:
         for path in self._state.parent.glob("*/runs/*/journal*.jsonl"):
             newest: dict[str, Any] = {}
             for line in path.read_bytes().split(b"\n")[:-1]:
-                if (
-                    call.route.encode() in line
-                    and b'"type":"intent"' in line
-                    or b'"outcome"' in line
-                ):
-                    record = json.loads(line)
-                    if record.get("route") == call.route:
-                        newest = record
+                if call.route.encode() not in line:
+                    continue
+                record = json.loads(line)
+                if record["type"] in ("intent", "outcome") and record["route"] == call.route:
+                    newest = record
             if newest.get("type") == "intent" and call.share is not None:
                 weight = newest["post"]["weight"]
                 attached = newest["post"]["attached"]
@@ -246,25 +245,23 @@ def _kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def _parsed(
-    method: str, path: str, headers: dict[str, str], body: bytes
-) -> tuple[str, dict[str, Any]]:
+def _parsed(wire: Wire) -> tuple[str, dict[str, Any]]:
     """(operation, parameters) by the protocol that the call speaks."""
-    if target := headers.get("X-Amz-Target"):
-        return target.rsplit(".", 1)[-1], json.loads(body or b"{}")
-    fields = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
+    if target := wire.headers.get("X-Amz-Target"):
+        return target.rsplit(".", 1)[-1], json.loads(wire.body or b"{}")
+    fields = dict(urllib.parse.parse_qsl(wire.body.decode("utf-8", "replace")))
     if "Action" in fields:
         return fields["Action"], fields
-    found = _SCOPE.search(headers.get("Authorization", ""))
-    verb = "Get" if method == "GET" else method.title()
-    return f"{verb} {found.group(1) if found else '?'} {path}", {}
+    found = _SCOPE.search(wire.headers.get("Authorization", ""))
+    verb = "Get" if wire.method == "GET" else wire.method.title()
+    return f"{verb} {found.group(1) if found else '?'} {wire.path}", {}
 
 
-def _json(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+def _json(body: dict[str, Any]) -> Answer:
     return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()
 
 
-def _refusal(status: int, code: str, *, json_body: bool) -> tuple[int, dict[str, str], bytes]:
+def _refusal(status: int, code: str, *, json_body: bool) -> Answer:
     if json_body:
         body = json.dumps({"__type": code, "message": "the witness says no"})
         return status, {"Content-Type": "application/x-amz-json-1.0"}, body.encode()
@@ -295,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             answer = self.server.witness.receive(
-                self.command, self.path, dict(self.headers.items()), body
+                Wire(self.command, self.path, dict(self.headers.items()), body)
             )
         except Exception as error:
             self.server.witness.problems.append(f"the witness broke: {error!r}")

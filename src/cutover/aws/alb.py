@@ -205,7 +205,7 @@ class AlbRouter(Router):
 
 def _too_late(late: TimedOut) -> WriteOutcome:
     if late.started:
-        return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "no answer within 13 s")
+        return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "no answer in time")
     return WriteOutcome(
         WriteResult.NOT_APPLIED, "not_sent", "the turn's deadline passed before it was sent"
     )

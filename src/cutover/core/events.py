@@ -274,7 +274,7 @@ def parse(type_name: str, data: Mapping[str, Any]) -> Event:
         raise ValueError(f"unknown record type {type_name!r}")
     known = _FIELDS[type_name]
     if not data.keys() <= known.keys():
-        raise ValueError(f"{type_name}: unknown field {sorted(data.keys() - known.keys())[0]!r}")
+        raise ValueError(f"{type_name}: unknown field {min(data.keys() - known.keys())!r}")
     values: dict[str, Any] = {}
     for name, (annotation, wanted, optional) in known.items():
         if name not in data:

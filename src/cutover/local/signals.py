@@ -27,6 +27,8 @@ class Signals:
         self._reading, self._writing = os.pipe()  # not inherited by children
         os.set_blocking(self._reading, False)
         os.set_blocking(self._writing, False)
+        self.pending = False
+        """A signal came, and the turn that hears it is not over: do not wait long for anything."""
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when a signal came."""
@@ -37,7 +39,9 @@ class Signals:
         try:
             numbers = os.read(self._reading, 4096)
         except BlockingIOError:
+            self.pending = False
             return ()
+        self.pending = True
         return tuple(
             Word(
                 WordName.INTERRUPT,
@@ -77,6 +81,7 @@ class Signals:
         os.close(self._writing)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.pending = True
         with contextlib.suppress(
             BlockingIOError
         ):  # a full pipe holds thousands of orders to stop already

@@ -30,6 +30,7 @@ class Clients:
     alarms: CloudWatchAlarms
     health: AlbTargetHealth
     surveyor: AwsSurveyor
+    fanout: Threads
 
     @property
     def mode(self) -> str:
@@ -78,6 +79,7 @@ def connect(
         CloudWatchAlarms(session, fanout),
         AlbTargetHealth(session, fanout),
         AwsSurveyor(session, fanout, lambda routes: _others(place, routes, run_id)),
+        fanout,
     )
 
 

@@ -138,6 +138,7 @@ class Helm:
                     keyboard=keyboard,
                 )
                 clients = self.clients
+                clients.fanout.hurry = lambda: signals.pending
                 ports = Ports(
                     router=clients.router,
                     metrics=clients.metrics,

@@ -19,6 +19,7 @@ from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import ExitCode, UsageError
 from cutover.core.events import LeaseTaken, RunOpen
+from cutover.core.moment import Moment
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState, evolve, replay
@@ -240,12 +241,12 @@ def _process(
             __version__,
             routes,
         )
-        state = _append(plan, journal, state, opened, world, listeners)
+        state = _append(plan, journal, state, opened, world.clock.now(), listeners=listeners)
     else:
         journal = FileJournal.open_existing(run, restore_text=restore_text, durable=False)
         state = replay(plan, journal.contents.records)
     taken = LeaseTaken("operator", "rehearsal", world.restarts + 1, exit_on_hold=int(exit_on_hold))
-    state = _append(plan, journal, state, taken, world, listeners)
+    state = _append(plan, journal, state, taken, world.clock.now(), listeners=listeners)
     ports = Ports(
         AlbRouter(
             aws, fanout, {route.id: Ends(route.source, route.destination) for route in plan.routes}
@@ -268,10 +269,11 @@ def _append(
     journal: FileJournal,
     state: RunState,
     event: RunOpen | LeaseTaken,
-    world: World,
+    at: Moment,
+    *,
     listeners: tuple[Listener, ...],
 ) -> RunState:
-    appended = journal.append(event, world.clock.now())
+    appended = journal.append(event, at)
     if not isinstance(appended, Known):
         raise UsageError(
             f"the rehearsal's journal cannot be written: {appended}",

@@ -95,7 +95,7 @@ def tell(story: Story, record: ev.Record) -> Story:
         ValueError: as `state.evolve`, for a phase change that no table allows.
     """
     before = story.state
-    state = evolve(story.plan, before, record)
+    state = _folded(story.plan, before, record)
     text = sentence(story.plan, before, record)
     told = replace(
         story,
@@ -113,6 +113,19 @@ def tell(story: Story, record: ev.Record) -> Story:
         lines=(*told.lines[1 - KEEP :], line),
         reason=text if decisive else told.reason,
     )
+
+
+def _folded(plan: Plan, before: RunState, record: ev.Record) -> RunState:
+    """The state without the gates' memories: no sentence needs them, and folding them is the dear part."""
+    event = record.event
+    if isinstance(event, ev.MinuteSettled):
+        newest = {**before.journalled_ms, event.pair: event.at_ms}
+        return replace(
+            before, seq=record.seq, epoch=record.epoch, last=record.at, journalled_ms=newest
+        )
+    if isinstance(event, ev.MinuteCorrected):
+        return replace(before, seq=record.seq, epoch=record.epoch, last=record.at)
+    return evolve(plan, before, record)
 
 
 _DECISIVE = frozenset({Phase.ROLLING_BACK, Phase.NEEDS_HUMAN, Phase.REFUSED, Phase.ABANDONED})

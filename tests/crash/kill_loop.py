@@ -1,0 +1,178 @@
+"""Runs that are killed at random moments, again and again, until somebody's word brings them to an end.
+
+`python -m tests.crash.kill_loop --budget SECONDS --seed N` goes on for a while, several runs at a time;
+a failure names the seed that repeats its choices (the operating system's own timing it cannot repeat).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from tests.e2e.emulator import Emulator, serving
+from tests.e2e.stage import GaveUp, Process, Stage
+from tests.e2e.witness import Call, Does
+
+LADDER = {0.0, 0.1, 0.4}
+STEPS = ("weight: 10, bake: 2s", "weight: 40, bake: 2s")
+DEATHS: tuple[Does, ...] = ("kill", "kill_after")
+MOST_DEATHS = 4
+
+
+def one_life(path: Path, emulator: Emulator, seed: int) -> str:
+    """One run with its deaths; what happened, in a line.
+
+    Raises:
+        AssertionError: when what is left does not converge, or a promise was broken on the way.
+    """
+    chance = random.Random(seed)
+    stage = Stage.build(
+        path, emulator, rules=chance.choice((1, 2)), listener=chance.random() < 0.3
+    )
+    told: list[str] = [f"seed {seed}:"]
+    try:
+        _live(stage, chance, told)
+        _judge(stage, told)
+    except Exception as error:
+        raise AssertionError(f"{' '.join(told)}\n{error}\n{stage.story()}") from error
+    finally:
+        stage.close()
+    return " ".join(told)
+
+
+def _live(stage: Stage, chance: random.Random, told: list[str]) -> None:
+    plan = stage.plan(*STEPS)
+    _arm(stage, chance, told)
+    process = stage.run(plan)
+    for _ in range(MOST_DEATHS):
+        code = _end(stage, process, chance)
+        told.append(f"({code})")
+        if code != -signal.SIGKILL:
+            break
+        _undisturbed(stage)
+        if not stage.records():
+            return
+        word = chance.choice(("resume", "resume", "rollback"))
+        told.append(word)
+        _arm(stage, chance, told)
+        process = stage.drive(word, "one")
+    if process.popen.poll() in (None, -signal.SIGKILL):
+        _undisturbed(stage)
+        process.popen.kill()
+        process.ends()
+        told.append("at last rollback")
+        code = stage.drive("rollback", "one").ends()
+        assert code in (2, 3, 7), f"the last rollback ended with {code}"
+
+
+def _arm(stage: Stage, chance: random.Random, told: list[str]) -> None:
+    """Choose the next death: at a call of the witness's count, or at a moment after a record."""
+    _undisturbed(stage)
+    if chance.random() < 0.5:
+        does, writes = chance.choice(DEATHS), chance.random() < 0.7
+        left = [chance.randint(1, 4) if writes else chance.randint(1, 60)]
+        lock = threading.Lock()
+
+        def due(call: Call) -> bool:
+            if writes and not call.mutates:
+                return False
+            with lock:
+                left[0] -= 1
+                return left[0] == 0
+
+        told.append(f"{does} at {'write' if writes else 'call'} {left[0]}")
+        stage.witness.happens(does, due)
+
+
+def _undisturbed(stage: Stage) -> None:
+    for fault in stage.witness.faults:
+        fault.times = 0
+
+
+def _end(stage: Stage, process: Process, chance: random.Random) -> int:
+    """The process's end, of itself, by the witness, or by us a random while after a random record."""
+    if any(fault.times for fault in stage.witness.faults):
+        return process.ends()
+    wanted = len(stage.records()) + chance.randint(1, 110)
+    stage.until(
+        "as many records or the end",
+        lambda: process.popen.poll() is not None or len(stage.records()) >= wanted,
+    )
+    time.sleep(chance.random() * 0.3)
+    if process.popen.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+    return process.ends()
+
+
+def _judge(stage: Stage, told: list[str]) -> None:
+    stage.sound()
+    off_ladder = set(stage.climbs()) - LADDER
+    assert not off_ladder, f"shares that no plan has: {off_ladder}"
+    records = stage.records()
+    if not records:
+        assert not stage.witness.writes(), "written before the first record"
+        return
+    phase = stage.phase()
+    told.append(phase)
+    if phase == "COMPLETED":
+        assert stage.shares() == {0.4}
+    else:
+        assert phase in ("ROLLED_BACK", "REFUSED", "PREFLIGHT", ""), phase
+        assert stage.is_restored(), f"{phase}, and not as it was: {stage.live()}"
+    back = next((one for one in records if one.get("after") == "ROLLING_BACK"), None)
+    if back is not None:
+        raised = [
+            one
+            for one in records
+            if one["type"] == "intent" and one["kind"] == "move" and one["seq"] > back["seq"]
+        ]
+        assert not raised, f"raised after the rollback began: {raised}"
+    stage.verified()
+    replayed = stage.say("journal", "replay", "one")
+    assert replayed.code == 0, replayed.said
+
+
+def prove(budget: float, seed: int, at_once: int) -> int:
+    """As many lives as the budget (seconds) allows; the exit code."""
+    deadline = time.monotonic() + budget
+    lives = failures = 0
+    with (
+        serving() as emulator,
+        tempfile.TemporaryDirectory(prefix="kill-loop-") as place,
+        ThreadPoolExecutor(at_once) as pool,
+    ):
+        while time.monotonic() < deadline:
+            batch = [
+                pool.submit(one_life, Path(place) / str(number), emulator, number)
+                for number in range(seed + lives, seed + lives + at_once)
+            ]
+            for future in as_completed(batch):
+                lives += 1
+                try:
+                    print(future.result(), flush=True)
+                except (AssertionError, GaveUp) as error:
+                    failures += 1
+                    print(f"FAILED {error}", flush=True)
+    print(f"kill loop: {lives} runs killed and brought to an end, {failures} failed, seed {seed}")
+    return 1 if failures else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budget", type=float, default=60, help="seconds")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--at-once", type=int, default=6)
+    asked = parser.parse_args()
+    return prove(asked.budget, asked.seed, asked.at_once)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
