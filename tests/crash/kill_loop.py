@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.e2e.emulator import Emulator, serving
-from tests.e2e.stage import GaveUp, Process, Stage
+from tests.e2e.stage import GaveUpError, Process, Stage
 from tests.e2e.witness import Call, Does
 
 LADDER = {0.0, 0.1, 0.4}
@@ -158,7 +158,7 @@ def prove(budget: float, seed: int, at_once: int) -> int:
                 lives += 1
                 try:
                     print(future.result(), flush=True)
-                except (AssertionError, GaveUp) as error:
+                except (AssertionError, GaveUpError) as error:
                     failures += 1
                     print(f"FAILED {error}", flush=True)
     print(f"kill loop: {lives} runs killed and brought to an end, {failures} failed, seed {seed}")

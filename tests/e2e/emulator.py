@@ -147,12 +147,12 @@ class Emulator:
 
     def actions(self, route: Route) -> list[dict[str, Any]]:
         """The route's live action list, as AWS would say it."""
+        found: list[dict[str, Any]]
         if route.by == "rule":
-            rule = self.elb.describe_rules(RuleArns=[route.arn])["Rules"][0]
-            found: list[dict[str, Any]] = rule["Actions"]
-            return found
-        listener = self.elb.describe_listeners(ListenerArns=[route.arn])["Listeners"][0]
-        found = listener["DefaultActions"]
+            found = self.elb.describe_rules(RuleArns=[route.arn])["Rules"][0]["Actions"]
+        else:
+            listeners = self.elb.describe_listeners(ListenerArns=[route.arn])["Listeners"]
+            found = listeners[0]["DefaultActions"]
         return found
 
     def write(self, route: Route, actions: list[dict[str, Any]]) -> None:

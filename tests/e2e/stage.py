@@ -24,7 +24,7 @@ PATIENCE = 90.0
 Record = dict[str, Any]
 
 
-class GaveUp(AssertionError):
+class GaveUpError(AssertionError):
     """What a test waited for did not come."""
 
 
@@ -51,7 +51,7 @@ class Process:
         try:
             return self.popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            raise GaveUp(f"{self.name} still runs\n{self.said}") from None
+            raise GaveUpError(f"{self.name} still runs\n{self.said}") from None
 
     def signal(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
@@ -249,7 +249,7 @@ class Stage:
             if holds():
                 return
             if ended or time.monotonic() > deadline:
-                raise GaveUp(
+                raise GaveUpError(
                     f"{'the process ended before' if ended else 'no'} {what}\n{self.story()}"
                 )
             time.sleep(0.05)
@@ -288,7 +288,7 @@ class Stage:
         """The process ends with this code, and everything it wrote was meant before it was sent."""
         found = process.ends()
         if found != code:
-            raise GaveUp(f"{process.name} ended with {found}, not {code}\n{self.story()}")
+            raise GaveUpError(f"{process.name} ended with {found}, not {code}\n{self.story()}")
         self.sound()
 
     def sound(self) -> None:

@@ -172,7 +172,8 @@ def test_partial_data_has_no_token_and_half_of_the_points() -> None:
 
 def test_a_minute_that_gets_more_data_after_it_was_read_shows_it(quiet: World) -> None:
     cloudwatch = quiet.session.client("cloudwatch")
-    mine = {"Namespace": "Mine", "MetricName": "n", "Dimensions": []}
+    mine: Any = {"Namespace": "Mine", "MetricName": "n", "Dimensions": []}
+    found: list[float] = []
     for total in (1.0, 3.0):
         cloudwatch.put_metric_data(
             Namespace="Mine",

@@ -385,3 +385,14 @@ def test_an_unsettled_minute_without_answers_yet_alarms_nobody() -> None:
 def test_at_full_weight_an_unsettled_outage_alarms_without_a_source() -> None:
     judgement = bench().alarming(minute(0, 6000, 900, source=GONE), weight=1000)
     assert judgement is not None
+
+
+def test_requests_without_any_published_answer_are_late_metrics_and_prove_nothing() -> None:
+    torn = [minute(at, 300, hung=300) for at in range(3)]
+    assert bench().feed(torn).says().verdict is not Verdict.BREACH
+    assert bench().feed(torn).says().verdict is not Verdict.PASS
+
+
+def test_requests_that_the_load_balancer_answered_instead_are_failures() -> None:
+    dead = [minute(at, 300, hung=300, elb_504=290) for at in range(3)]
+    assert bench().feed(dead).says().verdict is Verdict.BREACH

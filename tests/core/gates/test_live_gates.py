@@ -238,7 +238,7 @@ def test_a_metric_that_is_not_per_request_is_judged_as_it_is() -> None:
     [
         (60, GONE, "log-volume: no datapoint for 3 minutes"),
         (60, UNREAD, "log-volume: no datapoint for 3 minutes"),
-        (GONE, 5, "log-volume: fewer than 20 destination requests a minute for 3 minutes"),
+        (GONE, 5, "log-volume: the destination has no requests for 3 minutes"),
         (UNREAD, 5, "log-volume: the destination's requests could not be read for 3 minutes"),
     ],
 )
@@ -296,3 +296,10 @@ def test_a_metric_without_a_limit_is_refused() -> None:
         GATES["metric"].Spec.model_validate(
             {key: METRIC[key] for key in ("name", "namespace", "metric")}
         )
+
+
+def test_few_requests_wait_and_are_neither_blind_nor_a_pass() -> None:
+    feed = Bench("metric").feed(volume(at, 60, 900_000) for at in range(10))
+    feed.feed(volume(at, 12, 900_000) for at in range(10, 30))
+    assert feed.says().verdict is WAITING
+    assert "fewer than 20" in feed.says().why

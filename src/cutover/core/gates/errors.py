@@ -29,6 +29,8 @@ UNANSWERED_PPM = 1_000
 
 FIRST_MINUTES = 5
 ELB_503 = Series(Side.BALANCER, "elb_503")
+NOT_ANSWERED = (Series(Side.BALANCER, "elb_502"), ELB_503, Series(Side.BALANCER, "elb_504"))
+"""What the load balancer says to clients whose request no target answered."""
 
 
 class ErrorsSpec(CountingSpec):
@@ -80,7 +82,7 @@ class ErrorsGate:
     ) -> tuple[Series, ...]:
         """Requests, answers and connection errors of both sides; the balancer's 503s."""
         both = (*columns.group_series(Side.SOURCE), *columns.group_series(Side.DESTINATION))
-        return (*both, columns.BALANCER_REQUESTS, ELB_503)
+        return (*both, columns.BALANCER_REQUESTS, *NOT_ANSWERED)
 
     def start(self) -> Memory:
         """Nothing seen."""
@@ -168,6 +170,12 @@ def _sample(memory: Memory, minute: Minute, scene: Scene) -> Sample:
             source,
             unread=f"{which} requests and errors could not be read in the newest minute",
         )
+    if _torn(minute, destination):
+        return Sample(
+            None,
+            source,
+            unread="the destination has requests but no answer is published, and no error of the load balancer explains it",
+        )
     lost = _lost(memory, minute, scene, destination.total)
     if lost is None:
         return Sample(
@@ -191,6 +199,19 @@ def _failed(minute: Minute, side: Side, *, trusted: bool) -> Counts | None:
         return None
     unanswered = max(0, requests - answers) if trusted else 0
     return Counts(requests, min(requests, failed + max(unanswered, refused)))
+
+
+def _torn(minute: Minute, destination: Counts) -> bool:
+    """Requests are published and not one answer: late metrics, unless the load balancer answered instead.
+
+    Whoever got no answer from a target got a 502, 503 or 504 (AWS docs: troubleshoot your Application Load
+    Balancer). A request that hangs is answered when it times out, at most some minutes later.
+    """
+    if not destination.total or columns.answered(minute, Side.DESTINATION):
+        return False
+    refused = minute.number(Series(Side.DESTINATION, "connection_errors").key) or 0
+    made = sum(minute.number(series.key) or 0 for series in NOT_ANSWERED)
+    return 2 * max(made, refused) < destination.total
 
 
 def _published(minute: Minute, side: Side) -> Counts | None:

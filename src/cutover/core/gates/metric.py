@@ -166,7 +166,9 @@ class MetricGate:
             if before or not in_step(minute, scene):
                 return memory
             same_step = scene.step_began_ms == memory.step
-            missing = (memory.missing if same_step else 0) + 1
+            # few requests say little about a destination that is not being used yet: WAITING, not UNKNOWN
+            few = value.startswith("fewer")
+            missing = 1 if few else (memory.missing if same_step else 0) + 1
             memory = memory if same_step else replace(memory, step=scene.step_began_ms, proof=0)
             return replace(memory, missing=missing, why_missing=value)
         if before:
@@ -252,6 +254,8 @@ def _value(spec: MetricSpec, minute: Minute) -> Value | str:
     requests = side_requests(minute, DESTINATION_REQUESTS)
     if requests is None:
         return "the destination's requests could not be read"
+    if requests == 0:
+        return "the destination has no requests"
     if requests < spec.min_requests:
         return f"fewer than {spec.min_requests} destination requests a minute"
     return "no datapoint" if milli is None else Value(milli, requests)
