@@ -19,6 +19,14 @@ PLAN = ROOT / "plans" / "checkout.yaml"
 REFILL = 10.0
 """Reads a second that an account's ELBv2 bucket refills (AWS docs: ELB API throttling, non-mutating)."""
 
+ELBV2_READS = frozenset(
+    f"Describe{what}"
+    for what in (
+        "ListenerAttributes", "Listeners", "LoadBalancerAttributes", "LoadBalancers", "Rules", "Tags",
+        "TargetGroupAttributes", "TargetGroups", "TargetHealth",
+    )
+)  # fmt: skip
+
 SHARE = 0.25
 """Of that refill a run may use."""
 
@@ -60,12 +68,7 @@ def measure() -> list[Figure]:
     used, waited = min(taken)
     yard = hashing()
     hours = result.virtual_ms / HOUR
-    reads = {
-        operation: count
-        for operation, count in calls.items()
-        if operation.startswith("Describe") and operation not in ("DescribeAlarms",)
-        if "AutoScaling" not in operation
-    }
+    reads = {name: count for name, count in calls.items() if name in ELBV2_READS}
     per_second = sum(reads.values()) * 1000 / result.virtual_ms
     return [
         Figure(

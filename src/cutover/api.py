@@ -5,7 +5,7 @@ Everything heavy is imported when it is called, so that `import cutover.api` sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,5 +157,22 @@ def rehearse(
         seed=seed,
         pace=pace,
         listeners=watchers(rehearsed.planned(loaded.plan, found)) if watchers is not None else (),
+        place=offline.state_directory(),
+    )
+
+
+def rehearse_all(loaded: LoadedPlan, *, seed: int = 0) -> Iterator[RehearsalResult]:
+    """The plan in every shipped scenario, side by side, in the order of their names.
+
+    Raises:
+        UsageError: when a scenario does not fit the plan.
+    """
+    from cutover.wiring import offline, rehearsed
+
+    return rehearsed.rehearse_all(
+        loaded.plan,
+        list(rehearsed.builtin_scenarios()),
+        plan_text=loaded.text,
+        seed=seed,
         place=offline.state_directory(),
     )

@@ -17,6 +17,7 @@ from cutover.local.clock import SystemClock
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
 from cutover.local.plan_file import plan_of_text
+from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.wiring.live import restore_text_of
 from cutover.wiring.words import Silent, say
@@ -56,6 +57,11 @@ def claims(place: StateDirectory) -> list[str]:
 
 def locked(place: StateDirectory, aws: Aws, run_id: str) -> FlockLease:
     return FlockLease.take(place, (RouteId(aws.listener),), run_id, SystemClock().now())
+
+
+def ends_soon(run: RunDirectory) -> None:
+    """A command that wrongly becomes the runner would hold for ever: the kill switch ends it, with 3."""
+    (run.path / "ROLLBACK").touch()
 
 
 def test_preflight_judges_and_writes_nothing(plan: Path, place: StateDirectory) -> None:
@@ -165,6 +171,7 @@ def test_a_damaged_journal_refuses_to_go_forward_and_says_where(
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     damaged(run)
+    ends_soon(run)
     leave = ("finish", "--leave-as-is", "x")
     for command in (("resume",), ("journal", "verify"), ("journal", "replay"), leave):
         shown = called(*command)
@@ -207,6 +214,7 @@ def test_without_journal_and_snapshot_a_rollback_says_what_works(
 
 def test_a_changed_plan_stops_resume_but_not_rollback(aws: Aws, place: StateDirectory) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
+    ends_soon(run)
     run.plan.write_text(run.plan.read_text().replace("weight: 20", "weight: 21"))
     shown = called("resume")
     assert shown.code == 7
@@ -215,7 +223,7 @@ def test_a_changed_plan_stops_resume_but_not_rollback(aws: Aws, place: StateDire
 
 
 def test_a_real_run_is_never_continued_on_an_emulator(aws: Aws, place: StateDirectory) -> None:
-    crashed_run(place, aws, Phase.BAKING, mode="live")
+    ends_soon(crashed_run(place, aws, Phase.BAKING, mode="live"))
     for command in ("resume", "rollback"):
         shown = called(command)
         assert shown.code == 7
@@ -252,7 +260,7 @@ def test_a_completed_run_can_still_be_rolled_back(aws: Aws, place: StateDirector
 
 
 def test_finish_means_nothing_in_the_middle_of_a_run(aws: Aws, place: StateDirectory) -> None:
-    crashed_run(place, aws, Phase.BAKING)
+    ends_soon(crashed_run(place, aws, Phase.BAKING))
     shown = called("finish")
     assert shown.code == 2
     assert "--leave-as-is" in shown.err

@@ -86,3 +86,13 @@ def test_neither_a_hangup_nor_a_closed_pipe_ends_a_run(stage: Stage) -> None:
     run.signal(signal.SIGPIPE)
     stage.expect(run, 0)
     assert stage.shares() == {1.0}
+
+
+def test_a_signal_before_the_first_write_leaves_everything_as_it_was(stage: Stage) -> None:
+    run = stage.run(stage.plan())
+    stage.until("the first look", lambda: len(stage.records()) > 3, run)
+    run.signal(signal.SIGTERM)
+    stage.expect(run, 143)
+    assert stage.phase() == "REFUSED"
+    assert not stage.witness.writes()
+    assert stage.say("list").code == 0

@@ -35,3 +35,38 @@ def test_a_second_run_on_one_of_the_routes_ends_with_6_and_names_the_first(stage
     stage.until("its start", (stage.state / "runs" / "two" / "snapshot.json").exists, after)
     after.signal(signal.SIGTERM)
     assert after.ends() == 143
+
+
+def test_of_two_that_start_together_one_runs_and_the_other_ends_with_6(stage: Stage) -> None:
+    plans = [
+        stage.plan("weight: 10, bake: 30s", name=name, file=f"{name}.yaml")
+        for name in ("one", "two")
+    ]
+    both = [
+        stage.start("run", plan, "--yes", "--run-id", name)
+        for plan, name in zip(plans, ("one", "two"), strict=True)
+    ]
+    stage.until("an end of one", lambda: any(one.popen.poll() is not None for one in both))
+    loser = next(one for one in both if one.popen.poll() is not None)
+    winner = next(one for one in both if one is not loser)
+    assert loser.ends() == 6, loser.said
+    stage.until("the first write", stage.witness.effects, winner)
+    winner.signal(signal.SIGTERM)
+    stage.expect(winner, 143)
+    assert len(list(stage.state.glob("runs/*"))) == 1
+
+
+def test_of_two_resumes_at_once_only_one_drives(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 2s"))
+    stage.until_phase("BAKING", run, step=0)
+    os.kill(run.pid, signal.SIGKILL)
+    run.ends()
+    both = [stage.start("resume", "one") for _ in range(2)]
+    codes = sorted(one.ends() for one in both)
+    assert codes in ([0, 0], [0, 6]), [one.said for one in both]
+    assert stage.phase() == "COMPLETED"
+    drivers = [one for one in stage.records() if one["type"] == "lease"]
+    assert len(drivers) == 2, "the first process, and one of the two"
+    assert stage.shares() == {0.1}
+    stage.sound()
+    stage.verified()

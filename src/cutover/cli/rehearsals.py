@@ -143,13 +143,12 @@ def _all(frame: Frame, loaded: LoadedPlan, seed: int) -> int:
     from cutover.wiring.rehearsed import load_scenario
 
     rows = []
-    for name in api.scenarios():
-        result = api.rehearse(loaded, name, seed=seed)
+    for result in api.rehearse_all(loaded, seed=seed):
         if frame.json:
             frame.give("cutover.rehearsal.v1", _body(result))
         elif frame.err.isatty():
-            frame.warn(f"{name}: {result.outcome}")
-        rows.append(_row(result, load_scenario(name)[1].expect.outcome or "anything"))
+            frame.warn(f"{result.name}: {result.outcome}")
+        rows.append(_row(result, load_scenario(result.name)[1].expect.outcome or "anything"))
     for line in rehearsals_view(rows, frame.width):
         frame.tell(line)
     unexpected = sum(not row.ok for row in rows)

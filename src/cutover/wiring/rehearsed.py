@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -177,6 +179,38 @@ def rehearse(
     )
 
 
+def rehearse_all(
+    plan: Plan, names: Sequence[str], *, plan_text: str = "", seed: int = 0, place: StateDirectory
+) -> Iterator[RehearsalResult]:
+    """Every scenario once, in the order named, side by side on this machine's cores.
+
+    Each world has its own process, so a scenario ends the same whether it runs alone or with others.
+
+    Raises:
+        CutoverError: when a scenario or the plan cannot be rehearsed at all.
+    """
+    scenarios = {name: load_scenario(name)[1] for name in names}
+    place.prepare()
+    workers = min(len(scenarios), os.cpu_count() or 1)
+    if workers == 1:
+        for name, scenario in scenarios.items():
+            yield rehearse(plan, scenario, name=name, plan_text=plan_text, seed=seed, place=place)
+        return
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        pending = [
+            pool.submit(
+                rehearse, plan, scenario, name=name, plan_text=plan_text, seed=seed, place=place
+            )
+            for name, scenario in scenarios.items()
+        ]
+        try:
+            for future in pending:
+                yield future.result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
 def _drive(
     plan: Plan,
     world: World,
@@ -291,4 +325,5 @@ __all__ = [
     "load_scenario",
     "planned",
     "rehearse",
+    "rehearse_all",
 ]
