@@ -352,3 +352,18 @@ def test_the_seconds_of_stickiness_count_only_while_it_is_on() -> None:
         "forward",
     )
     assert forms.others(form(forward({SOURCE: 1, THIRD: 3})), ENDS) == {THIRD: 3}
+
+
+def test_detaching_leaves_the_destination_with_the_pairs_weight_and_the_rest_as_found() -> None:
+    after = forms.detach(
+        form(oidc(), forward({SOURCE: 0, DESTINATION: 999, THIRD: 5}, Order=2)), ENDS
+    )
+    assert forms.weights_of(after) == {DESTINATION: 999, THIRD: 5}
+    assert not after.source_present
+    assert after.attached
+    assert forms.action_types(after) == ("authenticate-oidc", "forward")
+
+
+def test_a_lone_source_cannot_be_detached() -> None:
+    with pytest.raises(ValueError, match="not in the action"):
+        forms.detach(form(forward({SOURCE: 1})), ENDS)

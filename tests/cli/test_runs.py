@@ -388,3 +388,10 @@ def test_a_run_is_named_by_a_unique_prefix_or_refused_with_the_candidates(
     assert shown.code == 2
     assert "shop-1" in shown.err
     assert "shop-2" in shown.err
+
+
+def test_the_source_is_not_detached_while_it_has_traffic(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.COMPLETED)
+    assert called("finish", "--detach-source").code == 7
+    assert phases(run)[-1] == "COMPLETED"
+    assert called("finish", "--detach-source", "--leave-as-is", "x").code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -219,3 +220,18 @@ def test_a_lock_file_without_a_name_in_it_still_refuses(state: StateDirectory) -
 def test_a_rehearsals_own_world_needs_no_lock() -> None:
     assert isinstance(SoleLease().renew(AT), Known)
     assert SoleLease().ends(AT) is None
+
+
+def test_a_full_disk_does_not_keep_a_rollback_from_its_lease(state: StateDirectory) -> None:
+    class Full(RealDisk):
+        def write_all(self, handle: int, data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    full = StateDirectory(state.root, Full())
+    with pytest.raises(LeaseError, match="No space left"):
+        FlockLease.take(full, (A,), "one", AT)
+    lease = FlockLease.take(full, (A,), "one", AT, for_rollback=True)
+    assert isinstance(lease.renew(AT), Known)
+    with pytest.raises(LeaseError, match="being moved"):
+        FlockLease.take(state, (A,), "two", AT)
+    lease.close()

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     metavar="WHY",
     help="Abandon a run that holds or needs a human; the routes stay.",
 )
+@click.option(
+    "--detach-source",
+    is_flag=True,
+    help="Also take the source out of every action: there is no way back after that.",
+)
 @why_option
 @aws_options
 @json_option
@@ -32,6 +37,7 @@ def finish(
     run: str | None,
     *,
     leave_as_is: str | None,
+    detach_source: bool,
     why: str,
     profile: str | None,
     region: str | None,
@@ -41,17 +47,24 @@ def finish(
         raise UsageError(
             "--leave-as-is needs a reason", hint='--leave-as-is "the EC2 side is gone"'
         )
+    if leave_as_is is not None and detach_source:
+        raise UsageError(
+            "--leave-as-is and --detach-source exclude each other", hint="leave one out"
+        )
     from cutover import api
     from cutover.cli.words import tell_run, word_of
 
-    word = word_of("finish" if leave_as_is is None else "leave", leave_as_is or why)
+    if leave_as_is is None:
+        word = word_of("finish", why, "detach_source" if detach_source else "")
+    else:
+        word = word_of("leave", leave_as_is)
     if leave_as_is is None:
         _refuse_unfinished(api.find_run(run), word)
     found, code = tell_run(frame, run, word)
     if code is None:
         code = become(frame, found, word, live_options(frame, profile, region))
     if code == ExitCode.COMPLETED:
-        _finished(frame, found)
+        _finished(frame, found, detached=detach_source)
     return code
 
 
@@ -64,7 +77,7 @@ def _refuse_unfinished(run: RunDirectory, word: Word) -> None:
         refuse_meaningless(run, Phase(phase), word)
 
 
-def _finished(frame: Frame, run: RunDirectory) -> None:
+def _finished(frame: Frame, run: RunDirectory, *, detached: bool) -> None:
     """Disarm restore.sh, and say what the infrastructure code should say now."""
     from cutover.core.state import Phase
     from cutover.wiring.live import disarm
@@ -76,27 +89,30 @@ def _finished(frame: Frame, run: RunDirectory) -> None:
         frame.warn(f"warning: {trouble}")
     else:
         frame.tell(f"restore.sh is disarmed: {run.restore}")
-    for line in handover(plan_of(run).managed_by or "none"):
+    for line in handover(plan_of(run).managed_by or "none", detached=detached):
         frame.tell(line)
 
 
-def handover(managed_by: str) -> tuple[str, ...]:
+def handover(managed_by: str, *, detached: bool = False) -> tuple[str, ...]:
     """What to do with infrastructure code and the source group after a finished run."""
+    weights = "the destination alone" if detached else "source 0, destination 999"
     code = {
         "terraform": (
-            "Terraform: write the weights that are live now (source 0, destination 999) into the forward",
-            "blocks; then remove ignore_changes (action for rules, default_action for listeners), and plan:",
-            "it must show no change.",
+            f"Terraform: write what is live now ({weights}) into the forward blocks; then remove",
+            "ignore_changes (action for rules, default_action for listeners), and plan: it must show no change.",
         ),
         "cloudformation": (
-            "CloudFormation: write the live weights into the template's Actions before the next update,",
-            "or the stack puts the old ones back; drift detection must then be clean.",
+            f"CloudFormation: write what is live now ({weights}) into the template's Actions before the next",
+            "update, or the stack puts the old ones back; drift detection must then be clean.",
         ),
     }
+    said = code.get(
+        managed_by, (f"If anything manages these routes, let it say what is live now: {weights}.",)
+    )
+    if detached:
+        return (*said, "The source group is out of every action: nothing reaches it any more.")
     return (
-        *code.get(
-            managed_by, ("If anything manages these routes, let it say the live weights now.",)
-        ),
+        *said,
         "The source group stays attached at weight 0: do not empty it while a Route 53 alias to this",
         "balancer has EvaluateTargetHealth on (an attached group without healthy targets fails the alias).",
     )

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _OVER = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 
 
-def word_of(name: str, why: str) -> Word:
+def word_of(name: str, why: str, detail: str = "") -> Word:
     """The word as this user says it."""
     from cutover.core.observation import Word, WordName
     from cutover.wiring.offline import operator
 
-    return Word(WordName(name), operator(), why, "first")
+    return Word(WordName(name), operator(), why, "first", detail=detail)
 
 
 def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, int | None]:

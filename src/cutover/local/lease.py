@@ -69,8 +69,12 @@ class FlockLease(Lease):
         now: Moment,
         *,
         is_over: IsOver | None = None,
+        for_rollback: bool = False,
     ) -> FlockLease:
         """Lock every route and claim it for the run.
+
+        With `for_rollback` the kernel's lock is enough: a full disk that takes neither our name nor
+        the claim must not stop the way back (promises P13).
 
         Claims of runs that are over, or that never wrote a journal, are replaced.
 
@@ -87,9 +91,10 @@ class FlockLease(Lease):
                 path = state.leases / f"{_key(route)}.lock"
                 lease._locks[route] = (path, _lock(state.disk, path, route))
             claims.refuse_others(routes, run_id)
-            for route, (_, handle) in lease._locks.items():
-                _sign(state.disk, handle, route, run_id, now)
-            claims.claim(routes, run_id, now)
+            with contextlib.suppress(*((OSError,) if for_rollback else ())):
+                for route, (_, handle) in lease._locks.items():
+                    _sign(state.disk, handle, route, run_id, now)
+                claims.claim(routes, run_id, now)
         except OSError as error:
             lease.close()
             raise LeaseError(

@@ -30,7 +30,7 @@ class JsonView(Listener):
     def told(self, record: Record) -> None:
         before = self.story.lines
         with contextlib.suppress(
-            ValueError
+            ValueError, KeyError
         ):  # a record that cannot be folded is printed all the same
             self.story = tell(self.story, record)
         sentence = self.story.lines[-1].text if self.story.lines is not before else None

@@ -90,7 +90,8 @@ class LinesView(Listener):
         try:
             self.story = tell(self.story, record)
         except (
-            ValueError
+            ValueError,
+            KeyError,
         ) as error:  # the runner has refused it too; a view is not the place to die
             self._say(record.at, f"record {record.seq} cannot be told: {error}", Tone.BAD)
             return

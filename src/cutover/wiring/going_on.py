@@ -69,7 +69,9 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         plan, clock, profile=options.profile, region=options.region, place=place, run_id=run.id
     )
     _refuse_other_world(run, read.opened.mode, clients.mode)
-    lease = FlockLease.take(place, _routes(read.opened), run.id, clock.now())
+    lease = FlockLease.take(
+        place, _routes(read.opened), run.id, clock.now(), for_rollback=word.name in BACK
+    )
     try:
         text = restore_text_of(read.opened.account, read.opened.region, run.id)
         journal = FileJournal.open_existing(run, restore_text=text, for_rollback=word.name in BACK)
@@ -190,7 +192,7 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
     if kept.opened is not None:
         _refuse_other_world(run, kept.opened.mode, clients.mode)
     routes = tuple(RouteId(route) for route in kept.snapshot.forms)
-    lease = FlockLease.take(place, routes, run.id, clock.now())
+    lease = FlockLease.take(place, routes, run.id, clock.now(), for_rollback=True)
     earlier = ("journal.recovery-", "journal.damaged-")
     number = 1 + sum(name.startswith(earlier) for name in run.disk.list(run.path))
     recovery = Recovery(run.path, run.disk, run.rehearsal, number)
