@@ -59,7 +59,6 @@ def test_a_completed_run_can_still_be_taken_back(stage: Stage) -> None:
     stage.verified()
 
 
-@pytest.mark.xfail(strict=True, reason="a hold that began in SHIFTING does not act on a breach")
 def test_a_breach_goes_back_also_while_a_raise_is_held(stage: Stage) -> None:
     stage.witness.happens("throttle", is_write(at_least=0.3), times=10_000)
     run = stage.run(stage.plan("weight: 10, bake: 2s", "weight: 40, bake: 2s"))

@@ -277,6 +277,7 @@ def ending(**changes: Any) -> Ending:
                 "exit_code": 3,
                 "weight": 0,
                 "reached": 5,
+                "step": 2,
                 "reason": "FAILED",
                 "harmed_at_most": 0,
             },
@@ -285,6 +286,7 @@ def ending(**changes: Any) -> Ending:
         ({"outcome": "completed"}, "expected outcome completed, got rolled_back"),
         ({"exit_code": 0}, "expected exit code 0, got 3"),
         ({"weight": 100}, "expected a final weight of 100 %, got 0 %"),
+        ({"step": 3}, "expected the last step written 3, got 2"),
         ({"reached": 25}, "expected the highest weight 25 %, got 5 %"),
         ({"reason": "latency"}, "expected a reason like 'latency', got 'errors: 5 % failed'"),
         ({"writes_at_most": 3}, "expected writes of at most 3, got 4"),
@@ -293,7 +295,10 @@ def ending(**changes: Any) -> Ending:
 def test_an_ending_is_compared_with_what_was_expected(
     expect: dict[str, Any], said: str | None
 ) -> None:
-    assert unmet(Expect.model_validate(expect), ending()) == (() if said is None else (said,))
+    steps = (10, 50, 250)
+    assert unmet(Expect.model_validate(expect), ending(), steps) == (
+        () if said is None else (said,)
+    )
 
 
 def test_harm_and_strays_are_compared_too() -> None:

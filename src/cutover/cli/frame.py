@@ -124,13 +124,21 @@ class Frame:
 
     def tell(self, text: str) -> None:
         """A line of the story."""
-        self.story.write(text + "\n")
+        self.story.write(self._fitted(text, self.story) + "\n")
         self.story.flush()
 
     def warn(self, text: str) -> None:
         """A line on stderr."""
-        self.err.write(text + "\n")
+        self.err.write(self._fitted(text, self.err) + "\n")
         self.err.flush()
+
+    def _fitted(self, text: str, stream: Pipe) -> str:
+        """Long lines broken between words, for a person at a terminal; excerpts stay as they are."""
+        if len(text) <= self.width or text.startswith(" ") or not stream.isatty():
+            return text
+        from cutover.views.text import wrap
+
+        return "\n".join(wrap(text, self.width, rest="  "))
 
     def give(self, schema: str, body: Json) -> None:
         """The product as one JSON object on one line, with its schema."""

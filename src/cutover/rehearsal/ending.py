@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cutover.core.values import weight_text
@@ -42,7 +43,7 @@ class Ending:
     truth: Truth
 
 
-def unmet(expect: Expect, ending: Ending) -> tuple[str, ...]:
+def unmet(expect: Expect, ending: Ending, steps: Sequence[int] = ()) -> tuple[str, ...]:
     """One sentence for each expectation that the ending does not meet; empty when all are met."""
     truth = ending.truth
     live = max(truth.weights.values(), default=0)
@@ -59,6 +60,8 @@ def unmet(expect: Expect, ending: Ending) -> tuple[str, ...]:
         differs("a final weight of", f"{expect.weight} %", weight_text(live))
     if expect.reached is not None and expect.reached * 10 != truth.highest:
         differs("the highest weight", f"{expect.reached} %", weight_text(truth.highest))
+    if expect.step is not None and expect.step != _step(truth.highest, steps):
+        differs("the last step written", expect.step, _step(truth.highest, steps))
     if expect.reason is not None and not re.search(expect.reason, ending.reason, re.IGNORECASE):
         differs("a reason like", repr(expect.reason), repr(ending.reason))
     if expect.harmed_at_most is not None and truth.harmed > expect.harmed_at_most:
@@ -68,6 +71,11 @@ def unmet(expect: Expect, ending: Ending) -> tuple[str, ...]:
     if expect.writes_at_most is not None and truth.writes > expect.writes_at_most:
         differs("writes of at most", expect.writes_at_most, truth.writes)
     return tuple(found)
+
+
+def _step(highest: int, steps: Sequence[int]) -> int:
+    """How many of the plan's steps (per mille) a weight reaches."""
+    return sum(0 < weight <= highest for weight in steps)
 
 
 def expects_something(expect: Expect) -> bool:

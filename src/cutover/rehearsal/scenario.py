@@ -146,6 +146,9 @@ class Expect(Model):
     weight: Annotated[int, Field(ge=0, le=100)] | None = Field(
         None, description="The destination's percent in the live routes at the end."
     )
+    step: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        None, description="The last step whose weight was ever written (1 is the first, 0: none)."
+    )
     reached: Annotated[int, Field(ge=0, le=100)] | None = Field(
         None, description="The highest percent ever written."
     )

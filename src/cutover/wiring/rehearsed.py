@@ -174,7 +174,7 @@ def rehearse(
         outcome,
         virtual_ms,
         expects_something(scenario.expect),
-        unmet(scenario.expect, ending),
+        unmet(scenario.expect, ending, [int(step.weight) for step in plan.steps]),
         run,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cutover.core.actions import End
+from cutover.core.actions import End, Move
 from cutover.core.errors import ExitCode
 from cutover.core.events import Effective
 from cutover.core.gates.judging import Verdict
@@ -13,7 +13,7 @@ from cutover.core.machine.routes import Driven, drifted, drive, record_drift, su
 from cutover.core.machine.share import settle_deadline, share
 from cutover.core.machine.turn import PROPAGATION, Turn
 from cutover.core.observation import Known, NotAsked, Unknown
-from cutover.core.state import Hold, Phase
+from cutover.core.state import HOLDS, Hold, Phase
 from cutover.core.values import MINUTE, SECOND, duration_text, weight_text
 
 UNKNOWN_HOLDS = 3
@@ -28,15 +28,18 @@ CREDENTIALS_RESERVE = 15 * MINUTE
 
 def shifting(turn: Turn) -> Decision:
     """Write the step's weight to every route, read it back twice: all or back."""
-    if turn.state.target < 0:
-        turn.to(Phase.ATTACHING, "attached again", step=-1)
-        return turn.soon("attaching")
     weight = turn.plan.steps[turn.state.target].weight
     if stop := unsure(turn):
         turn.hold(*stop)
         return turn.poll("holding")
+    judged = judge(turn, weight)
+    if worst(judged).verdict is Verdict.BREACH and (stopped := harmed(turn, judged)):
+        return stopped
     driven, decision = drive(turn, weight)
     if decision is not None:
+        if isinstance(decision.effect, Move) and (stop := _no_raise(turn, decision.effect)):
+            turn.hold(*stop)
+            return turn.poll("holding")
         return decision
     stopped = after_drive(turn, driven, attaching=False)
     if stopped is not None:
@@ -50,6 +53,24 @@ def shifting(turn: Turn) -> Decision:
     return turn.poll("waiting until the data plane follows")
 
 
+def _no_raise(turn: Turn, move: Move) -> tuple[Hold, str] | None:
+    """What forbids this very write, though the evidence passed a moment ago; None for one that lowers."""
+    lives = {route: turn.live(route) for route in turn.state.routes}
+    if all(form is None or (form.weight or 0) >= move.weight for form in lives.values()):
+        return None
+    if not turn.state.raising:
+        return Hold.NO_DATA, (
+            f"not raised to {weight_text(move.weight)}: there is no fresh evidence for it, the bake starts again"
+        )
+    if any(form is not None and (form.weight or 0) > turn.state.weight for form in lives.values()):
+        return None  # some routes are raised already: all or back, and not half of it for hours
+    if stop := window(turn):
+        return stop
+    if why := turn.source_short():
+        return Hold.RESERVE, why
+    return None
+
+
 def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | None:
     """What a drive that ended badly leads to; None when every route is committed."""
     if driven is Driven.COMMITTED:
@@ -58,9 +79,11 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
     if driven is Driven.DRIFTED:
         return on_drift(turn)
     if driven is Driven.PARTIAL:
-        return begin_rollback(
-            turn, f"{what} reached only some routes within 60 s: all or back", "partial"
-        )
+        why = f"{what} was not confirmed on every route within 60 s, only on some: all or back"
+        if short_of := turn.source_short():
+            turn.hold(Hold.NOT_WRITTEN, f"{why}; not taken back now: {short_of}")
+            return turn.poll("holding")
+        return begin_rollback(turn, why, "partial")
     if driven is Driven.DENIED and attaching and not _ever_applied(turn):
         why = f"AWS denied the first write, nothing was changed: {_last_error(turn)}"
         turn.to(Phase.REFUSED, why, step=-1)
@@ -75,10 +98,11 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
 
 
 def _ever_applied(turn: Turn) -> bool:
-    """Some write of this run may have reached a route."""
+    """Some write of this run may have reached a route, or what it left is there."""
     return any(
-        known.sent is not None and known.sent.result not in ("not_applied", "cancelled")
-        for known in turn.state.routes.values()
+        (known.sent is not None and known.sent.result not in ("not_applied", "cancelled"))
+        or turn.live(route) != known.snapshot
+        for route, known in turn.state.routes.items()
     )
 
 
@@ -97,7 +121,7 @@ def _last_error(turn: Turn) -> str:
 def on_drift(turn: Turn) -> Decision:
     """Drift is never overwritten: hold (or roll back, when the plan says so)."""
     why = record_drift(turn, drifted(turn))
-    if turn.plan.safety.on_drift == "rollback" and not turn.below_reserve():
+    if turn.plan.safety.on_drift == "rollback" and not turn.source_short():
         return begin_rollback(turn, why, "drift")
     turn.hold(Hold.DRIFT, why)
     return turn.poll("holding")
@@ -108,7 +132,7 @@ def settling(turn: Turn) -> Decision:
     if drifted(turn):
         return on_drift(turn)
     judged = judge(turn, None)
-    if stopped := harmed(turn, judged):
+    if stopped := harmed(turn, judged) or blind(turn, judged):
         return stopped
     found = share(turn)
     if found.inside:
@@ -130,23 +154,27 @@ def baking(turn: Turn) -> Decision:
     judged = judge(turn, None if last else steps[turn.state.step + 1].weight)
     if stopped := harmed(turn, judged) or blind(turn, judged):
         return stopped
+    covered, bake = baked(turn), steps[turn.state.step].bake
+    overdue = covered >= bake + max(bake, WAITING_GRACE)
     if why := turn.below_reserve():
-        if any(not isinstance(turn.health(p.source), Known) for p in turn.plan.pairs):
+        if not turn.source_short() and not overdue:
             return turn.poll(f"not going on: {why}")
         turn.hold(Hold.RESERVE, why)
         return turn.poll("holding")
     if stop := unsure(turn):
         turn.hold(*stop)
         return turn.poll("holding")
-    covered, bake = baked(turn), steps[turn.state.step].bake
     decides = worst(judged)
     if covered < bake or decides.verdict is not Verdict.PASS:
-        if decides.verdict is Verdict.WAITING and covered >= bake + max(bake, WAITING_GRACE):
+        if decides.verdict is Verdict.WAITING and overdue:
             turn.hold(Hold.EVIDENCE, f"{decides.gate}: {decides.judgement.why}")
         return turn.poll(
             f"baked {duration_text(covered)} of {duration_text(bake)}; {decides.gate} {decides.verdict.name}"
         )
     if suspicious(turn) or any(turn.live(route) is None for route in turn.state.routes):
+        if overdue:
+            turn.hold(Hold.UNREADABLE, f"the routes cannot be read, or keep changing: {_last_error(turn)}")
+            return turn.poll("holding")
         return turn.soon("every gate passes; reading every route before going on", 3 * SECOND)
     if last:
         return _complete(turn, judged)
@@ -201,19 +229,22 @@ def baked(turn: Turn) -> int:
 
 def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
     """A breach goes back (or holds, when its gate says so); a shared incident holds."""
-    decides = worst(judged)
+    decides, held = worst(judged), turn.state.held
     sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
     if decides.verdict is Verdict.BREACH:
-        journal(turn, decides)
         if decides.on_breach != "rollback":
+            if held is not None and not HOLDS[held.reason].clears:
+                return None  # it waits for a person already: its own reason says for what
+            journal(turn, decides)
             turn.hold(Hold.GATE, sentence)
             return turn.poll("holding")
+        journal(turn, decides)
         if any(healthy == 0 for healthy in turn.source_healthy().values()):
             why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
             turn.to(Phase.NEEDS_HUMAN, why)
             return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
         return begin_rollback(turn, sentence, "breach")
-    if decides.verdict is Verdict.SHARED and turn.state.phase is not Phase.HOLDING:
+    if decides.verdict is Verdict.SHARED and held is None:
         turn.hold(Hold.SHARED, sentence)
         return turn.poll("holding")
     return None
@@ -231,14 +262,15 @@ def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
     if (
         span >= turn.plan.safety.blind_budget
         and turn.state.proven < turn.state.step
-        and not turn.below_reserve()
+        and not turn.source_short()
     ):
         return begin_rollback(
             turn,
             f"blind for {duration_text(span // 1000 * 1000)} in an unproven step; {why}",
             "blind",
         )
-    if turn.state.phase is not Phase.HOLDING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
+    # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence
+    if turn.state.phase is Phase.BAKING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
         turn.hold(Hold.NO_DATA, why)
         return turn.poll("holding")
     return None
@@ -253,6 +285,12 @@ def unsure(turn: Turn) -> tuple[Hold, str] | None:
     return None
 
 
+def window(turn: Turn) -> tuple[Hold, str] | None:
+    """The plan's window that forbids a raise now, by AWS's clock."""
+    found = turn.plan.forbidden_by(turn.aws_wall)
+    return None if found is None else (Hold.WINDOW, f"no raise inside the window {found.text}")
+
+
 def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
     """What forbids the next raise, besides evidence."""
     if stop := unsure(turn):
@@ -260,9 +298,8 @@ def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
     wanted = turn.plan.steps[step]
     if wanted.approve and step not in turn.state.approved:
         return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"
-    window = turn.plan.forbidden_by(turn.now.wall)
-    if window is not None:
-        return Hold.WINDOW, f"no raise inside the window {window.text}"
+    if stop := window(turn):
+        return stop
     if why := turn.below_reserve():
         return Hold.RESERVE, why
     identity = turn.seen.identity

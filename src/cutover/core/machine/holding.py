@@ -30,12 +30,14 @@ def holding(turn: Turn) -> Decision:
         turn.hold(Hold.DRIFT, record_drift(turn, routes))
         return turn.poll("holding")
     judged = judge(turn, _next_weight(turn))
-    if turn.state.step >= 0 and turn.state.evidence_from_ms != NO_STEP:
+    if turn.state.step >= 0:
+        # also in a hold that began while SHIFTING, when no minute counts for the destination:
+        # the memories hold what counts against it
         if held.reason is not Hold.GATE or worst(judged).on_breach == "rollback":
             stopped = harmed(turn, judged)
             if stopped is not None:
                 return stopped
-        if held.reason in (Hold.NO_DATA, Hold.SHARED, Hold.EVIDENCE) and (
+        if held.reason in (Hold.NO_DATA, Hold.SHARED, Hold.EVIDENCE, Hold.SHARE) and (
             stopped := blind(turn, judged)
         ):
             return stopped

@@ -47,7 +47,7 @@ def judge(turn: Turn, next_weight: int | None) -> tuple[Judged, ...]:
             )
             needs = gate.gate.needs(gate.spec, pair, scene.calibration)
             judgement = _shared_after_raise(turn, gate, pair, judgement)
-            if judgement.verdict < Verdict.BREACH and turn.state.step >= 0:
+            if judgement.verdict < Verdict.BREACH:
                 judgement = _alarming(turn, gate, pair, scene) or judgement
             on_breach = judgement.on_breach or gate.on_breach
             judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))

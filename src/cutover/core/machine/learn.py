@@ -34,14 +34,14 @@ def learn(turn: Turn) -> None:
 
 
 def _approval_asked(turn: Turn) -> int:
-    """The next step that asks for approval; -1 when none does."""
-    steps = turn.plan.steps
-    return next((i for i in range(turn.state.step + 1, len(steps)) if steps[i].approve), -1)
+    """The next step when it asks for approval; -1 when it does not: nobody approves what no evidence led to."""
+    following = turn.state.step + 1
+    return following if turn.plan.steps[following:] and turn.plan.steps[following].approve else -1
 
 
 def _gap(turn: Turn) -> None:
     previous, due = turn.seen.previous, turn.seen.due
-    if previous is None or turn.state.phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+    if previous is None or turn.state.phase is Phase.ROLLING_BACK:
         return
     poll = turn.plan.observe.poll
     jump = turn.now.wall_jump(previous)

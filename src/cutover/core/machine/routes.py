@@ -9,7 +9,7 @@ from cutover.core.events import Drift, Verified
 from cutover.core.forms import form_body
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.turn import Turn, short
-from cutover.core.observation import Known
+from cutover.core.observation import Known, Unknown
 from cutover.core.state import Phase, RouteState
 from cutover.core.values import SECOND, RouteId, Weight, weight_text
 
@@ -67,6 +67,10 @@ def standing(turn: Turn, route: RouteId, weight: int) -> Standing:
     return Standing.FOREIGN
 
 
+_WRITING = (Phase.ATTACHING, Phase.SHIFTING, Phase.HOLDING)
+"""Phases in which the newest write may be visible before it is committed."""
+
+
 def drifted(turn: Turn) -> tuple[RouteId, ...]:
     """Routes whose live form is neither intended nor prior, seen so for long enough."""
     found = []
@@ -75,11 +79,7 @@ def drifted(turn: Turn) -> tuple[RouteId, ...]:
         if live is None or known.committed is None or known.seen is None:
             continue
         expected = {known.committed.hash}
-        if known.sent is not None and turn.state.phase in (
-            Phase.ATTACHING,
-            Phase.SHIFTING,
-            Phase.HOLDING,
-        ):
+        if known.sent is not None and turn.state.phase in _WRITING:
             expected.add(known.sent.post.hash)
         if live.hash not in expected and turn.now.after(known.seen.since) >= DRIFT_AFTER:
             found.append(route)
@@ -94,6 +94,18 @@ def suspicious(turn: Turn) -> bool:
         and live.hash != known.committed.hash
         for route, known in turn.state.routes.items()
     )
+
+
+def mixed(turn: Turn) -> bool:
+    """Some routes are above the committed weight and others are not: a step landed late, on some of them."""
+    above = [
+        known.seen is not None
+        and known.seen.form.hash in known.written
+        and (known.seen.form.weight or 0) > turn.state.weight
+        and turn.now.after(known.seen.since) >= COMMIT
+        for known in turn.state.routes.values()
+    ]
+    return any(above) and not all(above)
 
 
 def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
@@ -121,18 +133,23 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
         if drifted(turn):
             return Driven.DRIFTED, None
         return Driven.UNDER_WAY, turn.soon("reading an unexpected form again", 3 * SECOND)
+    moved = any(
+        s is Standing.AT and not _was_there(turn.state.routes[route], weight)
+        for route, s in where.items()
+    )
     if Standing.UNREAD in where.values():
-        if late:
-            return (Driven.PARTIAL if Standing.AT in where.values() else Driven.UNREADABLE), None
+        if late and turn.unread_for() > WRITE_DEADLINE:
+            moved |= any(
+                _may_be_there(turn, route, weight)
+                for route, s in where.items()
+                if s is Standing.UNREAD
+            )
+            return (Driven.PARTIAL if moved else Driven.UNREADABLE), None
         return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
     behind = tuple(route for route, s in where.items() if s is Standing.BEFORE)
     if not behind:
         return _commit(turn)
     if late or any(_hopeless(turn.state.routes[route], weight) for route in behind):
-        moved = any(
-            s is Standing.AT and not _was_there(turn.state.routes[route], weight)
-            for route, s in where.items()
-        )
         if moved:
             return Driven.PARTIAL, None
         denied = any(
@@ -159,6 +176,18 @@ def _was_there(known: RouteState, weight: int) -> bool:
     )
 
 
+def _may_be_there(turn: Turn, route: RouteId, weight: int) -> bool:
+    """A raise was sent to a route that cannot be read now (for another reason than our permissions)."""
+    sent, reading = turn.state.routes[route].sent, turn.seen.forms.get(route)
+    return (
+        turn.exposed()
+        and sent is not None
+        and sent.weight == weight
+        and sent.result not in ("not_applied", "cancelled")
+        and not (isinstance(reading, Unknown) and reading.denied)
+    )
+
+
 def _hopeless(known: RouteState, weight: int) -> bool:
     return known.sent is not None and known.sent.weight == weight and known.sent.denied
 
@@ -166,13 +195,12 @@ def _hopeless(known: RouteState, weight: int) -> bool:
 def _wait(turn: Turn, known: RouteState, weight: int) -> int:
     """Milliseconds until the route may be written (again); our own loop is the only retry."""
     sent = known.sent
-    fresh = (
+    if (
         sent is None
         or sent.kind != "move"
         or sent.weight != weight
         or sent.at.after(turn.state.turned or turn.now) < 0
-    )
-    if sent is None or fresh:
+    ):
         return 0
     if sent.result == "applied":
         return COMMIT  # the read is behind the write: read again, never resend
@@ -189,9 +217,7 @@ def _commit(turn: Turn) -> tuple[Driven, Decision | None]:
     waiting = 0
     for route, known in turn.state.routes.items():
         seen = known.seen
-        if seen is None:
-            return Driven.UNDER_WAY, turn.soon("waiting to read every route", COMMIT)
-        if known.committed is not None and known.committed.hash == seen.form.hash:
+        if seen is None or known.committed == seen.form:
             continue
         age = turn.now.after(seen.since)
         if age < COMMIT:

@@ -64,11 +64,13 @@ def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, in
     """(inside, evidence may count from, observed per mille, what to say)."""
     weight = turn.state.weight
     skip = _skipped(turn, pair)
-    newest = minutes[-1]
     if skip:
         return True, minutes[0].at_ms, -1, f"share not required ({skip})"
+    if any(map(_unread, minutes[-1:])):
+        return False, 0, 0, "the requests of the newest settled minute could not be read"
+    minutes = tuple(minute for minute in minutes if not _unread(minute))
     rare = min(weight, 1000 - weight) / 1000 or 1.0
-    pool: tuple[Minute, ...] = (newest,)
+    pool = minutes[-1:]
     source, destination = _requests(pool)
     if (source + destination) * rare < ENOUGH:
         pool = minutes[-POOLED:]
@@ -96,7 +98,9 @@ def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, in
         + 0.1 * min(wanted, 1 - wanted)
     )
     said = f"observed {100 * observed:.1f} % of {total} requests at weight {weight_text(weight)}"
-    if abs(observed - wanted) <= band:
+    # twenty or more were due to each side that has a weight: none at all is never the split in effect
+    missing = destination == 0 or (source == 0 and weight < 1000)  # noqa: PLR2004 - full weight, per mille
+    if abs(observed - wanted) <= band and not missing:
         return True, pool[0].at_ms, round(1000 * observed), said
     return (
         False,
@@ -104,6 +108,10 @@ def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, in
         0,
         f"{said}, outside {100 * max(0.0, wanted - band):.1f} to {100 * min(1.0, wanted + band):.1f} %",
     )
+
+
+def _unread(minute: Minute) -> bool:
+    return minute.is_unknown("source.requests") or minute.is_unknown("destination.requests")
 
 
 def _requests(minutes: tuple[Minute, ...]) -> tuple[int, int]:

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from cutover.core.actions import End, Look
 from cutover.core.checks import run_checks
 from cutover.core.errors import ExitCode
-from cutover.core.events import CheckFound, Observed, Snapshot
+from cutover.core.events import CheckFound, Gap, Observed, Snapshot
 from cutover.core.forms import form_body
 from cutover.core.gates.judging import Verdict
 from cutover.core.machine.decision import Decision
-from cutover.core.machine.forward import after_drive, begin_raise, forbidden
-from cutover.core.machine.judge import judge, worst
+from cutover.core.machine.forward import after_drive, begin_raise, forbidden, unsure
+from cutover.core.machine.judge import Judged, judge, worst
 from cutover.core.machine.routes import drive
 from cutover.core.machine.turn import Turn, signal_exit
-from cutover.core.observation import Known, Survey, Unknown, WordName
+from cutover.core.observation import Known, NotAsked, Survey, Unknown, WordName
 from cutover.core.observation.survey import Seen as SeenFact
 from cutover.core.state import Hold, Phase
 from cutover.core.values import MINUTE, SECOND
@@ -43,6 +43,11 @@ def preflight(turn: Turn) -> Decision:
             "an earlier process ended before anything was written; start a new run",
             ExitCode.REFUSED,
         )
+    if stop := unsure(turn):
+        return refuse(turn, stop[1], ExitCode.REFUSED)
+    if any(isinstance(event, Gap) for event in turn.records):
+        why = "time was lost during the checks, so they may be out of date; start a new run"
+        return refuse(turn, why, ExitCode.REFUSED)
     if "survey" not in turn.state.observed:
         return _survey(turn)
     forms = {route: turn.live(route) for route in turn.state.routes}
@@ -69,6 +74,9 @@ def preflight(turn: Turn) -> Decision:
         )
     )
     turn.to(Phase.ATTACHING, "every check passed; the forms found are kept", step=-1)
+    if turn.state.pause_asked:
+        turn.hold(Hold.PAUSED, "pause said during the checks; nothing is written yet")
+        return turn.poll("paused")
     return turn.soon("attaching the destination at weight 0")
 
 
@@ -129,32 +137,42 @@ def _kept(turn: Turn, survey: Survey) -> dict[str, object]:
 
 def attaching(turn: Turn) -> Decision:
     """Put the destination into every action at weight 0, and wait until it is healthy."""
-    start = turn.state.weight
-    driven, decision = drive(turn, start)
+    if stop := unsure(turn):
+        turn.hold(*stop)
+        return turn.poll("holding")
+    driven, decision = drive(turn, turn.state.weight)
     if decision is not None:
         return decision
     stopped = after_drive(turn, driven, attaching=True)
     if stopped is not None:
         return stopped
     judged = judge(turn, turn.plan.steps[0].weight)
-    if not judged or not all(pair.id in turn.state.journalled_ms for pair in turn.plan.pairs):
-        return turn.poll("waiting for the first settled minutes of the source")
-    unhealthy = [one for one in judged if one.live and one.verdict is not Verdict.PASS]
-    unhealthy += [one for one in judged if not one.live and one.verdict >= Verdict.SHARED]
-    if unhealthy or (why := _too_few(turn)):
-        why = (
-            f"{worst(tuple(unhealthy)).gate}: {worst(tuple(unhealthy)).judgement.why}"
-            if unhealthy
-            else why
-        )
-        if turn.in_phase() > HEALTHY_DEADLINE and turn.state.phase is Phase.ATTACHING:
+    if why := unready(turn, judged):
+        if turn.in_phase() > HEALTHY_DEADLINE:
             turn.hold(Hold.UNHEALTHY, f"not ready for the first raise: {why}")
             return turn.poll("holding")
         return turn.poll(f"waiting: {why}")
+    if isinstance(turn.seen.identity, NotAsked):
+        return turn.soon("ready; asking who we are before the first raise", identity=True)
     if stop := forbidden(turn, 0):
         turn.hold(*stop)
         return turn.poll("holding")
     return begin_raise(turn, 0, judged)
+
+
+def unready(turn: Turn, judged: tuple[Judged, ...]) -> str:
+    """Why the destination should not get its first request yet; empty when it may."""
+    if not all(pair.id in turn.state.journalled_ms for pair in turn.plan.pairs):
+        return "no settled minute of the source has come from CloudWatch yet"
+    bad = [
+        one
+        for one in judged
+        if one.verdict >= Verdict.SHARED or (one.live and one.verdict is not Verdict.PASS)
+    ]
+    if bad:
+        decides = worst(tuple(bad))
+        return f"{decides.gate}: {decides.judgement.why}"
+    return _too_few(turn)
 
 
 def _too_few(turn: Turn) -> str:

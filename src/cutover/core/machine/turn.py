@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from datetime import datetime
+
 from cutover.core.actions import Effect, Look
 from cutover.core.errors import ExitCode
 from cutover.core.events import Event, PhaseChanged, Record
@@ -65,8 +67,16 @@ class Turn:
             )
         )
 
-    def hold(self, reason: Hold, why: str, *, step: int | None = None) -> None:
-        """Hold at the committed weight, with the plan's deadline."""
+    def hold(
+        self, reason: Hold, why: str, *, step: int | None = None, afresh: bool = False
+    ) -> None:
+        """Hold at the committed weight, with the plan's deadline; its gates go on judging.
+
+        A hold from SHIFTING finds no evidence window: it opens one, or a breach would go unseen.
+        """
+        unseen = self.state.evidence_from_ms == NO_STEP and (
+            self.state.step >= 0 or self.exposed()
+        )
         deadline = self.now.wall_ms + self.plan.safety.hold_timeout
         self.add(
             PhaseChanged(
@@ -76,6 +86,7 @@ class Turn:
                 step=self.state.step if step is None else step,
                 hold=reason,
                 deadline=wall_text(wall_from_ms(deadline)),
+                from_ms=self.next_minute_ms() if afresh or unseen else 0,
             )
         )
 
@@ -83,6 +94,11 @@ class Turn:
     def aws_ms(self) -> int:
         """Now on AWS's clock, ms since the epoch."""
         return self.now.wall_ms + self.seen.aws_skew_ms
+
+    @property
+    def aws_wall(self) -> datetime:
+        """Now on AWS's clock: what windows are compared with (design 3.2)."""
+        return wall_from_ms(self.aws_ms)
 
     def next_minute_ms(self, after_ms: int = 0) -> int:
         """The start of the first whole period from now (plus `after_ms`) on, on AWS's clock."""
@@ -112,16 +128,38 @@ class Turn:
         return found
 
     def below_reserve(self) -> str:
-        """Why the source could not take all traffic back now; empty when it could."""
+        """Why the source is not known to be able to take all traffic back; empty when it is. For raises."""
+        unknown = [name_of(g) for g, healthy in self.source_healthy().items() if healthy is None]
+        if unknown:
+            return f"the health of the source {', '.join(unknown)} is unknown"
+        return self.source_short()
+
+    def source_short(self) -> str:
+        """Why the source is known to be too small to take all traffic back. For automatic rollbacks.
+
+        Unknown health never delays a rollback (promises P14).
+        """
         reserve = self.plan.safety.source_reserve
         for group, healthy in self.source_healthy().items():
             needed = self.state.source_healthy.get(group, 1)
-            name = group.split("/")[-2] if "/" in group else group
-            if healthy is None:
-                return f"the health of the source {name} is unknown"
-            if healthy * PPM < needed * reserve or healthy == 0:
-                return f"the source {name} has {healthy} healthy targets, {needed} at the start"
+            if healthy is not None and (healthy * PPM < needed * reserve or healthy == 0):
+                return f"the source {name_of(group)} has {healthy} healthy targets, {needed} at the start"
         return ""
+
+    def exposed(self) -> bool:
+        """Some route may be above the committed weight: a write above it was not refused."""
+        return any(
+            known.sent is not None
+            and known.sent.kind == "move"
+            and known.sent.weight > self.state.weight
+            and known.sent.result not in ("not_applied", "cancelled")
+            for known in self.state.routes.values()
+        )
+
+    def unread_for(self) -> int:
+        """Milliseconds for which some route could not be read; 0 when all can."""
+        since = [known.unreadable_since for known in self.state.routes.values()]
+        return max((self.now.after(at) for at in since if at is not None), default=0)
 
     def look(self, *, identity: bool = False) -> Look:
         """The ordinary look of a running step."""
@@ -152,6 +190,11 @@ class Turn:
     def soon(self, reason: str, ms: int = 0, *, identity: bool = False) -> Decision:
         """Look again at once, or after `ms`."""
         return self.decision(None, self.look(identity=identity), ms, reason)
+
+
+def name_of(group: str) -> str:
+    """A target group's name, of its ARN."""
+    return group.split("/")[-2] if "/" in group else group
 
 
 def signal_exit(signal: int) -> ExitCode:

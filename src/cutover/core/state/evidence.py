@@ -1,6 +1,6 @@
 """Evidence folded from journalled minutes: gate memories, kept so that a corrected minute refolds.
 
-Only the last `KEEP` operations are kept one by one; older ones are folded into the base, so memory stays
+Only the last `KEEP` operations of each pair are kept one by one; older ones are folded into the base, so memory stays
 flat however long a run is. CloudWatch corrects the newest minutes only (aws.md 1.5), and the machine
 re-reads five.
 """
@@ -75,10 +75,11 @@ def fold(plan: Plan, evidence: Evidence, folded: Folded) -> Evidence:
     memories = _step(plan, evidence, evidence.memories, folded)
     recent = (*evidence.recent, folded)
     base = evidence.base
-    if len(recent) > 2 * KEEP:
-        for old in recent[:KEEP]:
+    keep = KEEP * len(plan.pairs)
+    if len(recent) > 2 * keep:
+        for old in recent[:keep]:
             base = _step(plan, evidence, base, old)
-        recent = recent[KEEP:]
+        recent = recent[keep:]
     return replace(evidence, memories=memories, base=base, recent=recent)
 
 

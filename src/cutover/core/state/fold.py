@@ -116,15 +116,25 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
         turned=record.at,
         why=event.why,
         held=None,
+        # only a bake that passed, or a destination attached and healthy, is evidence for a raise
+        raising=after is Phase.SHIFTING and before in (Phase.BAKING, Phase.ATTACHING),
     )
     if after is Phase.HOLDING:
         deadline = wall_ms(parse_wall(event.deadline)) if event.deadline else 0
         changed = replace(changed, held=Held(Hold(event.hold), event.why, record.at, deadline))
         if before is Phase.BAKING and Hold(event.hold) in _PASSED:
             changed = replace(changed, proven=event.step)
+        if event.from_ms:
+            changed = replace(
+                changed,
+                evidence_from_ms=event.from_ms,
+                evidence=evid.restart(plan, state.evidence),
+            )
     elif after is Phase.SHIFTING:
         # PhaseChanged names the step whose weight is wanted; the committed one stays until verified.
-        changed = replace(changed, step=state.step, target=event.step, evidence_from_ms=NO_STEP)
+        changed = replace(
+            changed, step=state.step, target=event.step, evidence_from_ms=NO_STEP, shares={}
+        )
         if before is Phase.BAKING:
             changed = replace(changed, proven=state.step)
     elif after is Phase.SETTLING:
@@ -136,7 +146,7 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
         )
     elif after is Phase.COMPLETED:
         changed = replace(changed, proven=event.step)
-    elif after is Phase.ROLLING_BACK and state.phase is not Phase.ROLLING_BACK:
+    elif after is Phase.ROLLING_BACK:
         changed = replace(
             changed,
             rollback_at=record.at,
@@ -145,7 +155,8 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
             refused_interrupts=0,
             evidence_from_ms=NO_STEP,
             routes={
-                r: replace(s, restored=None, impossible=False) for r, s in state.routes.items()
+                r: replace(s, restored=None, impossible=False, overwritten=0)
+                for r, s in state.routes.items()
             },
         )
     return changed
@@ -198,7 +209,8 @@ def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified
 
     def change(route: RouteState) -> RouteState:
         form = _known_form(route, event.form) or route.committed
-        return replace(route, committed=form, restored=back)
+        taken = state.phase is Phase.HOLDING and event.form not in route.written
+        return replace(route, committed=form, restored=back, accepted=route.accepted or taken)
 
     changed = _route(state, event.route, change)
     weights = {r.committed.weight if r.committed else None for r in changed.routes.values()}
@@ -289,13 +301,17 @@ def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) ->
         return replace(state, approved=state.approved | {int(event.detail)})
     if event.word == "finish" and state.phase is Phase.COMPLETED:
         return replace(state, finishing=event.detail or "keep")
+    if event.word in ("pause", "resume") and state.phase is Phase.PREFLIGHT:
+        return replace(state, pause_asked=event.word == "pause")
     if event.word == "interrupt" and state.phase is Phase.ROLLING_BACK:
         return replace(state, refused_interrupts=state.refused_interrupts + 1)
     return state
 
 
 def _gap(plan: Plan, state: RunState, record: ev.Record, event: ev.Gap) -> RunState:
-    changed = replace(state, evidence=evid.restart(plan, state.evidence), alarming={})
+    changed = replace(
+        state, evidence=evid.restart(plan, state.evidence), alarming={}, raising=False
+    )
     if state.evidence_from_ms != NO_STEP:
         changed = replace(changed, evidence_from_ms=max(event.from_ms, state.evidence_from_ms))
     return changed

@@ -52,6 +52,7 @@ class RouteState:
         restored: verified as restored during a rollback.
         impossible: cutover cannot restore it; a person must.
         overwritten: how often somebody else undid an applied restore.
+        accepted: a person accepted somebody else's change of this route, so going back keeps it.
     """
 
     snapshot: Form | None = None
@@ -64,6 +65,7 @@ class RouteState:
     restored: Moment | None = None
     impossible: bool = False
     overwritten: int = 0
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,14 @@ class RunState:
         step: index of the step whose weight is committed, -1 before the first.
         target: index of the step being shifted to (equals `step` when none is).
         proven: index of the last step that passed all its gates.
+        raising: SHIFTING rests on evidence that just passed; without it routes are only lowered or verified.
         weights: (wall ms, per mille) of every committed weight, oldest first.
         evidence_from_ms: evidence for this step counts from this minute on; NO_STEP while none does.
         journalled_ms: by pair: start of the newest journalled minute.
         alarming: (gate, pair, minute) of unsettled minutes seen bad once, and when.
         rollback_at, rollback_cause, escalated_at: of the rollback, if one began.
         refused_interrupts: signals refused since the rollback began.
+        pause_asked: pause was said during PREFLIGHT, which can not hold.
         finishing: `keep` or `detach_source` once finish was said to this process.
         turned: when the phase or its attempt began.
     """
@@ -122,6 +126,7 @@ class RunState:
     step: int = -1
     target: int = -1
     proven: int = -1
+    raising: bool = False
     why: str = ""
     held: Held | None = None
     routes: Mapping[RouteId, RouteState] = field(default_factory=dict)
@@ -139,6 +144,7 @@ class RunState:
     rollback_cause: str = ""
     escalated_at: Moment | None = None
     refused_interrupts: int = 0
+    pause_asked: bool = False
     finishing: str = ""
     closed: bool = False
     exit_code: int = -1

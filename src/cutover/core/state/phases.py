@@ -58,9 +58,8 @@ TRANSITIONS: dict[Phase, dict[Phase, str]] = {
     },
     _P.SHIFTING: {
         _P.SETTLING: "every route of the step is committed",
-        _P.ATTACHING: "resumed before the first step: every route is attached again",
-        _P.HOLDING: "no route was written by the deadline, drift, pause, a fault",
-        _P.ROLLING_BACK: "only some routes were written by the deadline, or rollback said",
+        _P.HOLDING: "no route was written by the deadline, a gap before the write, drift, pause, a fault",
+        _P.ROLLING_BACK: "only some routes were confirmed by the deadline, breach, or rollback said",
     },
     _P.SETTLING: {
         _P.BAKING: "the observed share is inside its band, or skipped and said so",
@@ -79,7 +78,7 @@ TRANSITIONS: dict[Phase, dict[Phase, str]] = {
         _P.SHIFTING: "resumed with a route away from this step's weight",
         _P.SETTLING: "resumed, or the evidence came back: always a fresh bake",
         _P.BAKING: "approved, or the window ended: the evidence went on meanwhile",
-        _P.ROLLING_BACK: "breach, deadline, blind for too long, or rollback said",
+        _P.ROLLING_BACK: "breach, deadline, blind for too long, only some routes raised, or rollback said",
         _P.NEEDS_HUMAN: "breach with no healthy source to go back to",
         _P.ABANDONED: "finish --leave-as-is",
     },
@@ -101,7 +100,7 @@ TRANSITIONS: dict[Phase, dict[Phase, str]] = {
     _P.REFUSED: {},
     _P.ABANDONED: {},
 }
-for _phase in (_P.ATTACHING, _P.SHIFTING, _P.SETTLING, _P.BAKING):
+for _phase in (_P.SHIFTING, _P.SETTLING, _P.BAKING):
     TRANSITIONS[_phase][_P.NEEDS_HUMAN] = "breach with no healthy source to go back to"
 
 
