@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cutover.core.actions import Back, Detach, End, Look, Move, Restore
 from cutover.core.errors import ExitCode
-from cutover.core.events import Close, Event, Intent, Outcome, Record, Snapshot
+from cutover.core.events import Close, Event, Intent, Note, Outcome, Record, Snapshot
 from cutover.core.forms import Form, form_body, form_of
 from cutover.core.machine import Decision, decide, first_look
 from cutover.core.moment import Moment
@@ -25,8 +25,8 @@ from cutover.core.observation import (
     Word,
 )
 from cutover.core.plan import Plan
-from cutover.core.state import RunState, evolve
-from cutover.core.values import SECOND, RouteId
+from cutover.core.state import Phase, RunState, evolve
+from cutover.core.values import FULL, SECOND, RouteId
 from cutover.ports import (
     Alarms,
     Change,
@@ -39,7 +39,14 @@ from cutover.ports import (
     Router,
     Surveyor,
     TargetHealth,
+    WriteOutcome,
+    WriteResult,
 )
+
+_NOT_TAKEN = "the journal did not take the intent"
+
+_MAY_WRITE = (Phase.ATTACHING, Phase.SHIFTING, Phase.SETTLING, Phase.BAKING, Phase.HOLDING)
+"""Phases from which a person can send a new process forward."""
 
 REQUEST = 13 * SECOND
 """The longest a write may take: connect 3 s and read 10 s. No raise when the lease ends sooner."""
@@ -79,6 +86,7 @@ class Runner:
     def run(self, first_words: Sequence[Word] = ()) -> ExitCode:
         """Loop until a decision ends it."""
         words = tuple(first_words)
+        self._keep_snapshot_again()
         look = first_look(self.plan, self.state, self._ports.clock.now())
         previous: Moment | None = None
         due: Moment | None = None
@@ -143,12 +151,7 @@ class Runner:
     def _record(self, event: Event, at: Moment) -> bool:
         """Append, fold and tell. False when only the fallback took it."""
         if isinstance(event, Snapshot):
-            forms = {RouteId(route): form_of(body) for route, body in event.forms.items()}
-            kept = self._ports.journal.keep_snapshot(
-                event, self._ports.router.restore_commands(forms)
-            )
-            if isinstance(kept, Unknown):
-                self._journal = kept
+            self._keep(event)
         appended = self._ports.journal.append(event, at)
         if isinstance(appended, Known):
             record = appended.value
@@ -159,43 +162,56 @@ class Runner:
         self._tell(record)
         return isinstance(appended, Known)
 
+    def _keep(self, snapshot: Snapshot) -> None:
+        """snapshot.json and restore.sh; without them nothing is raised."""
+        forms = {RouteId(route): form_of(body) for route, body in snapshot.forms.items()}
+        kept = self._ports.journal.keep_snapshot(
+            snapshot, self._ports.router.restore_commands(forms)
+        )
+        if isinstance(kept, Unknown):
+            self._journal = kept
+
+    def _keep_snapshot_again(self) -> None:
+        """A process that may go forward needs them too: an earlier one may have met a full disk."""
+        state = self.state
+        forms = {
+            str(r): form_body(k.snapshot)
+            for r, k in state.routes.items()
+            if k.snapshot is not None
+        }
+        if state.phase not in _MAY_WRITE or not forms:
+            return
+        recipes = {str(route): known.recipe for route, known in state.routes.items()}
+        calibration = state.evidence.calibration
+        self._keep(Snapshot(forms, recipes, state.source_healthy, calibration))
+
     def _tell(self, record: Record) -> None:
         for listener in self._ports.listeners:
             listener.told(record)
 
     def _move(self, move: Move, observation: Observation) -> None:
         """Write-ahead: every intent is durable before anything is sent; too late is cancelled."""
-        changes: list[Change] = []
-        durable = not isinstance(self._journal, Unknown)
+        posts: dict[RouteId, tuple[Form, Form]] = {}
         for route in move.routes:
-            reading = observation.forms.get(route)
-            if not isinstance(reading, Known):
-                continue
-            post = self._ports.router.aim(route, reading.value, move.weight)
-            attempt = self._attempt(route, "move", move.weight)
-            durable &= self._record(
-                Intent(
-                    route,
-                    "move",
-                    self.state.target,
-                    attempt,
-                    reading.value.hash,
-                    form_body(post),
-                    move.weight,
-                    move.reason,
-                ),
-                self._ports.clock.now(),
+            live = self._read(route, observation)
+            try:
+                posts[route] = (live, self._ports.router.aim(route, live, move.weight))
+            except ValueError as error:
+                # only a form that a person accepted after preflight: nothing is sent, the step times out
+                self._record(Note(f"not written: {error}"), self._ports.clock.now())
+                return
+        durable = not isinstance(self._journal, Unknown)
+        for route, (live, post) in posts.items():
+            durable &= self._intend(
+                Change(route, post), "move", int(move.weight), pre=live.hash, why=move.reason
             )
-            changes.append(Change(route, post))
         now = self._ports.clock.now()
-        if not durable or now.after(move.not_after) > 0 or self._lease_too_short(now):
-            why = (
-                "the journal did not take the intent" if not durable else "too late after the look"
-            )
-            for change in changes:
-                self._outcome(change.route, "cancelled", "", why)
+        late = now.after(move.not_after) > 0 or self._lease_too_short(now)
+        changes = [Change(route, post) for route, (_, post) in posts.items()]
+        if durable and not late:
+            self._send(changes)
             return
-        self._send(changes)
+        self._cancel(changes, "too late after the look" if durable else _NOT_TAKEN)
 
     def _lease_too_short(self, now: Moment) -> bool:
         ends = self._ports.lease.ends(now)
@@ -207,28 +223,14 @@ class Runner:
         for back in restore.routes:
             post, pre = self._way_back(back, observation)
             if post is None:
+                why = "the planned groups are not in the action any more"
                 self._outcome(
-                    back.route,
-                    "impossible",
-                    "",
-                    "the planned groups are not in the action any more",
+                    back.route, WriteOutcome(WriteResult.NOT_APPLIED, "", why), "impossible"
                 )
                 continue
-            attempt = self._attempt(back.route, "restore", -1)
-            self._record(
-                Intent(
-                    back.route,
-                    "restore",
-                    self.state.step,
-                    attempt,
-                    pre,
-                    form_body(post),
-                    post.weight or 0,
-                    restore.reason,
-                ),
-                self._ports.clock.now(),
-            )
-            changes.append(Change(back.route, post))
+            change = Change(back.route, post)
+            self._intend(change, "restore", int(post.weight or 0), pre=pre, why=restore.reason)
+            changes.append(change)
         self._send(changes)
 
     def _detach(self, detach: Detach, observation: Observation) -> None:
@@ -236,27 +238,34 @@ class Runner:
         changes: list[Change] = []
         durable = not isinstance(self._journal, Unknown)
         for route in detach.routes:
-            reading = observation.forms.get(route)
-            if not isinstance(reading, Known):
-                continue
-            post = self._ports.router.detach(route, reading.value)
-            attempt = self._attempt(route, "detach", -1)
-            durable &= self._record(
-                Intent(
-                    route,
-                    "detach",
-                    self.state.step,
-                    attempt,
-                    reading.value.hash,
-                    form_body(post),
-                    1000,
-                    detach.reason,
-                ),
-                self._ports.clock.now(),
-            )
-            changes.append(Change(route, post))
+            live = self._read(route, observation)
+            change = Change(route, self._ports.router.detach(route, live))
+            durable &= self._intend(change, "detach", FULL, pre=live.hash, why=detach.reason)
+            changes.append(change)
         if durable:
             self._send(changes)
+        else:
+            self._cancel(changes, _NOT_TAKEN)
+
+    def _read(self, route: RouteId, observation: Observation) -> Form:
+        """The form that this turn's decision saw: it decides on a forward write only when it saw one."""
+        reading = observation.forms[route]
+        assert isinstance(reading, Known)  # noqa: S101 - see above
+        return reading.value
+
+    def _intend(self, change: Change, kind: str, weight: int, *, pre: str, why: str) -> bool:
+        """Journal an intent as the attempt that it is. False when it is not durable."""
+        intent = Intent(
+            change.route,
+            kind,
+            self.state.target,
+            self._attempt(change.route, kind, weight),
+            pre,
+            form_body(change.form),
+            weight,
+            why,
+        )
+        return self._record(intent, self._ports.clock.now())
 
     def _way_back(self, back: Back, observation: Observation) -> tuple[Form | None, str]:
         known = self.state.routes[back.route]
@@ -264,51 +273,46 @@ class Runner:
         live = reading.value if isinstance(reading, Known) else None
         if live is None and known.seen is not None:
             live = known.seen.form
-        if live is None or known.snapshot is None:
-            return None, ""
+        if (
+            live is None or known.snapshot is None
+        ):  # pragma: no cover - back.py asks for no such route,
+            return None, ""  # and a rollback must not end in an assertion
         post = self._ports.router.aim_back(
             back.route, live, known.snapshot, known.recipe, verbatim=back.verbatim
         )
         return post, "" if back.blind else live.hash
 
     def _attempt(self, route: RouteId, kind: str, weight: int) -> int:
-        sent = self.state.routes[route].sent
-        began = self.state.turned
-        same = sent is not None and sent.kind == kind and (weight < 0 or sent.weight == weight)
-        if sent is None or not same or (began is not None and sent.at.after(began) < 0):
+        sent, began = self.state.routes[route].sent, self.state.turned
+        if sent is None or began is None or sent.at.after(began) < 0:
             return 1
-        return sent.attempt + 1
+        same = sent.kind == kind and (kind != "move" or sent.weight == weight)
+        return sent.attempt + 1 if same else 1
 
     def _send(self, changes: Sequence[Change]) -> None:
         if not changes:
             return
         outcomes = self._ports.router.write(changes)
         for change in changes:
-            outcome = outcomes[change.route]
-            self._outcome(
-                change.route,
-                outcome.result,
-                outcome.code,
-                outcome.message,
-                outcome.request_id,
-                denied=outcome.denied,
-            )
+            self._outcome(change.route, outcomes[change.route])
 
-    def _outcome(
-        self,
-        route: RouteId,
-        result: str,
-        code: str,
-        message: str,
-        request_id: str = "",
-        *,
-        denied: bool = False,
-    ) -> None:
-        attempt = self.state.routes[route].sent.attempt if self.state.routes[route].sent else 0  # type: ignore[union-attr]
-        self._record(
-            Outcome(route, attempt, str(result), code, message, request_id, int(denied)),
-            self._ports.clock.now(),
+    def _cancel(self, changes: Sequence[Change], why: str) -> None:
+        for change in changes:
+            nothing = WriteOutcome(WriteResult.NOT_APPLIED, "", why)
+            self._outcome(change.route, nothing, "cancelled")
+
+    def _outcome(self, route: RouteId, outcome: WriteOutcome, result: str = "") -> None:
+        sent = self.state.routes[route].sent
+        event = Outcome(
+            route,
+            sent.attempt if sent is not None else 0,
+            result or str(outcome.result),
+            outcome.code,
+            outcome.message,
+            outcome.request_id,
+            int(outcome.denied),
         )
+        self._record(event, self._ports.clock.now())
 
     def _end(self, end: End) -> ExitCode:
         self._record(

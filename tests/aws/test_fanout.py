@@ -7,7 +7,8 @@ from functools import partial
 
 import pytest
 
-from cutover.aws.fanout import Inline, Threads, TimedOut
+from cutover.aws.fanout import DEADLINE_MS, Inline, Threads, TimedOut
+from cutover.local.clock import SystemClock
 from tests.aws.topology import StepClock
 
 
@@ -70,3 +71,16 @@ def test_a_hanging_call_does_not_keep_the_process_alive() -> None:
     )
     assert done.stdout.strip() == "{'x': TimedOut(started=True)}", done.stderr
     assert done.returncode == 0
+
+
+def test_a_process_that_was_told_to_end_waits_no_longer_than_two_seconds_for_a_hung_call() -> None:
+    release = threading.Event()
+    clock = SystemClock()
+    threads = Threads(clock)
+    threads.hurry = lambda: True
+    began = clock.now()
+    found = threads.run({"hangs": lambda: release.wait(60), "quick": lambda: 7})
+    waited = clock.now().after(began)
+    release.set()
+    assert found == {"hangs": TimedOut(started=True), "quick": 7}
+    assert waited < DEADLINE_MS

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from typing import Final
 
 from tests.e2e.stage import Stage
-from tests.e2e.witness import is_write
+from tests.e2e.witness import is_write, named
 
 LONG = ("weight: 10, bake: 300s", "weight: 50, bake: 300s")
 SHORT = ("weight: 10, bake: 2s", "weight: 50, bake: 2s")
@@ -35,7 +34,7 @@ def asking(stage: Stage) -> None:
 
 def completed(stage: Stage) -> None:
     """A run that has everything on the destination, and is not finished."""
-    run = stage.run(stage.plan("weight: 100, bake: 1s", more="acknowledge_big_bang: true\n"))
+    run = stage.run(stage.plan("weight: 100, bake: 2s", more="acknowledge_big_bang: true\n"))
     stage.expect(run, 0)
 
 
@@ -91,9 +90,9 @@ def expired(stage: Stage) -> None:
 
 
 def silent(stage: Stage) -> None:
-    """A run that CloudWatch shows nothing new to."""
+    """A run that CloudWatch does not answer."""
     baking(stage)
-    stage.witness.traffic.silent = time.time()
+    stage.witness.happens("denied", named("GetMetricData"), times=1_000_000)
     stage.until_phase("HOLDING")
 
 
@@ -112,11 +111,6 @@ def _refused(stage: Stage) -> bool:
 def aws_answers(stage: Stage) -> None:
     """AWS takes and answers every call again."""
     stage.witness.faults.clear()
-
-
-def metrics_come_back(stage: Stage) -> None:
-    """CloudWatch has datapoints again."""
-    stage.witness.traffic.silent = float("inf")
 
 
 def process_ends(stage: Stage) -> None:
@@ -141,6 +135,5 @@ SITUATIONS: Final[dict[str, Callable[[Stage], None]]] = {
 
 MEANWHILE: Final[dict[str, Callable[[Stage], None]]] = {
     "aws-answers": aws_answers,
-    "metrics-come-back": metrics_come_back,
     "process-ends": process_ends,
 }

@@ -59,7 +59,7 @@ def play(scene: Scene, place: Path, emulator: Emulator) -> str:
     """Play a scene; what went otherwise than it says, empty when nothing did."""
     stage = Stage.build(place, emulator)
     stage.state = place / ".local" / "state" / "cutover"
-    stage.witness.state = stage.state
+    stage.witness._state = stage.state
     try:
         SITUATIONS[scene[0]](stage)
         for step in scene[1]:

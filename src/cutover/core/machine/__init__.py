@@ -7,9 +7,11 @@ hears the words, then lets the phase's rule speak. The legal moves are data: `co
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from cutover.core.actions import End, Look
 from cutover.core.errors import ExitCode
+from cutover.core.events import Note
 from cutover.core.machine.back import begin_rollback, rolling_back
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.forward import baking, settling, shifting
@@ -21,7 +23,7 @@ from cutover.core.machine.turn import Turn, signal_exit
 from cutover.core.moment import Moment
 from cutover.core.observation import Observation, Word, WordName
 from cutover.core.plan import Plan
-from cutover.core.state import ACTIVE, TERMINAL, Hold, Phase, RunState
+from cutover.core.state import ACTIVE, HOLDS, TERMINAL, Hold, Phase, RunState
 
 __all__ = ["Decision", "decide", "first_look"]
 
@@ -52,10 +54,8 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
         return turn.decision(
             End(ExitCode.USAGE, "the run has ended"), Look(), 0, "the run has ended"
         )
-    for word in observation.words:
-        decision = _hear(turn, word)
-        if decision is not None:
-            return decision
+    if (decision := _words(turn)) is not None:
+        return decision
     if turn.state.phase not in ACTIVE:
         return resting(turn)
     return _RULES[turn.state.phase](turn)
@@ -72,24 +72,54 @@ def first_look(plan: Plan, state: RunState, now: Moment) -> Look:
 
 def _began(turn: Turn) -> None:
     """A process's first turn: what it finds half-way was left by a crash; nothing goes forward by itself."""
+    held = turn.state.held
     if turn.state.phase in _FORWARD:
         turn.hold(Hold.CRASHED, f"the process that drove this run ended during {turn.state.phase}")
+    elif held is not None and HOLDS[held.reason].clears:
+        # such a hold would clear by itself, and nothing goes on after a crash without a person
+        turn.hold(
+            Hold.CRASHED, f"the process that drove this run ended; it was holding: {held.why}"
+        )
+
+
+def _words(turn: Turn) -> Decision | None:
+    """Every word of the turn: rollback before all others, a signal after them, else in the order said."""
+    phase, said = turn.state.phase, turn.seen.words
+    back = [word for word in said if word.name is WordName.ROLLBACK]
+    if back and phase not in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        return begin_rollback(turn, _said("rollback", back[0]), "word")
+    decision: Decision | None = None
+    for word in sorted(said, key=lambda word: word.name is WordName.INTERRUPT):
+        decision = _hear(turn, word) or decision
+        if decision is not None and isinstance(decision.effect, End):
+            break
+    return None if decision is None else replace(decision, records=tuple(turn.records))
+
+
+_HEARD_BY_RULE: dict[Phase, tuple[WordName, ...]] = {
+    Phase.PREFLIGHT: (WordName.ROLLBACK, WordName.INTERRUPT, WordName.PAUSE, WordName.RESUME),
+    Phase.ROLLING_BACK: (WordName.ROLLBACK, WordName.INTERRUPT, WordName.RESUME),
+    Phase.COMPLETED: (WordName.FINISH,),
+    Phase.NEEDS_HUMAN: (WordName.CONFIRM_RESTORED,),
+}
+"""Words that the phase's own rule, or the fold, hears."""
 
 
 def _hear(turn: Turn, word: Word) -> Decision | None:
     """A word's own decision, or None when the phase's rule goes on."""
     phase = turn.state.phase
-    if phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
-        return None  # heard by their rules; in a rollback nothing but a signal counts
-    if word.name is WordName.ROLLBACK:
-        return begin_rollback(turn, _said("rollback", word), "word")
+    if word.name in _HEARD_BY_RULE.get(phase, ()):
+        return None
+    if word.name is WordName.APPROVE and turn.state.step + 1 in turn.state.approved:
+        return None
     if word.name is WordName.INTERRUPT:
         return _interrupt(turn, word)
     if word.name is WordName.PAUSE and phase in _FORWARD:
         turn.hold(Hold.PAUSED, _said("pause", word))
         return turn.poll("paused")
     if word.name is WordName.PAUSE and phase is Phase.HOLDING and turn.state.held is not None:
-        if turn.state.held.reason not in (Hold.DRIFT, Hold.PAUSED):
+        rule = HOLDS[turn.state.held.reason]
+        if rule.clears or rule.rolls_back:  # the others wait for a person already
             turn.hold(Hold.PAUSED, f"{_said('pause', word)}; was holding: {turn.state.held.why}")
         return None
     if word.name in (WordName.RESUME, WordName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
@@ -98,6 +128,7 @@ def _hear(turn: Turn, word: Word) -> Decision | None:
         why = _said("left as it is", word)
         turn.to(Phase.ABANDONED, why)
         return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+    turn.add(Note(f"{word.name} changes nothing: the run is {phase}"))
     return None
 
 
@@ -106,14 +137,13 @@ def _said(what: str, word: Word) -> str:
 
 
 def _interrupt(turn: Turn, word: Word) -> Decision:
-    if turn.plan.safety.on_interrupt == "rollback" and turn.state.phase in (
-        *_FORWARD,
-        Phase.HOLDING,
-    ):
+    phase, held = turn.state.phase, turn.state.held
+    back = turn.plan.safety.on_interrupt == "rollback" and phase in (*_FORWARD, Phase.HOLDING)
+    if back and not turn.source_short():
         return begin_rollback(
             turn, f"signal {word.signal}, and the plan says on_interrupt: rollback", "interrupt"
         )
     why = f"interrupted by signal {word.signal}"
-    if turn.state.phase in (*_FORWARD, Phase.HOLDING):
-        turn.hold(Hold.INTERRUPTED, why)
+    if phase in _FORWARD or (held is not None and HOLDS[held.reason].clears):
+        turn.hold(Hold.INTERRUPTED, why)  # a hold that waits for a person keeps its reason
     return turn.decision(End(signal_exit(word.signal), why), Look(), 0, why)

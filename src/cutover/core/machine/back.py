@@ -7,7 +7,7 @@ from cutover.core.errors import ExitCode
 from cutover.core.events import Note, Observed, Verified
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.turn import Turn, short
-from cutover.core.observation import WordName
+from cutover.core.observation import Unknown, WordName
 from cutover.core.state import Phase, RouteState
 from cutover.core.values import MINUTE, SECOND, RouteId
 
@@ -98,14 +98,12 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
             and _blind_allowed(turn, known)
             and _due(turn, known) <= 0
         ):
-            return Back(route, verbatim=True, blind=True), FAST
+            return Back(route, verbatim=not known.accepted, blind=True), FAST
         return None, COMMIT
     aimed = (
         known.sent.post.hash if known.sent is not None and known.sent.kind == "restore" else None
     )
-    if live.hash == aimed or (
-        known.snapshot is not None and live.hash == known.snapshot.hash and aimed is None
-    ):
+    if live.hash == aimed or live == known.snapshot:
         return None, _verify(turn, route, known)
     if known.overwritten >= OVERWRITTEN:
         turn.add(Observed("overwritten", {"route": route}))
@@ -113,7 +111,8 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
     due = _due(turn, known)
     if due > 0:
         return None, due
-    return Back(route, verbatim=live.hash in known.written), COMMIT
+    # a change that a person accepted is in what we wrote since: only our weights go back then
+    return Back(route, verbatim=live.hash in known.written and not known.accepted), COMMIT
 
 
 def _verify(turn: Turn, route: RouteId, known: RouteState) -> int:
@@ -153,6 +152,7 @@ def _blind_allowed(turn: Turn, known: RouteState) -> bool:
         known.seen is None
         or known.seen.form.hash not in known.written
         or known.unreadable_since is None
+        or isinstance(turn.seen.lease, Unknown)
     ):
         return False
     return turn.now.after(known.unreadable_since) <= BLIND_WITHIN
@@ -161,12 +161,7 @@ def _blind_allowed(turn: Turn, known: RouteState) -> bool:
 def _confirm(turn: Turn) -> Decision:
     """Every route is verified: one more equal read after `observe.confirm` before success is claimed."""
     restored = [k.restored for k in turn.state.routes.values() if k.restored is not None]
-    if not restored:
-        why = "rolled back before anything was written"
-        turn.to(Phase.ROLLED_BACK, why)
-        return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)
-    newest = min(restored, key=turn.now.after)
-    quiet = turn.now.after(newest)
+    quiet = min(turn.now.after(at) for at in restored)
     fresh = all(
         turn.live(r) is not None for r, k in turn.state.routes.items() if k.snapshot is not None
     )

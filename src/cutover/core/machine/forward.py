@@ -8,22 +8,17 @@ from cutover.core.events import Effective
 from cutover.core.gates.judging import Verdict
 from cutover.core.machine.back import begin_rollback
 from cutover.core.machine.decision import Decision
-from cutover.core.machine.judge import Judged, journal, judge, unknown_for, worst
-from cutover.core.machine.routes import Driven, drifted, drive, record_drift, suspicious
+from cutover.core.machine.judge import Judged, journal, judge, worst
+from cutover.core.machine.routes import Driven, drifted, drive, suspicious
 from cutover.core.machine.share import settle_deadline, share
+from cutover.core.machine.stops import blind, forbidden, harmed, on_drift, unsure, window
 from cutover.core.machine.turn import PROPAGATION, Turn
-from cutover.core.observation import Known, NotAsked, Unknown
-from cutover.core.state import HOLDS, Hold, Phase
+from cutover.core.observation import NotAsked, Unknown
+from cutover.core.state import Hold, Phase
 from cutover.core.values import MINUTE, SECOND, duration_text, weight_text
-
-UNKNOWN_HOLDS = 3
-"""Periods of UNKNOWN after which a bake becomes a hold."""
 
 WAITING_GRACE = 20 * MINUTE
 """A bake that is over but still waits for requests goes on for as long again, at least this long (gating.md 4)."""
-
-CREDENTIALS_RESERVE = 15 * MINUTE
-"""No raise when the credentials end within this (promises.md P19)."""
 
 
 def shifting(turn: Turn) -> Decision:
@@ -118,15 +113,6 @@ def _last_error(turn: Turn) -> str:
     return f"{sent[-1].code} {sent[-1].message}".strip() if sent else "no answer"
 
 
-def on_drift(turn: Turn) -> Decision:
-    """Drift is never overwritten: hold (or roll back, when the plan says so)."""
-    why = record_drift(turn, drifted(turn))
-    if turn.plan.safety.on_drift == "rollback" and not turn.source_short():
-        return begin_rollback(turn, why, "drift")
-    turn.hold(Hold.DRIFT, why)
-    return turn.poll("holding")
-
-
 def settling(turn: Turn) -> Decision:
     """Wait until the observed share follows the weight; a breach does not wait for that."""
     if drifted(turn):
@@ -156,13 +142,11 @@ def baking(turn: Turn) -> Decision:
         return stopped
     covered, bake = baked(turn), steps[turn.state.step].bake
     overdue = covered >= bake + max(bake, WAITING_GRACE)
-    if why := turn.below_reserve():
-        if not turn.source_short() and not overdue:
-            return turn.poll(f"not going on: {why}")
-        turn.hold(Hold.RESERVE, why)
-        return turn.poll("holding")
     if stop := unsure(turn):
         turn.hold(*stop)
+        return turn.poll("holding")
+    if (why := turn.below_reserve()) and (turn.source_short() or overdue):
+        turn.hold(Hold.RESERVE, why)
         return turn.poll("holding")
     decides = worst(judged)
     if covered < bake or decides.verdict is not Verdict.PASS:
@@ -171,13 +155,19 @@ def baking(turn: Turn) -> Decision:
         return turn.poll(
             f"baked {duration_text(covered)} of {duration_text(bake)}; {decides.gate} {decides.verdict.name}"
         )
-    if suspicious(turn) or any(turn.live(route) is None for route in turn.state.routes):
+    if why:
+        return turn.poll(f"every gate passes, but {why}")
+    if suspicious(turn):
         if overdue:
-            turn.hold(Hold.UNREADABLE, f"the routes cannot be read, or keep changing: {_last_error(turn)}")
+            changing = f"the routes cannot be read, or keep changing: {_last_error(turn)}"
+            turn.hold(Hold.UNREADABLE, changing)
             return turn.poll("holding")
         return turn.soon("every gate passes; reading every route before going on", 3 * SECOND)
-    if last:
-        return _complete(turn, judged)
+    return _complete(turn, judged) if last else _earned(turn, judged)
+
+
+def _earned(turn: Turn, judged: tuple[Judged, ...]) -> Decision:
+    """The step earned the next one; what a plan or the world forbids besides evidence comes here."""
     if isinstance(turn.seen.identity, NotAsked):
         return turn.soon("every gate passes; asking who we are before the raise", identity=True)
     if stop := forbidden(turn, turn.state.step + 1):
@@ -225,94 +215,3 @@ def baked(turn: Turn) -> int:
             default=0,
         ),
     )
-
-
-def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
-    """A breach goes back (or holds, when its gate says so); a shared incident holds."""
-    decides, held = worst(judged), turn.state.held
-    sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
-    if decides.verdict is Verdict.BREACH:
-        if decides.on_breach != "rollback":
-            if held is not None and not HOLDS[held.reason].clears:
-                return None  # it waits for a person already: its own reason says for what
-            journal(turn, decides)
-            turn.hold(Hold.GATE, sentence)
-            return turn.poll("holding")
-        journal(turn, decides)
-        if any(healthy == 0 for healthy in turn.source_healthy().values()):
-            why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
-            turn.to(Phase.NEEDS_HUMAN, why)
-            return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
-        return begin_rollback(turn, sentence, "breach")
-    if decides.verdict is Verdict.SHARED and held is None:
-        turn.hold(Hold.SHARED, sentence)
-        return turn.poll("holding")
-    return None
-
-
-def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
-    """No data is never a pass: hold, and in an unproven step go back after the blind budget."""
-    span = unknown_for(turn, judged)
-    if span == 0:
-        return None
-    decides = max(
-        (one for one in judged if one.verdict is Verdict.UNKNOWN), key=lambda one: one.gate
-    )
-    why = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
-    if (
-        span >= turn.plan.safety.blind_budget
-        and turn.state.proven < turn.state.step
-        and not turn.source_short()
-    ):
-        return begin_rollback(
-            turn,
-            f"blind for {duration_text(span // 1000 * 1000)} in an unproven step; {why}",
-            "blind",
-        )
-    # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence
-    if turn.state.phase is Phase.BAKING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
-        turn.hold(Hold.NO_DATA, why)
-        return turn.poll("holding")
-    return None
-
-
-def unsure(turn: Turn) -> tuple[Hold, str] | None:
-    """A journal or a lease in doubt stops every raise."""
-    if isinstance(turn.seen.journal, Unknown):
-        return Hold.JOURNAL, f"the journal cannot be written: {turn.seen.journal.reason}"
-    if isinstance(turn.seen.lease, Unknown):
-        return Hold.LEASE, f"the lease is in doubt: {turn.seen.lease.reason}"
-    return None
-
-
-def window(turn: Turn) -> tuple[Hold, str] | None:
-    """The plan's window that forbids a raise now, by AWS's clock."""
-    found = turn.plan.forbidden_by(turn.aws_wall)
-    return None if found is None else (Hold.WINDOW, f"no raise inside the window {found.text}")
-
-
-def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
-    """What forbids the next raise, besides evidence."""
-    if stop := unsure(turn):
-        return stop
-    wanted = turn.plan.steps[step]
-    if wanted.approve and step not in turn.state.approved:
-        return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"
-    if stop := window(turn):
-        return stop
-    if why := turn.below_reserve():
-        return Hold.RESERVE, why
-    identity = turn.seen.identity
-    if isinstance(identity, Unknown):
-        return Hold.CREDENTIALS, f"AWS does not say who we are: {identity.reason}"
-    if isinstance(identity, Known):
-        if turn.state.account and identity.value.account != turn.state.account:
-            return Hold.CREDENTIALS, f"the caller's account is now {identity.value.account}"
-        ends = identity.value.expires_ms
-        if (
-            ends is not None
-            and not identity.value.refreshes
-            and ends - turn.now.wall_ms < CREDENTIALS_RESERVE
-        ):
-            return Hold.CREDENTIALS, "the credentials end within 15 minutes and do not refresh"
-    return None

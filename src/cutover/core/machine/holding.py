@@ -8,39 +8,41 @@ from cutover.core.events import Note, Verified
 from cutover.core.gates.judging import Verdict
 from cutover.core.machine.back import begin_rollback
 from cutover.core.machine.decision import Decision
-from cutover.core.machine.forward import blind, harmed
 from cutover.core.machine.judge import Judged, judge, worst
-from cutover.core.machine.routes import drifted, record_drift
+from cutover.core.machine.routes import COMMIT, drifted, mixed
 from cutover.core.machine.share import share
+from cutover.core.machine.start import unready
+from cutover.core.machine.stops import blind, harmed, on_drift, window
 from cutover.core.machine.turn import Turn
-from cutover.core.observation import Known, Word, WordName
-from cutover.core.state import HOLDS, NO_STEP, Hold, Phase
-from cutover.core.values import SECOND, weight_text
+from cutover.core.observation import Word, WordName
+from cutover.core.state import HOLDS, Held, Hold, Phase
+from cutover.core.values import weight_text
+
+_STRANDED = (Hold.NOT_WRITTEN, Hold.CREDENTIALS, Hold.UNREADABLE, Hold.JOURNAL)
+"""Holds in which a step may have landed on some routes: all or back, without waiting for a person."""
+
+_NOT_BACK = " (not rolled back at the deadline: "
 
 
 def holding(turn: Turn) -> Decision:
     """One turn of a hold."""
-    held = turn.state.held
-    if held is None:
-        raise ValueError("HOLDING without a reason")
     _adopt(turn)
-    if turn.state.exit_on_hold and held.reason is not Hold.CRASHED:
-        return turn.decision(End(ExitCode.HELD, held.why), turn.look(), 0, held.why)
-    if held.reason is not Hold.DRIFT and (routes := drifted(turn)):
-        turn.hold(Hold.DRIFT, record_drift(turn, routes))
-        return turn.poll("holding")
+    held = _held(turn)
+    if held.reason is not Hold.DRIFT and drifted(turn):
+        return on_drift(turn)
+    if held.reason in _STRANDED and mixed(turn) and not turn.source_short():
+        return begin_rollback(
+            turn, f"only some routes are at the next weight: {held.why}", "partial"
+        )
     judged = judge(turn, _next_weight(turn))
-    if turn.state.step >= 0:
-        # also in a hold that began while SHIFTING, when no minute counts for the destination:
-        # the memories hold what counts against it
-        if held.reason is not Hold.GATE or worst(judged).on_breach == "rollback":
-            stopped = harmed(turn, judged)
-            if stopped is not None:
-                return stopped
-        if held.reason in (Hold.NO_DATA, Hold.SHARED, Hold.EVIDENCE, Hold.SHARE) and (
-            stopped := blind(turn, judged)
-        ):
+    if turn.state.step >= 0 or turn.exposed():
+        if stopped := harmed(turn, judged):
             return stopped
+        waits_for_evidence = HOLDS[held.reason].clears or HOLDS[held.reason].rolls_back
+        if waits_for_evidence and (stopped := blind(turn, judged)):
+            return stopped
+    if turn.state.exit_on_hold:
+        return turn.decision(End(ExitCode.HELD, held.why), turn.look(), 0, held.why)
     if HOLDS[held.reason].clears and (why := _cleared(turn, held.reason, judged)):
         return onward(turn, why, afresh=HOLDS[held.reason].afresh)
     if held.deadline_ms and turn.now.wall_ms >= held.deadline_ms:
@@ -50,16 +52,13 @@ def holding(turn: Turn) -> Decision:
 
 def resume(turn: Turn, word: Word) -> Decision | None:
     """A person says go on: always with a fresh bake."""
-    held = turn.state.held
-    if held is None:
-        turn.add(Note("resume said, but nothing holds"))
-        return None
     if any(turn.live(route) is None for route in turn.state.routes):
         turn.add(
             Note("resume not heard: the routes cannot be read now; say it again when they can")
         )
         return None
-    if held.reason is Hold.DRIFT and not _drift_settled(turn, word):
+    drift = _held(turn).reason is Hold.DRIFT or word.name is WordName.ACCEPT_DRIFT
+    if drift and not _drift_settled(turn, word):
         return None
     written = _written_step(turn)
     if written is not None:
@@ -81,7 +80,7 @@ def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
     if step < 0:
         turn.to(Phase.ATTACHING, why, step=-1)
         return turn.soon(why)
-    if not afresh and turn.state.evidence_from_ms != NO_STEP:
+    if not afresh and turn.state.shares:  # the split of this step was seen to be in effect
         turn.to(Phase.BAKING, why)
         return turn.soon(why)
     away = [
@@ -157,29 +156,23 @@ def _written_step(turn: Turn) -> int | None:
 
 def _adopt(turn: Turn) -> None:
     """After a crash between write and record: the journal learns what the ALB already says."""
-    target, held = _written_step(turn), turn.state.held
-    if target is None or held is None:
+    target = _written_step(turn)
+    seen = {route: known.seen for route, known in turn.state.routes.items() if known.seen}
+    if target is None or any(turn.now.after(one.since) < COMMIT for one in seen.values()):
         return
-    for known in turn.state.routes.values():
-        if known.seen is None or turn.now.after(known.seen.since) < 2 * SECOND:
-            return
-    for route, known in turn.state.routes.items():
-        if known.seen is not None:
-            form = known.seen.form
-            turn.add(
-                Verified(
-                    route,
-                    form.hash,
-                    int(form.weight or 0),
-                    known.seen.since.wall_ms,
-                    turn.now.wall_ms,
-                )
-            )
-    turn.hold(
-        held.reason,
-        f"{held.why}; the step to {weight_text(turn.state.weight)} had been written",
-        step=target,
-    )
+    for route, one in seen.items():
+        weight = int(one.form.weight or 0)
+        turn.add(Verified(route, one.form.hash, weight, one.since.wall_ms, turn.now.wall_ms))
+    held = _held(turn)
+    why = f"{held.why}; the step to {weight_text(turn.state.weight)} had been written"
+    # what was seen before belongs to another weight: the window starts anew, or a breach here would go unseen
+    turn.hold(held.reason, why, step=target, afresh=True)
+
+
+def _held(turn: Turn) -> Held:
+    held = turn.state.held
+    assert held is not None  # noqa: S101 - the fold gives every HOLDING its reason
+    return held
 
 
 def _next_weight(turn: Turn) -> int | None:
@@ -192,7 +185,7 @@ def _cleared(turn: Turn, reason: Hold, judged: tuple[Judged, ...]) -> str:
     verdict = worst(judged).verdict
     if reason is Hold.APPROVAL and turn.state.step + 1 in turn.state.approved:
         return "approved"
-    if reason is Hold.WINDOW and turn.plan.forbidden_by(turn.now.wall) is None:
+    if reason is Hold.WINDOW and window(turn) is None:
         return "the window is over"
     if reason is Hold.RESERVE and not turn.below_reserve():
         return "the source is at its reserve again"
@@ -202,23 +195,17 @@ def _cleared(turn: Turn, reason: Hold, judged: tuple[Judged, ...]) -> str:
         return "there is enough evidence now"
     if reason is Hold.SHARE and share(turn).inside:
         return "the observed share follows the weight now"
-    if reason is Hold.UNHEALTHY and all(one.verdict is Verdict.PASS for one in judged if one.live):
-        healthy = [turn.health(pair.destination) for pair in turn.plan.pairs]
-        if all(isinstance(reading, Known) and reading.value.healthy > 0 for reading in healthy):
-            return "the destination is healthy now"
+    if reason is Hold.UNHEALTHY and not unready(turn, judged):
+        return "the destination is ready now"
     return ""
 
 
 def _deadline(turn: Turn, reason: Hold, why: str) -> Decision:
     """A hold's deadline: go back when evidence is missing or bad, else page again."""
     goes_back = HOLDS[reason].rolls_back and turn.plan.safety.on_hold_timeout == "rollback"
-    if goes_back and not (short_of := turn.below_reserve()):
+    if goes_back and not (short_of := turn.source_short()):
         return begin_rollback(turn, f"held too long without evidence: {why}", "deadline")
     if goes_back:
-        why = (
-            f"{why} (not rolled back at the deadline: {short_of})"
-            if "deadline" not in why
-            else why
-        )
+        why = f"{why.split(_NOT_BACK, maxsplit=1)[0]}{_NOT_BACK}{short_of})"
     turn.hold(reason, why)
     return turn.poll("holding on; people are told again")

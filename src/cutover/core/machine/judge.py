@@ -79,13 +79,14 @@ def worst(judged: tuple[Judged, ...]) -> Judged:
 
 
 def unknown_for(turn: Turn, judged: tuple[Judged, ...]) -> int:
-    """Milliseconds for which some gate has been UNKNOWN."""
+    """Milliseconds of this evidence window for which some gate has been UNKNOWN."""
+    window = turn.aws_ms - turn.state.evidence_from_ms
     spans = [
         turn.now.after(turn.state.verdicts[(one.gate, one.pair)].since)
         for one in judged
         if one.verdict is Verdict.UNKNOWN
     ]
-    return max(spans, default=0)
+    return max(0, min(window, max(spans, default=0)))
 
 
 def _scene(turn: Turn, pair: Pair, next_weight: int | None) -> Scene:

@@ -6,10 +6,11 @@ from cutover.core.actions import Detach, End, Look
 from cutover.core.errors import ExitCode
 from cutover.core.events import Note, Verified
 from cutover.core.machine.decision import Decision
+from cutover.core.machine.stops import unsure
 from cutover.core.machine.turn import Turn, short
 from cutover.core.observation import WordName
 from cutover.core.state import Phase
-from cutover.core.values import SECOND, RouteId
+from cutover.core.values import FULL, SECOND, RouteId, weight_text
 
 COMMIT = 2 * SECOND
 DETACH_DEADLINE = 60 * SECOND
@@ -52,13 +53,17 @@ def _finish(turn: Turn) -> Decision:
             f"not finished: {short(drift)} is not as cutover left it; look, then `rollback` or set it right",
         )
     why = "finished: the destination keeps the traffic, the source stays attached at weight 0"
+    if turn.state.weight < FULL:
+        why = f"finished: the routes stay at {weight_text(turn.state.weight)}"
     turn.to(Phase.FINISHED, why)
     return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
 
 
 def _detach(turn: Turn) -> Decision:
     """Leave a destination-only action on every route, read back twice."""
-    if turn.state.weight != 1000:  # noqa: PLR2004 - full weight, per mille
+    if stop := unsure(turn):
+        return _refuse(turn, f"not finished: {stop[1]}")
+    if turn.state.weight != FULL:
         return _refuse(turn, "not finished: the source still has traffic, so it is not detached")
     sent = {
         r: k.sent
@@ -101,27 +106,19 @@ def _detach(turn: Turn) -> Decision:
 
 
 def _confirm_restored(turn: Turn) -> Decision:
-    wrong = []
-    for route, known in turn.state.routes.items():
-        live = turn.live(route)
-        if (
-            live is None
-            or known.snapshot is None
-            or not (live.hash == known.snapshot.hash or live.weight == 0)
-        ):
-            wrong.append(route)
+    lives = {r: form for r in turn.state.routes if (form := turn.live(r)) is not None}
+    wrong = [
+        route
+        for route, form in lives.items()
+        if form != turn.state.routes[route].snapshot and form.weight != 0
+    ]
     if wrong:
-        why = f"not restored: {short(wrong)} still sends requests to the destination, or cannot be read"
+        why = f"not restored: {short(wrong)} still sends requests to the destination"
         turn.add(Note(why))
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
-    for route in turn.state.routes:
-        live = turn.live(route)
-        if live is not None:
-            turn.add(
-                Verified(
-                    route, live.hash, int(live.weight or 0), turn.now.wall_ms, turn.now.wall_ms
-                )
-            )
+    for route, form in lives.items():
+        weight = int(form.weight or 0)
+        turn.add(Verified(route, form.hash, weight, turn.now.wall_ms, turn.now.wall_ms))
     why = "restored by hand; a read agrees"
     turn.to(Phase.ROLLED_BACK, why)
     return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)

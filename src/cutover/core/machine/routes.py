@@ -87,13 +87,8 @@ def drifted(turn: Turn) -> tuple[RouteId, ...]:
 
 
 def suspicious(turn: Turn) -> bool:
-    """Some live form is not the committed one (yet too young to be called drift)."""
-    return any(
-        (live := turn.live(route)) is not None
-        and known.committed is not None
-        and live.hash != known.committed.hash
-        for route, known in turn.state.routes.items()
-    )
+    """Some live form is unread, or not the committed one (yet too young to be called drift)."""
+    return any(turn.live(route) != known.committed for route, known in turn.state.routes.items())
 
 
 def mixed(turn: Turn) -> bool:
@@ -180,9 +175,9 @@ def _may_be_there(turn: Turn, route: RouteId, weight: int) -> bool:
     """A raise was sent to a route that cannot be read now (for another reason than our permissions)."""
     sent, reading = turn.state.routes[route].sent, turn.seen.forms.get(route)
     return (
-        turn.exposed()
-        and sent is not None
-        and sent.weight == weight
+        sent is not None
+        and sent.kind == "move"
+        and sent.weight == weight > turn.state.weight
         and sent.result not in ("not_applied", "cancelled")
         and not (isinstance(reading, Unknown) and reading.denied)
     )

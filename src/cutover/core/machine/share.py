@@ -99,7 +99,7 @@ def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, in
     )
     said = f"observed {100 * observed:.1f} % of {total} requests at weight {weight_text(weight)}"
     # twenty or more were due to each side that has a weight: none at all is never the split in effect
-    missing = destination == 0 or (source == 0 and weight < 1000)  # noqa: PLR2004 - full weight, per mille
+    missing = destination == 0 or (source == 0 and weight < 1000)
     if abs(observed - wanted) <= band and not missing:
         return True, pool[0].at_ms, round(1000 * observed), said
     return (

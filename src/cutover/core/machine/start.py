@@ -11,9 +11,10 @@ from cutover.core.events import CheckFound, Gap, Observed, Snapshot
 from cutover.core.forms import form_body
 from cutover.core.gates.judging import Verdict
 from cutover.core.machine.decision import Decision
-from cutover.core.machine.forward import after_drive, begin_raise, forbidden, unsure
+from cutover.core.machine.forward import after_drive, begin_raise
 from cutover.core.machine.judge import Judged, judge, worst
 from cutover.core.machine.routes import drive
+from cutover.core.machine.stops import forbidden, unsure
 from cutover.core.machine.turn import Turn, signal_exit
 from cutover.core.observation import Known, NotAsked, Survey, Unknown, WordName
 from cutover.core.observation.survey import Seen as SeenFact

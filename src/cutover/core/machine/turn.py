@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-
 from datetime import datetime
 
 from cutover.core.actions import Effect, Look

@@ -1,0 +1,118 @@
+"""What stops a run on its way: a breach, blindness, drift, doubt, and what a plan forbids."""
+
+from __future__ import annotations
+
+from cutover.core.actions import End
+from cutover.core.errors import ExitCode
+from cutover.core.gates.judging import Verdict
+from cutover.core.machine.back import begin_rollback
+from cutover.core.machine.decision import Decision
+from cutover.core.machine.judge import Judged, journal, unknown_for, worst
+from cutover.core.machine.routes import drifted, record_drift
+from cutover.core.machine.turn import Turn
+from cutover.core.observation import Known, Unknown
+from cutover.core.state import HOLDS, Hold, Phase
+from cutover.core.values import MINUTE, duration_text, weight_text
+
+UNKNOWN_HOLDS = 3
+"""Periods of UNKNOWN after which a bake becomes a hold."""
+
+CREDENTIALS_RESERVE = 15 * MINUTE
+"""No raise when the credentials end within this (promises.md P19)."""
+
+
+def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+    """A breach goes back (or holds, when its gate says so); a shared incident holds."""
+    decides, held = worst(judged), turn.state.held
+    sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
+    if decides.verdict is Verdict.BREACH:
+        if decides.on_breach != "rollback":
+            if held is not None and not HOLDS[held.reason].clears:
+                return None  # it waits for a person already: its own reason says for what
+            journal(turn, decides)
+            turn.hold(Hold.GATE, sentence)
+            return turn.poll("holding")
+        journal(turn, decides)
+        if any(healthy == 0 for healthy in turn.source_healthy().values()):
+            why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
+            turn.to(Phase.NEEDS_HUMAN, why)
+            return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
+        return begin_rollback(turn, sentence, "breach")
+    if decides.verdict is Verdict.SHARED and held is None:
+        turn.hold(Hold.SHARED, sentence)
+        return turn.poll("holding")
+    return None
+
+
+def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+    """No data is never a pass: hold, and in an unproven step go back after the blind budget."""
+    span = unknown_for(turn, judged)
+    if span == 0:
+        return None
+    decides = max(
+        (one for one in judged if one.verdict is Verdict.UNKNOWN), key=lambda one: one.gate
+    )
+    why = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
+    if (
+        span >= turn.plan.safety.blind_budget
+        and turn.state.proven < turn.state.step
+        and not turn.source_short()
+    ):
+        return begin_rollback(
+            turn,
+            f"blind for {duration_text(span // 1000 * 1000)} in an unproven step; {why}",
+            "blind",
+        )
+    # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence
+    if turn.state.phase is Phase.BAKING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
+        turn.hold(Hold.NO_DATA, why)
+        return turn.poll("holding")
+    return None
+
+
+def on_drift(turn: Turn) -> Decision:
+    """Drift is never overwritten: hold (or roll back, when the plan says so)."""
+    why = record_drift(turn, drifted(turn))
+    if turn.plan.safety.on_drift == "rollback" and not turn.source_short():
+        return begin_rollback(turn, why, "drift")
+    turn.hold(Hold.DRIFT, why)
+    return turn.poll("holding")
+
+
+def unsure(turn: Turn) -> tuple[Hold, str] | None:
+    """A journal or a lease in doubt stops every raise."""
+    if isinstance(turn.seen.journal, Unknown):
+        return Hold.JOURNAL, f"the journal cannot be written: {turn.seen.journal.reason}"
+    if isinstance(turn.seen.lease, Unknown):
+        return Hold.LEASE, f"the lease is in doubt: {turn.seen.lease.reason}"
+    return None
+
+
+def window(turn: Turn) -> tuple[Hold, str] | None:
+    """The plan's window that forbids a raise now, by AWS's clock."""
+    found = turn.plan.forbidden_by(turn.aws_wall)
+    return None if found is None else (Hold.WINDOW, f"no raise inside the window {found.text}")
+
+
+def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
+    """What forbids the next raise, besides evidence."""
+    if stop := unsure(turn):
+        return stop
+    wanted = turn.plan.steps[step]
+    if wanted.approve and step not in turn.state.approved:
+        return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"
+    if stop := window(turn):
+        return stop
+    if why := turn.below_reserve():
+        return Hold.RESERVE, why
+    identity = turn.seen.identity
+    if not isinstance(identity, Known):
+        reason = identity.reason if isinstance(identity, Unknown) else "it was not asked"
+        return Hold.CREDENTIALS, f"AWS does not say who we are: {reason}"
+    if identity.value.account != turn.state.account:
+        return Hold.CREDENTIALS, f"the caller's account is now {identity.value.account}"
+    ends = identity.value.expires_ms
+    ending = ends is not None and ends - turn.aws_ms < CREDENTIALS_RESERVE
+    if ending and not identity.value.refreshes:
+        return Hold.CREDENTIALS, "the credentials end within 15 minutes and do not refresh"
+    return None
