@@ -34,7 +34,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
-    parser.add_argument("--only", nargs="+", choices=FIGURES, metavar="NAME", help=", ".join(FIGURES))
+    parser.add_argument(
+        "--only", nargs="+", choices=FIGURES, metavar="NAME", help=", ".join(FIGURES)
+    )
     asked = parser.parse_args()
     if asked.write and asked.only:
         parser.error("--write needs every figure: leave --only out")

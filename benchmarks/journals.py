@@ -77,5 +77,3 @@ def _records() -> Iterator[Record]:
             newest.pair, newest.at_ms + (number + 1) * MINUTE, newest.counts
         )
         yield Record(len(first) + number + 1, 1, at, event)
-
-

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.measuring import ROOT, Figure
+from benchmarks.small_world import SmallWorld
+from tests.fakes import plan_of
 
 FLAT = 1.1
 
@@ -44,9 +46,6 @@ def _peak(hours: int) -> int:
 
 def bake(hours: int) -> int:
     """Live through a run of so many hours; the peak of this process in KiB."""
-    from benchmarks.small_world import SmallWorld
-    from tests.fakes import plan_of
-
     plan = plan_of(
         steps=[{"weight": 100, "bake": f"{hours}h"}],
         acknowledge_big_bang=True,

@@ -40,7 +40,9 @@ def measure() -> list[Figure]:
             yardstick="SHA-256 a second in a Python loop",
             met=smallest[0] >= PROMISED,
             parts={
-                "cutovers a second, smallest plan (one step, one poll a minute)": round(smallest[0]),
+                "cutovers a second, smallest plan (one step, one poll a minute)": round(
+                    smallest[0]
+                ),
                 "turns of one": smallest[2],
                 "cutovers a second, three steps polled every 15 s": round(usual[0]),
                 "turns of one such": usual[2],

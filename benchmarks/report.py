@@ -57,32 +57,34 @@ def page(figures: Sequence[Figure]) -> str:
             "",
         )
     ]
-    verdict = (
-        f"{len(figures) - len(missed)} of {len(figures)} promises were met in this run."
-        + (f" Missed: {', '.join(f'`{name}`' for name in missed)}." if missed else "")
+    verdict = f"{len(figures) - len(missed)} of {len(figures)} promises were met in this run." + (
+        f" Missed: {', '.join(f'`{name}`' for name in missed)}." if missed else ""
     )
-    return "\n".join(
-        (
-            "# Performance",
-            "",
-            "Written by `python -m benchmarks --write`; no number here is typed by hand. Run `make bench` to see",
-            "the figures of your own machine.",
-            "",
-            "A ratio compares two measurements of one run, so that a slow or busy machine slows both. Absolute times",
-            "are below, and belong to the machine that made this page: " + machine() + ".",
-            "No test asserts a time.",
-            "",
-            verdict,
-            "",
-            "| Measured | Promised | Ratio | This run |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "## Parts",
-            "",
-            *details,
-        )
-    ).rstrip() + "\n"
+    return (
+        "\n".join(
+            (
+                "# Performance",
+                "",
+                "Written by `python -m benchmarks --write`; no number here is typed by hand. Run `make bench` to see",
+                "the figures of your own machine.",
+                "",
+                "A ratio compares two measurements of one run, so that a slow or busy machine slows both. Absolute times",
+                "are below, and belong to the machine that made this page: " + machine() + ".",
+                "No test asserts a time.",
+                "",
+                verdict,
+                "",
+                "| Measured | Promised | Ratio | This run |",
+                "|---|---|---|---|",
+                *rows,
+                "",
+                "## Parts",
+                "",
+                *details,
+            )
+        ).rstrip()
+        + "\n"
+    )
 
 
 def _ratio(ratio: float) -> str:

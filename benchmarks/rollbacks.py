@@ -41,6 +41,7 @@ class SlowAlb(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
+        """One write."""
         asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         time.sleep(DELAY_S)
         groups = "".join(

@@ -12,7 +12,7 @@ from cutover.core.moment import Moment
 from cutover.core.observation import NOT_ASKED, Absent, Count, Known, Minute, Observation, Reading
 from cutover.core.plan import Plan
 from cutover.core.state import RunState, evolve
-from cutover.core.values import RouteId, Weight
+from cutover.core.values import Weight
 from tests.fakes import START, Bench, form
 
 REQUESTS = 6_000
@@ -68,7 +68,7 @@ class SmallWorld:
                 raise RuntimeError(f"a healthy cutover went back: {decision.effect.reason}")
             if isinstance(decision.effect, Move):
                 weight = decision.effect.weight
-                state = self._wrote(state, route, live, self.forms[int(weight)], weight, now)
+                state = self._wrote(state, live, weight, now)
                 live = self.forms[int(weight)]
                 weights.append((now.wall_ms, int(weight)))
             previous, look, now = now, decision.look, _later(now, decision.wake)
@@ -77,12 +77,10 @@ class SmallWorld:
     def _record(self, state: RunState, event: Event, now: Moment) -> RunState:
         return evolve(self.plan, state, Record(state.seq + 1, 1, now, event))
 
-    def _wrote(
-        self, state: RunState, route: RouteId, pre: Form, post: Form, weight: Weight, now: Moment
-    ) -> RunState:
-        intent = Intent(
-            route, "move", state.target, 1, pre.hash, form_body(post), int(weight), "bench"
-        )
+    def _wrote(self, state: RunState, pre: Form, weight: Weight, now: Moment) -> RunState:
+        route = self.plan.routes[0].id
+        post = form_body(self.forms[int(weight)])
+        intent = Intent(route, "move", state.target, 1, pre.hash, post, int(weight), "bench")
         state = self._record(state, intent, now)
         return self._record(state, Outcome(route, 1, "applied"), now)
 

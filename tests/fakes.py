@@ -543,13 +543,14 @@ class Bench:
             tuple(Word(name, "ana@bastion", source="first") for name in words), exit_on_hold
         )
 
-    def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:  # noqa: FBT001
+    def start(self, *, exit_on_hold: bool = False) -> Runner:
+        """A process that has the lease and has not looked yet; the first one opens the run."""
         if not self.journal.records:
             self.open(exit_on_hold=exit_on_hold)
         else:
             self.journal.epoch += 1
-            self.journal.append(LeaseTaken("ana@bastion", "bastion", 2), self.clock.now())
-        state = replay(self.plan, self.journal.records)
+            taken = LeaseTaken("ana@bastion", "bastion", 2, exit_on_hold=int(exit_on_hold))
+            self.journal.append(taken, self.clock.now())
         ports = Ports(
             self.router,
             self.metrics,
@@ -562,7 +563,10 @@ class Bench:
             self.mailbox,
             (self.told,),
         )
-        runner = Runner(self.plan, ports, state)
+        return Runner(self.plan, ports, replay(self.plan, self.journal.records))
+
+    def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:  # noqa: FBT001
+        runner = self.start(exit_on_hold=exit_on_hold)
         try:
             return int(runner.run(words))
         finally:

@@ -75,6 +75,9 @@ class Runner:
         self.plan = plan
         self.state = state
         self._ports = ports
+        self._look: Look | None = None
+        self._previous: Moment | None = None
+        self._due: Moment | None = None
         self._journal: Reading[None] = NOT_ASKED
         self._wanted: tuple[Calibration, Mapping[Pair, tuple[Series, ...]]] | None = None
         self._actors: Mapping[type, Callable[[Move | Restore | Detach, Observation], None]] = {
@@ -86,26 +89,28 @@ class Runner:
     def run(self, first_words: Sequence[Word] = ()) -> ExitCode:
         """Loop until a decision ends it."""
         words = tuple(first_words)
-        self._keep_snapshot_again()
-        look = first_look(self.plan, self.state, self._ports.clock.now())
-        previous: Moment | None = None
-        due: Moment | None = None
-        while True:
-            observation = self._observe(look, words, previous, due)
-            now = self._ports.clock.now()
-            decision = decide(self.plan, self.state, observation, now)
-            self._carry_out(decision, observation, now)
-            if isinstance(decision.effect, End):
-                return self._end(decision.effect)
-            previous, due, look = now, decision.wake, decision.look
-            self._ports.journal.beat(now, decision.wake)
-            for listener in self._ports.listeners:
-                listener.looked(now, decision.wake, decision.reason)
-            words = self._ports.mailbox.wait(decision.wake)
+        while isinstance(wake := self.turn(words), Moment):
+            words = self._ports.mailbox.wait(wake)
+        return wake
 
-    def _observe(
-        self, look: Look, words: tuple[Word, ...], previous: Moment | None, due: Moment | None
-    ) -> Observation:
+    def turn(self, words: tuple[Word, ...] = ()) -> Moment | ExitCode:
+        """Observe, decide, journal and act once: when to look again, or the exit code."""
+        if self._look is None:
+            self._keep_snapshot_again()
+            self._look = first_look(self.plan, self.state, self._ports.clock.now())
+        observation = self._observe(self._look, words)
+        now = self._ports.clock.now()
+        decision = decide(self.plan, self.state, observation, now)
+        self._carry_out(decision, observation, now)
+        if isinstance(decision.effect, End):
+            return self._end(decision.effect)
+        self._previous, self._due, self._look = now, decision.wake, decision.look
+        self._ports.journal.beat(now, decision.wake)
+        for listener in self._ports.listeners:
+            listener.looked(now, decision.wake, decision.reason)
+        return decision.wake
+
+    def _observe(self, look: Look, words: tuple[Word, ...]) -> Observation:
         """Look at what was asked; the lease is renewed last, between observe and act."""
         ports, plan, state = self._ports, self.plan, self.state
         minutes = (
@@ -126,8 +131,8 @@ class Runner:
             lease=ports.lease.renew(ports.clock.now()),
             words=words,
             aws_skew_ms=ports.surveyor.skew_ms(),
-            previous=previous,
-            due=due,
+            previous=self._previous,
+            due=self._due,
         )
 
     def _survey(self) -> Reading[Survey]:

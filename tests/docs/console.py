@@ -29,7 +29,9 @@ class Command:
     def differs(self, code: int, said: str) -> str:
         """How it went otherwise than the page says; empty when it did not."""
         if code != self.exit_code:
-            return f"line {self.line}: `{self.text}` ended with {code}, not {self.exit_code}:\n{said}"
+            return (
+                f"line {self.line}: `{self.text}` ended with {code}, not {self.exit_code}:\n{said}"
+            )
         lines = iter(" ".join(line.split()) for line in said.splitlines())
         for wanted in self.expected:
             pattern = re.compile(

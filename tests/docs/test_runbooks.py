@@ -43,7 +43,9 @@ ALL = [(page, number) for page in PAGES for number in range(len(scenes(page)))]
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, int], Future[str]]]:
+def played(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[tuple[str, int], Future[str]]]:
     """Every scene, played side by side: they wait far more than they work."""
     place = tmp_path_factory.mktemp("runbooks")
     with serving() as emulator, ThreadPoolExecutor(AT_ONCE) as pool:

@@ -53,7 +53,9 @@ def _intent(event: Intent, state: RunState, allowed: set[int], highest: int) -> 
             found.append(f"a restore in {state.phase}")
         return found
     if state.phase in (Phase.ROLLING_BACK, Phase.NEEDS_HUMAN, Phase.ROLLED_BACK):
-        found.append(f"a {event.kind} in {state.phase}: nothing goes forward after a rollback began")
+        found.append(
+            f"a {event.kind} in {state.phase}: nothing goes forward after a rollback began"
+        )
     if event.kind == "move" and event.weight > highest:
         if state.phase is not Phase.SHIFTING:
             found.append(f"a raise in {state.phase}")
@@ -61,7 +63,9 @@ def _intent(event: Intent, state: RunState, allowed: set[int], highest: int) -> 
         good = {"PASS"} if highest > 0 else {"PASS", "WAITING"}
         bad = {key: one.verdict for key, one in state.verdicts.items() if one.verdict not in good}
         if bad or not state.verdicts:
-            found.append(f"a raise to {event.weight} per mille while {bad or 'nothing was judged'}")
+            found.append(
+                f"a raise to {event.weight} per mille while {bad or 'nothing was judged'}"
+            )
     return found
 
 

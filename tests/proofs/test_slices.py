@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cutover.core.errors import ExitCode
-from cutover.core.events import GateJudged, Intent
+from cutover.core.events import Event, GateJudged, Intent
 from tests.fakes import Bench, form
 from tests.proofs import crashes, fuzzing
 from tests.proofs.invariants import broken
@@ -43,14 +44,19 @@ def test_the_proof_sees_a_step_forward_after_a_rollback() -> None:
     records = list(bench.journal.records)
     last = records.pop()
     records += [last.__class__(last.seq, 1, last.at, forward)]
-    assert any("nothing goes forward" in one for one in broken(bench.plan, records, bench.state, 3))
+    assert any(
+        "nothing goes forward" in one for one in broken(bench.plan, records, bench.state, 3)
+    )
 
 
 def test_the_proof_sees_a_wrong_exit_code_and_a_weight_nobody_planned() -> None:
     bench = Bench(found=form(0, attached=False))
     assert bench.run() == ExitCode.COMPLETED
     said = broken(bench.plan, bench.journal.records, bench.state, 3)
-    assert said == ["the journal closes with 0 in COMPLETED, not 3", "ROLLED_BACK is no exit code for COMPLETED"]
+    assert said == [
+        "the journal closes with 0 in COMPLETED, not 3",
+        "ROLLED_BACK is no exit code for COMPLETED",
+    ]
     records = [
         record.__class__(record.seq, 1, record.at, _other_weight(record.event))
         for record in bench.journal.records
@@ -58,11 +64,11 @@ def test_the_proof_sees_a_wrong_exit_code_and_a_weight_nobody_planned() -> None:
     assert any("in neither the plan" in one for one in broken(bench.plan, records, bench.state, 0))
 
 
-def _body() -> dict[str, object]:
+def _body() -> dict[str, str | int | bool]:
     return {"text": "{}", "weight": 500, "attached": True, "source_present": True, "sticky": False}
 
 
-def _other_weight(event: object) -> object:
+def _other_weight(event: Event) -> Event:
     if isinstance(event, Intent) and event.weight == 500:
-        return event.__class__(**{**event.__dict__, "weight": 333})
+        return replace(event, weight=333)
     return event

@@ -11,7 +11,13 @@ from cutover.rehearsal.scenario import Scenario
 from tests.fakes import TWO_ROUTES, plan_of
 
 PHASES = ("ATTACHING", "SHIFTING", "SETTLING", "BAKING", "HOLDING", "ROLLING_BACK")
-READS = ("DescribeRules", "DescribeListeners", "DescribeTargetHealth", "GetMetricData", "Describe*")
+READS = (
+    "DescribeRules",
+    "DescribeListeners",
+    "DescribeTargetHealth",
+    "GetMetricData",
+    "Describe*",
+)
 WORDS = ("pause", "resume", "rollback", "approve", "interrupt", "accept_drift", "leave", "finish")
 
 
@@ -96,7 +102,9 @@ def _fault(chance: random.Random) -> dict[str, Any]:
         operation = chance.choice(READS)
         kind = chance.choice(("throttled", "error", "timeout", "denied", "expired", "slow"))
     fault = {"operation": operation, "kind": kind, "when": _when(chance)}
-    return fault | chance.choice(({"times": chance.randint(1, 4)}, {"lasts": "2m"}, {"lasts": "20m"}))
+    return fault | chance.choice(
+        ({"times": chance.randint(1, 4)}, {"lasts": "2m"}, {"lasts": "20m"})
+    )
 
 
 def _health(chance: random.Random) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def test_metrics_that_cannot_be_read_hold_and_never_raise() -> None:
     bench.mailbox.say_in(5 * HOUR, WordName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert 500 not in bench.router.weights()
-    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold][0] == "no_data"
+    assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "no_data"
 
 
 def test_metrics_that_come_back_bake_afresh_and_complete() -> None:
@@ -153,9 +153,9 @@ def test_a_route_that_cannot_be_written_in_time_holds_and_nothing_moved() -> Non
     bench = Bench()
     bench.at_weight(0, lambda: bench.router.faults.append(WriteFault("throttle", times=99)))
     bench.mailbox.say_in(2 * HOUR, WordName.ROLLBACK)
-    bench.at_weight(0, lambda: bench.router.faults.clear(), 100 * MINUTE)
+    bench.at_weight(0, bench.router.faults.clear, 100 * MINUTE)
     bench.run()
-    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold][0] == "not_written"
+    assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "not_written"
 
 
 def test_a_throttled_write_is_tried_again_by_the_loop_alone() -> None:
@@ -200,7 +200,7 @@ def test_drift_is_held_and_never_overwritten() -> None:
     bench.mailbox.say_in(4 * HOUR, WordName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.forms[route] == foreign
-    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold][0] == "drift"
+    assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "drift"
     assert len(bench.events(ev.Drift)) == 1
 
 
@@ -326,7 +326,7 @@ def test_credentials_that_end_soon_stop_the_next_raise() -> None:
     bench.mailbox.say_in(3 * HOUR, WordName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
-    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold][0] == "credentials"
+    assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "credentials"
 
 
 def test_a_denied_write_holds_at_once_and_says_so() -> None:
@@ -378,16 +378,16 @@ def test_a_gap_in_time_discards_the_evidence_for_the_destination() -> None:
     bench.at_weight(50, sleep_through, 8 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert len(bench.events(ev.Gap)) == 1
-    first = [
+    first = next(
         r.at
         for r in bench.journal.records
         if isinstance(r.event, ev.PhaseChanged) and r.event.after == "BAKING"
-    ][0]
-    second = [
+    )
+    second = next(
         r.at
         for r in bench.journal.records
         if isinstance(r.event, ev.PhaseChanged) and r.event.step == 1
-    ][0]
+    )
     assert second.after(first) > 16 * MINUTE
 
 

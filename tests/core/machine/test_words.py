@@ -109,7 +109,7 @@ def test_a_crash_between_intent_and_write_never_goes_forward_by_itself() -> None
     bench.mailbox.say_in(2 * HOUR, WordName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
-    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold][0] == "crashed"
+    assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "crashed"
 
 
 def test_a_crash_after_the_write_is_adopted_and_baked_afresh() -> None:

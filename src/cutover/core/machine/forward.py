@@ -27,7 +27,8 @@ def shifting(turn: Turn) -> Decision:
     if stop := unsure(turn):
         turn.hold(*stop)
         return turn.poll("holding")
-    judged = judge(turn, weight)
+    # while no step is in effect the gates can only wait: what counts here is a breach, and nothing else is told
+    judged = judge(turn, weight, quietly=True)
     if worst(judged).verdict is Verdict.BREACH and (stopped := harmed(turn, judged)):
         return stopped
     driven, decision = drive(turn, weight)

@@ -35,8 +35,8 @@ class Judged:
         return self.judgement.verdict
 
 
-def judge(turn: Turn, next_weight: int | None) -> tuple[Judged, ...]:
-    """Every gate's judgement now; a changed verdict is journalled."""
+def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tuple[Judged, ...]:
+    """Every gate's judgement now; a changed verdict is journalled, unless it is asked `quietly`."""
     judged: list[Judged] = []
     for pair in turn.plan.pairs:
         scene = _scene(turn, pair, next_weight)
@@ -51,7 +51,7 @@ def judge(turn: Turn, next_weight: int | None) -> tuple[Judged, ...]:
                 judgement = _alarming(turn, gate, pair, scene) or judgement
             on_breach = judgement.on_breach or gate.on_breach
             judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))
-    for one in judged:
+    for one in () if quietly else judged:
         before = turn.state.verdicts.get((one.gate, one.pair))
         if before is None or before.verdict != one.verdict.name:
             journal(turn, one)

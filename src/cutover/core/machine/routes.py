@@ -60,11 +60,18 @@ def standing(turn: Turn, route: RouteId, weight: int) -> Standing:
         return Standing.AT
     if known.committed is not None and live.hash == known.committed.hash:
         return Standing.BEFORE
-    if ours and known.sent is not None and live.hash == known.sent.post.hash:
-        return (
-            Standing.BEFORE
-        )  # ours, but at another weight: an adopted or partial step on its way back
+    if ours and live.hash in _on_its_way(known):
+        return Standing.BEFORE  # at another weight: a partial step on its way back
     return Standing.FOREIGN
+
+
+def _on_its_way(known: RouteState) -> set[str]:
+    """What the newest write may show: what it sent, and what it found for as long as that never went away."""
+    sent, seen = known.sent, known.seen
+    if sent is None:
+        return set()
+    untouched = seen is not None and seen.form.hash == sent.pre and seen.since.after(sent.at) <= 0
+    return {sent.post.hash, sent.pre} if untouched else {sent.post.hash}
 
 
 _WRITING = (Phase.ATTACHING, Phase.SHIFTING, Phase.HOLDING)
@@ -79,8 +86,8 @@ def drifted(turn: Turn) -> tuple[RouteId, ...]:
         if live is None or known.committed is None or known.seen is None:
             continue
         expected = {known.committed.hash}
-        if known.sent is not None and turn.state.phase in _WRITING:
-            expected.add(known.sent.post.hash)
+        if turn.state.phase in _WRITING:
+            expected |= _on_its_way(known)
         if live.hash not in expected and turn.now.after(known.seen.since) >= DRIFT_AFTER:
             found.append(route)
     return tuple(found)

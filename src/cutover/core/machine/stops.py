@@ -53,11 +53,12 @@ def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
         (one for one in judged if one.verdict is Verdict.UNKNOWN), key=lambda one: one.gate
     )
     why = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
-    if (
-        span >= turn.plan.safety.blind_budget
-        and turn.state.proven < turn.state.step
-        and not turn.source_short()
-    ):
+    denied = any(isinstance(form, Unknown) and form.denied for form in turn.seen.forms.values())
+    budget = turn.plan.safety.blind_budget
+    if span >= budget and turn.state.proven < turn.state.step and not turn.source_short():
+        if denied:  # going back would be refused too: credentials hold and page (design section 4)
+            turn.hold(Hold.CREDENTIALS, why)
+            return turn.poll("holding")
         return begin_rollback(
             turn,
             f"blind for {duration_text(span // 1000 * 1000)} in an unproven step; {why}",
@@ -65,7 +66,7 @@ def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
         )
     # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence
     if turn.state.phase is Phase.BAKING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
-        turn.hold(Hold.NO_DATA, why)
+        turn.hold(Hold.CREDENTIALS if denied else Hold.NO_DATA, why)
         return turn.poll("holding")
     return None
 
