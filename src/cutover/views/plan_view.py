@@ -39,7 +39,7 @@ def plan_view(
         rate: measured requests a minute; None falls back on the plan's `traffic`.
         starts: when it would start, for clock times; None leaves them out.
     """
-    lines = wrap(f"{plan.name}: {len(plan.routes)} routes, {len(plan.steps)} steps, "
+    lines = wrap(f"{plan.name}: {_several(len(plan.routes), 'route')}, {_several(len(plan.steps), 'step')}, "
                  f"{plan.aws.account} {plan.aws.region}", width)  # fmt: skip
     for part in (
         route_lines(routes, width),
@@ -51,6 +51,10 @@ def plan_view(
         if part:
             lines += ["", *part]
     return lines
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def route_lines(routes: Sequence[RoutePreview], width: int) -> list[str]:

@@ -117,9 +117,19 @@ def _routes(story: Story, width: int) -> Iterator[str]:
         )
 
 
+def _weight_of(known: RouteState) -> str:
+    form = known.committed
+    if form is None:
+        return "weight not read yet"
+    if form.weight is not None:
+        return weight_text(form.weight)
+    return (
+        "source only, the destination is not attached" if not form.attached else "weight unknown"
+    )
+
+
 def _route(known: RouteState) -> str:
-    weight = None if known.committed is None else known.committed.weight
-    parts = ["weight unknown" if weight is None else weight_text(weight)]
+    parts = [_weight_of(known)]
     if (
         known.seen is not None
         and known.committed is not None

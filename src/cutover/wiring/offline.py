@@ -23,6 +23,7 @@ from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 
 if TYPE_CHECKING:
+    from cutover.core.observation import GroupHealth, Reading
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
     from cutover.local.lease import Holder
@@ -216,6 +217,18 @@ def replay_run(read: Read) -> Replayed:
     return Replayed(state, phases, gates, tuple(doubts))
 
 
+def _health_said(state: RunState, record: Record) -> dict[str, Reading[GroupHealth]]:
+    """The healthy targets that the journal last noted, `10/12` by group: capacity is judged on them too."""
+    from cutover.core.observation import GroupHealth, Known
+
+    found: dict[str, Reading[GroupHealth]] = {}
+    for group, text in state.observed.get("health", {}).items():
+        healthy, _, total = str(text).partition("/")
+        if healthy.isdigit() and total.isdigit():
+            found[group] = Known(GroupHealth(int(healthy), int(total)), record.at)
+    return found
+
+
 def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -> list[str]:
     """What is wrong with a verdict, judged again from the journalled minutes alone.
 
@@ -246,6 +259,7 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
         step_began_ms=state.evidence_from_ms,
         now=record.at,
         period_ms=plan.observe.period,
+        health=_health_said(state, record),
         calibration=calibration,
     )
     judged = gate.gate.verdict(

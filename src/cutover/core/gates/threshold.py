@@ -38,6 +38,7 @@ CLIP_SPREADS = 3.0
 SUM_SPREADS = 4.0
 BAD_MINUTES, OF_MINUTES = 2, 3
 SUM_WINDOWS = (5, 10, 30, 60)
+SUM_MINUTES = 3
 OUTAGE_REQUESTS, OUTAGE_SHARE, OUTAGE_TIMES = 20, 0.25, 10
 BUDGET_REQUESTS = 20
 
@@ -73,6 +74,11 @@ class Look:
         """(bad requests, at most 3 spreads above the allowed ones and at least 2 if there are; the variance)."""
         wide = spread(self.counts.total, self.allowed_ppm)
         return min(self.counts.bad, max(2.0, self.mean + CLIP_SPREADS * wide)), wide * wide
+
+    @cached_property
+    def is_over(self) -> bool:
+        """More bad requests than allowed on average, be it by chance."""
+        return self.counts.bad > self.mean
 
     @cached_property
     def is_bad(self) -> bool:
@@ -293,6 +299,8 @@ def _found(because: Because, looks: tuple[Look, ...]) -> Breach:
 
 def _bad_sum(recent: tuple[Look, ...]) -> int:
     """The shortest of the windows whose sum is bad; 0 when none is. A history shorter than a window is one too."""
+    if sum(look.is_over for look in recent) < SUM_MINUTES:
+        return 0  # the ordinary case, at every minute of a healthy run
     clipped = mean = variance = 0.0
     minutes = 0
     for size, look in enumerate(reversed(recent), start=1):
@@ -300,10 +308,10 @@ def _bad_sum(recent: tuple[Look, ...]) -> int:
         clipped += here
         mean += look.mean
         variance += wide
-        minutes += look.counts.bad > look.mean
+        minutes += look.is_over
         if (
             (size in SUM_WINDOWS or size == len(recent))
-            and minutes >= 3
+            and minutes >= SUM_MINUTES
             and clipped >= 4
             and clipped > mean + SUM_SPREADS * sqrt(variance)
         ):

@@ -111,7 +111,8 @@ def _last_error(turn: Turn) -> str:
         for known in turn.state.routes.values()
         if known.sent is not None and known.sent.message
     ]
-    return f"{sent[-1].code} {sent[-1].message}".strip() if sent else "no answer"
+    newest = max(sent, key=lambda one: one.denied, default=None)
+    return f"{newest.code} {newest.message}".strip() if newest else "no answer"
 
 
 def settling(turn: Turn) -> Decision:

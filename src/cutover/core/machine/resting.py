@@ -80,7 +80,8 @@ def _detach(turn: Turn) -> Decision:
         return _refuse(turn, f"not finished: {short(strange)} is not as cutover left it")
     if behind:
         tried = [turn.now.after(one.at) for one in sent.values()]
-        if tried and max(tried) > DETACH_DEADLINE:
+        since = turn.state.finishing_at
+        if tried and since is not None and turn.now.after(since) > DETACH_DEADLINE:
             return _refuse(
                 turn,
                 f"not finished: the source is still attached on {short(behind)}; say finish again",

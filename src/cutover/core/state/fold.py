@@ -300,7 +300,7 @@ def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) ->
     if event.word == "approve" and event.detail.lstrip("-").isdigit():
         return replace(state, approved=state.approved | {int(event.detail)})
     if event.word == "finish" and state.phase is Phase.COMPLETED:
-        return replace(state, finishing=event.detail or "keep")
+        return replace(state, finishing=event.detail or "keep", finishing_at=record.at)
     if event.word in ("pause", "resume") and state.phase is Phase.PREFLIGHT:
         return replace(state, pause_asked=event.word == "pause")
     if event.word == "interrupt" and state.phase is Phase.ROLLING_BACK:

@@ -103,7 +103,7 @@ class RunState:
         rollback_at, rollback_cause, escalated_at: of the rollback, if one began.
         refused_interrupts: signals refused since the rollback began.
         pause_asked: pause was said during PREFLIGHT, which can not hold.
-        finishing: `keep` or `detach_source` once finish was said to this process.
+        finishing, finishing_at: `keep` or `detach_source` once finish was said to this process, and when.
         turned: when the phase or its attempt began.
     """
 
@@ -146,6 +146,7 @@ class RunState:
     refused_interrupts: int = 0
     pause_asked: bool = False
     finishing: str = ""
+    finishing_at: Moment | None = None
     closed: bool = False
     exit_code: int = -1
     blocked: tuple[str, ...] = ()
