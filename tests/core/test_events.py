@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cutover.core import events as ev
-from cutover.core.observation import Absent, Minute
+from cutover.core.observation import Absent, Count, Minute
 
 
 def test_every_type_has_its_own_name() -> None:
@@ -57,7 +57,7 @@ def test_a_minute_keeps_the_difference_between_absent_and_unknown() -> None:
 
 
 def test_no_datapoint_is_zero_only_where_requests_exist() -> None:
-    counts = {
+    counts: dict[str, Count] = {
         "errors": Absent.NO_DATAPOINT,
         "requests": 5,
         "quiet": Absent.NO_DATAPOINT,

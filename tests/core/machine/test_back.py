@@ -325,6 +325,9 @@ def test_a_plan_of_one_step_with_several_pairs_moves_them_together_and_completes
     steps = [{"weight": 100, "bake": "10m"}]
     bench = Bench(plan_of(routes=[TWO_ROUTES[0], second], steps=steps, acknowledge_big_bang=True))
     assert len(bench.plan.pairs) == 2
+    for pair in bench.plan.pairs:
+        bench.health.groups[pair.source] = GroupHealth(6, 6, {"a": 3, "c": 3})
+        bench.health.groups[pair.destination] = GroupHealth(6, 6, {"a": 3, "c": 3})
     assert bench.run() == ExitCode.COMPLETED
     assert bench.router.weights() == [0, 0, 1000, 1000]
 

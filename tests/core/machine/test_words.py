@@ -7,10 +7,10 @@ import pytest
 from cutover.core import events as ev
 from cutover.core.errors import ExitCode
 from cutover.core.forms import form_of
-from cutover.core.observation import Unknown, WordName
-from cutover.core.state import Phase, replay
+from cutover.core.observation import GroupHealth, Unknown, WordName
+from cutover.core.state import Hold, Phase, replay
 from cutover.core.values import HOUR, MINUTE
-from tests.fakes import TWO_ROUTES, Bench, Killed, WriteFault, form, plan_of
+from tests.fakes import SOURCE, TWO_ROUTES, Bench, Killed, WriteFault, form, plan_of
 
 
 def test_pause_holds_and_resume_bakes_afresh() -> None:
@@ -299,3 +299,200 @@ def test_leaving_a_held_run_as_it_is_abandons_it() -> None:
     assert bench.run() == ExitCode.COMPLETED
     assert bench.state.phase is Phase.ABANDONED
     assert bench.router.weights() == [0, 50]
+
+
+# --- several words, early words, words that mean nothing now
+
+
+def _say_at(bench: Bench, weight: int, delay_ms: int, *names: WordName) -> None:
+    """All these words in one turn."""
+
+    def say() -> None:
+        for name in names:
+            bench.mailbox.say(name, signal=2 if name is WordName.INTERRUPT else 0)
+
+    bench.at_weight(weight, say, delay_ms)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (WordName.PAUSE, WordName.ROLLBACK),
+        (WordName.RESUME, WordName.ROLLBACK),
+        (WordName.INTERRUPT, WordName.ROLLBACK),
+        (WordName.ROLLBACK, WordName.PAUSE),
+    ],
+)
+def test_rollback_is_heard_whatever_else_is_said_in_the_same_moment(
+    words: tuple[WordName, ...],
+) -> None:
+    bench = Bench()
+    _say_at(bench, 50, 8 * MINUTE, *words)
+    assert bench.run() == ExitCode.ROLLED_BACK
+
+
+@pytest.mark.parametrize("late", [WordName.ROLLBACK, WordName.PAUSE])
+def test_a_word_beside_the_resume_of_a_held_run_is_not_lost(late: WordName) -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
+    _say_at(bench, 50, 10 * MINUTE, WordName.RESUME, late)
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 40 * MINUTE)
+    code = bench.run()
+    if late is WordName.ROLLBACK:
+        assert code == ExitCode.ROLLED_BACK
+    else:
+        assert code == ExitCode.INTERRUPTED
+        assert bench.state.held is not None
+        assert bench.state.held.reason is Hold.PAUSED
+        assert bench.phases()[-1] == "HOLDING"
+
+
+def test_a_signal_ends_the_process_whatever_is_said_beside_it() -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
+    _say_at(bench, 50, 10 * MINUTE, WordName.INTERRUPT, WordName.RESUME)
+    assert bench.run() == ExitCode.INTERRUPTED
+    assert bench.router.weights() == [0, 50]
+
+
+def test_leaving_a_run_ends_it_and_a_signal_beside_it_changes_nothing() -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
+    _say_at(bench, 50, 10 * MINUTE, WordName.LEAVE, WordName.INTERRUPT)
+    assert bench.run() == ExitCode.COMPLETED
+    assert bench.state.phase is Phase.ABANDONED
+
+
+def test_pause_said_during_the_checks_holds_before_anything_is_written() -> None:
+    bench = Bench()
+    bench.mailbox.say_in(1, WordName.PAUSE)
+    bench.mailbox.say_in(10 * MINUTE, WordName.RESUME)
+    assert bench.run() == ExitCode.COMPLETED
+    assert bench.phases()[:3] == ["ATTACHING", "HOLDING", "ATTACHING"]
+    first = next(at for at, _ in bench.stamped(ev.Intent))
+    assert first.boot_ms >= 5_000_000 + 10 * MINUTE
+
+
+def test_pause_and_resume_during_the_checks_cancel_out() -> None:
+    bench = Bench()
+    bench.mailbox.say_in(1, WordName.PAUSE)
+    bench.mailbox.say_in(2_000, WordName.RESUME)
+    bench.mailbox.say_in(3_000, WordName.APPROVE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert "HOLDING" not in bench.phases()
+
+
+def test_a_signal_during_the_checks_ends_with_its_code_and_writes_nothing() -> None:
+    bench = Bench()
+    bench.mailbox.say_in(1, WordName.INTERRUPT, signal=15)
+    assert bench.run() == ExitCode.TERMINATED
+    assert bench.state.phase is Phase.REFUSED
+    assert bench.router.writes == []
+
+
+def test_pause_in_a_hold_that_would_clear_stays_until_resume() -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.health.groups.update({SOURCE: GroupHealth(3, 6)}), MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 20 * MINUTE)
+    bench.at_weight(
+        50, lambda: bench.health.groups.update({SOURCE: GroupHealth(6, 6)}), 30 * MINUTE
+    )
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 40 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.RESUME), 60 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["reserve", "paused"]
+
+
+def test_an_approval_counts_only_for_the_step_that_comes_next() -> None:
+    steps = [
+        {"weight": 5, "bake": "10m"},
+        {"weight": 50, "bake": "10m"},
+        {"weight": 100, "bake": "10m", "approve": "load test ok?"},
+    ]
+    bench = Bench(plan_of(steps=steps))
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.APPROVE), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.APPROVE), 5 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert [w.detail for w in bench.events(ev.WordSaid)] == ["-1", "2"]
+    assert len([n for n in bench.events(ev.Note) if "approve" in n.text]) == 1
+    assert "HOLDING" not in bench.phases()
+
+
+@pytest.mark.parametrize(
+    "word", [WordName.FINISH, WordName.LEAVE, WordName.CONFIRM_RESTORED, WordName.RESUME]
+)
+def test_a_word_that_means_nothing_now_is_answered_by_a_note(word: WordName) -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.mailbox.say(word), 6 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert [n.text for n in bench.events(ev.Note)] == [
+        f"{word} changes nothing: the run is BAKING"
+    ]
+
+
+def test_a_word_to_a_completed_run_that_it_has_no_use_for_is_answered_by_a_note() -> None:
+    bench = Bench()
+    bench.run()
+    assert bench.run(WordName.PAUSE) == ExitCode.COMPLETED
+    assert "changes nothing" in bench.events(ev.Note)[-1].text
+    bench.mailbox.say(WordName.INTERRUPT, signal=2)
+    runner = bench.start()
+    assert runner.turn(bench.mailbox.wait(bench.clock.at)) == ExitCode.INTERRUPTED
+    assert runner.state.phase is Phase.COMPLETED
+
+
+def test_resume_is_not_heard_while_the_routes_can_not_be_read() -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 5 * MINUTE)
+    assert bench.run() == ExitCode.INTERRUPTED
+    bench.router.read_fails = lambda _route: Unknown("Rate exceeded", "Throttling")
+    assert bench.run(WordName.RESUME, exit_on_hold=True) == ExitCode.HELD
+    assert "say it again" in bench.events(ev.Note)[-1].text
+    bench.router.read_fails = lambda _route: None
+    assert bench.run(WordName.RESUME) == ExitCode.COMPLETED
+
+
+def test_a_crash_before_the_snapshot_refuses_the_next_process() -> None:
+    bench = Bench()
+    _kill_at_append(bench, ev.Observed, 2)
+    with pytest.raises(Killed):
+        bench.run()
+    bench.journal.killed_at = lambda _event: None
+    assert bench.run(WordName.RESUME) == ExitCode.REFUSED
+    assert bench.router.writes == []
+
+
+def test_a_crash_that_nobody_resumes_is_adopted_judged_and_taken_back_on_a_breach() -> None:
+    bench = Bench()
+    _kill_at_append(bench, ev.Outcome, 3)
+    with pytest.raises(Killed):
+        bench.run()
+    bench.journal.killed_at = lambda _event: None
+    bench.traffic.destination_errors = 0.3
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+
+
+def test_pause_and_others_in_a_rollback_change_nothing_and_say_so() -> None:
+    bench = Bench()
+    bench.at_weight(
+        50, lambda: bench.router.faults.append(WriteFault("throttle", times=8)), 5 * MINUTE
+    )
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE + 4_000)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert bench.events(ev.Note)[-1].text == "pause changes nothing: the run is ROLLING_BACK"
+
+
+def test_the_third_signal_of_a_restored_rollback_still_says_that_it_was_not_confirmed() -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    for second in (10, 20, 30):
+        bench.at_weight(
+            50,
+            lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2),
+            5 * MINUTE + second * 1_000,
+        )
+    assert bench.run() == ExitCode.NEEDS_HUMAN
+    assert bench.state.phase is Phase.ROLLING_BACK
+    assert bench.run(WordName.RESUME) == ExitCode.ROLLED_BACK
