@@ -113,6 +113,7 @@ class Runner:
     def _observe(self, look: Look, words: tuple[Word, ...]) -> Observation:
         """Look at what was asked; the lease is renewed last, between observe and act."""
         ports, plan, state = self._ports, self.plan, self.state
+        began = ports.clock.now()
         minutes = (
             NOT_ASKED if look.minutes_from_ms is None else self._minutes(look.minutes_from_ms)
         )
@@ -133,6 +134,7 @@ class Runner:
             aws_skew_ms=ports.surveyor.skew_ms(),
             previous=self._previous,
             due=self._due,
+            began=began,
         )
 
     def _survey(self) -> Reading[Survey]:

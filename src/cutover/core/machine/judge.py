@@ -118,15 +118,26 @@ def _fresh(turn: Turn, pair: Pair) -> Judged:
             )
     else:
         age = turn.aws_ms - (newest + observe.period) - observe.settle
-        late = age > STALE_PERIODS * observe.period
-        judgement = (
-            Judgement(
+        judgement = Judgement(Verdict.PASS, "settled minutes arrive")
+        if age > STALE_PERIODS * observe.period:
+            judgement = Judgement(
                 Verdict.UNKNOWN, f"no settled minute for {age // 1000} s", {"age_s": age // 1000}
             )
-            if late
-            else Judgement(Verdict.PASS, "settled minutes arrive")
-        )
+        elif turn.state.step >= 0 and _silent(turn, pair, newest):
+            judgement = Judgement(
+                Verdict.UNKNOWN, f"no request on either side in {STALE_PERIODS} settled minutes"
+            )
     return Judged(MINUTES, pair.id, judgement, "rollback", live=True)
+
+
+def _silent(turn: Turn, pair: Pair, newest_ms: int) -> bool:
+    """CloudWatch answers, and has no datapoint of anybody: that is blindness, not health (promises P21)."""
+    period = turn.plan.observe.period
+    last = turn.state.evidence.minutes(pair.id, newest_ms - (STALE_PERIODS - 1) * period)
+    return len(last) >= STALE_PERIODS and not any(
+        minute.number("source.requests") or minute.number("destination.requests")
+        for minute in last
+    )
 
 
 def _shared_after_raise(

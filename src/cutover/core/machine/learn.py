@@ -15,6 +15,10 @@ from cutover.core.machine.turn import REREAD, Turn
 from cutover.core.moment import WALL_JUMP_MS
 from cutover.core.observation import Known, Minute, Unknown, WordName
 from cutover.core.state import Phase
+from cutover.core.values import SECOND
+
+LONGEST_LOOK = 90 * SECOND
+"""Six reads one after the other, each at its deadline of 13 s: a longer look was a suspend, not slow answers."""
 
 GIVE_UP_AFTER = 5
 """Periods after which a minute that CloudWatch never answers whole is journalled as unknown."""
@@ -45,7 +49,9 @@ def _gap(turn: Turn) -> None:
         return
     poll = turn.plan.observe.poll
     jump = turn.now.wall_jump(previous)
-    late = turn.now.after(due) if due is not None else 0
+    began = turn.seen.began or turn.now
+    late = began.after(due) if due is not None else 0
+    looked = turn.now.after(began)
     why, ms = "", 0
     if previous.boot_id != turn.now.boot_id:
         why, ms = "the machine was restarted", turn.now.after(previous)
@@ -53,6 +59,8 @@ def _gap(turn: Turn) -> None:
         why, ms = f"the wall clock jumped by {jump} ms against the boot clock", abs(jump)
     elif late > 2 * poll + WALL_JUMP_MS:
         why, ms = f"this turn is {late} ms late (suspended or starved)", late
+    elif looked > LONGEST_LOOK:
+        why, ms = f"one look took {looked} ms (suspended or starved)", looked
     if why:
         turn.add(Gap(why, ms, turn.next_minute_ms()))
 

@@ -77,7 +77,7 @@ def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, in
         source, destination = _requests(pool)
     total = source + destination
     if total * rare < ENOUGH:
-        if len(minutes) >= POOLED:
+        if len(minutes) >= POOLED and total > 0:  # none at all is blindness, not little traffic
             return (
                 True,
                 minutes[0].at_ms,

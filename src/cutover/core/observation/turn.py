@@ -40,6 +40,7 @@ class Observation:
         aws_skew_ms: AWS's Date header minus the local wall clock, when known.
         previous: when the turn before this one looked, None on a process's first turn.
         due: when this turn was to begin; a much later one is a gap.
+        began: when it began to look; slow answers are no gap.
     """
 
     forms: Mapping[RouteId, Reading[Form]] = field(default_factory=dict)
@@ -54,3 +55,4 @@ class Observation:
     aws_skew_ms: int = 0
     previous: Moment | None = None
     due: Moment | None = None
+    began: Moment | None = None
