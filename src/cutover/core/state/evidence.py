@@ -1,8 +1,8 @@
 """Evidence folded from journalled minutes: gate memories, kept so that a corrected minute refolds.
 
-Only the last `KEEP` operations of each pair are kept one by one; older ones are folded into the base, so memory stays
-flat however long a run is. CloudWatch corrects the newest minutes only (aws.md 1.5), and the machine
-re-reads five.
+Only the last operations are kept, each with the memories before it; so memory stays flat however long a run
+is, and a correction folds again from where it happened. CloudWatch corrects the newest minutes only (aws.md
+1.5), and the machine re-reads five.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Minute
 from cutover.core.plan import Plan
 
-KEEP = 90
+KEEP = 30
 NO_STEP = 2**53
 """`Scene.step_began_ms` while no step is effective: a minute then counts for nobody."""
 
@@ -31,6 +31,7 @@ class Folded:
     minute: Minute | None
     weight: int
     step_began_ms: int
+    before: Mapping[Key, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ class Evidence:
     """Memories now, and what is needed to fold the newest minutes again."""
 
     memories: Mapping[Key, Any] = field(default_factory=dict)
-    base: Mapping[Key, Any] = field(default_factory=dict)
     recent: tuple[Folded, ...] = ()
     calibration: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -67,20 +67,19 @@ def begin(plan: Plan) -> Evidence:
     memories = {
         (gate.name, pair.id): gate.gate.start() for gate in plan.gates for pair in plan.pairs
     }
-    return Evidence(memories=memories, base=memories)
+    return Evidence(memories=memories)
 
 
 def fold(plan: Plan, evidence: Evidence, folded: Folded) -> Evidence:
     """The evidence after one more minute, or after a restart mark."""
-    memories = _step(plan, evidence, evidence.memories, folded)
-    recent = (*evidence.recent, folded)
-    base = evidence.base
+    kept = replace(folded, before=evidence.memories)
+    recent = (*evidence.recent, kept)
     keep = KEEP * len(plan.pairs)
-    if len(recent) > 2 * keep:
-        for old in recent[:keep]:
-            base = _step(plan, evidence, base, old)
-        recent = recent[keep:]
-    return replace(evidence, memories=memories, base=base, recent=recent)
+    return replace(
+        evidence,
+        memories=_step(plan, evidence, evidence.memories, folded),
+        recent=recent[-keep:] if len(recent) > 2 * keep else recent,
+    )
 
 
 def restart(plan: Plan, evidence: Evidence) -> Evidence:
@@ -90,16 +89,22 @@ def restart(plan: Plan, evidence: Evidence) -> Evidence:
 
 def correct(plan: Plan, evidence: Evidence, minute: Minute) -> Evidence:
     """The evidence as if the minute had been so from the start; unchanged when it is no longer kept."""
-    recent = tuple(
-        replace(f, minute=minute)
-        if f.minute is not None and f.minute.at_ms == minute.at_ms and f.minute.pair == minute.pair
-        else f
-        for f in evidence.recent
+    place = next(
+        (
+            n
+            for n, f in enumerate(evidence.recent)
+            if f.minute is not None
+            and (f.minute.at_ms, f.minute.pair) == (minute.at_ms, minute.pair)
+        ),
+        None,
     )
-    memories = evidence.base
-    for folded in recent:
-        memories = _step(plan, evidence, memories, folded)
-    return replace(evidence, memories=memories, recent=recent)
+    if place is None:
+        return evidence
+    corrected = replace(evidence.recent[place], minute=minute)
+    again = replace(evidence, memories=corrected.before, recent=evidence.recent[:place])
+    for folded in (corrected, *evidence.recent[place + 1 :]):
+        again = fold(plan, again, folded)
+    return again
 
 
 def _step(
