@@ -565,7 +565,7 @@ class Bench:
         )
         return Runner(self.plan, ports, replay(self.plan, self.journal.records))
 
-    def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:  # noqa: FBT001
+    def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:
         runner = self.start(exit_on_hold=exit_on_hold)
         try:
             return int(runner.run(words))

@@ -98,6 +98,24 @@ def find_run(text: str | None) -> RunDirectory:
     return state_directory().resolve(text)
 
 
+def state_root() -> Path:
+    """The directory that holds the runs of this user.
+
+    Raises:
+        UsageError: when it is something else than a directory.
+    """
+    from cutover.core.errors import UsageError
+    from cutover.wiring.offline import state_directory
+
+    root = state_directory().root
+    if root.exists() and not root.is_dir():
+        raise UsageError(
+            f"{root} is not a directory",
+            hint="set CUTOVER_STATE_DIR to a directory on a local disk",
+        )
+    return root
+
+
 def runs(*, rehearsals: bool = False) -> tuple[RunDirectory, ...]:
     """Every run (or rehearsal) on this machine."""
     from cutover.wiring.offline import state_directory

@@ -119,3 +119,11 @@ def test_a_corrected_minute_folds_as_if_it_had_been_so_from_the_start() -> None:
     mended = evid.correct(plan, early, corrected)
     assert mended.memories == right.memories
     assert mended.memories != early.memories
+
+
+def test_an_outcome_without_an_intent_changes_nothing() -> None:
+    bench = Bench()
+    bench.open()
+    state = replay(bench.plan, bench.journal.records)
+    stray = ev.Record(3, 1, START, ev.Outcome(bench.plan.routes[0].id, 0, "applied"))
+    assert evolve(bench.plan, state, stray).routes == state.routes

@@ -99,4 +99,8 @@ def run(arguments: Sequence[str]) -> tuple[int, bool]:
 
     code = guarded(frame, call)
     frame.close()
+    if code == 0 and frame.out.lost and not frame.drives:
+        # the product did not reach its file; a run that moved traffic keeps its own code
+        frame.warn(f"error: standard output: {frame.out.lost}")
+        code = 1
     return code, frame.stuck

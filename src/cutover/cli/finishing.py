@@ -89,30 +89,52 @@ def _finished(frame: Frame, run: RunDirectory, *, detached: bool) -> None:
         frame.warn(f"warning: {trouble}")
     else:
         frame.tell(f"restore.sh is disarmed: {run.restore}")
-    for line in handover(plan_of(run).managed_by or "none", detached=detached):
+    for line in handover(plan_of(run).managed_by or "none", _live(run), detached=detached):
         frame.tell(line)
 
 
-def handover(managed_by: str, *, detached: bool = False) -> tuple[str, ...]:
+def _live(run: RunDirectory) -> tuple[str, ...]:
+    """Each route as it was read last: `rule 9683...: destination 60 % of the pair`."""
+    from cutover.core.story import route_name
+    from cutover.core.values import weight_text
+    from cutover.wiring.offline import read_run, state_directory
+
+    state = read_run(state_directory(), run).state
+    said = []
+    for route, known in (state.routes if state is not None else {}).items():
+        form = known.seen.form if known.seen is not None else known.committed
+        if form is None:
+            live = "not read; look before you write it anywhere"
+        elif not form.source_present:
+            live = "the destination alone"
+        elif not form.attached:
+            live = "the source alone"
+        elif form.weight is None:
+            live = "no weight that can be read; look before you write it anywhere"
+        else:
+            live = f"destination {weight_text(form.weight)} of the pair, the source the rest"
+        said.append(f"  {route_name(route)}: {live}")
+    return tuple(said)
+
+
+def handover(managed_by: str, live: tuple[str, ...], *, detached: bool = False) -> tuple[str, ...]:
     """What to do with infrastructure code and the source group after a finished run."""
-    weights = "the destination alone" if detached else "source 0, destination 999"
     code = {
         "terraform": (
-            f"Terraform: write what is live now ({weights}) into the forward blocks; then remove",
-            "ignore_changes (action for rules, default_action for listeners), and plan: it must show no change.",
+            "Terraform: write what is live now into the forward blocks; then remove ignore_changes",
+            "(action for rules, default_action for listeners), and plan: it must show no change. Live:",
         ),
         "cloudformation": (
-            f"CloudFormation: write what is live now ({weights}) into the template's Actions before the next",
-            "update, or the stack puts the old ones back; drift detection must then be clean.",
+            "CloudFormation: write what is live now into the template's Actions before the next update,",
+            "or the stack puts the old ones back; drift detection must then be clean. Live:",
         ),
     }
-    said = code.get(
-        managed_by, (f"If anything manages these routes, let it say what is live now: {weights}.",)
-    )
+    none = ("If anything manages these routes, let it say what is live now:",)
+    said = (*code.get(managed_by, none), *live)
     if detached:
         return (*said, "The source group is out of every action: nothing reaches it any more.")
     return (
         *said,
-        "The source group stays attached at weight 0: do not empty it while a Route 53 alias to this",
-        "balancer has EvaluateTargetHealth on (an attached group without healthy targets fails the alias).",
+        "While the source group is attached, do not empty it: a Route 53 alias to this balancer with",
+        "EvaluateTargetHealth fails when an attached group has no healthy target.",
     )

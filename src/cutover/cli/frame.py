@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -27,6 +28,7 @@ class Pipe:
         # None: the process was started with this descriptor closed
         self._stream = stream or io.StringIO()
         self.broken = stream is None
+        self.lost = ""  # why output was lost, when that was not a reader who left
 
     @property
     def encoding(self) -> str:
@@ -50,8 +52,8 @@ class Pipe:
         except UnicodeEncodeError:
             safe = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
             self._try(lambda: self._stream.write(safe))
-        except (OSError, ValueError):
-            self._break()
+        except (OSError, ValueError) as error:
+            self._break(error)
         return len(text)
 
     def flush(self) -> None:
@@ -62,12 +64,14 @@ class Pipe:
     def _try(self, call: Callable[[], object]) -> None:
         try:
             call()
-        except (OSError, ValueError):
-            self._break()
+        except (OSError, ValueError) as error:
+            self._break(error)
 
-    def _break(self) -> None:
+    def _break(self, error: OSError | ValueError) -> None:
         """From now on the descriptor leads to nothing, so that the interpreter's own flush cannot fail."""
         self.broken = True
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+            self.lost = error.strerror or str(error)
         with contextlib.suppress(OSError, ValueError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self._stream.fileno())
@@ -84,6 +88,7 @@ class Frame:
         json: the product is JSON with a `schema`.
         debug: a bug shows its traceback.
         stuck: a view could not be stopped; the process must end hard.
+        drives: the command drives a run: lost output does not change how it ended.
     """
 
     out: Pipe
@@ -91,6 +96,7 @@ class Frame:
     json: bool = False
     debug: bool = False
     stuck: bool = False
+    drives: bool = False
 
     @classmethod
     def of_process(cls, *, json: bool = False) -> Frame:
@@ -134,11 +140,15 @@ class Frame:
 
     def _fitted(self, text: str, stream: Pipe) -> str:
         """Long lines broken between words, for a person at a terminal; excerpts stay as they are."""
-        if len(text) <= self.width or text.startswith(" ") or not stream.isatty():
+        if not stream.isatty():
             return text
         from cutover.views.text import wrap
 
-        return "\n".join(wrap(text, self.width, rest="  "))
+        lines: list[str] = []
+        for line in text.split("\n"):
+            long = len(line) > self.width and not line.startswith(" ")
+            lines += wrap(line, self.width, rest="  ") if long else [line]
+        return "\n".join(lines)
 
     def give(self, schema: str, body: Json) -> None:
         """The product as one JSON object on one line, with its schema."""
@@ -171,9 +181,7 @@ def guarded(frame: Frame, call: Callable[[], int]) -> int:
             f"`{command} --help` shows what it takes",
         )
     except click.Abort:
-        return _failed(
-            frame, ExitCode.INTERRUPTED, "stopped at the question; nothing was written", ""
-        )
+        return _failed(frame, ExitCode.INTERRUPTED, "interrupted", "")
     except click.ClickException as error:
         return _failed(frame, ExitCode.USAGE, error.format_message(), "")
     except PlanError as error:

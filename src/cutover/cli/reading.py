@@ -132,13 +132,15 @@ def list_runs(frame: Frame, rehearsals: bool) -> int:
             run=read.run.id,
             plan=read.opened.plan_name if read.opened else "-",
             phase=("damaged: " if read.trouble else "") + (read.run.phase() or "no phase yet"),
-            weight=read.state.weight if read.state and not read.trouble else 0,
+            weight=read.state.weight if read.state and not read.trouble else None,
             alive=read.driver is not None,
             last=read.contents.records[-1].at.wall if read.contents.records else None,
             mode=read.opened.mode if read.opened else "live",
         )
         for read in reads
     ]
+    if not rows:
+        frame.say(f"no runs in {api.state_root()}")
     for line in list_view(rows, frame.width):
         frame.say(line)
     return 0

@@ -55,7 +55,7 @@ def rehearse(
         )
     if every and scenario is not None:
         raise UsageError("--all and --scenario exclude each other", hint="leave one out")
-    if speed is not None and speed <= 0:
+    if speed is not None and not speed > 0:
         raise UsageError(
             f"--speed {speed:g} is not above 0", hint="600 shows ten minutes in a second"
         )

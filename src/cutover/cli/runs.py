@@ -64,7 +64,13 @@ def run(
     options = live_options(frame, profile, region, exit_on_hold=exit_on_hold)
     from cutover.cli.showing import ended
 
+    frame.drives = True
     return ended(frame, api.start(loaded, options, run_id=run_id))
+
+
+def _person_types() -> bool:
+    """Standard input is a terminal; it may also be closed."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _ask(frame: Frame, name: str) -> None:
@@ -73,7 +79,7 @@ def _ask(frame: Frame, name: str) -> None:
     Raises:
         UsageError: where nobody can type, or something else was typed.
     """
-    if not sys.stdin.isatty():
+    if not _person_types():
         raise UsageError(
             "`run` asks for the plan's name, and there is no terminal to type it",
             hint="--yes starts without asking; nothing was written",
@@ -101,7 +107,7 @@ def live_options(
         region=region,
         watchers=watchers(frame),
         exit_on_hold=exit_on_hold,
-        keyboard=sys.stdin.isatty() and frame.story.isatty(),
+        keyboard=_person_types() and frame.story.isatty(),
         who=operator(),
     )
 
@@ -181,7 +187,12 @@ def rollback(
     from cutover import api
     from cutover.cli.words import tell_run, word_of
 
-    found = api.find_run(run)
+    try:
+        found = api.find_run(run)
+    except UsageError as error:
+        # the panic path is never a dead end
+        hint = f"{error.hint}; without any run: cutover rollback --plan PLAN --no-run"
+        raise UsageError(str(error), hint=hint) from None
     if not confirm_restored and found.phase() == "ROLLED_BACK":
         frame.tell(f"run {found.id} is rolled back already")
         return int(ExitCode.ROLLED_BACK)
@@ -197,6 +208,7 @@ def become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int
     from cutover import api
     from cutover.cli.showing import ended
 
+    frame.drives = True
     return ended(frame, api.go_on(run, word, options))
 
 

@@ -78,7 +78,8 @@ def _heard(frame: Frame, run: RunDirectory, word: Word, heard: Heard) -> int:
         )
     if word.name == "approve" and str(heard.followed[0].get("detail", "")).startswith("-"):
         raise RefusedError(
-            f"no step ahead of run {run.id} asks for approval", hint=f"`cutover status {run.id}`"
+            f"run {run.id} does not ask for approval now, so nothing was approved",
+            hint=f"`cutover status {run.id}` shows where it is; approve when it holds and asks",
         )
     if notes and not phases:
         raise RefusedError(

@@ -6,10 +6,11 @@ imports boto3 or moto, so that listing and validating scenarios stays fast.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from cutover.core.units import Duration, Model, PerMinute, Share
@@ -136,6 +137,19 @@ class Twin(Model):
     )
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise PydanticCustomError(
+            "pattern", "is not a regular expression: {why}", {"why": str(error)}
+        ) from None
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
 class Expect(Model):
     """How the rehearsal must end; only what is named is compared."""
 
@@ -152,7 +166,7 @@ class Expect(Model):
     reached: Annotated[int, Field(ge=0, le=100)] | None = Field(
         None, description="The highest percent ever written."
     )
-    reason: str | None = Field(
+    reason: Pattern | None = Field(
         None,
         description="A regular expression found in what the run says last about why, case aside.",
     )

@@ -63,12 +63,12 @@ def findings_view(findings: Iterable[Found], width: int = 100) -> list[str]:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run in `cutover list`; `weight` per mille, `last` the newest record's time."""
+    """One run in `cutover list`; `weight` per mille (None: not to be believed), `last` the newest record's time."""
 
     run: str
     plan: str
     phase: str
-    weight: int
+    weight: int | None
     alive: bool
     last: datetime | None
     mode: str = "live"
@@ -84,7 +84,7 @@ def list_view(rows: Sequence[RunRow], width: int = 100) -> list[str]:
             row.run,
             row.plan,
             row.phase if row.mode == "live" else f"{row.phase} ({row.mode})",
-            weight_text(row.weight),
+            "?" if row.weight is None else weight_text(row.weight),
             "alive" if row.alive else "-",
             "-" if row.last is None else stamp(row.last),
         )

@@ -101,7 +101,8 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
     if phase in TERMINAL:
         raise UsageError(
             f"run {run.id} has ended: {phase}",
-            hint="`cutover run PLAN` starts another; `cutover rollback --plan PLAN --no-run` needs no run",
+            hint="`cutover rollback --plan PLAN --no-run` takes traffic back without a run; "
+            "`cutover run PLAN` starts another",
         )
     if name in (WordName.RESUME, WordName.ACCEPT_DRIFT) and phase in (
         Phase.COMPLETED,

@@ -403,7 +403,7 @@ def test_pause_in_a_hold_that_would_clear_stays_until_resume() -> None:
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["reserve", "paused"]
 
 
-def test_an_approval_counts_only_for_the_step_that_comes_next() -> None:
+def test_an_approval_counts_only_while_the_run_asks_for_it() -> None:
     steps = [
         {"weight": 5, "bake": "10m"},
         {"weight": 50, "bake": "10m"},
@@ -412,10 +412,11 @@ def test_an_approval_counts_only_for_the_step_that_comes_next() -> None:
     bench = Bench(plan_of(steps=steps))
     bench.at_weight(50, lambda: bench.mailbox.say(WordName.APPROVE), 5 * MINUTE)
     bench.at_weight(500, lambda: bench.mailbox.say(WordName.APPROVE), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.APPROVE), 40 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
-    assert [w.detail for w in bench.events(ev.WordSaid)] == ["-1", "2"]
-    assert len([n for n in bench.events(ev.Note) if "approve" in n.text]) == 1
-    assert "HOLDING" not in bench.phases()
+    assert [w.detail for w in bench.events(ev.WordSaid)] == ["-1", "-1", "2"]
+    assert len([n for n in bench.events(ev.Note) if "approve" in n.text]) == 2
+    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["approval"]
 
 
 @pytest.mark.parametrize(

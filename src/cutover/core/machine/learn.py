@@ -38,9 +38,9 @@ def learn(turn: Turn) -> None:
 
 
 def _approval_asked(turn: Turn) -> int:
-    """The next step when it asks for approval; -1 when it does not: nobody approves what no evidence led to."""
+    """The next step once the run has asked for it; -1 before: nobody approves what no evidence led to."""
     following = turn.state.step + 1
-    return following if turn.plan.steps[following:] and turn.plan.steps[following].approve else -1
+    return following if following in turn.state.asked else -1
 
 
 def _gap(turn: Turn) -> None:

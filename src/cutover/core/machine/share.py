@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Minute, Pair
 from cutover.core.plan import Plan
-from cutover.core.state import NO_STEP
 from cutover.core.values import weight_text
 
 Z = 4.0
@@ -41,9 +40,7 @@ def settle_deadline(plan: Plan) -> int:
 
 def share(turn: Turn) -> Share:
     """The share of every pair since the weight was committed."""
-    began = turn.state.evidence_from_ms
-    if began == NO_STEP:
-        return Share(inside=False, why="the weight is not committed")
+    began = turn.state.evidence_from_ms  # while no weight is in effect no minute is younger
     shares: dict[str, int] = {}
     notes: list[str] = []
     from_ms = began

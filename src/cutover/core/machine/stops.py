@@ -96,9 +96,7 @@ def window(turn: Turn) -> tuple[Hold, str] | None:
 
 
 def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
-    """What forbids the next raise, besides evidence."""
-    if stop := unsure(turn):
-        return stop
+    """What forbids the next raise, besides evidence and doubt."""
     wanted = turn.plan.steps[step]
     if wanted.approve and step not in turn.state.approved:
         return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"

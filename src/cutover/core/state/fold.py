@@ -124,6 +124,8 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
         changed = replace(changed, held=Held(Hold(event.hold), event.why, record.at, deadline))
         if before is Phase.BAKING and Hold(event.hold) in _PASSED:
             changed = replace(changed, proven=event.step)
+        if event.hold == Hold.APPROVAL:
+            changed = replace(changed, asked=state.asked | {event.step + 1})
         if event.from_ms:
             changed = replace(
                 changed,

@@ -100,6 +100,7 @@ class RunState:
         evidence_from_ms: evidence for this step counts from this minute on; NO_STEP while none does.
         journalled_ms: by pair: start of the newest journalled minute.
         alarming: (gate, pair, minute) of unsettled minutes seen bad once, and when.
+        asked, approved: steps that the run held for, and those that a person then approved.
         rollback_at, rollback_cause, escalated_at: of the rollback, if one began.
         refused_interrupts: signals refused since the rollback began.
         pause_asked: pause was said during PREFLIGHT, which can not hold.
@@ -139,6 +140,7 @@ class RunState:
     share_why: str = ""
     journalled_ms: Mapping[str, int] = field(default_factory=dict)
     alarming: Mapping[tuple[str, str, int], Moment] = field(default_factory=dict)
+    asked: frozenset[int] = frozenset()
     approved: frozenset[int] = frozenset()
     rollback_at: Moment | None = None
     rollback_cause: str = ""
