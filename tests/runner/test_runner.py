@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -208,7 +209,7 @@ def test_listeners_are_told_every_record_once_and_the_end() -> None:
 def test_the_same_world_gives_the_same_journal() -> None:
     one, other = Bench(plan_of(routes=TWO_ROUTES)), Bench(plan_of(routes=TWO_ROUTES))
     for bench in (one, other):
-        bench.at_weight(500, lambda bench=bench: setattr(bench.traffic, "source_errors", 0.02))
+        bench.at_weight(500, partial(setattr, bench.traffic, "source_errors", 0.02))
         bench.run()
     assert one.journal.records == other.journal.records
 

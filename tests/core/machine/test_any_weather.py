@@ -77,6 +77,9 @@ class AnyWeather(RuleBasedStateMachine):
 
     # -- time goes by
 
+    def _alive(self) -> bool:
+        return self.runner is not None
+
     def _turn(self) -> None:
         runner = self.runner
         if runner is None:
@@ -136,15 +139,15 @@ class AnyWeather(RuleBasedStateMachine):
     def a_word_that_ends_it_is_said(self, word: WordName, beside: WordName) -> None:
         """Never lost, whatever is said beside it."""
         assert self.runner is not None
-        before = self.runner.state.phase
+        runner, before = self.runner, self.runner.state.phase
         self.bench.mailbox.say(beside)
         self.bench.mailbox.say(word, signal=2)
         self._turn()
-        if word is WordName.ROLLBACK and self.runner is not None and before is not Phase.PREFLIGHT:
-            phase = self.runner.state.phase
+        if word is WordName.ROLLBACK and before is not Phase.PREFLIGHT:
+            phase = runner.state.phase
             assert phase is Phase.ROLLING_BACK or phase in RESTING | TERMINAL
         if word is WordName.INTERRUPT and before is not Phase.ROLLING_BACK:
-            assert self.runner is None
+            assert not self._alive()
 
     @rule(route=st.integers(0, 1), weight=st.sampled_from([0, 20, 200, 500]))
     def somebody_else_writes(self, route: int, weight: int) -> None:
@@ -332,11 +335,11 @@ class AnyWeather(RuleBasedStateMachine):
             self.wake = bench.clock.at
             self.runner = bench.start()
             bench.mailbox.say(WordName.ACCEPT_DRIFT if self.foreign else WordName.RESUME)
-            if not self.foreign:
-                bench.mailbox.say(WordName.APPROVE)
             for turn in range(900):
-                if self.runner is None:
+                if not self._alive():
                     break
+                if turn in (150, 300):
+                    bench.mailbox.say(WordName.APPROVE)
                 if turn == 500:
                     bench.mailbox.say(WordName.ROLLBACK)
                 self._turn()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from cutover.core import events as ev
@@ -249,7 +251,7 @@ def test_a_destination_that_becomes_healthy_late_clears_its_hold() -> None:
     ):
         bench.clock.call_in(
             minute * MINUTE + 4 * SECOND,
-            lambda health=health: bench.health.groups.update({group: health}),
+            partial(bench.health.groups.__setitem__, group, health),
         )
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["unhealthy"]
