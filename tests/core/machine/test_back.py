@@ -21,7 +21,7 @@ def test_a_route_that_somebody_restored_by_hand_is_restored() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     bench.at_weight(500, lambda: bench.router.forms.update({route: form(500, tag="x")}), MINUTE)
-    bench.at_weight(500, lambda: bench.router.faults.append(WriteFault("throttle", times=3)))
+    bench.at_weight(500, lambda: bench.router.faults.append(WriteFault("throttle", times=2)))
     bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(
         500,
@@ -142,6 +142,16 @@ def test_a_form_without_a_weight_is_drift_that_says_so() -> None:
     assert bench.run() == ExitCode.INTERRUPTED
     assert bench.state.held is not None
     assert "nothing that can be read" in bench.state.held.why
+
+
+def test_a_form_of_ours_that_somebody_brings_back_while_the_run_holds_is_drift() -> None:
+    bench = Bench()
+    route = bench.plan.routes[0].id
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.router.forms.update({route: form(50)}), 6 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 9 * MINUTE)
+    assert bench.run() == ExitCode.INTERRUPTED
+    assert holds(bench) == ["paused", "drift"]
 
 
 # --- holds

@@ -352,6 +352,17 @@ def test_blindness_right_after_a_raise_does_not_wait_for_the_hold_deadline() -> 
     assert back.after(began[0]) < 20 * MINUTE
 
 
+def test_hours_without_a_process_are_no_blindness_of_the_next_one() -> None:
+    bench = Bench()
+    dark = Unknown("Rate exceeded", "Throttling")
+    bench.at_weight(50, lambda: setattr(bench.traffic, "fails", dark), 6 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 12 * MINUTE)
+    assert bench.run() == ExitCode.INTERRUPTED
+    bench.clock.sleep(20 * HOUR)
+    bench.clock.call_in(2 * MINUTE, lambda: setattr(bench.traffic, "fails", None))
+    assert bench.run(WordName.RESUME) == ExitCode.COMPLETED
+
+
 def test_expired_credentials_hold_for_a_person_and_are_no_blindness() -> None:
     bench = Bench()
     expired = Unknown("the token is expired", "ExpiredToken", denied=True)

@@ -63,8 +63,7 @@ def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, in
     skip = _skipped(turn, pair)
     if skip:
         return True, minutes[0].at_ms, -1, f"share not required ({skip})"
-    if any(map(_unread, minutes[-1:])):
-        return False, 0, 0, "the requests of the newest settled minute could not be read"
+    # a minute whose requests nobody could read is not a minute without requests
     minutes = tuple(minute for minute in minutes if not _unread(minute))
     rare = min(weight, 1000 - weight) / 1000 or 1.0
     pool = minutes[-1:]

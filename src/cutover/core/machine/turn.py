@@ -166,7 +166,12 @@ class Turn:
         known = [at for at in journalled if at is not None]
         period = self.plan.observe.period
         if len(known) == len(journalled) and known:
-            start = min(known) - (REREAD - 1) * period
+            start = min(known) + period
+            settles_ms = start + period + self.plan.observe.settle
+            if self.aws_ms + self.plan.observe.poll >= settles_ms:
+                # a look that may find a newly settled minute also reads the last ones again; the
+                # others only ask for what is still being published: less to pay, and to wait for
+                start -= REREAD * period
         else:
             opened = self.state.opened.wall_ms if self.state.opened else self.now.wall_ms
             start = floor_to(opened + self.seen.aws_skew_ms, period) - BASELINE_MINUTES * period
