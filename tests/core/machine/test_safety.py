@@ -465,6 +465,7 @@ def test_a_window_that_begins_while_a_raise_is_tried_again_stops_it() -> None:
     inside = [at for at, _ in bench.stamped(ev.Intent) if minute <= at.wall and at.wall.hour < 11]
     assert inside == []
     assert len([one for one in bench.events(ev.Intent) if one.weight == 500]) == 7
+    assert bench.phases()[bench.phases().index("HOLDING") + 1] == "SETTLING"
 
 
 def test_a_breach_while_a_raise_is_tried_again_goes_back_at_once() -> None:
