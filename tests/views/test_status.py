@@ -66,3 +66,16 @@ def test_before_the_first_record_there_is_something_to_show() -> None:
     from tests.fakes import START
 
     assert status_view(Story.begin(plan_of()), START, 60)[0] == "checkout: PREFLIGHT at 0 %"
+
+
+def test_a_run_whose_process_is_gone_says_resume_and_keeps_no_deadline() -> None:
+    bench = Bench()
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 5 * MINUTE)
+    bench.run()
+    story = Story.begin(bench.plan)
+    for record in bench.journal.records:
+        story = tell(story, record)
+    assert story.state.last is not None
+    text = "\n".join(status_view(story, story.state.last, 100, driven=False))
+    assert "no process lives to keep it" in text
+    assert "`cutover resume`, or `cutover rollback`: no process lives" in text

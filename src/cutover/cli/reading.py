@@ -65,7 +65,10 @@ def _show(frame: Frame, read: Read) -> None:
     for record in read.contents.records:
         story = tell(story, record)
     frame.say(f"run {read.run.id}")
-    for line in status_view(story, SystemClock().now(), frame.width, liveness=liveness(read)):
+    now, driven = SystemClock().now(), read.driver is not None
+    for line in status_view(
+        story, now, frame.width, liveness=liveness(read), driven=driven or read.run.rehearsal
+    ):
         frame.say(line)
 
 

@@ -28,24 +28,27 @@ LAST = 5
 """Sentences shown at the end."""
 
 
-def status_view(story: Story, now: Moment, width: int, *, liveness: str = "") -> list[str]:
+def status_view(
+    story: Story, now: Moment, width: int, *, liveness: str = "", driven: bool = True
+) -> list[str]:
     """The run as it stands, in lines of at most `width` columns.
 
     Args:
         story: told from the whole journal.
         now: this instant.
         width: columns.
+        driven: a living process drives the run, so its deadlines are kept.
         liveness: what beat.json and the lease say of the process ("driven by process 12, looked 4s ago").
     """
     return [
-        *_head(story, now, width, liveness),
+        *_head(story, now, width, liveness, driven=driven),
         *_steps(story, width),
         *_routes(story, width),
-        *_tail(story, width),
+        *_tail(story, width, driven=driven),
     ]
 
 
-def _head(story: Story, now: Moment, width: int, liveness: str) -> Iterator[str]:
+def _head(story: Story, now: Moment, width: int, liveness: str, *, driven: bool) -> Iterator[str]:
     state, plan = story.state, story.plan
     where = f", step {state.step + 1} of {len(plan.steps)}" if state.step >= 0 else ""
     yield from wrap(
@@ -70,9 +73,9 @@ def _head(story: Story, now: Moment, width: int, liveness: str) -> Iterator[str]
         yield from _field("holding", state.held.why, width)
         if state.held.deadline_ms:
             at = clock_text(wall_from_ms(state.held.deadline_ms), now.wall)
-            yield from _field(
-                "until", f"{at}, then {after_deadline(plan, state.held.reason)}", width
-            )
+            then = after_deadline(plan, state.held.reason)
+            kept = f"{at}, then {then}" if driven else f"{at}, but no process lives to keep it"
+            yield from _field("until", kept, width)
     elif story.reason and state.phase not in (Phase.COMPLETED, Phase.FINISHED):
         yield from _field("reason", story.reason, width)
 
@@ -146,7 +149,7 @@ def _route(known: RouteState) -> str:
     return ", ".join(parts)
 
 
-def _tail(story: Story, width: int) -> Iterator[str]:
+def _tail(story: Story, width: int, *, driven: bool) -> Iterator[str]:
     if story.lines:
         yield ""
         yield "  last"
@@ -154,7 +157,7 @@ def _tail(story: Story, width: int) -> Iterator[str]:
             yield from wrap(line.text, width, first=f"    {stamp(line.at.wall)[11:]}  ")
     yield ""
     yield from _field("odd", oddities_text(story.oddities), width)
-    yield from _field("next", next_command(story.state), width)
+    yield from _field("next", next_command(story.state, driven=driven), width)
 
 
 def status_json(state: RunState, plan: Plan) -> dict[str, object]:

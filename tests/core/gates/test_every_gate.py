@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.core.gates import DEFAULT_GATES, GATES, CountingSpec, GateSpec, Verdict
+from cutover.core.gates import GATES, CountingSpec, GateSpec, Verdict
 from cutover.core.gates.judging import Counts
 from cutover.core.gates.threshold import (
     START,
@@ -23,6 +23,7 @@ from cutover.core.gates.threshold import (
     verdict,
 )
 from cutover.core.observation import Minute
+from cutover.core.plan.gates import default_gates
 from cutover.core.units import Model
 from cutover.core.values import MINUTE
 from tests.core.gates.world import (
@@ -252,7 +253,7 @@ def test_every_sample_of_the_design_is_a_spec_with_a_response(kind: str) -> None
 
 
 def test_the_default_gates_are_valid() -> None:
-    names = [name for name, options in DEFAULT_GATES if GATES[name].Spec.model_validate(options)]
+    names = [gate.kind for gate in default_gates()]
     assert names == ["errors", "latency", "client_errors", "lb_errors", "healthy"]
 
 

@@ -16,7 +16,6 @@ from cutover.core.gates.metric import METRIC
 from cutover.core.gates.spec import CountingSpec, GateSpec, OnBreach
 
 __all__ = [
-    "DEFAULT_GATES",
     "GATES",
     "CountingSpec",
     "Counts",
@@ -39,12 +38,3 @@ GATES: dict[str, Gate[Any]] = {
     "alarm": ALARM,
 }
 """Every gate by the word a plan calls it by. The plan model, its JSON schema and the docs are made from it."""
-
-DEFAULT_GATES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("errors", {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}),
-    ("latency", {"percentile": 95, "versus_source": {"ratio": 1.25}}),
-    ("client_errors", {"versus_source": {"ratio": 1.5, "floor": "1%"}}),
-    ("lb_errors", {"max": "1%"}),
-    ("healthy", {"min": 2, "zones": 2}),
-)
-"""What a plan without `gates` gets, as if it said so; validate each with its gate's `Spec`."""

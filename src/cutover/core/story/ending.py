@@ -27,8 +27,24 @@ NEXT: dict[Phase, str] = {
 """What to type next, by phase; a hold's own words go first."""
 
 
-def next_command(state: RunState) -> str:
-    """What to type next."""
+_ALONE = "`cutover resume`, or `cutover rollback`: no process lives, so nobody watches the gates"
+
+ALONE: dict[Phase, str] = {
+    Phase.PREFLIGHT: "nothing was written; `cutover run PLAN` starts another",
+    Phase.ATTACHING: _ALONE,
+    Phase.SHIFTING: _ALONE,
+    Phase.SETTLING: _ALONE,
+    Phase.BAKING: _ALONE,
+    Phase.HOLDING: _ALONE,
+    Phase.ROLLING_BACK: "`cutover rollback` goes on with it: no process lives",
+}
+"""The same for an active phase whose process is gone."""
+
+
+def next_command(state: RunState, *, driven: bool = True) -> str:
+    """What to type next; `driven`: a living process drives the run."""
+    if not driven and state.phase in ALONE:
+        return ALONE[state.phase]
     if state.phase is Phase.HOLDING and state.held is not None:
         return HOLD_WORDS[Hold(state.held.reason)].command
     return NEXT[state.phase]
