@@ -151,7 +151,9 @@ def test_a_run_that_died_in_preflight_claims_nothing(state: StateDirectory) -> N
     run = state.create("shop-1", "")
     run.journal.write_bytes(journal_of((OPEN, PREFLIGHT)))
     FlockLease.take(state, [A], "shop-1", AT).close()
-    FlockLease.take(state, [A], "cart-1", AT).close()
+    lease = FlockLease.take(state, [A], "cart-1", AT)
+    assert isinstance(lease.renew(AT), Known)
+    lease.close()
 
 
 def test_released_routes_are_free_and_only_the_owner_releases(state: StateDirectory) -> None:
