@@ -25,10 +25,13 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Counts:
-    """Bad requests out of all of them, the only thing statistics ever see."""
+    """Bad requests out of all of them, the only thing statistics ever see.
+
+    `bad` may be a fraction: CloudWatch interpolates the count of requests slower than a limit (`TC`).
+    """
 
     total: int
-    bad: int
+    bad: float
 
     def __add__(self, other: Counts) -> Counts:
         """Both together."""
@@ -36,17 +39,43 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Signal:
+    """One stream of counts that a sequential judge weighs: what it has seen against the destination so far.
+
+    Attributes:
+        name: `errors`, `latency.versus_source`, `latency.max`; `latency.p99.max` for another percentile.
+        evidence: the mixture likelihood ratio M of gating.md section 4; 1 is none.
+        needed: M at which it is a breach, `1 / (alpha x share)`.
+        counts: the destination's in the minutes that speak loudest.
+        allowed_ppm: what a healthy destination may show in them, given the source.
+        minutes: how many those are.
+        bound_ppm: 95 % upper bound of the destination's rate in this step; PPM without requests.
+    """
+
+    name: str
+    evidence: float
+    needed: float
+    counts: Counts
+    allowed_ppm: int
+    minutes: int
+    bound_ppm: int
+
+
+@dataclass(frozen=True)
 class Judgement:
     """A verdict, why in one clause a person can read, and the numbers behind it (integers).
 
-    `on_breach` is `rollback` or `hold` when the gate knows better than its spec what this breach should lead
-    to (a lost zone harms nobody yet), else empty: the plan's word counts.
+    `on_breach` is set when the gate knows better than its spec what this breach should lead to, else
+    empty: the plan's word counts. `hold`: a lost zone harms nobody yet. `ask`: the destination is bad, and there
+    is too little traffic at the source to tell whether it suffers the same: a person is asked, with a deadline.
+    `signals` are those of a sequential judge, in the order of the gate's limits; empty for other gates.
     """
 
     verdict: Verdict
     why: str
     facts: Mapping[str, int] = field(default_factory=dict)
     on_breach: str = ""
+    signals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +91,10 @@ class Scene:
         health: by target group ARN, as read this turn.
         alarms: as read this turn.
         calibration: what preflight measured for this pair, `{"p95": 170, ...}` in ms; see the latency gate.
+        steps: how many the plan has.
+        horizon: minutes over which a defect may begin at any time: twice the planned ones (gating.md section 4).
+        bake_ms: of the step being judged.
+        alpha_scale: the part of each signal's share of alpha that is this pair's; see `Plan.alpha_scale`.
     """
 
     weight: int
@@ -72,6 +105,10 @@ class Scene:
     health: Mapping[str, Reading[GroupHealth]] = field(default_factory=dict)
     alarms: Reading[Mapping[str, AlarmState]] | None = None
     calibration: Mapping[str, int] = field(default_factory=dict)
+    steps: int = 1
+    horizon: int = 120
+    bake_ms: int = 0
+    alpha_scale: float = 1.0
 
 
 S = TypeVar("S", bound=BaseModel)
