@@ -288,13 +288,13 @@ class FakeMetrics(Metrics):
         return Known(tuple(minutes), self._clock.now())
 
     def _rest(self, series: Series, counts: Mapping[str, Count]) -> Count:
-        """Slow requests (2 %) and custom metrics (600 a request), where there are requests."""
+        """Slow requests (2 %, in thousandths) and custom metrics (600 a request), where there are requests."""
         side = "destination" if series.side is Side.CUSTOM else str(series.side)
         requests = counts.get(f"{side}.requests")
         if not isinstance(requests, int):
             return Absent.NO_DATAPOINT
         if series.name == "slower":
-            return round(requests * self.traffic.slow)
+            return round(requests * self.traffic.slow) * 1000
         return requests * 600_000 if series.side is Side.CUSTOM else Absent.NO_DATAPOINT
 
     def _weight(self, at_ms: int) -> float:

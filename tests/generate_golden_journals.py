@@ -14,6 +14,7 @@ from typing import Any
 from cutover.core import events as ev
 from cutover.core.events import VERSION
 from cutover.core.machine import decide
+from cutover.core.machine.turn import BASELINE_MINUTES
 from cutover.core.moment import Moment
 from cutover.core.observation import GroupHealth, Known, Observation, Word, WordName
 from cutover.core.plan import Plan
@@ -81,7 +82,7 @@ def stories() -> dict[str, Callable[[], Bench]]:
         "drifted": drifted,
         "killed-after-intent": killed_at(ev.Intent, 3),
         "killed-after-write": killed_at(ev.Outcome, 3),
-        "killed-in-bake": killed_at(ev.MinuteSettled, 50),
+        "killed-in-bake": killed_at(ev.MinuteSettled, BASELINE_MINUTES + 15),
     }
 
 

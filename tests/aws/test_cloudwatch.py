@@ -77,15 +77,26 @@ def test_a_minute_carries_a_number_where_there_is_one_and_says_where_there_is_no
     assert first.pair == PAIR.id
 
 
-def test_fractional_counts_are_rounded_up_and_custom_values_are_in_milli_units() -> None:
+def test_whole_counts_are_rounded_up_and_custom_values_are_in_milli_units() -> None:
     aws = stubbed(
         "cloudwatch", page(result("q0", {0: 2.0000001}), result("q1", {0: 0.3 - 0.1 + 0.1}))
     )
-    (only,) = minutes(aws, SLOWER, CUSTOM, length=1)
-    assert only.counts == {"destination.slower.800": 2, "custom.lag": 300}
+    (only,) = minutes(aws, ERRORS, CUSTOM, length=1)
+    assert only.counts == {"source.target_5xx": 2, "custom.lag": 300}
     aws = stubbed("cloudwatch", page(result("q0", {0: 2.01}), result("q1", {0: 0.0301})))
-    (only,) = minutes(aws, SLOWER, CUSTOM, length=1)
-    assert only.counts == {"destination.slower.800": 3, "custom.lag": 31}
+    (only,) = minutes(aws, ERRORS, CUSTOM, length=1)
+    assert only.counts == {"source.target_5xx": 3, "custom.lag": 31}
+
+
+@pytest.mark.parametrize(
+    ("interpolated", "thousandths"), [(2.01, 2010), (0.0004, 0), (0.15, 150), (1.99960001, 2000)]
+)
+def test_interpolated_slow_requests_are_thousandths_rounded_to_the_nearest(
+    interpolated: float, thousandths: int
+) -> None:
+    aws = stubbed("cloudwatch", page(result("q0", {0: interpolated})))
+    (only,) = minutes(aws, SLOWER, length=1)
+    assert only.counts == {"destination.slower.800": thousandths}
 
 
 @pytest.mark.parametrize(

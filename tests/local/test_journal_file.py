@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutover.core import events
-from cutover.core.events import TYPES, Event, Record, body
+from cutover.core.events import TYPES, VERSION, Event, Record, body
 from cutover.core.moment import Moment
 from cutover.core.values import canonical_json, digest
 from cutover.local.journal_file import (
@@ -29,7 +29,9 @@ from cutover.local.journal_file import (
 )
 from tests.local.samples import AT, EVERY_TYPE, NOTE, OPEN, PREFLIGHT, journal_of
 
-GOLDEN = Path(__file__).parent / "every-type.jsonl"
+GOLDEN = Path(__file__).parent / f"every-type-v{VERSION}.jsonl"
+FIRST_GOLDEN = Path(__file__).parent / "every-type.jsonl"
+"""Written by format 1."""
 
 
 def rehashed(line: bytes, **changes: Any) -> bytes:
@@ -51,6 +53,12 @@ def test_every_record_type_comes_back_as_it_was_written() -> None:
 
 def test_the_format_of_this_version_never_changes() -> None:
     assert journal_of() == GOLDEN.read_bytes()
+
+
+def test_every_type_as_format_1_wrote_it_is_read_as_this_version_reads_its_own() -> None:
+    old, new = (read_journal(path.read_bytes()) for path in (FIRST_GOLDEN, GOLDEN))
+    assert old.damage is None
+    assert old.records == new.records
 
 
 def test_a_record_is_one_line_of_printable_ascii_whatever_it_says() -> None:
@@ -120,7 +128,11 @@ def test_zeros_that_a_power_loss_left_at_the_end_are_a_torn_tail() -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "why"),
     [
-        ({"v": 2}, DamageKind.NEWER, "format 2; this program reads up to 1"),
+        (
+            {"v": VERSION + 1},
+            DamageKind.NEWER,
+            f"format {VERSION + 1}; this program reads up to {VERSION}",
+        ),
         ({"type": "prophecy"}, DamageKind.NEWER, "unknown record type 'prophecy'"),
         ({"mood": "good"}, DamageKind.NEWER, "unknown field 'mood'"),
         ({"v": 0}, DamageKind.CORRUPT, "format 0 never existed"),
@@ -172,10 +184,10 @@ def test_older_records_pass_through_the_upcasts_after_the_hash_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old = journal_of((events.Note("old"),))
-    monkeypatch.setattr("cutover.local.journal_file.VERSION", 2)
+    monkeypatch.setattr("cutover.local.journal_file.VERSION", VERSION + 1)
     assert read_journal(old).damage is not None, "no upcast is known"
     monkeypatch.setitem(
-        events.UPCASTS, 1, lambda data: {**data, "text": data["text"] + " but newer"}
+        events.UPCASTS, VERSION, lambda data: {**data, "text": data["text"] + " but newer"}
     )
     assert [r.event for r in read_journal(old).records] == [events.Note("old but newer")]
 

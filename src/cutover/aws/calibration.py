@@ -42,10 +42,12 @@ def calibrate(
     minutes. A percentile is asked for once over the whole hour: AWS docs: percentiles of minutes
     cannot be averaged. A value without data is left out.
     """
-    names = tuple(dict.fromkeys((*ALWAYS, *_planned_percentiles(plan))))
     end = floor_to(now_ms - plan.observe.settle, MINUTE)
     slow = {
-        pair: {name: _percentile(pair, name) for name in (*names, "SampleCount")}
+        pair: {
+            **percentile_queries(plan, pair),
+            "SampleCount": _response_time(pair, "SampleCount"),
+        }
         for pair in plan.pairs
     }
     percentiles = metrics.ask(
@@ -75,11 +77,13 @@ def calibrate(
     )
 
 
-def _planned_percentiles(plan: Plan) -> tuple[str, ...]:
-    return tuple(f"p{gate.spec.percentile:g}" for gate in plan.gates if gate.kind == "latency")
+def percentile_queries(plan: Plan, pair: Pair) -> dict[str, Query]:
+    """The source's `p50 p95 p99` and those that the plan's latency gates hold, by name."""
+    planned = (f"p{gate.spec.percentile:g}" for gate in plan.gates if gate.kind == "latency")
+    return {name: _response_time(pair, name) for name in dict.fromkeys((*ALWAYS, *planned))}
 
 
-def _percentile(pair: Pair, statistic: str) -> Query:
+def _response_time(pair: Pair, statistic: str) -> Query:
     return Query(ALB, "TargetResponseTime", group_dimensions(pair, pair.source), statistic)
 
 

@@ -129,7 +129,7 @@ class CloudWatchMetrics(Metrics):
         end_ms: int,
         answers: Mapping[Query, Answered],
     ) -> Minute:
-        counts = {key: _count(query, answers[query], start) for key, query in some}
+        counts = {key: count_at(query, answers[query], start) for key, query in some}
         old = start + self._period_ms + self._settle_ms <= end_ms
         return Minute(
             pair.id, start, counts, settled=old and Absent.UNKNOWN not in counts.values()
@@ -185,7 +185,8 @@ def _take(answered: Answered, result: Mapping[str, Any], period_ms: int) -> None
     answered.complete = result.get("StatusCode") == "Complete" and not result.get("Messages")
 
 
-def _count(query: Query, answered: Answered, start: int) -> Count:
+def count_at(query: Query, answered: Answered, start: int) -> Count:
+    """The query's count in the period that begins at `start` (ms); a query not answered whole is unknown."""
     if not answered.complete:
         return Absent.UNKNOWN
     if start not in answered.points:

@@ -39,7 +39,10 @@ _OF_BALANCER: Final = {
 class Query:
     """One CloudWatch statistic; equal queries are asked once.
 
-    `milli` is true where the value is wanted in thousandths (custom metrics).
+    Attributes:
+        milli: the value is wanted in thousandths.
+        nearest: round to the nearest whole number, not up: where CloudWatch interpolates (`TC`), rounding up
+            would make evidence out of rounding.
     """
 
     namespace: str
@@ -47,6 +50,7 @@ class Query:
     dimensions: tuple[tuple[str, str], ...]
     statistic: str
     milli: bool = False
+    nearest: bool = False
 
     def request(self, name: str, period_s: int) -> dict[str, Any]:
         """The entry of GetMetricData's query list; `name` must begin with a lower-case letter."""
@@ -66,11 +70,12 @@ class Query:
         }
 
     def count(self, value: float) -> int | None:
-        """The value as the whole number a minute holds, rounded up; None when it is no number."""
+        """The value as the whole number a minute holds; None when it is no number."""
         if not math.isfinite(value):
             return None
+        scaled = value * (1000 if self.milli else 1)
         # six decimals first: 0.1 + 0.2 must not round up to one more
-        return math.ceil(round(value * (1000 if self.milli else 1), 6))
+        return round(scaled) if self.nearest else math.ceil(round(scaled, 6))
 
 
 def query_of(series: Series, pair: Pair) -> Query:
@@ -98,7 +103,12 @@ def query_of(series: Series, pair: Pair) -> Query:
         )
         if series.name == "slower" and series.over_ms is not None:
             return Query(
-                ALB, "TargetResponseTime", dimensions, f"TC({seconds_text(series.over_ms)}:)"
+                ALB,
+                "TargetResponseTime",
+                dimensions,
+                f"TC({seconds_text(series.over_ms)}:)",
+                milli=True,
+                nearest=True,
             )
         if series.name in _OF_GROUP:
             return Query(ALB, _OF_GROUP[series.name], dimensions, "Sum")

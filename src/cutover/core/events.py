@@ -2,8 +2,8 @@
 
 Every value is a string, an integer, a boolean, or a list or mapping of those: never a float, never
 None for a number. The envelope (`v seq run epoch type at boot_ms boot_id prev hash`) belongs to the
-journal; the body is what stands here. Adding a type or a field raises `VERSION` and adds an
-`upcast_N` to `UPCASTS`; old records are never rewritten.
+journal; the body is what stands here. Adding a type or a field raises `VERSION` and adds a
+function to `UPCASTS`; old records are never rewritten.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from cutover.core.moment import Moment
 from cutover.core.observation import Absent, Count, Minute
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,24 @@ TYPES: dict[str, type[Event]] = {
     )
 }  # fmt: skip
 
-UPCASTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _slow_in_thousandths(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 counted slow requests whole; version 2 in thousandths of a request."""
+    counts = data.get("counts")
+    if data["type"] not in ("minute", "corrected") or not isinstance(counts, dict):
+        return data
+    return {
+        **data,
+        "counts": {
+            key: count * 1000
+            if type(count) is int and key.startswith(("source.slower.", "destination.slower."))
+            else count
+            for key, count in counts.items()
+        },
+    }
+
+
+UPCASTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _slow_in_thousandths}
 """From version N to N+1: pure functions on the decoded record, applied after the hash check."""
 
 

@@ -237,6 +237,7 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
     therefore stand on less than the memory shows, but a PASS never may.
     """
     from cutover.core.gates.judging import Scene, Verdict
+    from cutover.core.story import told
 
     if event.verdict not in Verdict.__members__:
         return [f"record {record.seq}: {event.verdict!r} is no verdict"]
@@ -261,9 +262,13 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
         period_ms=plan.observe.period,
         health=_health_said(state, record),
         calibration=calibration,
+        steps=len(plan.steps),
+        horizon=plan.horizon,
+        bake_ms=plan.steps[state.step].bake if state.step >= 0 else 0,
+        alpha_scale=plan.alpha_scale,
     )
-    judged = gate.gate.verdict(
-        gate.spec, state.evidence.memories[(gate.name, pair.id)], pair, scene
+    judged = told(
+        gate.gate.verdict(gate.spec, state.evidence.memories[(gate.name, pair.id)], pair, scene)
     )
     if judged.verdict.name == event.verdict:
         return []

@@ -155,6 +155,12 @@ def test_slow_requests_still_being_published_already_count(slower: Any, alarms: 
     assert (judgement is not None) is alarms
 
 
+def test_a_fraction_of_a_slow_request_is_no_whole_one() -> None:
+    """Three requests a minute, one of a hundred slow: rounded up they would be a third of all."""
+    few = [minute(at, requests=3, slower=0.03, source=9, source_slower=0.45) for at in range(30)]
+    assert bench(RELATIVE, weight=250).feed(few).says().verdict is not BREACH
+
+
 def test_a_latency_gate_without_a_limit_is_refused() -> None:
     with pytest.raises(ValidationError, match="there is no limit to judge by"):
         GATES["latency"].Spec.model_validate({"percentile": 95})

@@ -9,6 +9,7 @@ from typing import Any
 from cutover.core.gates import GATES, Judgement, Scene
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, AlarmState, GroupHealth, Known, Minute, Pair
+from cutover.core.story import told
 from cutover.core.values import MINUTE
 
 PAIR = Pair("old>new", "app/prod/50dc6c495c0c9188", "arn:source", "arn:destination")
@@ -17,8 +18,13 @@ GONE = Absent.NO_DATAPOINT
 UNREAD = Absent.UNKNOWN
 NOW = Moment(wall_from_ms(START_MS), 0, "boot")
 
-ERRORS = {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}
-LATENCY = {"percentile": 95, "max": "800ms", "versus_source": {"ratio": 1.25}}
+ERRORS = {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}, "judge": "threshold"}
+LATENCY = {
+    "percentile": 95,
+    "max": "800ms",
+    "versus_source": {"ratio": 1.25},
+    "judge": "threshold",
+}
 CLIENT_ERRORS = {"versus_source": {"ratio": 1.5, "floor": "1%"}}
 LB_ERRORS = {"max": "1%"}
 METRIC = {
@@ -71,7 +77,11 @@ def group(
 
 
 def slow(side: str, table: Mapping[int, object]) -> dict[str, object]:
-    return {f"{side}.slower.{ms}": count for ms, count in table.items()}
+    """Requests slower than each limit (ms): a minute holds them in thousandths."""
+    return {
+        f"{side}.slower.{ms}": round(count * 1000) if isinstance(count, int | float) else count
+        for ms, count in table.items()
+    }
 
 
 def minute_of(
@@ -123,7 +133,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.gate = GATES[self.kind]
         self.spec = self.gate.Spec.model_validate(dict(self.options or SAMPLES[self.kind]))
-        self.memory = self.gate.start()
+        self.memory = self.gate.start(self.spec)
         self.newest_ms = START_MS - MINUTE
 
     def scene(self, **changes: Any) -> Scene:
@@ -164,7 +174,8 @@ class Bench:
         return self
 
     def says(self, **changes: Any) -> Judgement:
-        return self.gate.verdict(self.spec, self.memory, PAIR, self.scene(**changes))
+        return told(self.gate.verdict(self.spec, self.memory, PAIR, self.scene(**changes)))
 
-    def alarming(self, minute: Minute, **changes: Any) -> Judgement | None:
-        return self.gate.alarming(self.spec, self.memory, minute, self.scene(**changes))
+    def alarming(self, *minutes: Minute, **changes: Any) -> Judgement | None:
+        found = self.gate.early(self.spec, self.memory, minutes, self.scene(**changes))
+        return None if found is None else told(found.judgement)

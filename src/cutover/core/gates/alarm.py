@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -36,7 +36,7 @@ class AlarmGate:
         """No series: alarms are read by their name."""
         return ()
 
-    def start(self) -> None:
+    def start(self, spec: AlarmSpec) -> None:
         """Nothing to remember."""
 
     def restart(self, memory: None) -> None:
@@ -62,8 +62,18 @@ class AlarmGate:
             return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} has insufficient data")
         return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} does not exist")
 
-    def alarming(self, spec: AlarmSpec, memory: None, minute: Minute, scene: Scene) -> None:
+    def early(
+        self, spec: AlarmSpec, memory: None, minutes: Sequence[Minute], scene: Scene
+    ) -> None:
         """Unsettled minutes say nothing about an alarm."""
+
+    def learned(self, spec: AlarmSpec, memory: None) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
+
+    def alpha(self, spec: AlarmSpec) -> float:
+        """It does not use alpha."""
+        return 0.0
 
 
 ALARM = AlarmGate()

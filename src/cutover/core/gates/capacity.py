@@ -6,7 +6,7 @@ projection stops a raise before the raise: a metric can only show an overload af
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -63,7 +63,7 @@ class CapacityGate:
         """Requests of both sides."""
         return (SOURCE_REQUESTS, DESTINATION_REQUESTS)
 
-    def start(self) -> Memory:
+    def start(self, spec: CapacitySpec) -> Memory:
         """Nothing seen."""
         return Memory()
 
@@ -109,8 +109,18 @@ class CapacityGate:
             )
         return _judge(spec, memory, max(0, reading.value.healthy), scene)
 
-    def alarming(self, spec: CapacitySpec, memory: Memory, minute: Minute, scene: Scene) -> None:
+    def early(
+        self, spec: CapacitySpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+    ) -> None:
         """The load is judged when it is settled."""
+
+    def learned(self, spec: CapacitySpec, memory: Memory) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
+
+    def alpha(self, spec: CapacitySpec) -> float:
+        """It does not use alpha."""
+        return 0.0
 
 
 CAPACITY = CapacityGate()

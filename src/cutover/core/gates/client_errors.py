@@ -7,20 +7,21 @@ answered (AWS docs: Troubleshoot your Application Load Balancers).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cutover.core.gates import columns, counting
-from cutover.core.gates.counting import Sample, Terms
-from cutover.core.gates.judging import Counts, Judgement, Scene
-from cutover.core.gates.spec import Answer, CountingSpec, VersusSource, fewest_requests
+from cutover.core.gates import columns, counting, judges
+from cutover.core.gates.counting import Sample, Terms, Weighing
+from cutover.core.gates.judging import Counts, Early, Judgement, Scene
+from cutover.core.gates.spec import Answer, CountingSpec, VersusSource
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Share
 from cutover.core.values import FULL
 
+WEIGHING = Weighing("client_errors", share=0.25, cv=0.5, fast=0.25)
 ELB_4XX = Series(Side.BALANCER, "elb_4xx")
 
 
@@ -53,14 +54,14 @@ class ClientErrorsSpec(CountingSpec):
     def requests_to_pass(self) -> int:
         """Enough clean requests to exclude the smallest limit that can apply."""
         floor = 2 * self.versus_source.floor if self.versus_source else 1_000_000
-        return max(self.min_requests, fewest_requests(min(floor, self.max or floor)))
+        return self.fewest(min(floor, self.max or floor))
 
 
 @dataclass(frozen=True)
 class Memory:
     """The counting memory, and (requests, 4xx) of the load balancer in the minutes before the first raise."""
 
-    counting: counting.Memory = counting.START
+    counting: judges.Memory
     usual_4xx: tuple[Counts, ...] = ()
 
 
@@ -80,13 +81,13 @@ class ClientErrorsGate:
         )
         return (*columns.REQUESTS, *answers, ELB_4XX)
 
-    def start(self) -> Memory:
+    def start(self, spec: ClientErrorsSpec) -> Memory:
         """Nothing seen."""
-        return Memory()
+        return Memory(judges.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """What is usual stays; so does evidence against."""
-        return replace(memory, counting=counting.restart(memory.counting))
+        return replace(memory, counting=judges.restart(memory.counting))
 
     def fold(self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
@@ -97,21 +98,31 @@ class ClientErrorsGate:
             memory = replace(memory, usual_4xx=usual)
         sample = _sample(memory, minute, scene)
         return replace(
-            memory, counting=counting.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judges.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
     def verdict(
         self, spec: ClientErrorsSpec, memory: Memory, pair: Pair, scene: Scene
     ) -> Judgement:
-        """See `counting.verdict`."""
-        return counting.verdict(_terms(spec), memory.counting, scene)
+        """See the judges."""
+        return judges.verdict(_terms(spec), memory.counting, scene)
 
-    def alarming(
-        self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, scene: Scene
-    ) -> Judgement | None:
+    def early(
+        self, spec: ClientErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+    ) -> Early | None:
         """By the 4xx already published."""
-        sample = Sample(_refused(minute, Side.DESTINATION), _refused(minute, Side.SOURCE))
-        return counting.alarming(_terms(spec), memory.counting, sample, minute, scene)
+        sampled = [
+            (Sample(_refused(m, Side.DESTINATION), _refused(m, Side.SOURCE)), m) for m in minutes
+        ]
+        return judges.early(_terms(spec), memory.counting, sampled, scene)
+
+    def learned(self, spec: ClientErrorsSpec, memory: Memory) -> Mapping[str, int]:
+        """How much the source's rate of 4xx varies."""
+        return judges.learned(_terms(spec), memory.counting)
+
+    def alpha(self, spec: ClientErrorsSpec) -> float:
+        """A quarter, with the sequential judge."""
+        return judges.alpha(_terms(spec))
 
 
 CLIENT_ERRORS = ClientErrorsGate()
@@ -127,6 +138,7 @@ def _terms(spec: ClientErrorsSpec) -> Terms:
         limit_ppm=spec.max,
         alone_ppm=spec.max,
         min_requests=spec.min_requests,
+        weighing=WEIGHING if spec.judge == "sequential" else None,
     )
 
 

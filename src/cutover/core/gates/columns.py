@@ -9,6 +9,7 @@ from cutover.core.values import FULL
 SOURCE_REQUESTS = Series(Side.SOURCE, "requests")
 DESTINATION_REQUESTS = Series(Side.DESTINATION, "requests")
 BALANCER_REQUESTS = Series(Side.BALANCER, "requests")
+ELB_503 = Series(Side.BALANCER, "elb_503")
 REQUESTS = (SOURCE_REQUESTS, DESTINATION_REQUESTS, BALANCER_REQUESTS)
 
 ANSWERS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx")

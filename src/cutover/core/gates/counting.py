@@ -1,31 +1,45 @@
-"""What the gates that count bad requests share: the allowed rate, silence, a sick source, and the sentence.
+"""What the gates that count bad requests share, whichever judge weighs the counts.
 
-A gate turns a minute into a `Sample`; this module works out what the destination was allowed given the source
-and puts it before the judge.
+A gate turns a minute into a `Sample`; its `Terms` say what the destination is allowed given the source; a judge
+(`judges`) does the rest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, sqrt
 
-from cutover.core.gates import columns, threshold
-from cutover.core.gates.judging import Counts, Judgement, Scene, Verdict
-from cutover.core.gates.threshold import Because, Finding, Look, Question
-from cutover.core.observation import Minute
-from cutover.core.values import FULL, MINUTE, PPM
-
-POOL_MINUTES, POOL_BAD, POOL_MOST = 10, 50, 60
-"""The source's rate is pooled over at least 10 minutes, and up to 60 until it has 50 bad requests."""
+from cutover.core.gates.judging import Counts, Scene
+from cutover.core.values import MINUTE, PPM
 
 BASELINE_MINUTES = 30
-SILENT_MINUTES, SILENT_DUE = 3, 10
 STALE_PERIODS = 30
-SICK_TIMES = 3
-"""A source at more than 3 times its rate before the run is sick, if that is above the floor."""
+USUAL_CV = 0.5
+"""How much a load balancer's own error rate varies from minute to minute, relative to itself."""
 
-ALARMING_BAD = 20
-NO_REQUESTS = threshold.NO_REQUESTS
+
+@dataclass(frozen=True)
+class Weighing:
+    """One row of gating.md section 4's table of signals.
+
+    Attributes:
+        signal: its name.
+        share: of alpha, before it is divided over pairs.
+        cv: the source's minute-to-minute variation when it cannot be measured.
+        fast: from this share of bad requests on one minute alone may decide.
+        bounded: a step passes only once its 95 % bound excludes 5 % of bad requests.
+        before: minutes before the first raise say what the source's rate is, and how much it varies. For latency they
+            only say that it varies more than usual: the limit is itself the source's percentile of that hour.
+        compares: the source may suffer the same; then a breach without a source to look at asks a person.
+    """
+
+    signal: str
+    share: float
+    cv: float
+    fast: float
+    bounded: bool = False
+    before: bool = True
+    compares: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,9 @@ class Terms:
         what: the bad ones in the sentence: "failed", "were slower than 800 ms".
         limit_ppm: PASS must exclude this rate; None: twice what was allowed.
         alone_ppm: allowed while there never was a request of the source to compare with; None: cannot judge then.
-        cold_start: minutes around a change of weight count only when they are an outage.
+        cold_start: the threshold judge counts minutes around a change of weight only when they are an outage, the
+            sequential one not the first after it.
+        weighing: how the sequential judge takes this signal; None: the threshold judge judges.
     """
 
     max_ppm: int | None
@@ -47,10 +63,11 @@ class Terms:
     floor_ppm: int
     what: str
     limit_ppm: int | None
-    min_requests: int
+    min_requests: int | None
     alone_ppm: int | None = None
     budget_ppm: int | None = None
     cold_start: bool = False
+    weighing: Weighing | None = None
 
 
 @dataclass(frozen=True)
@@ -70,257 +87,12 @@ class Sample:
     shared: bool = False
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What a counting gate keeps between minutes.
-
-    Attributes:
-        pool: the source's last minutes with requests, newest last.
-        baseline: the source's last minutes before the first raise.
-        sick: in which of the last minutes the source was bad itself.
-        sick_counts: the source's counts in the newest such minute.
-        silent: minutes of this step in a row in which the destination had no datapoint.
-        due: requests it should have had in them.
-        newest_ms: the newest minute folded.
-    """
-
-    judge: threshold.Memory = threshold.START
-    pool: tuple[Counts, ...] = ()
-    baseline: tuple[Counts, ...] = ()
-    sick: tuple[bool, ...] = ()
-    sick_counts: Counts = NO_REQUESTS
-    silent: int = 0
-    due: int = 0
-    unread: str = ""
-    newest_ms: int = 0
-    incomparable: bool = False
-
-
-START = Memory()
-
-
-def restart(memory: Memory) -> Memory:
-    """Evidence for the destination is gone; what the source did, and evidence against, stay."""
-    return replace(memory, judge=threshold.restart(memory.judge), silent=0, due=0, newest_ms=0)
-
-
-def pooled(pool: tuple[Counts, ...]) -> Counts:
-    """The newest minutes of the pool, as many as it takes."""
-    total = bad = 0
-    for taken, counts in enumerate(reversed(pool)):
-        if taken >= POOL_MINUTES and bad >= POOL_BAD:
-            break
-        total += counts.total
-        bad += counts.bad
-    return Counts(total, bad)
-
-
-def allowed_ppm(terms: Terms, pool: tuple[Counts, ...], source: Counts | None) -> int | None:
-    """The rate allowed in a minute; None when there is nothing to compare with.
-
-    `max(floor, ratio x source)`, at most `max`, unless the source itself is above `max`: then `ratio x source`. The
-    source's rate is the upper bound of its pool, or this minute's rate if that is higher (and not one or two requests).
-    """
-    known = pooled(pool)
-    now = source if source is not None and source.bad >= 3 else Counts(0, 0)
-    point = max(_rate(known), _rate(now))
-    if terms.max_ppm is not None and point > terms.max_ppm:
-        return min(PPM, ceil(max(_upper(known), _rate(now)) * (terms.ratio or 1.0)))
-    if terms.ratio is None:
-        return terms.max_ppm
-    if not known.total:
-        return terms.alone_ppm
-    relative = max(terms.floor_ppm, ceil(max(_upper(known), _rate(now)) * terms.ratio))
-    return min(relative, PPM if terms.max_ppm is None else terms.max_ppm)
-
-
-def _rate(counts: Counts) -> float:
-    return counts.bad * PPM / counts.total if counts.total else 0.0
-
-
-def _upper(counts: Counts) -> float:
-    """95 % upper bound of the source's rate, in ppm."""
-    return (counts.bad + 1.645 * sqrt(counts.bad) + 1) * PPM / counts.total
-
-
-def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
-    """The memory after one settled minute."""
-    before = columns.before_first_raise(scene)
-    memory = replace(memory, newest_ms=minute.at_ms, unread="" if before else sample.unread)
-    source = sample.source if sample.source is not None and sample.source.total else None
-    sick = sample.shared or (source is not None and is_sick(terms, memory.baseline, source))
-    pool = memory.pool if source is None else (*memory.pool, source)[-POOL_MOST:]
-    memory = replace(
-        memory,
-        pool=pool,
-        sick=(*memory.sick, sick)[-3:],
-        sick_counts=source or memory.sick_counts if sick else memory.sick_counts,
-    )
-    if before:
-        return replace(
-            memory,
-            baseline=memory.baseline
-            if source is None
-            else (*memory.baseline, source)[-BASELINE_MINUTES:],
-        )
-    inside = columns.in_step(minute, scene)
-    destination = sample.destination
-    if destination is None or not destination.total:
-        if sample.unread or not inside:
-            return memory
-        return replace(
-            memory,
-            silent=memory.silent + 1,
-            due=memory.due + columns.requests_due(minute, scene.weight),
-        )
-    memory = replace(memory, silent=0, due=0)
-    allowed = allowed_ppm(terms, pool, source)
-    if allowed is None:
-        return replace(memory, incomparable=True)
-    if sample.shared:  # the source explains it: it proves nothing, for or against
-        return replace(memory, incomparable=False)
-    look = Look(
-        Counts(destination.total, min(destination.bad, destination.total)),
-        allowed,
-        scene.step_began_ms if inside and not sample.unread else None,
-        only_outage=terms.cold_start and not inside,
-        charged=not sick,  # what both sides suffer is not the destination's to pay for
-    )
-    return replace(memory, judge=threshold.fold(memory.judge, look), incomparable=False)
-
-
-def is_sick(terms: Terms, baseline: tuple[Counts, ...], source: Counts) -> bool:
-    """The source is bad itself: surely above `max`, or far above its own rate before the run."""
-    if source.total < 20:
-        return False
-    if terms.max_ppm is not None and threshold.surely_above(source, terms.max_ppm):
-        return True
-    before = pooled(baseline)
-    if not before.total:
-        return False
-    usual = max(terms.floor_ppm, ceil(SICK_TIMES * _upper(before)))
-    return threshold.is_bad(source, min(usual, PPM))
-
-
-def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
-    """BREACH, else SHARED, else UNKNOWN, else what the judge says."""
-    finding = threshold.verdict(
-        memory.judge,
-        Question(scene.step_began_ms, terms.min_requests, terms.limit_ppm, terms.budget_ppm),
-    )
-    facts = _facts(finding)
-    if finding.verdict is Verdict.BREACH:
-        return Judgement(Verdict.BREACH, breach_sentence(terms, finding), facts)
-    if sum(memory.sick) >= 2:
-        bad = memory.sick_counts
-        facts |= {"source_requests": bad.total, "source_bad": bad.bad}
-        return Judgement(
-            Verdict.SHARED,
-            f"the source is bad too: {rate_text(bad)} of its requests {terms.what} in its newest bad minute",
-            facts,
-        )
-    unknown = _unknown(memory, scene)
-    if unknown:
-        return Judgement(Verdict.UNKNOWN, unknown, facts)
-    return Judgement(finding.verdict, _sentence(terms, finding), facts)
-
-
-def _unknown(memory: Memory, scene: Scene) -> str:
-    if memory.unread:
-        return memory.unread
-    if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
-        return (
-            f"no destination datapoint for {memory.silent} minutes, although its weight should have brought it "
-            f"about {memory.due:,} requests"
-        )
-    if memory.incomparable:
-        return "the source had no requests to compare with"
-    age = scene.now.wall_ms - memory.newest_ms
-    if memory.newest_ms and age > max(STALE_PERIODS * scene.period_ms, 2 * MINUTE):
+def stale(newest_ms: int, scene: Scene) -> str:
+    """Why the newest minute is too old to judge by; empty when it is not."""
+    age = scene.now.wall_ms - newest_ms
+    if newest_ms and age > max(STALE_PERIODS * scene.period_ms, 2 * MINUTE):
         return f"no minute of evidence for {age // MINUTE} minutes"
     return ""
-
-
-def _facts(finding: Finding) -> dict[str, int]:
-    return {
-        "requests": finding.counts.total,
-        "bad": finding.counts.bad,
-        "allowed_ppm": finding.rate_ppm,
-        "minutes": finding.minutes,
-        "bound_ppm": finding.bound_ppm,
-    }
-
-
-def percent(ppm: float) -> str:
-    """`0.21 %`; a third digit below 0.1 %."""
-    return f"{ppm / 10_000:.{2 if ppm >= 1000 or not ppm else 3}f} %"
-
-
-def rate_text(counts: Counts) -> str:
-    """`90 of 9,000 (1.00 %)`."""
-    return f"{counts.bad:,} of {counts.total:,} ({percent(_rate(counts))})"
-
-
-def breach_sentence(terms: Terms, finding: Finding) -> str:
-    """`90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source`."""
-    c = finding.counts
-    head = f"{c.bad:,} of {c.total:,} requests {terms.what} ({percent(_rate(c))})"
-    if finding.because is Because.BUDGET:
-        return f"{head} in the whole run, its budget is {percent(finding.rate_ppm)}"
-    span = "in one minute" if finding.minutes == 1 else f"in {finding.minutes} minutes"
-    given = " given the source" if terms.ratio is not None else ""
-    return f"{head} {span}, allowed {percent(finding.rate_ppm)}{given}"
-
-
-def _sentence(terms: Terms, finding: Finding) -> str:
-    c = finding.counts
-    if not c.total:
-        return "no settled minute of this step with requests yet"
-    head = f"{c.bad:,} of {c.total:,} requests {terms.what} ({percent(_rate(c))})"
-    match finding.because:
-        case Because.PROVEN:
-            return f"{head}, at most {percent(finding.bound_ppm)} (95 %), limit {percent(finding.rate_ppm)}"
-        case Because.FEW:
-            return f"{head}, needs {terms.min_requests:,} requests in this step"
-        case Because.WATCHING:
-            return f"{head}, watching a bad minute: allowed {percent(finding.rate_ppm)}"
-        case _:
-            return f"{head}, may still be {percent(finding.bound_ppm)} (95 %), limit {percent(finding.rate_ppm)}: needs more requests"
-
-
-def alarming(
-    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene
-) -> Judgement | None:
-    """An unsettled minute with at least 20 bad requests and twice the allowed rate (design 3.3).
-
-    Its requests may not all be published yet while its errors are: it is held against what the weight should
-    have brought, if that is more. The source's errors may be late too: its settled minutes say what is allowed,
-    and this one only where it allows more.
-    """
-    if (
-        sample.destination is None
-        or sample.destination.bad < ALARMING_BAD
-        or scene.weight <= 0
-        or sample.shared
-    ):
-        return None
-    source = sample.source if sample.source is not None and sample.source.total else None
-    pool = memory.pool or (() if source is None else (source,))
-    allowed = allowed_ppm(terms, pool, source)
-    total = max(sample.destination.total, sample.destination.bad)
-    if scene.weight < FULL:
-        total = max(total, columns.requests_due(minute, scene.weight))
-    if allowed is None or sample.destination.bad * PPM < 2 * allowed * total:
-        return None
-    counts = Counts(total, sample.destination.bad)
-    facts = {"requests": total, "bad": counts.bad, "allowed_ppm": allowed, "minutes": 1}
-    given = " given the source" if terms.ratio is not None else ""
-    return Judgement(
-        Verdict.BREACH,
-        f"{counts.bad:,} of {total:,} requests {terms.what} ({percent(_rate(counts))}) in a minute that is still "
-        f"being published, allowed {percent(allowed)}{given}",
-        facts,
-    )
 
 
 def usual_most(usual: tuple[Counts, ...], fallback_ppm: int | None, requests: int) -> int | None:
@@ -328,12 +100,17 @@ def usual_most(usual: tuple[Counts, ...], fallback_ppm: int | None, requests: in
 
     `usual` are its minutes before the first raise; fewer than 3 of them fall back on what was measured before.
     """
-    total = sum((c.total for c in usual), 0)
+    total = sum(c.total for c in usual)
     if len(usual) >= 3 and total:
-        rate = _upper(Counts(total, sum(c.bad for c in usual)))
+        rate = source_upper_ppm(Counts(total, sum(c.bad for c in usual)))
     elif fallback_ppm is not None:
         rate = float(fallback_ppm)
     else:
         return None
     mean = requests * rate / PPM
-    return ceil(mean + 2 * sqrt(mean + (threshold.CV * mean) ** 2))
+    return ceil(mean + 2 * sqrt(mean + (USUAL_CV * mean) ** 2))
+
+
+def source_upper_ppm(counts: Counts) -> float:
+    """95 % upper bound of a rate measured on the source, in ppm."""
+    return (counts.bad + 1.645 * sqrt(counts.bad) + 1) * PPM / counts.total

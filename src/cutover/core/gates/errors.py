@@ -10,16 +10,17 @@ above the load balancer's usual count, up to what the weight should have brought
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates import columns, counting
-from cutover.core.gates.counting import Sample, Terms
-from cutover.core.gates.judging import Counts, Judgement, Scene
-from cutover.core.gates.spec import Budget, CountingSpec, VersusSource, fewest_requests
+from cutover.core.gates import by_threshold, columns, counting, judges
+from cutover.core.gates.counting import Sample, Terms, Weighing
+from cutover.core.gates.judging import Counts, Early, Judgement, Scene
+from cutover.core.gates.spec import Budget, CountingSpec, Judge, VersusSource
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Share
 from cutover.core.values import FULL, PPM
@@ -28,8 +29,12 @@ UNANSWERED_PPM = 1_000
 """A source that leaves more than 0.1 % unanswered in normal times does so by design."""
 
 FIRST_MINUTES = 5
-ELB_503 = Series(Side.BALANCER, "elb_503")
-NOT_ANSWERED = (Series(Side.BALANCER, "elb_502"), ELB_503, Series(Side.BALANCER, "elb_504"))
+WEIGHING = Weighing("errors", share=0.5, cv=0.5, fast=0.05, bounded=True)
+NOT_ANSWERED = (
+    Series(Side.BALANCER, "elb_502"),
+    columns.ELB_503,
+    Series(Side.BALANCER, "elb_504"),
+)
 """What the load balancer says to clients whose request no target answered."""
 
 
@@ -51,11 +56,12 @@ class ErrorsSpec(CountingSpec):
         ),
     ] = None
     budget: Budget = None
+    judge: Judge = "sequential"
 
     @property
     def requests_to_pass(self) -> int:
         """Enough clean requests to exclude `max`."""
-        return max(self.min_requests, fewest_requests(self.max))
+        return self.fewest(self.max)
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Memory:
         usual_503: (requests, 503) of the load balancer in the same minutes.
     """
 
-    counting: counting.Memory = counting.START
+    counting: judges.Memory
     unanswered: tuple[Counts, ...] = ()
     usual_503: tuple[Counts, ...] = ()
 
@@ -84,34 +90,50 @@ class ErrorsGate:
         both = (*columns.group_series(Side.SOURCE), *columns.group_series(Side.DESTINATION))
         return (*both, columns.BALANCER_REQUESTS, *NOT_ANSWERED)
 
-    def start(self) -> Memory:
+    def start(self, spec: ErrorsSpec) -> Memory:
         """Nothing seen."""
-        return Memory()
+        return Memory(judges.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """What is usual stays; so does evidence against."""
-        return replace(memory, counting=counting.restart(memory.counting))
+        return replace(memory, counting=judges.restart(memory.counting))
 
     def fold(self, spec: ErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
         memory = _learn(memory, minute, scene)
         sample = _sample(memory, minute, scene)
         return replace(
-            memory, counting=counting.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judges.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
     def verdict(self, spec: ErrorsSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
-        """See `counting.verdict`."""
-        return counting.verdict(_terms(spec), memory.counting, scene)
+        """See the judges."""
+        return judges.verdict(_terms(spec), memory.counting, scene)
 
-    def alarming(
-        self, spec: ErrorsSpec, memory: Memory, minute: Minute, scene: Scene
-    ) -> Judgement | None:
+    def early(
+        self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+    ) -> Early | None:
         """By what is already published: 5xx and connection errors (answers may still be on their way)."""
-        destination, source = _published(minute, Side.DESTINATION), _published(minute, Side.SOURCE)
-        return counting.alarming(
-            _terms(spec), memory.counting, Sample(destination, source), minute, scene
-        )
+        terms = _terms(spec)
+        if terms.weighing is None:
+            sampled = [
+                (Sample(_published(m, Side.DESTINATION), _published(m, Side.SOURCE)), m)
+                for m in minutes
+            ]
+        else:
+            sampled = [(_sample(memory, m, scene, whole=False), m) for m in minutes]
+        return judges.early(terms, memory.counting, sampled, scene)
+
+    def learned(self, spec: ErrorsSpec, memory: Memory) -> Mapping[str, int]:
+        """How much the source's rate varies, and what share of its requests nobody answers."""
+        total = sum(c.total for c in memory.unanswered)
+        missing = sum(c.bad for c in memory.unanswered)
+        unanswered = {"unanswered_ppm": round(PPM * missing / total)} if total else {}
+        return {**judges.learned(_terms(spec), memory.counting), **unanswered}
+
+    def alpha(self, spec: ErrorsSpec) -> float:
+        """Half of alpha."""
+        return judges.alpha(_terms(spec))
 
 
 ERRORS = ErrorsGate()
@@ -128,6 +150,7 @@ def _terms(spec: ErrorsSpec) -> Terms:
         alone_ppm=spec.max,
         min_requests=spec.min_requests,
         budget_ppm=spec.budget,
+        weighing=WEIGHING if spec.judge == "sequential" else None,
     )
 
 
@@ -145,7 +168,7 @@ def _learn(memory: Memory, minute: Minute, scene: Scene) -> Memory:
                 memory, unanswered=(*memory.unanswered, seen)[-counting.BASELINE_MINUTES :]
             )
     requests = minute.number(columns.BALANCER_REQUESTS.key)
-    made = minute.zero_if_requests(ELB_503.key, columns.BALANCER_REQUESTS.key)
+    made = minute.zero_if_requests(columns.ELB_503.key, columns.BALANCER_REQUESTS.key)
     if before and requests and made is not None:
         memory = replace(
             memory,
@@ -159,10 +182,13 @@ def _trusts_unanswered(memory: Memory) -> bool:
     return missing <= 3 or missing * PPM <= UNANSWERED_PPM * total
 
 
-def _sample(memory: Memory, minute: Minute, scene: Scene) -> Sample:
-    trusted = _trusts_unanswered(memory)
-    source = _failed(minute, Side.SOURCE, trusted=trusted)
-    destination = _failed(minute, Side.DESTINATION, trusted=trusted)
+def _sample(memory: Memory, minute: Minute, scene: Scene, *, whole: bool = True) -> Sample:
+    """The minute as counts; not `whole`: answers may still be published later than their requests."""
+    most = None if whole else sum(minute.number(series.key) or 0 for series in NOT_ANSWERED)
+    if not _trusts_unanswered(memory):
+        most = 0
+    source = _failed(minute, Side.SOURCE, most)
+    destination = _failed(minute, Side.DESTINATION, most)
     if source is None or destination is None:
         which = "the destination's" if destination is None else "the source's"
         return Sample(
@@ -186,8 +212,11 @@ def _sample(memory: Memory, minute: Minute, scene: Scene) -> Sample:
     return Sample(destination + Counts(lost, lost), source)
 
 
-def _failed(minute: Minute, side: Side, *, trusted: bool) -> Counts | None:
-    """Requests and failed ones; Counts(0, 0) without requests, None when nobody knows."""
+def _failed(minute: Minute, side: Side, most: int | None) -> Counts | None:
+    """Requests and failed ones; Counts(0, 0) without requests, None when nobody knows.
+
+    Of the unanswered ones at most `most` count: what the load balancer says it answered itself.
+    """
     requests = columns.side_requests(minute, Series(side, "requests"))
     if not requests:
         return None if requests is None else Counts(0, 0)
@@ -197,7 +226,9 @@ def _failed(minute: Minute, side: Side, *, trusted: bool) -> Counts | None:
     refused = minute.zero_if_requests(Series(side, "connection_errors").key, key)
     if answers is None or failed is None or refused is None:
         return None
-    unanswered = max(0, requests - answers) if trusted else 0
+    unanswered = max(0, requests - answers)
+    if most is not None:
+        unanswered = min(unanswered, most)
     return Counts(requests, min(requests, failed + max(unanswered, refused)))
 
 
@@ -228,7 +259,7 @@ def _lost(memory: Memory, minute: Minute, scene: Scene, requests: int) -> int | 
     Only when the destination got less than half of what its weight should have brought, and only 503s above the
     load balancer's usual count.
     """
-    made = columns.side_requests(minute, ELB_503)
+    made = columns.side_requests(minute, columns.ELB_503)
     due = columns.requests_due(minute, scene.weight)
     if scene.weight >= FULL:
         due = requests + (made or 0)
@@ -236,9 +267,15 @@ def _lost(memory: Memory, minute: Minute, scene: Scene, requests: int) -> int | 
         return 0
     if made is None:
         return None
+    return max(0, min(made - _usual_503(memory, minute, scene), due - requests))
+
+
+def _usual_503(memory: Memory, minute: Minute, scene: Scene) -> int:
+    """503s of an ordinary minute: the most of them for the threshold judge, their mean for the sequential one."""
     balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0
-    usual = (
-        counting.usual_most(memory.usual_503, scene.calibration.get("elb_bad_ppm", 0), balancer)
-        or 0
-    )
-    return max(0, min(made - usual, due - requests))
+    measured = scene.calibration.get("elb_bad_ppm", 0)
+    if isinstance(memory.counting, by_threshold.Memory):
+        return counting.usual_most(memory.usual_503, measured, balancer) or 0
+    total = sum(c.total for c in memory.usual_503)
+    rate = sum(c.bad for c in memory.usual_503) / total if total else measured / PPM
+    return ceil(rate * balancer)

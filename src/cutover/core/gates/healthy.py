@@ -7,7 +7,7 @@ and a breach of another gate still rolls back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -49,7 +49,7 @@ class HealthyGate:
         """No series: health is read live."""
         return ()
 
-    def start(self) -> None:
+    def start(self, spec: HealthySpec) -> None:
         """Nothing to remember."""
 
     def restart(self, memory: None) -> None:
@@ -69,8 +69,18 @@ class HealthyGate:
             )
         return Judgement(Verdict.UNKNOWN, "the destination's health was not read")
 
-    def alarming(self, spec: HealthySpec, memory: None, minute: Minute, scene: Scene) -> None:
+    def early(
+        self, spec: HealthySpec, memory: None, minutes: Sequence[Minute], scene: Scene
+    ) -> None:
         """Unsettled minutes say nothing about health."""
+
+    def learned(self, spec: HealthySpec, memory: None) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
+
+    def alpha(self, spec: HealthySpec) -> float:
+        """It does not use alpha."""
+        return 0.0
 
 
 HEALTHY = HealthyGate()

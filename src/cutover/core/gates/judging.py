@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -61,6 +61,51 @@ class Signal:
     bound_ppm: int
 
 
+class Rule(StrEnum):
+    """Which rule of the sequential judge spoke."""
+
+    EVIDENCE = "evidence"
+    BUDGET = "budget"
+    SHARED = "shared"
+    SILENT = "silent"
+    UNREAD = "unread"
+    NOTHING = "nothing"
+    WATCHING = "watching"
+    FEW = "few"
+    BOUND = "bound"
+    PATIENCE = "patience"
+    PASSES = "passes"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a sequential judge says what it says; `core.story` makes the sentence of it.
+
+    Attributes:
+        rule: the rule that spoke.
+        what: the bad ones: "failed", "were slower than 800 ms".
+        signal: the numbers of the signal it spoke about.
+        odds: a healthy destination would ever show this in fewer than 1 of so many cutovers; 0: not said.
+        source: the source's counts in the same minutes.
+        limit_ppm: the rate to exclude, or the budget.
+        count: minutes of silence, or requests that the plan asks for, as the rule has it.
+        due: requests that the weight should have brought in those minutes.
+        said: a clause that the rule brings along.
+        early: some of the minutes are still being published.
+    """
+
+    rule: Rule
+    what: str
+    signal: Signal
+    odds: float = 0.0
+    source: Counts = Counts(0, 0)
+    limit_ppm: int = 0
+    count: int = 0
+    due: int = 0
+    said: str = ""
+    early: bool = False
+
+
 @dataclass(frozen=True)
 class Judgement:
     """A verdict, why in one clause a person can read, and the numbers behind it (integers).
@@ -68,7 +113,8 @@ class Judgement:
     `on_breach` is set when the gate knows better than its spec what this breach should lead to, else
     empty: the plan's word counts. `hold`: a lost zone harms nobody yet. `ask`: the destination is bad, and there
     is too little traffic at the source to tell whether it suffers the same: a person is asked, with a deadline.
-    `signals` are those of a sequential judge, in the order of the gate's limits; empty for other gates.
+    `signals` are those of a sequential judge, in the order of the gate's limits; empty for other gates. Its `why` is
+    empty until `core.story` has made a sentence of `reason`.
     """
 
     verdict: Verdict
@@ -76,6 +122,21 @@ class Judgement:
     facts: Mapping[str, int] = field(default_factory=dict)
     on_breach: str = ""
     signals: tuple[Signal, ...] = ()
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Early:
+    """What minutes say that are still being published: evidence against the destination only.
+
+    Attributes:
+        at_ms: the newest of those minutes.
+        twice: it counts only when the same minute was read so twice.
+    """
+
+    judgement: Judgement
+    at_ms: int
+    twice: bool
 
 
 @dataclass(frozen=True)
@@ -126,7 +187,7 @@ class Gate(Protocol, Generic[S]):
     def needs(self, spec: S, pair: Pair, calibration: Mapping[str, int]) -> tuple[Series, ...]:
         """The series that a minute must carry for this gate; empty for gates on live facts."""
 
-    def start(self) -> Any:
+    def start(self, spec: S) -> Any:
         """The memory before any minute."""
 
     def restart(self, memory: Any) -> Any:
@@ -144,12 +205,16 @@ class Gate(Protocol, Generic[S]):
     def verdict(self, spec: S, memory: Any, pair: Pair, scene: Scene) -> Judgement:
         """What the evidence says now."""
 
-    def alarming(self, spec: S, memory: Any, minute: Minute, scene: Scene) -> Judgement | None:
-        """An *unsettled* minute that already counts against the destination (read twice by the machine).
+    def early(self, spec: S, memory: Any, minutes: Sequence[Minute], scene: Scene) -> Early | None:
+        """What *unsettled* minutes of this step, oldest first, already say against the destination.
 
-        The source's own errors of that minute may not be published yet: what it is allowed comes from
-        the settled minutes in `memory`.
-
-        Partial data only under-count, so at least 20 bad requests and twice the allowed rate are
-        evidence (design 3.3). None for gates without such a rule.
+        The threshold judge: partial data only under-count, so at least 20 bad requests and twice the allowed
+        rate are evidence (design 3.3). The sequential judge weighs minutes that look published whole
+        (gating.md section 4). None for gates without such a rule.
         """
+
+    def learned(self, spec: S, memory: Any) -> Mapping[str, int]:
+        """What the minutes before the first raise taught: `cv.errors`, `unanswered_ppm` (ppm); may be empty."""
+
+    def alpha(self, spec: S) -> float:
+        """The share of alpha that its signals take (gating.md section 4's table); 0 without a sequential judge."""

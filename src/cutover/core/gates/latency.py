@@ -10,16 +10,16 @@ counts in them. Unlike errors, a missing count is not zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cutover.core.gates import columns, counting
-from cutover.core.gates.counting import Sample, Terms
-from cutover.core.gates.judging import Counts, Judgement, Scene, Verdict
-from cutover.core.gates.spec import CountingSpec, fewest_requests
+from cutover.core.gates import columns, judges
+from cutover.core.gates.counting import Sample, Terms, Weighing
+from cutover.core.gates.judging import Counts, Early, Judgement, Scene, Verdict
+from cutover.core.gates.spec import CountingSpec, Judge
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Duration, Model
 from cutover.core.values import duration_text
@@ -62,6 +62,7 @@ class LatencySpec(CountingSpec):
             description="The percentile must not be above ratio x the source's, measured before the run."
         ),
     ] = None
+    judge: Judge = "sequential"
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Self:
@@ -85,15 +86,15 @@ class LatencySpec(CountingSpec):
     def requests_to_pass(self) -> int:
         """Enough fast requests to exclude a fatter tail."""
         limit = self.tail if self.max is not None else 2 * self.tail
-        return max(self.min_requests, fewest_requests(limit))
+        return self.fewest(limit)
 
 
 @dataclass(frozen=True)
 class Memory:
     """One counting memory for each limit."""
 
-    absolute: counting.Memory = counting.START
-    relative: counting.Memory = counting.START
+    absolute: judges.Memory
+    relative: judges.Memory
 
 
 @dataclass(frozen=True)
@@ -126,21 +127,27 @@ class LatencyGate:
             *(series for limit in limits if limit for series in limit.series),
         )
 
-    def start(self) -> Memory:
+    def start(self, spec: LatencySpec) -> Memory:
         """Nothing seen."""
-        return Memory()
+        return Memory(judges.start(spec), judges.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """Evidence against stays."""
-        return Memory(counting.restart(memory.absolute), counting.restart(memory.relative))
+        return Memory(judges.restart(memory.absolute), judges.restart(memory.relative))
 
     def fold(self, spec: LatencySpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
         absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
         if absolute is not None:
-            memory = replace(memory, absolute=_fold(absolute, memory.absolute, minute, scene))
+            folded = judges.fold(
+                absolute.terms, memory.absolute, _sample(absolute, minute), minute, scene
+            )
+            memory = replace(memory, absolute=folded)
         if relative is not None:
-            memory = replace(memory, relative=_fold(relative, memory.relative, minute, scene))
+            folded = judges.fold(
+                relative.terms, memory.relative, _sample(relative, minute), minute, scene
+            )
+            memory = replace(memory, relative=folded)
         return memory
 
     def verdict(self, spec: LatencySpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
@@ -148,33 +155,48 @@ class LatencyGate:
         judgements = []
         absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
         if absolute is not None:
-            judgements.append(counting.verdict(absolute.terms, memory.absolute, scene))
+            judgements.append(judges.verdict(absolute.terms, memory.absolute, scene))
         if relative is not None:
-            judgements.append(counting.verdict(relative.terms, memory.relative, scene))
+            judgements.append(judges.verdict(relative.terms, memory.relative, scene))
         elif spec.versus_source is not None:
             why = f"the source's {spec.name_of_percentile} before the run is not known: nothing to compare with"
             judgements.append(Judgement(Verdict.UNKNOWN, why))
-        return max(judgements, key=lambda judgement: judgement.verdict)
+        worst = max(
+            judgements, key=lambda judgement: (judgement.verdict, judgement.on_breach != "ask")
+        )
+        return replace(worst, signals=tuple(one for j in judgements for one in j.signals))
 
-    def alarming(
-        self, spec: LatencySpec, memory: Memory, minute: Minute, scene: Scene
-    ) -> Judgement | None:
+    def early(
+        self, spec: LatencySpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+    ) -> Early | None:
         """By the slow requests already published, not in the cold minutes of a change."""
-        if not columns.in_step(minute, scene):
-            return None
+        inside = [minute for minute in minutes if columns.in_step(minute, scene)]
         limits = (
             (_absolute(spec), memory.absolute),
             (_relative(spec, scene.calibration), memory.relative),
         )
-        for limit, known in limits:
-            if limit is not None:
-                destination, source = (_slow(minute, series) for series in limit.series)
-                judgement = counting.alarming(
-                    limit.terms, known, Sample(destination, source), minute, scene
-                )
-                if judgement is not None:
-                    return judgement
-        return None
+        found = [
+            judges.early(
+                limit.terms, known, [(_sample(limit, minute), minute) for minute in inside], scene
+            )
+            for limit, known in limits
+            if limit is not None
+        ]
+        said = [one for one in found if one is not None]
+        return max(said, key=lambda one: one.judgement.verdict, default=None)
+
+    def learned(self, spec: LatencySpec, memory: Memory) -> Mapping[str, int]:
+        """How much the source's shares of slow requests vary."""
+        absolute, relative = _absolute(spec), _relative(spec, _any_calibration(spec))
+        return {
+            **(judges.learned(absolute.terms, memory.absolute) if absolute else {}),
+            **(judges.learned(relative.terms, memory.relative) if relative else {}),
+        }
+
+    def alpha(self, spec: LatencySpec) -> float:
+        """A quarter for each limit."""
+        limits = (_absolute(spec), _relative(spec, _any_calibration(spec)))
+        return sum(judges.alpha(limit.terms) for limit in limits if limit is not None)
 
 
 LATENCY = LatencyGate()
@@ -185,7 +207,13 @@ def _absolute(spec: LatencySpec) -> _Limit | None:
         return None
     what = f"were slower than {duration_text(spec.max)}"
     terms = _terms(
-        spec, what, max_ppm=spec.tail, ratio=SOURCE_ABOVE, floor_ppm=spec.tail, limit_ppm=spec.tail
+        spec,
+        what,
+        _weighing(spec, "max", cv=0.5),
+        max_ppm=None if spec.judge == "sequential" else spec.tail,
+        ratio=SOURCE_ABOVE,
+        floor_ppm=spec.tail,
+        limit_ppm=spec.tail,
     )
     return _Limit(spec.max, spec.max, terms)
 
@@ -197,13 +225,29 @@ def _relative(spec: LatencySpec, calibration: Mapping[str, int]) -> _Limit | Non
     slow = max(1, round(tau * spec.versus_source.ratio))
     what = f"were slower than {duration_text(slow)} ({spec.versus_source.ratio:g} x the source's {spec.name_of_percentile})"
     return _Limit(
-        slow, tau, _terms(spec, what, max_ppm=None, ratio=1.0, floor_ppm=spec.tail, limit_ppm=None)
+        slow,
+        tau,
+        _terms(
+            spec,
+            what,
+            _weighing(spec, "versus_source", cv=0.4),
+            max_ppm=None,
+            ratio=1.0,
+            floor_ppm=spec.tail,
+            limit_ppm=None,
+        ),
     )
+
+
+def _any_calibration(spec: LatencySpec) -> Mapping[str, int]:
+    """What is true of a limit whatever the source's percentile turns out to be."""
+    return {spec.name_of_percentile: 1}
 
 
 def _terms(
     spec: LatencySpec,
     what: str,
+    weighing: Weighing,
     *,
     max_ppm: int | None,
     ratio: float,
@@ -219,7 +263,13 @@ def _terms(
         alone_ppm=spec.tail,
         min_requests=spec.min_requests,
         cold_start=True,
+        weighing=weighing if spec.judge == "sequential" else None,
     )
+
+
+def _weighing(spec: LatencySpec, limit: str, cv: float) -> Weighing:
+    name = "latency" if spec.percentile == 95 else f"latency.{spec.name_of_percentile}"
+    return Weighing(f"{name}.{limit}", share=0.25, cv=cv, fast=0.5, before=False)
 
 
 def _slow(minute: Minute, series: Series) -> Counts | None:
@@ -227,15 +277,18 @@ def _slow(minute: Minute, series: Series) -> Counts | None:
     requests = columns.side_requests(minute, Series(series.side, "requests"))
     if not requests:
         return None if requests is None else Counts(0, 0)
-    slow = minute.number(series.key)
-    return None if slow is None else Counts(requests, min(requests, max(0, slow)))
+    thousandths = minute.number(series.key)
+    if thousandths is None:
+        return None
+    slow = thousandths // 1000 if thousandths % 1000 == 0 else thousandths / 1000
+    return Counts(requests, min(requests, max(0, slow)))
 
 
-def _fold(limit: _Limit, memory: counting.Memory, minute: Minute, scene: Scene) -> counting.Memory:
+def _sample(limit: _Limit, minute: Minute) -> Sample:
     destination, source = (_slow(minute, series) for series in limit.series)
     unread = ""
     if destination is None:
         unread = "the destination's slow requests could not be read in the newest minute"
     elif source is None:
         unread = "the source's slow requests could not be read in the newest minute"
-    return counting.fold(limit.terms, memory, Sample(destination, source, unread), minute, scene)
+    return Sample(destination, source, unread)

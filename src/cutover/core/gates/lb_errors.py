@@ -8,16 +8,16 @@ minute the excess is the source's: SHARED.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates import columns, counting
-from cutover.core.gates.counting import Sample, Terms
-from cutover.core.gates.judging import Counts, Judgement, Scene, Verdict
-from cutover.core.gates.spec import Budget, CountingSpec, fewest_requests
+from cutover.core.gates import columns, counting, judges
+from cutover.core.gates.counting import Sample, Terms, Weighing
+from cutover.core.gates.judging import Counts, Early, Judgement, Scene, Verdict
+from cutover.core.gates.spec import Budget, CountingSpec
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Share
 from cutover.core.values import FULL
@@ -27,6 +27,7 @@ MADE = (
     Series(Side.BALANCER, "elb_503"),
     Series(Side.BALANCER, "elb_504"),
 )
+WEIGHING = Weighing("lb_errors", share=0.25, cv=0.5, fast=0.05, compares=False)
 OTHERS_MINUTES = 10
 OTHERS_SHARE = 0.05
 """With more than 5 % of its requests in neither group the load balancer serves others too."""
@@ -49,7 +50,7 @@ class LbErrorsSpec(CountingSpec):
     @property
     def requests_to_pass(self) -> int:
         """Enough clean requests to exclude `max`."""
-        return max(self.min_requests, fewest_requests(self.max))
+        return self.fewest(self.max)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Memory:
         others: (all its requests, those outside the pair) in the last minutes.
     """
 
-    counting: counting.Memory = counting.START
+    counting: judges.Memory
     usual: tuple[Counts, ...] = ()
     others: tuple[Counts, ...] = ()
 
@@ -81,13 +82,13 @@ class LbErrorsGate:
             *(Series(Side.SOURCE, name) for name in columns.ANSWERS),
         )
 
-    def start(self) -> Memory:
+    def start(self, spec: LbErrorsSpec) -> Memory:
         """Nothing seen."""
-        return Memory()
+        return Memory(judges.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """What is usual stays; so does evidence against."""
-        return replace(memory, counting=counting.restart(memory.counting))
+        return replace(memory, counting=judges.restart(memory.counting))
 
     def fold(self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
@@ -99,31 +100,38 @@ class LbErrorsGate:
         memory = replace(memory, others=(*memory.others, _others(minute))[-OTHERS_MINUTES:])
         sample = _sample(memory, minute, scene, made)
         return replace(
-            memory, counting=counting.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judges.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
     def verdict(self, spec: LbErrorsSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
-        """See `counting.verdict`; a breach on a balancer with other groups holds, unless the plan says otherwise."""
-        judgement = counting.verdict(_terms(spec), memory.counting, scene)
+        """See the judges; a breach on a balancer with other groups holds, unless the plan says otherwise."""
+        judgement = judges.verdict(_terms(spec), memory.counting, scene)
         if judgement.verdict is not Verdict.BREACH:
             return judgement
         return _on_shared_balancer(spec, judgement, memory.others)
 
-    def alarming(
-        self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: Scene
-    ) -> Judgement | None:
+    def early(
+        self, spec: LbErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+    ) -> Early | None:
         """By the errors already published, above the rate that was measured before the run."""
-        made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
-        requests = minute.number(columns.DESTINATION_REQUESTS.key) or 0
-        if made is None or balancer is None or _sources_fault(minute, scene, made):
+        sampled = [
+            (sample, minute)
+            for minute in minutes
+            if (sample := _published(memory, minute, scene)) is not None
+        ]
+        found = judges.early(_terms(spec), memory.counting, sampled, scene)
+        if found is None:
             return None
-        usual = counting.usual_most(memory.usual, scene.calibration.get("elb_bad_ppm"), balancer)
-        if usual is None:
-            return None
-        excess = max(0, made - usual)
-        sample = Sample(Counts(requests + excess, excess), None)
-        judgement = counting.alarming(_terms(spec), memory.counting, sample, minute, scene)
-        return judgement and _on_shared_balancer(spec, judgement, (_others(minute),))
+        others = tuple(_others(minute) for minute in minutes if minute.at_ms == found.at_ms)
+        return replace(found, judgement=_on_shared_balancer(spec, found.judgement, others))
+
+    def learned(self, spec: LbErrorsSpec, memory: Memory) -> Mapping[str, int]:
+        """Nothing: the source has no such errors of its own."""
+        return {}
+
+    def alpha(self, spec: LbErrorsSpec) -> float:
+        """A quarter, with the sequential judge."""
+        return judges.alpha(_terms(spec))
 
 
 LB_ERRORS = LbErrorsGate()
@@ -139,6 +147,7 @@ def _terms(spec: LbErrorsSpec) -> Terms:
         alone_ppm=spec.max,
         min_requests=spec.min_requests,
         budget_ppm=spec.budget,
+        weighing=WEIGHING if spec.judge == "sequential" else None,
     )
 
 
@@ -151,6 +160,19 @@ def _made(minute: Minute) -> int | None:
             return None
         total += count
     return total
+
+
+def _published(memory: Memory, minute: Minute, scene: Scene) -> Sample | None:
+    """What is known already of an unsettled minute; None when the excess cannot be told or is the source's."""
+    made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
+    if made is None or balancer is None or _sources_fault(minute, scene, made):
+        return None
+    usual = counting.usual_most(memory.usual, scene.calibration.get("elb_bad_ppm"), balancer)
+    if usual is None:
+        return None
+    excess = max(0, made - usual)
+    requests = minute.number(columns.DESTINATION_REQUESTS.key) or 0
+    return Sample(Counts(requests + excess, excess), None)
 
 
 def _on_shared_balancer(

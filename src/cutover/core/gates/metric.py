@@ -12,7 +12,7 @@ BREACH when 2 of the last 3 minutes are above the limit. A missing datapoint is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
@@ -150,7 +150,7 @@ class MetricGate:
         """The metric, and the destination's requests."""
         return (_series(spec), DESTINATION_REQUESTS)
 
-    def start(self) -> Memory:
+    def start(self, spec: MetricSpec) -> Memory:
         """Nothing seen."""
         return Memory()
 
@@ -232,8 +232,18 @@ class MetricGate:
             return Judgement(Verdict.WAITING, why, facts)
         return Judgement(Verdict.PASS, f"{newest}{against}", facts)
 
-    def alarming(self, spec: MetricSpec, memory: Memory, minute: Minute, scene: Scene) -> None:
+    def early(
+        self, spec: MetricSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+    ) -> None:
         """A metric of unknown kind has no rule for minutes that are still being published."""
+
+    def learned(self, spec: MetricSpec, memory: Memory) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
+
+    def alpha(self, spec: MetricSpec) -> float:
+        """It does not use alpha."""
+        return 0.0
 
 
 METRIC = MetricGate()

@@ -25,16 +25,26 @@ Budget = Annotated[
     ),
 ]
 MinRequests = Annotated[
-    int,
+    int | None,
     Field(
         ge=1,
-        description="Requests the destination must have served in a step before the gate can pass.",
+        description="Requests the destination must have served in a step before the gate can pass, however long that takes. "
+        "Without it 100 with `judge: threshold`; with `sequential` 60 clean ones, waited for at most 20 minutes beyond the bake.",
     ),
 ]
+JudgeName = Literal["sequential", "threshold"]
 Judge = Annotated[
-    Literal["threshold"],
-    Field(description="The statistics that judge the counts."),
+    JudgeName,
+    Field(
+        description="The statistics that judge the counts: `sequential` weighs evidence minute by minute against a bound on "
+        "false rollbacks over the whole cutover; `threshold` compares minutes and sums with limits."
+    ),
 ]
+
+
+THRESHOLD_REQUESTS = 100
+EXCLUDED_PPM = 50_000
+"""The sequential judge lets a step pass once its 95 % bound excludes 5 % of bad requests (gating.md section 4)."""
 
 
 def fewest_requests(limit_ppm: int) -> int:
@@ -59,8 +69,15 @@ class GateSpec(Model):
 class CountingSpec(GateSpec):
     """Options of the gates that count bad requests out of all of them."""
 
-    min_requests: MinRequests = 100
+    min_requests: MinRequests = None
     judge: Judge = "threshold"
+
+    def fewest(self, limit_ppm: int) -> int:
+        """Requests in a step, none of them bad, with which the gate can pass."""
+        if self.judge == "sequential":
+            return max(self.min_requests or 0, fewest_requests(EXCLUDED_PPM))
+        least = THRESHOLD_REQUESTS if self.min_requests is None else self.min_requests
+        return max(least, fewest_requests(limit_ppm))
 
 
 class VersusSource(Model):

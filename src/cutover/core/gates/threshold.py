@@ -28,6 +28,7 @@ from functools import cached_property
 from math import sqrt
 
 from cutover.core.gates.judging import Counts, Verdict
+from cutover.core.gates.rates import NO_REQUESTS, surely_above, upper_bound_ppm
 from cutover.core.values import PPM
 
 CV = 0.5
@@ -41,8 +42,6 @@ SUM_WINDOWS = (5, 10, 30, 60)
 SUM_MINUTES = 3
 OUTAGE_REQUESTS, OUTAGE_SHARE, OUTAGE_TIMES = 20, 0.25, 10
 BUDGET_REQUESTS = 20
-
-NO_REQUESTS = Counts(0, 0)
 
 
 @dataclass(frozen=True)
@@ -210,19 +209,6 @@ def is_outage(counts: Counts, allowed_ppm: int) -> bool:
     ):  # ten times a high rate is more than everything: 90 % is then as bad as it gets
         share = min(share, 0.9)
     return counts.bad >= OUTAGE_REQUESTS and counts.bad >= share * counts.total
-
-
-def upper_bound_ppm(counts: Counts) -> int:
-    """95 % upper bound of the rate (Poisson: `x + 2 sqrt(x) + 3`), rounded up; all of them without requests."""
-    if not counts.total:
-        return PPM
-    return min(PPM, -int(-PPM * (counts.bad + 2 * sqrt(counts.bad) + 3) // counts.total))
-
-
-def surely_above(counts: Counts, rate_ppm: int) -> bool:
-    """The rate is above `rate_ppm` by more than chance (one-sided, 5 %), with at least 3 bad ones."""
-    low = counts.bad - 1.645 * sqrt(counts.bad)
-    return counts.bad >= 3 and low * PPM > rate_ppm * counts.total
 
 
 def restart(memory: Memory) -> Memory:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cutover.core.events import GateJudged, Observed
-from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.gates.judging import Early, Judgement, Scene, Verdict
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Known, Pair
 from cutover.core.plan import PlannedGate
 from cutover.core.state import NO_STEP
+from cutover.core.story import told
 
 MINUTES = "minutes"
 """The pseudo-gate that says whether settled minutes still arrive."""
@@ -42,13 +43,13 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
         scene = _scene(turn, pair, next_weight)
         judged.append(_fresh(turn, pair))
         for gate in turn.plan.gates:
-            judgement = gate.gate.verdict(
-                gate.spec, turn.state.evidence.memories[(gate.name, pair.id)], pair, scene
-            )
+            memory = turn.state.evidence.memories[(gate.name, pair.id)]
+            judgement = told(gate.gate.verdict(gate.spec, memory, pair, scene))
             needs = gate.gate.needs(gate.spec, pair, scene.calibration)
             judgement = _shared_after_raise(turn, gate, pair, judgement)
-            if judgement.verdict < Verdict.BREACH:
-                judgement = _alarming(turn, gate, pair, scene) or judgement
+            sooner = _early(turn, gate, pair, scene)
+            if sooner is not None and sooner.verdict > judgement.verdict:
+                judgement = sooner
             on_breach = judgement.on_breach or gate.on_breach
             judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))
     for one in () if quietly else judged:
@@ -99,6 +100,10 @@ def _scene(turn: Turn, pair: Pair, next_weight: int | None) -> Scene:
         health=turn.seen.health,
         alarms=turn.seen.alarms,
         calibration=turn.state.evidence.calibration.get(pair.id, {}),
+        steps=len(turn.plan.steps),
+        horizon=turn.plan.horizon,
+        bake_ms=turn.plan.steps[turn.state.step].bake if turn.state.step >= 0 else 0,
+        alpha_scale=turn.plan.alpha_scale,
     )
 
 
@@ -169,32 +174,39 @@ def _shared_after_raise(
     return judgement
 
 
-def _alarming(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement | None:
-    """Unsettled minutes count against the destination once the same minute was read bad twice."""
+def _early(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement | None:
+    """Unsettled minutes count against the destination, for some judges once the same minute was read so twice."""
     reading = turn.seen.minutes
     if not isinstance(reading, Known) or turn.state.evidence_from_ms == NO_STEP:
         return None
+    newest = turn.state.journalled_ms.get(pair.id, 0)
+    after = max(newest + 1, turn.state.evidence_from_ms)
+    unsettled = sorted(
+        (m for m in reading.value if m.pair == pair.id and not m.settled and m.at_ms >= after),
+        key=lambda minute: minute.at_ms,
+    )
+    if not unsettled:
+        return None
     memory = turn.state.evidence.memories[(gate.name, pair.id)]
-    for minute in reading.value:
-        if minute.settled or minute.pair != pair.id or minute.at_ms < turn.state.evidence_from_ms:
-            continue
-        judgement: Judgement | None = gate.gate.alarming(gate.spec, memory, minute, scene)
-        if judgement is None:
-            continue
-        key = (gate.name, pair.id, minute.at_ms)
-        first = turn.state.alarming.get(key)
-        if first is not None and turn.now.after(first) > 0:
-            return replace(judgement, why=f"{judgement.why}, read twice")
-        if first is None:
-            turn.add(
-                Observed(
-                    "alarming",
-                    {
-                        "gate": gate.name,
-                        "pair": pair.id,
-                        "at_ms": minute.at_ms,
-                        "why": judgement.why,
-                    },
-                )
-            )
+    found: Early | None = gate.gate.early(gate.spec, memory, unsettled, scene)
+    if found is None:
+        return None
+    judgement = told(found.judgement)
+    return _twice(turn, gate, pair, found, judgement) if found.twice else judgement
+
+
+def _twice(
+    turn: Turn, gate: PlannedGate, pair: Pair, found: Early, judgement: Judgement
+) -> Judgement | None:
+    first = turn.state.alarming.get((gate.name, pair.id, found.at_ms))
+    if first is not None and turn.now.after(first) > 0:
+        return replace(judgement, why=f"{judgement.why}, read twice")
+    if first is None:
+        facts = {
+            "gate": gate.name,
+            "pair": pair.id,
+            "at_ms": found.at_ms,
+            "why": judgement.why,
+        }
+        turn.add(Observed("alarming", facts))
     return None

@@ -22,8 +22,8 @@ PROPAGATION = 30 * SECOND
 REREAD = 5
 """Settled minutes read again every look: CloudWatch may still correct them."""
 
-BASELINE_MINUTES = 35
-"""Minutes before the run that gates may use as the balancer's own rate (design 5.1, lb_errors)."""
+BASELINE_MINUTES = 65
+"""Minutes before the run that gates learn from: an hour of the source's own rate and noise (gating.md section 4)."""
 
 
 class Turn:

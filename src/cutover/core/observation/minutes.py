@@ -16,7 +16,7 @@ class Absent(Enum):
 
 
 Count = int | Absent
-"""A whole number (requests, errors; milli-units for custom metrics), or why there is none."""
+"""A whole number (requests, errors; thousandths for slow requests and custom metrics), or why there is none."""
 
 
 class Side(StrEnum):
@@ -64,7 +64,8 @@ class Series:
         name: for target groups `requests target_2xx target_3xx target_4xx target_5xx
             connection_errors slower`; for the balancer `requests elb_4xx elb_5xx elb_502 elb_503 elb_504`;
             for CUSTOM the gate's name.
-        over_ms: for `slower`: requests slower than this many ms (CloudWatch `TC(x:)`).
+        over_ms: for `slower`: requests slower than this many ms (CloudWatch `TC(x:)`), in thousandths of a
+            request. AWS docs: "CloudWatch statistics definitions": the count is interpolated.
         custom: for CUSTOM: what to ask; its value is in milli-units.
     """
 
@@ -88,7 +89,8 @@ class Minute:
     Attributes:
         pair: `Pair.id`.
         at_ms: the period's start, ms since the epoch on AWS's clock.
-        counts: by `Series.key`. Fractional counts are rounded up (against the destination).
+        counts: by `Series.key`. Whole requests, rounded up if ever fractional (against the destination);
+            `slower` and custom metrics in thousandths.
         settled: the period ended at least `observe.settle` ago and every query was complete.
     """
 

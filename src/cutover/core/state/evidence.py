@@ -65,7 +65,9 @@ class Evidence:
 def begin(plan: Plan) -> Evidence:
     """No evidence yet."""
     memories = {
-        (gate.name, pair.id): gate.gate.start() for gate in plan.gates for pair in plan.pairs
+        (gate.name, pair.id): gate.gate.start(gate.spec)
+        for gate in plan.gates
+        for pair in plan.pairs
     }
     return Evidence(memories=memories)
 
@@ -125,6 +127,9 @@ def _step(
         now=Moment(wall_from_ms(minute.at_ms), 0, ""),
         period_ms=plan.observe.period,
         calibration=evidence.calibration.get(minute.pair, {}),
+        steps=len(plan.steps),
+        horizon=plan.horizon,
+        alpha_scale=plan.alpha_scale,
     )
     for gate in plan.gates:
         key = (gate.name, minute.pair)

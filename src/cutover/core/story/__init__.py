@@ -5,6 +5,7 @@
 
 from cutover.core.story.ending import NEXT, ending, next_command
 from cutover.core.story.holds import HOLD_WORDS, HoldWords, after_deadline
+from cutover.core.story.judged import told
 from cutover.core.story.model import Line, Stand, StepStory, Story, Tone, baked, tell
 from cutover.core.story.oddities import Oddities, oddities_text
 from cutover.core.story.sentences import sentence
@@ -40,4 +41,5 @@ __all__ = [
     "sentence",
     "stamp",
     "tell",
+    "told",
 ]

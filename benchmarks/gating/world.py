@@ -1,0 +1,325 @@
+"""One simulated hour or more of a service behind a load balancer, and what CloudWatch publishes of it.
+
+All luck is drawn once, by minute, before anybody looks: a judge changes only who gets the requests, never the dice.
+Traffic is Poisson around a day's curve. Each side's error rate varies by a gamma factor of its own (so counts are
+gamma-Poisson, for binomial counts near enough beta-binomial) and by an AR(1) factor that both share. A minute is
+published 0, 1 or 2 minutes after its end (35, 50, 15 %); in 30 % of cases only in part for the first minute, and a third of
+those show their errors before their requests (gating.md section 3; real delays are not measured there either).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import cos, exp, log, pi, sqrt
+from random import Random
+
+from benchmarks.gating import latency
+from benchmarks.gating.chance import binomial, poisson
+from benchmarks.gating.scenarios import Course, Effects, Fate, Kind, Scenario
+
+BEFORE = 70
+"""Minutes before the start: the source alone, for calibration and baseline."""
+
+HORIZON = 240
+"""Minutes after which a run that neither completed nor went back is left alone."""
+
+SLOWER_THAN_TAU = round(1.25 * latency.P95_MS)
+"""1.25 x EC2's p95 (212 ms: the product rounds half to even); harm and judges count from here."""
+
+SLO_MS = 500
+HEALTHY_SLOW = 0.05
+"""The share of requests that may be slower than 1.25 x EC2's p95."""
+
+DELAYS = ((0.35, 0), (0.85, 1), (1.0, 2))
+PARTIAL, ERRORS_FIRST = 0.30, 0.10
+OWN_LATENCY, SHARED_LATENCY = 0.03, 0.03
+DAY = 1440
+BURST_EVERY = 15
+DRAWS = 11
+
+
+@dataclass(frozen=True)
+class Row:
+    """One minute's true counts, b the source and c the destination.
+
+    `u` requests no target answered, `e` 5xx of targets, `tau` slower than the relative limit (EC2's p95, or 1.25 x it),
+    `slo` slower than 500 ms; `scale` how much slower than usual the answers were on average.
+    """
+
+    n_b: int
+    e_b: int
+    tau_b: int
+    slo_b: int
+    scale_b: float
+    n_c: int
+    e_c: int
+    u_c: int
+    tau_c: int
+    slo_c: int
+    scale_c: float
+
+
+@dataclass(frozen=True)
+class _Luck:
+    """One minute's dice."""
+
+    total: int
+    u: tuple[float, ...]
+    usual_b: float
+    usual_c: float
+    scale_b: float
+    scale_c: float
+    delay: int
+    part: float  # of the requests shown in the first minute of publication; 1: all
+    errors_first: bool
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of a minute in which nothing changes."""
+
+    length: float
+    weight: float
+    effects: Effects
+
+
+class World:
+    """One run's world, the same for every judge.
+
+    Args:
+        seed: of the whole benchmark.
+        rate: requests a second on a day's average.
+        run: which of the runs.
+    """
+
+    def __init__(self, scenario: Scenario, rate: float, run: int, seed: int = 1) -> None:
+        self.scenario = scenario
+        dice = Random(f"{seed}/{rate}/{run}")
+        own = Random(f"{seed}/{rate}/{run}/noise")
+        rare = Random(f"{seed}/{rate}/{run}/rare")
+        self.fate = Fate(rare.random(), rare.random())
+        self._gap = _gap(rare) if scenario.gap else range(0)
+        self.key = f"{seed}/{rate}/{run}"
+        phase = dice.random() * DAY
+        self._luck: dict[int, _Luck] = {}
+        shared = 0.0
+        noise = scenario.noise
+        source = destination = 1.0
+        for t in range(-BEFORE, HORIZON + 20):
+            u = tuple(dice.random() for _ in range(DRAWS))
+            shared = 0.8 * shared + 0.6 * dice.gauss()
+            slow_b, slow_c, slow = dice.gauss(), dice.gauss(), dice.gauss()
+            burst, size = rare.random(), rare.random()
+            if t % noise.lasting == 0:
+                source, destination = _gamma(own, noise.source), _gamma(own, noise.destination)
+            both = scenario.base * exp(noise.shared * shared - noise.shared**2 / 2)
+            times = 5 + 25 * size if scenario.bursts and burst < 1 / BURST_EVERY else 1.0
+            self._luck[t] = _Luck(
+                total=poisson(u[0], 60 * rate * (1 + 0.4 * cos(2 * pi * (t + phase) / DAY))),
+                u=u,
+                usual_b=min(0.5, both * source),
+                usual_c=min(0.5, both * destination * times),
+                scale_b=exp(OWN_LATENCY * slow_b + SHARED_LATENCY * slow),
+                scale_c=exp(OWN_LATENCY * slow_c + SHARED_LATENCY * slow),
+                delay=next(delay for below, delay in DELAYS if u[8] < below),
+                part=0.1 + 0.8 * u[10] if u[9] < PARTIAL else 1.0,
+                errors_first=u[9] < ERRORS_FIRST,
+            )
+        self._rows: dict[tuple[object, ...], Row] = {}
+
+    def total(self, t: int) -> int:
+        """All requests of a minute."""
+        return self._luck[t].total
+
+    def row(self, t: int, course: Course) -> Row:
+        """What really happened in minute `t` on this course; it must be over."""
+        pieces = tuple(self._pieces(t, course))
+        key = (t, *pieces)
+        found = self._rows.get(key)
+        if found is None:
+            found = self._rows[key] = _drawn(self._luck[t], pieces)
+        return found
+
+    def percentiles(self, t: int, row: Row) -> tuple[tuple[float, float], tuple[float, float]]:
+        """(p95, p99) of the source's and of the destination's answers; (0, 0) without any."""
+        luck = self._luck[t]
+        sides = (("b", row.n_b, row.scale_b), ("c", row.n_c - row.u_c, row.scale_c))
+        found = []
+        for side, answers, scale in sides:
+            dice = Random(f"{self.key}/{t}/{side}/{luck.u[7]}")
+            found.append(
+                latency.percentiles(dice, answers, scale) if answers > 0 else (0.0, 0.0)
+            )
+        return found[0], found[1]
+
+    def shown(self, t: int, now: float) -> tuple[float, bool] | None:
+        """(part of the requests that is published, whether all errors are), or None while nothing is.
+
+        `now` is in minutes since the start.
+        """
+        luck = self._luck[t]
+        age = now - (t + 1)
+        if age < luck.delay or t in self._gap:
+            return None
+        if age < luck.delay + 1 and luck.part < 1.0:
+            return luck.part, luck.errors_first
+        if self.scenario.corrections and age < 4 and luck.u[7] < 0.2:
+            return 0.85 + 0.75 * luck.u[7], False
+        return 1.0, True
+
+    def late(self, t: int, series: int) -> int:
+        """Minutes that one series is published after the others; not 0 only when publication is in disorder."""
+        if not self.scenario.disorder:
+            return 0
+        return int(4 * ((self._luck[t].u[10] * 7.31 + series * 0.37) % 1.0))
+
+    def visible(self, t: int, course: Course, now: float) -> Row | None:
+        """The minute as CloudWatch shows it at `now`; None without any datapoint."""
+        shown = self.shown(t, now)
+        if shown is None:
+            return None
+        row = self.row(t, course)
+        part, all_errors = shown
+        if part < 1.0:
+            row = cut(row, part, all_errors=all_errors)
+        if self.scenario.disorder:
+            row = self._in_disorder(row, t, now)
+        return row
+
+    def _in_disorder(self, row: Row, t: int, now: float) -> Row:
+        """Whole series are missing until their own delay is over; without requests there is no minute."""
+        age = now - (t + 1) - self._luck[t].delay
+        if age < self.late(t, 1):
+            row = replace(row, e_b=0, e_c=0)
+        if age < self.late(t, 2):
+            row = replace(row, tau_b=-1, tau_c=-1, slo_b=-1, slo_c=-1)
+        if age < self.late(t, 3):
+            row = replace(row, n_c=0, u_c=0)
+        return row
+
+    def onset(self, course: Course) -> float | None:
+        """When the defect or incident begins on this course."""
+        times = self.scenario.breaks(course, self.fate)
+        return times[0] if times else None
+
+    def harm(self, course: Course, until: float) -> float:
+        """Requests that the destination failed or slowed because of the defect, on average, up to `until`."""
+        began = self.onset(course)
+        if self.scenario.kind is not Kind.DEFECT or began is None:
+            return 0.0
+        total = 0.0
+        for t in range(int(began), int(until) + 1):
+            here = sum(
+                piece.length * piece.weight * _excess(piece.effects)
+                for piece in self._pieces(t, course, until)
+            )
+            total += self._luck[t].total * here
+        return total
+
+    def _pieces(self, t: int, course: Course, until: float = 1e9) -> Iterator[_Piece]:
+        cuts = {float(t), float(t + 1)}
+        for at in (
+            *(since for since, _ in course.changes),
+            *self.scenario.breaks(course, self.fate),
+        ):
+            if t < at < t + 1:
+                cuts.add(at)
+        if t < until < t + 1:
+            cuts.add(until)
+        times = sorted(cuts)
+        for start, end in zip(times, times[1:], strict=False):
+            middle = (start + end) / 2
+            if middle > until:
+                return
+            effects = self.scenario.happens(course, middle, self.fate)
+            yield _Piece(end - start, course.weight(middle), effects)
+
+
+def cut(row: Row, part: float, *, all_errors: bool) -> Row:
+    """A minute of which only a part is published; its errors perhaps all of them already."""
+    e_b, e_c, u_c = int(row.e_b * part), int(row.e_c * part), int(row.u_c * part)
+    ok_b, ok_c = int((row.n_b - row.e_b) * part), int((row.n_c - row.e_c - row.u_c) * part)
+    return replace(
+        row,
+        n_b=ok_b + e_b,
+        n_c=ok_c + e_c + u_c,
+        e_b=row.e_b if all_errors else e_b,
+        e_c=row.e_c if all_errors else e_c,
+        u_c=u_c,
+        tau_b=int(row.tau_b * part),
+        slo_b=int(row.slo_b * part),
+        tau_c=int(row.tau_c * part),
+        slo_c=int(row.slo_c * part),
+    )
+
+
+def _gamma(dice: Random, cv: float) -> float:
+    """Mean 1."""
+    shape = 1.0 / (cv * cv)
+    return dice.gammavariate(shape, 1.0 / shape)
+
+
+def _gap(rare: Random) -> range:
+    began = 8 + int(42 * rare.random())
+    return range(began, began + 4 + int(5 * rare.random()))
+
+
+def _excess(effects: Effects) -> float:
+    """The share of the destination's requests harmed at this moment."""
+    failed = min(1.0, effects.destination_add + effects.unanswered)
+    slow = max(
+        0.0,
+        latency.slower(1.25 * latency.P95_MS, effects.destination_scale)
+        - latency.slower(1.25 * latency.P95_MS)
+        - (HEALTHY_SLOW - latency.slower(1.25 * latency.P95_MS)),
+    )
+    return failed + (1.0 - failed) * slow
+
+
+def _drawn(luck: _Luck, pieces: tuple[_Piece, ...]) -> Row:
+    share = sum(piece.length * piece.weight for piece in pieces)
+    n_c = binomial(luck.u[1], luck.total, share)
+    n_b = luck.total - n_c
+
+    def source(value: float, piece: _Piece) -> float:
+        return value * piece.length * (1 - piece.weight) / max(1e-12, 1 - share)
+
+    def destination(value: float, piece: _Piece) -> float:
+        return value * piece.length * piece.weight / max(1e-12, share)
+
+    e_rate_b = sum(source(luck.usual_b + p.effects.source_add, p) for p in pieces)
+    e_rate_c = sum(
+        destination(
+            luck.usual_c * p.effects.destination_times + p.effects.destination_add,
+            p,
+        )
+        for p in pieces
+    )
+    lost_c = sum(destination(p.effects.unanswered, p) for p in pieces)
+    scale_c = sum(destination(p.effects.destination_scale, p) for p in pieces) * luck.scale_c
+    u_c = binomial(luck.u[4], n_c, min(1.0, lost_c))
+    answers = n_c - u_c
+    # who is slower than the SLO is slower than the limit below it: one number places both
+    tau_b = binomial(luck.u[5], n_b, latency.slower(latency.P95_MS, luck.scale_b))
+    tau_c = binomial(luck.u[6], answers, latency.slower(SLOWER_THAN_TAU, scale_c or 1.0))
+    slo_b = binomial(luck.u[7], tau_b, _given(latency.P95_MS, luck.scale_b))
+    slo_c = binomial(luck.u[7], tau_c, _given(SLOWER_THAN_TAU, scale_c or 1.0))
+    return Row(
+        n_b=n_b,
+        e_b=binomial(luck.u[2], n_b, min(0.98, e_rate_b)),
+        tau_b=tau_b,
+        slo_b=slo_b,
+        scale_b=luck.scale_b,
+        n_c=n_c,
+        e_c=binomial(luck.u[3], answers, min(0.98, e_rate_c)),
+        u_c=u_c,
+        tau_c=tau_c,
+        slo_c=slo_c,
+        scale_c=scale_c or 1.0,
+    )
+
+
+def _given(ms: float, scale: float) -> float:
+    """The share of requests slower than the SLO among those slower than `ms`."""
+    return latency.slower(SLO_MS, scale) / latency.slower(ms, scale)

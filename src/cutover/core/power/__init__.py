@@ -1,0 +1,34 @@
+"""What a step can see and what it can cost, before anything runs (gating.md section 7).
+
+Forecasts in closed form, checked against the sequential judge by simulation: how many minutes it needs for a defect of
+some rate, how many requests fail until then, and the fastest steps that stay inside a budget of failed requests.
+"""
+
+from __future__ import annotations
+
+from cutover.core.power.fastest import (
+    LONGEST_BAKE,
+    SHORTEST_BAKE,
+    STEEPEST,
+    Schedule,
+    Wish,
+    fastest,
+)
+from cutover.core.power.ground import Ground, Stage, Traffic, planned_horizon
+from cutover.core.power.outlook import Outlook, beyond_budget, outlooks
+
+__all__ = [
+    "LONGEST_BAKE",
+    "SHORTEST_BAKE",
+    "STEEPEST",
+    "Ground",
+    "Outlook",
+    "Schedule",
+    "Stage",
+    "Traffic",
+    "Wish",
+    "beyond_budget",
+    "fastest",
+    "outlooks",
+    "planned_horizon",
+]

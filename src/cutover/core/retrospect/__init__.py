@@ -1,0 +1,34 @@
+"""The plan's gates over minutes that are past: a table judged offline, and whole cutovers tried on history.
+
+Nothing here judges: the gates' own code does. This package brings it minutes and reads its verdicts, as the
+machine would (`cutover judge`, `cutover backtest`).
+"""
+
+from cutover.core.retrospect.attempts import Attempt, Ended, Past, attempt, attempts
+from cutover.core.retrospect.lens import COLUMNS, Lens, lens_of_table
+from cutover.core.retrospect.looks import Action, Look, looks
+from cutover.core.retrospect.report import HourOfDay, Report, Twitchy, report_of
+from cutover.core.retrospect.rows import NOTHING, Group, Row
+from cutover.core.retrospect.split import split
+
+__all__ = [
+    "COLUMNS",
+    "NOTHING",
+    "Action",
+    "Attempt",
+    "Ended",
+    "Group",
+    "HourOfDay",
+    "Lens",
+    "Look",
+    "Past",
+    "Report",
+    "Row",
+    "Twitchy",
+    "attempt",
+    "attempts",
+    "lens_of_table",
+    "looks",
+    "report_of",
+    "split",
+]

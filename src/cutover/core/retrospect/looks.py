@@ -1,0 +1,195 @@
+"""A table judged as it came: one look after each minute of the run.
+
+A row that is not the newest is settled. The newest may still be half published: it is judged only when it is as
+large as the minutes before it (gating.md section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from cutover.core.gates import Judgement, Scene, Verdict
+from cutover.core.gates.judging import Signal
+from cutover.core.observation import Minute, Pair
+from cutover.core.plan import Plan, PlannedGate
+from cutover.core.retrospect.lens import Lens, scene
+from cutover.core.retrospect.rows import Row, ms_of
+from cutover.core.values import MINUTE
+
+COMPLETE_SHARE, COMPLETE_ROWS = 0.8, 5
+"""The newest minute is published whole with 80 % of the median size of the 5 before it (gating.md section 4)."""
+
+MINUTES = "minutes"
+SILENT_MINUTES = 3
+"""Minutes without a request on either side are blindness, not health (promises P21)."""
+
+Memories = Mapping[str, Any]
+
+
+class Action(StrEnum):
+    """What a run would do on a look."""
+
+    ADVANCE = "advance"  # the bake is over and every gate passes
+    BAKE = "bake"
+    HOLD = "hold"
+    ASK = "ask"  # a person, with a deadline
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One gate's judgement."""
+
+    gate: str
+    judgement: Judgement
+    on_breach: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """Its verdict."""
+        return self.judgement.verdict
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the judge says once `row.minute + 1` minutes are over.
+
+    Attributes:
+        row: the newest minute.
+        judged: every gate's judgement, in the plan's order.
+        decides: the worst of them.
+        action: what a run would do.
+        baked: settled minutes of this step.
+        left_out: the newest minute is not judged: it is not completely published yet.
+        sentence: why, in one clause.
+    """
+
+    row: Row
+    judged: tuple[Judged, ...]
+    decides: Judged
+    action: Action
+    baked: int
+    left_out: bool
+    sentence: str
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """Those of every gate."""
+        return tuple(signal for one in self.judged for signal in one.judgement.signals)
+
+
+def begin(lens: Lens) -> Memories:
+    """Nothing seen."""
+    return {gate.name: gate.gate.start() for gate in lens.gates}
+
+
+def fold(lens: Lens, memories: Memories, minute: Minute, here: Scene) -> Memories:
+    """The memories after one minute."""
+    return {
+        gate.name: gate.gate.fold(gate.spec, memories[gate.name], minute, here)
+        for gate in lens.gates
+    }
+
+
+def restart(lens: Lens, memories: Memories) -> Memories:
+    """Evidence for the destination is gone, evidence against it stays."""
+    return {gate.name: gate.gate.restart(memories[gate.name]) for gate in lens.gates}
+
+
+def judge(
+    lens: Lens, memories: Memories, pair: Pair, here: Scene, silent: int
+) -> tuple[Judged, ...]:
+    """Every gate's judgement; `silent` minutes in a row nobody saw a request."""
+    judged = [_judged(lens, gate, memories[gate.name], pair, here) for gate in lens.gates]
+    if silent >= SILENT_MINUTES:
+        why = f"no request on either side in {silent} minutes"
+        judged.append(Judged(MINUTES, Judgement(Verdict.UNKNOWN, why), "rollback"))
+    return tuple(judged)
+
+
+def _judged(lens: Lens, gate: PlannedGate, memory: Any, pair: Pair, here: Scene) -> Judged:
+    judgement: Judgement = gate.gate.verdict(gate.spec, memory, pair, here)
+    return Judged(gate.name, judgement, judgement.on_breach or gate.on_breach)
+
+
+def worst(judged: tuple[Judged, ...]) -> Judged:
+    """The one that decides: the worst verdict, and of equal breaches one that rolls back."""
+    return max(judged, key=lambda one: (one.verdict, one.on_breach == "rollback"))
+
+
+def action_of(decides: Judged, *, bake_over: bool) -> Action:
+    """What a run does on a verdict (design 3.3)."""
+    match decides.verdict:
+        case Verdict.BREACH:
+            return Action(decides.on_breach)
+        case Verdict.PASS:
+            return Action.ADVANCE if bake_over else Action.BAKE
+        case Verdict.WAITING:
+            return Action.HOLD if bake_over else Action.BAKE
+        case Verdict.UNKNOWN | Verdict.SHARED:
+            return Action.HOLD
+
+
+def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[Look]:
+    """One look after each row that belongs to a step, oldest first.
+
+    Rows must come in the order of their minutes, without a gap. `lens.gates` must not be empty.
+    """
+    memories, sizes = begin(lens), [0] * 0
+    step, began, silent = -1, 0, 0
+    for row in rows:
+        if row.step != step:
+            step, began = row.step, ms_of(row.minute)
+        here = scene(
+            plan,
+            lens,
+            step=row.step,
+            weight=row.weight,
+            began_ms=began if row.step >= 0 else 0,
+            now_ms=ms_of(row.minute + 1),
+        )
+        after = fold(lens, memories, lens.minute(pair, row), here)
+        hushed = 0 if row.source.requests or row.destination.requests else silent + 1
+        if row.step >= 0:
+            whole = row.known and is_whole(row.size, sizes)
+            yield _look(
+                plan,
+                lens,
+                row,
+                judge(lens, after if whole else memories, pair, here, hushed if whole else silent),
+                baked=(row.at_ms - began) // MINUTE + (1 if whole else 0),
+                left_out=not whole,
+            )
+        memories, silent = after, hushed
+        if row.known:
+            sizes = [*sizes, row.size][-COMPLETE_ROWS:]
+
+
+def is_whole(size: int, before: list[int]) -> bool:
+    """A minute of this size is as large as the ones before it: completely published."""
+    return not before or size >= COMPLETE_SHARE * sorted(before)[len(before) // 2]
+
+
+def _look(
+    plan: Plan,
+    lens: Lens,
+    row: Row,
+    judged: tuple[Judged, ...],
+    *,
+    baked: int,
+    left_out: bool,
+) -> Look:
+    decides = worst(judged)
+    over = baked * MINUTE >= plan.steps[row.step].bake
+    return Look(
+        row=row,
+        judged=judged,
+        decides=decides,
+        action=action_of(decides, bake_over=over),
+        baked=baked,
+        left_out=left_out,
+        sentence=f"{decides.gate}: {lens.said(decides.judgement.why)}",
+    )
