@@ -33,10 +33,11 @@ HEALTHY_SLOW = 0.05
 
 DELAYS = ((0.35, 0), (0.85, 1), (1.0, 2))
 PARTIAL, ERRORS_FIRST = 0.30, 0.10
-OWN_LATENCY, SHARED_LATENCY = 0.03, 0.03
+OWN_LATENCY, SHARED_LATENCY = 0.12, 0.08
+"""How much a side's latency varies by itself, and with the other; its share of slow requests then varies by about 25 %."""
 DAY = 1440
 BURST_EVERY = 15
-DRAWS = 11
+DRAWS = 13
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,8 @@ class World:
             return None
         if age < luck.delay + 1 and luck.part < 1.0:
             return luck.part, luck.errors_first
-        if self.scenario.corrections and age < 4 and luck.u[7] < 0.2:
-            return 0.85 + 0.75 * luck.u[7], False
+        if self.scenario.corrections and age < 4 and luck.u[12] < 0.2:
+            return 0.85 + 0.75 * luck.u[12], False
         return 1.0, True
 
     def late(self, t: int, series: int) -> int:
@@ -268,12 +269,8 @@ def _gap(rare: Random) -> range:
 def _excess(effects: Effects) -> float:
     """The share of the destination's requests harmed at this moment."""
     failed = min(1.0, effects.destination_add + effects.unanswered)
-    slow = max(
-        0.0,
-        latency.slower(1.25 * latency.P95_MS, effects.destination_scale)
-        - latency.slower(1.25 * latency.P95_MS)
-        - (HEALTHY_SLOW - latency.slower(1.25 * latency.P95_MS)),
-    )
+    limit = 1.25 * latency.P95_MS
+    slow = max(0.0, latency.slower(limit, effects.destination_scale) - HEALTHY_SLOW)
     return failed + (1.0 - failed) * slow
 
 
@@ -304,7 +301,7 @@ def _drawn(luck: _Luck, pieces: tuple[_Piece, ...]) -> Row:
     tau_b = binomial(luck.u[5], n_b, latency.slower(latency.P95_MS, luck.scale_b))
     tau_c = binomial(luck.u[6], answers, latency.slower(SLOWER_THAN_TAU, scale_c or 1.0))
     slo_b = binomial(luck.u[7], tau_b, _given(latency.P95_MS, luck.scale_b))
-    slo_c = binomial(luck.u[7], tau_c, _given(SLOWER_THAN_TAU, scale_c or 1.0))
+    slo_c = binomial(luck.u[11], tau_c, _given(SLOWER_THAN_TAU, scale_c or 1.0))
     return Row(
         n_b=n_b,
         e_b=binomial(luck.u[2], n_b, min(0.98, e_rate_b)),

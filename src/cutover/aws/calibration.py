@@ -7,8 +7,18 @@ from typing import Final
 
 from cutover.aws.cloudwatch import Answered, CloudWatchMetrics
 from cutover.aws.series import ALB, Query, group_dimensions, query_of
+from cutover.core.checks.noise import MINUTES, measured
 from cutover.core.moment import floor_to
-from cutover.core.observation import Pair, Series, Side, Unknown
+from cutover.core.observation import (
+    Absent,
+    Calibration,
+    Known,
+    Pair,
+    Series,
+    Side,
+    Unknown,
+    beside_source,
+)
 from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan
 from cutover.core.values import HOUR, MINUTE, PPM
@@ -36,11 +46,12 @@ def recent_requests(
 def calibrate(
     plan: Plan, metrics: CloudWatchMetrics, now_ms: int
 ) -> Fact[Mapping[str, Mapping[str, int]]]:
-    """By pair: the source's `p50 p95 p99` and the plan's own percentiles (ms) of the last hour.
+    """By pair: the source's `p50 p95 p99` and the plan's own percentiles (ms) of the last hour, and its noise.
 
     `elb_bad_ppm` is the load balancer's own 502, 503 and 504 over its requests of the last 30
     minutes. A percentile is asked for once over the whole hour: AWS docs: percentiles of minutes
-    cannot be averaged. A value without data is left out.
+    cannot be averaged. The noise is that of the last 60 settled minutes, see `core.checks.noise.measured`.
+    A value without data is left out.
     """
     end = floor_to(now_ms - plan.observe.settle, MINUTE)
     slow = {
@@ -69,12 +80,29 @@ def calibrate(
             return Missing("CloudWatch answered only in part")
     assert not isinstance(percentiles, Unknown)  # noqa: S101  # said above, for the type checker
     assert not isinstance(errors, Unknown)  # noqa: S101
-    return Seen(
-        {
-            pair.id: {**_milliseconds(slow[pair], percentiles), **_elb_bad(counts[pair], errors)}
-            for pair in plan.pairs
-        }
-    )
+    found = {
+        pair.id: {**_milliseconds(slow[pair], percentiles), **_elb_bad(counts[pair], errors)}
+        for pair in plan.pairs
+    }
+    noise = _noise(plan, metrics, now_ms, found)
+    if isinstance(noise, Missing):
+        return noise
+    return Seen({pair: {**own, **noise.value.get(pair, {})} for pair, own in found.items()})
+
+
+def _noise(
+    plan: Plan, metrics: CloudWatchMetrics, now_ms: int, known: Calibration
+) -> Fact[Calibration]:
+    period = plan.observe.period
+    end = floor_to(now_ms - plan.observe.settle, period)
+    wanted = {pair: beside_source(series) for pair, series in plan.series(known).items()}
+    reading = metrics.read(wanted, end - MINUTES * period, end)
+    if isinstance(reading, Unknown):
+        return Missing(reading.reason, PERMISSION if reading.denied else "")
+    minutes = reading.value if isinstance(reading, Known) else ()
+    if any(Absent.UNKNOWN in minute.counts.values() for minute in minutes):
+        return Missing("CloudWatch answered only in part")
+    return Seen(measured(plan, minutes, known))
 
 
 def percentile_queries(plan: Plan, pair: Pair) -> dict[str, Query]:

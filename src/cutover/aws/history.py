@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -12,7 +12,16 @@ from cutover.aws.cloudwatch import Answered, CloudWatchMetrics, count_at
 from cutover.aws.series import Query, query_of
 from cutover.core.errors import CredentialsError, CutoverError, RefusedError, UsageError
 from cutover.core.moment import floor_to, wall_from_ms, wall_text
-from cutover.core.observation import Absent, Calibration, Minute, Pair, Series, Side, Unknown
+from cutover.core.observation import (
+    Absent,
+    Calibration,
+    Minute,
+    Pair,
+    Series,
+    Side,
+    Unknown,
+    beside_source,
+)
 from cutover.core.plan import Plan
 from cutover.core.values import DAY, HOUR, MINUTE, duration_text
 
@@ -79,7 +88,7 @@ def read(
     start, end = _span(plan, days, now_ms)
     period = _period(plan)
     columns = {
-        pair: {series.key: query_of(series, pair) for series in _with_source(wanted)}
+        pair: {series.key: query_of(series, pair) for series in beside_source(wanted)}
         for pair, wanted in plan.series(calibration or {}).items()
     }
     queries = [query for some in columns.values() for query in some.values()]
@@ -176,11 +185,6 @@ def _span(plan: Plan, days: int, now_ms: int) -> tuple[int, int]:
 def _hours(start: int, end: int) -> tuple[int, int]:
     """The whole hours within."""
     return floor_to(start + HOUR - 1, HOUR), floor_to(end, HOUR)
-
-
-def _with_source(wanted: Sequence[Series]) -> tuple[Series, ...]:
-    twins = (replace(one, side=Side.SOURCE) for one in wanted if one.side is Side.DESTINATION)
-    return tuple(dict.fromkeys((*wanted, *twins)))
 
 
 def _minute(

@@ -35,7 +35,7 @@ def plan(frame: Frame, plan: Path, offline: bool, profile: str | None, region: s
     show_warnings(frame, str(plan), loaded.warnings)
     if offline:
         _show_plan(frame, loaded.plan, None)
-        return 0
+        return _over_budget(frame, loaded.plan)
     try:
         looked = api.look(loaded.plan, profile=profile, region=region)
     except CutoverError as error:
@@ -43,6 +43,21 @@ def plan(frame: Frame, plan: Path, offline: bool, profile: str | None, region: s
             error.hint = "`cutover plan --offline` and `cutover validate` need no AWS; else log in, or give --profile"
         raise
     return show_look(frame, loaded.plan, looked)
+
+
+def _over_budget(frame: Frame, plan: Plan) -> int:
+    """Exit 7 when the plan's own traffic says that a step is over `risk.harmed_requests`, as a run would find."""
+    from cutover.core.plan.risk import nothing_keeps, over_budget
+
+    if plan.risk is None:
+        return 0
+    over = over_budget(plan, plan.traffic) if plan.traffic else None
+    why = nothing_keeps(plan) or (over.message if over else "")
+    if why:
+        frame.warn(f"error: risk: {why}")
+        if over is not None:
+            frame.warn(f"hint: {over.fix}")
+    return int(ExitCode.REFUSED) if why else 0
 
 
 def show_look(frame: Frame, plan: Plan, looked: Looked) -> int:
@@ -59,9 +74,10 @@ def _show_plan(frame: Frame, plan: Plan, looked: Looked | None) -> None:
 
     arguments: dict[str, Any] = {"starts": SystemClock().now().wall}
     if looked is not None:
-        from cutover.wiring.looking import measured_rate, previews
+        from cutover.core.checks import measured_rate
+        from cutover.wiring.looking import previews
 
-        arguments |= {"routes": previews(plan, looked), "rate": measured_rate(looked)}
+        arguments |= {"routes": previews(plan, looked), "rate": measured_rate(looked.survey)}
     if frame.json:
         body = plan_json(plan, **arguments)
         frame.give(str(body.pop("schema")), body)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from cutover.core.forms import Form
 from cutover.core.plan import Plan
+from cutover.core.plan.risk import outlooks_of
+from cutover.core.power import Outlook
 from cutover.core.values import FULL, MINUTE, RouteId, Weight
 
 STEP_PERIODS = 2
@@ -24,7 +26,7 @@ class StepForecast:
         bake_ms: of `takes_ms`, as the plan says.
         approve: what a person is asked before it; the estimate does not wait for the answer.
         requests: requests the destination will get in this step; None when the traffic is not known.
-        harmed: requests that fail when the destination fails completely at this weight; None likewise.
+        outlook: what it can see and what it can cost; None likewise, and without an `errors` gate.
     """
 
     index: int
@@ -34,7 +36,7 @@ class StepForecast:
     bake_ms: int
     approve: str
     requests: int | None
-    harmed: int | None
+    outlook: Outlook | None
 
 
 @dataclass(frozen=True)
@@ -58,29 +60,13 @@ class RoutePreview:
     back: Form | None = None
 
 
-def detection_ms(plan: Plan) -> int:
-    """How long a complete failure goes on before the way back is written: about 3 minutes on ALB.
-
-    One period in which it happens, and `observe.settle` until CloudWatch has published it whole. The
-    measured median of a total failure is 2.9 minutes; big ones are found sooner, in unsettled minutes.
-    """
-    return plan.observe.period + plan.observe.settle
-
-
-def harmed(plan: Plan, weight: int, rate: float) -> int:
-    """Requests lost when the destination fails completely at `weight`: rate x weight x detection time.
-
-    `rate` is in requests a minute over all routes.
-    """
-    return round(rate * weight / FULL * detection_ms(plan) / MINUTE)
-
-
 def timeline(plan: Plan, rate: float | None = None) -> tuple[StepForecast, ...]:
     """Every step with its clock estimate and its requests at risk.
 
     `rate` is the measured requests a minute; without it the plan's own `traffic` counts.
     """
     per_minute = plan.traffic if rate is None else rate
+    seen = outlooks_of(plan, per_minute)
     found: list[StepForecast] = []
     starts = plan.observe.period  # preflight, the attach, and the first settled minutes
     for index, step in enumerate(plan.steps):
@@ -94,7 +80,7 @@ def timeline(plan: Plan, rate: float | None = None) -> tuple[StepForecast, ...]:
                 bake_ms=step.bake,
                 approve=step.approve or "",
                 requests=_sent(step.weight, takes, per_minute),
-                harmed=None if per_minute is None else harmed(plan, step.weight, per_minute),
+                outlook=seen[index] if seen else None,
             )
         )
         starts += takes

@@ -132,6 +132,15 @@ def text_of(file: str, text: str) -> SourceText:
     return _decoded(file, text.encode("utf-8", "surrogatepass"))
 
 
+def text_of_bytes(file: str, data: bytes) -> SourceText:
+    """Bytes that came from elsewhere than a file, with the same checks; `file` is their name in messages.
+
+    Raises:
+        PlanError: when they are not UTF-8.
+    """
+    return _decoded(file, data)
+
+
 def _decoded(file: str, data: bytes) -> SourceText:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _refused(file, "UTF-16 text: save the file as UTF-8")

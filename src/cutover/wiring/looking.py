@@ -16,10 +16,6 @@ from cutover.local.clock import SystemClock
 from cutover.wiring.clients import Clients, connect
 from cutover.wiring.offline import state_directory
 
-RATE_MINUTES = 15
-"""How many settled minutes `Survey.metrics` counts requests over."""
-
-
 @dataclass(frozen=True)
 class Looked:
     """What was seen, what the checks say about it, and the clients that saw it (read-only)."""
@@ -79,12 +75,3 @@ def previews(plan: Plan, looked: Looked) -> tuple[RoutePreview, ...]:
             RoutePreview(route, form, tuple(after), fact.value.recipe, fact.value.recipe_why, back)
         )
     return tuple(found)
-
-
-def measured_rate(looked: Looked) -> float | None:
-    """Requests a minute of all pairs, as measured before a run; None when nobody knows."""
-    metrics = looked.survey.metrics
-    if isinstance(metrics, Missing) or not metrics.value:
-        return None
-    # none seen is no measurement: "0 at risk" would be a promise
-    return sum(metrics.value.values()) / RATE_MINUTES or None

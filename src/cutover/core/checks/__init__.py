@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from cutover.core.checks import caller, evidence, fleet, owners, routing
+from cutover.core.checks import caller, evidence, fleet, noise, owners, routing
+from cutover.core.checks.evidence import measured_rate
 from cutover.core.checks.finding import Check, Finding, Judged, Severity, Unread, unread
 from cutover.core.observation import Survey
 from cutover.core.plan import Plan
 
-__all__ = ["CHECKS", "Check", "Finding", "Severity", "blocked", "run_checks"]
+__all__ = ["CHECKS", "Check", "Finding", "Severity", "blocked", "measured_rate", "run_checks"]
 
 CHECKS: Final[dict[str, Check]] = {
     "account": Check("the caller is in the plan's account", caller.account),
@@ -49,10 +50,13 @@ CHECKS: Final[dict[str, Check]] = {
     "managed-by": Check("the plan says what manages the routes", owners.managed_by),
     "metrics": Check("the source's requests are visible", evidence.metrics, waivable=True),
     "calibration": Check("the source's latency is known", evidence.calibration, waivable=True),
+    "noise": Check("the limits lie outside the source's own noise", noise.noise),
+    "unanswered": Check("unanswered requests count against the destination", noise.unanswered),
+    "risk": Check("no step costs more than the plan's budget", evidence.risk),
     "alarms": Check("the plan's alarms exist and are quiet", evidence.alarms),
 }
 
-_ONLY_WARN: Final = frozenset({"dns-alias", "sticky-bake", "cognito"})
+_ONLY_WARN: Final = frozenset({"dns-alias", "sticky-bake", "cognito", "noise", "unanswered"})
 """Checks that never block, so that an unknown fact does not either."""
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from cutover.core.checks.finding import Judged, block, listed, need, ok
 from cutover.core.observation import AlarmState, Survey
+from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
+from cutover.core.plan.risk import nothing_keeps, outlooks_of, over_budget
+from cutover.core.values import rate_text, weight_text
+
+RATE_MINUTES = 15
+"""How many settled minutes `Survey.metrics` counts requests over."""
 
 
 def metrics(plan: Plan, survey: Survey) -> Judged:
@@ -49,6 +55,47 @@ def calibration(plan: Plan, survey: Survey) -> Judged:
             f"{pair.id} {n} {found[pair.id][n]} ms" for pair in plan.pairs for n in sorted(wanted)
         )
     )
+
+
+def risk(plan: Plan, survey: Survey) -> Judged:
+    """No step costs more than `risk.harmed_requests`, at the requests measured now."""
+    if plan.risk is None:
+        return ok("no budget in the plan")
+    budget = f"risk.harmed_requests is {plan.risk.harmed_requests:,}"
+    if why := nothing_keeps(plan):
+        return block(
+            budget,
+            f"this budget cannot be kept: {why}",
+            "Add an `errors` gate that rolls back, or remove the budget.",
+        )
+    measured = measured_rate(survey)
+    rate, which = (measured, "measured now") if measured else (plan.traffic, "the plan's traffic")
+    if not rate:
+        return block(
+            f"{budget}; the traffic is not known",
+            "a budget of requests cannot be held against traffic that nobody knows",
+            "Say `traffic: 6000/min` in the plan, or let CloudWatch show the source's requests.",
+        )
+    at = f"at {rate_text(round(rate))} ({which})"
+    over = over_budget(plan, rate)
+    if over is not None:
+        step = over.steps[0]
+        return block(
+            f"step {step + 1}, {weight_text(plan.steps[step].weight)}, {at}",
+            over.message,
+            f"{over.fix[:1].upper()}{over.fix[1:]}.",
+        )
+    first = outlooks_of(plan, rate)[0].blast
+    return ok(f"{budget}; a total failure at the first step costs about {first:,} {at}")
+
+
+def measured_rate(survey: Survey) -> float | None:
+    """Requests a minute of all pairs in the last settled minutes; None when nobody knows.
+
+    None seen is no measurement: "0 at risk" would be a promise.
+    """
+    found = survey.metrics
+    return sum(found.value.values()) / RATE_MINUTES or None if isinstance(found, Seen) else None
 
 
 def alarms(plan: Plan, survey: Survey) -> Judged:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import GateSpec
 from cutover.core.observation import AlarmState, Known, Minute, Pair, Series, Unknown
 
@@ -25,7 +25,7 @@ class AlarmSpec(GateSpec):
     ]
 
 
-class AlarmGate:
+class AlarmGate(WithoutCounts):
     """Judges live, at every look: nothing is remembered."""
 
     Spec = AlarmSpec
@@ -61,19 +61,6 @@ class AlarmGate:
         if state is AlarmState.INSUFFICIENT_DATA:
             return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} has insufficient data")
         return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} does not exist")
-
-    def early(
-        self, spec: AlarmSpec, memory: None, minutes: Sequence[Minute], scene: Scene
-    ) -> None:
-        """Unsettled minutes say nothing about an alarm."""
-
-    def learned(self, spec: AlarmSpec, memory: None) -> Mapping[str, int]:
-        """Nothing."""
-        return {}
-
-    def alpha(self, spec: AlarmSpec) -> float:
-        """It does not use alpha."""
-        return 0.0
 
 
 ALARM = AlarmGate()

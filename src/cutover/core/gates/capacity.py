@@ -6,7 +6,7 @@ projection stops a raise before the raise: a metric can only show an overload af
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from cutover.core.gates.columns import DESTINATION_REQUESTS, SOURCE_REQUESTS, side_requests
 from cutover.core.gates.counting import STALE_PERIODS
-from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import Answer, GateSpec
 from cutover.core.observation import Known, Minute, Pair, Series, Unknown
 from cutover.core.units import PerMinute
@@ -52,7 +52,7 @@ class Memory:
     unread: bool = False
 
 
-class CapacityGate:
+class CapacityGate(WithoutCounts):
     """Requests a minute per healthy target against what one is known to carry."""
 
     Spec = CapacitySpec
@@ -108,19 +108,6 @@ class CapacityGate:
                 Verdict.UNKNOWN, f"the newest minute with requests is {age // MINUTE} minutes old"
             )
         return _judge(spec, memory, max(0, reading.value.healthy), scene)
-
-    def early(
-        self, spec: CapacitySpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
-    ) -> None:
-        """The load is judged when it is settled."""
-
-    def learned(self, spec: CapacitySpec, memory: Memory) -> Mapping[str, int]:
-        """Nothing."""
-        return {}
-
-    def alpha(self, spec: CapacitySpec) -> float:
-        """It does not use alpha."""
-        return 0.0
 
 
 CAPACITY = CapacityGate()

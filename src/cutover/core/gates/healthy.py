@@ -7,12 +7,12 @@ and a breach of another gate still rolls back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import GateSpec, OnBreach
 from cutover.core.observation import GroupHealth, Known, Minute, Pair, Series, Unknown
 
@@ -38,7 +38,7 @@ class HealthySpec(GateSpec):
     ] = "hold"
 
 
-class HealthyGate:
+class HealthyGate(WithoutCounts):
     """Judges live target health: nothing is remembered."""
 
     Spec = HealthySpec
@@ -68,19 +68,6 @@ class HealthyGate:
                 Verdict.UNKNOWN, f"the destination's health could not be read: {reading.reason}"
             )
         return Judgement(Verdict.UNKNOWN, "the destination's health was not read")
-
-    def early(
-        self, spec: HealthySpec, memory: None, minutes: Sequence[Minute], scene: Scene
-    ) -> None:
-        """Unsettled minutes say nothing about health."""
-
-    def learned(self, spec: HealthySpec, memory: None) -> Mapping[str, int]:
-        """Nothing."""
-        return {}
-
-    def alpha(self, spec: HealthySpec) -> float:
-        """It does not use alpha."""
-        return 0.0
 
 
 HEALTHY = HealthyGate()

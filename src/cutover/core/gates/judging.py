@@ -218,3 +218,18 @@ class Gate(Protocol, Generic[S]):
 
     def alpha(self, spec: S) -> float:
         """The share of alpha that its signals take (gating.md section 4's table); 0 without a sequential judge."""
+
+
+class WithoutCounts:
+    """What a gate answers that counts nothing, and so has no judge."""
+
+    def early(self, spec: Any, memory: Any, minutes: Sequence[Minute], scene: Scene) -> None:
+        """Minutes that are still being published say nothing."""
+
+    def learned(self, spec: Any, memory: Any) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
+
+    def alpha(self, spec: Any) -> float:
+        """It does not use alpha."""
+        return 0.0

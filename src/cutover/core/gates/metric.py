@@ -12,7 +12,7 @@ BREACH when 2 of the last 3 minutes are above the limit. A missing datapoint is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
@@ -25,7 +25,7 @@ from cutover.core.gates.columns import (
     side_requests,
 )
 from cutover.core.gates.counting import BASELINE_MINUTES, STALE_PERIODS
-from cutover.core.gates.judging import Judgement, Scene, Verdict
+from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import Answer, GateSpec
 from cutover.core.observation import CustomMetric, Minute, Pair, Series, Side
 from cutover.core.values import MINUTE
@@ -139,7 +139,7 @@ class Memory:
     newest_ms: int = 0
 
 
-class MetricGate:
+class MetricGate(WithoutCounts):
     """A metric of the operator's own against a limit, or against itself."""
 
     Spec = MetricSpec
@@ -231,19 +231,6 @@ class MetricGate:
             )
             return Judgement(Verdict.WAITING, why, facts)
         return Judgement(Verdict.PASS, f"{newest}{against}", facts)
-
-    def early(
-        self, spec: MetricSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
-    ) -> None:
-        """A metric of unknown kind has no rule for minutes that are still being published."""
-
-    def learned(self, spec: MetricSpec, memory: Memory) -> Mapping[str, int]:
-        """Nothing."""
-        return {}
-
-    def alpha(self, spec: MetricSpec) -> float:
-        """It does not use alpha."""
-        return 0.0
 
 
 METRIC = MetricGate()

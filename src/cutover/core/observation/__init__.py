@@ -8,6 +8,7 @@ from cutover.core.observation.minutes import (
     Pair,
     Series,
     Side,
+    beside_source,
 )
 from cutover.core.observation.readings import (
     NOT_ASKED,
@@ -57,4 +58,5 @@ __all__ = [
     "Unknown",
     "Word",
     "WordName",
+    "beside_source",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 
@@ -82,6 +82,13 @@ class Series:
         )
 
 
+def beside_source(wanted: Iterable[Series]) -> tuple[Series, ...]:
+    """The series, and of each of the destination's also the source's, so that the source can stand in its place."""
+    every = tuple(wanted)
+    twins = (replace(one, side=Side.SOURCE) for one in every if one.side is Side.DESTINATION)
+    return tuple(dict.fromkeys((*every, *twins)))
+
+
 @dataclass(frozen=True)
 class Minute:
     """What one pair did in one period (`observe.period`, 60 s on ALB).
@@ -107,6 +114,17 @@ class Minute:
     def is_unknown(self, key: str) -> bool:
         """Nobody knows this series in this minute (not asked counts as unknown)."""
         return self.counts.get(key, Absent.UNKNOWN) is Absent.UNKNOWN
+
+    def source_twice(self) -> Minute:
+        """As if the destination had done exactly what the source did (`beside_source` was asked)."""
+        mine, theirs = f"{Side.DESTINATION}.", f"{Side.SOURCE}."
+        counts = {
+            key: self.counts.get(theirs + key.removeprefix(mine), Absent.UNKNOWN)
+            if key.startswith(mine)
+            else count
+            for key, count in self.counts.items()
+        }
+        return replace(self, counts=counts)
 
     def zero_if_requests(self, key: str, requests_key: str) -> int | None:
         """The number; 0 when it has no datapoint but `requests_key` has requests; else None.

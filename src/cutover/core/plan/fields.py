@@ -91,11 +91,17 @@ class Step(Model):
 
 
 class Risk(Model):
-    """A budget of harm the steps are held against; needs `traffic`."""
+    """A budget of failed requests that the steps are held against, at the measured traffic or `traffic`.
+
+    Beyond it `validate` warns (`--strict`: refuses), and `plan`, `preflight` and `run` refuse with check `risk`.
+    """
 
     harmed_requests: int = Field(
         ge=1,
-        description="how many requests may fail when the destination fails completely at the first step",
+        description="how many requests a defect that is there from the beginning may fail at any step before traffic is back: "
+        "at the first step one that fails everything, at a later one the worst that the bakes before are not sure (95 %) to have "
+        "seen. A defect that fails less than twice what the `errors` gate allows is not counted, nor one that only shows under "
+        "the load of its step: `cutover plan` prints that as overload",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -106,6 +106,12 @@ def _planned(entry: _Entry) -> PlannedGate:
 
 def _unplanned(planned: PlannedGate) -> Mapping[str, Any]:
     return {planned.kind: planned.spec.model_dump(mode="json", by_alias=True, exclude_none=True)}
+
+
+def alpha_scale(gates: Sequence[PlannedGate], pairs: int) -> float:
+    """What each signal's share of alpha is multiplied with, so that over pairs and gates they sum to 1 at most."""
+    taken = sum(float(gate.gate.alpha(gate.spec)) for gate in gates)
+    return 1 / (max(1.0, taken) * max(1, pairs))
 
 
 DEFAULT_GATES: tuple[Mapping[str, Mapping[str, Any]], ...] = (

@@ -8,13 +8,12 @@ from typing import Final
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.gates import PlannedGate
+from cutover.core.plan.model import Plan
+from cutover.core.plan.risk import nothing_keeps, outlooks_of, over_budget
+from cutover.core.power import SHORTEST_BAKE, STEEPEST, THIN
 from cutover.core.values import FULL, MINUTE, SECOND, duration_text, weight_text
 
-Check = Callable[[PlanFields], Iterator[tuple[Loc, str, str]]]
-
-STEEPEST: Final = 5
-"""A destination that is fine at a weight has not proven more than 5 times of it (autoscalers, caches)."""
-SHORT_BAKE: Final = 5 * MINUTE
+Check = Callable[[Plan], Iterator[tuple[Loc, str, str]]]
 
 
 def _average_latency(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
@@ -45,11 +44,11 @@ def _steep_steps(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 def _short_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """A bake below 5 minutes."""
     for i, step in enumerate(plan.steps):
-        if step.bake < SHORT_BAKE and plan.observe.period >= MINUTE:
+        if step.bake < SHORTEST_BAKE and plan.observe.period >= MINUTE:
             yield (
                 ("steps", i, "bake"),
                 f"a bake of {duration_text(step.bake)} sees no slow leak, and few periods of evidence",
-                f"write {duration_text(SHORT_BAKE)} or more",
+                f"write {duration_text(SHORTEST_BAKE)} or more",
             )
 
 
@@ -82,12 +81,72 @@ def _needed(gate: PlannedGate) -> int:
 
 def _risk_without_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """`risk` without `traffic`: the budget cannot be checked."""
-    if plan.risk is not None and plan.traffic is None:
+    if plan.risk is not None and not plan.traffic:
         yield (
             ("risk", "#key"),
             "the budget cannot be checked without the expected traffic",
             "add for example `traffic: 6000/min`",
         )
+
+
+def _over_budget(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
+    """With `risk`, a step that may cost more than the budget at the plan's `traffic`, or a budget nothing keeps."""
+    if plan.risk is None:
+        return
+    if why := nothing_keeps(plan):
+        yield (
+            ("risk", "#key"),
+            f"this budget cannot be kept: {why}",
+            "add an `errors` gate that rolls back, or remove the budget",
+        )
+    elif plan.traffic and (over := over_budget(plan, plan.traffic)):
+        yield (("steps", over.steps[0], "weight"), over.message, over.fix)
+
+
+def _sees_no_failure(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
+    """With `traffic`, steps whose bake would end before even a total failure is seen."""
+    blind = [i for i, one in enumerate(outlooks_of(plan, plan.traffic)) if one.catches is None]
+    if blind:
+        yield (
+            ("steps", blind[0], "bake"),
+            f"with so little traffic this bake ends before even a total failure is sure to be seen{_also(plan, blind)}",
+            "bake longer, or start with a higher weight; `cutover plan --offline` prints what each step sees",
+        )
+
+
+def _no_leak_seen(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
+    """With `traffic`, a plan of which no bake sees errors that grow by 0.1 % of the requests a minute."""
+    found = outlooks_of(plan, plan.traffic)
+    if found and not any(one.leak_caught for one in found):
+        yield (
+            ("steps", len(found) - 1, "bake"),
+            "no bake sees a slow leak: errors that grow by 0.1 % of the requests every minute",
+            "bake the last step longer, 30m or more, before the source is given up",
+        )
+
+
+def _thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
+    """With `traffic`, steps that leave the source less than 50 requests a minute to compare with."""
+    if plan.traffic is None:
+        return
+    pairs = len(plan.pairs)
+    thin = [
+        i
+        for i, step in enumerate(plan.steps)
+        if step.weight < FULL and plan.traffic * (FULL - step.weight) / FULL / pairs < THIN
+    ]
+    if thin:
+        kept = plan.traffic * (FULL - plan.steps[thin[0]].weight) / FULL / pairs
+        yield (
+            ("steps", thin[0], "weight"),
+            f"the source keeps about {int(kept)} requests a minute at this weight: too few to compare with{_also(plan, thin)}",
+            f"leave it {int(THIN)}/min or more, or trust the `max` of the gates alone from here on",
+        )
+
+
+def _also(plan: Plan, steps: list[int]) -> str:
+    others = ", ".join(weight_text(plan.steps[i].weight) for i in steps[1:])
+    return f"; likewise at {others}" if others else ""
 
 
 def _no_reserve(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
@@ -197,6 +256,10 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _short_bakes,
     _too_little_traffic,
     _risk_without_traffic,
+    _over_budget,
+    _sees_no_failure,
+    _no_leak_seen,
+    _thin_source,
     _no_reserve,
     _nobody_manages,
     _faster_than_alb,
@@ -213,7 +276,7 @@ def lint_sentences() -> tuple[str, ...]:
     return tuple(check.__doc__ or "" for check in _CHECKS)
 
 
-def lint(plan: PlanFields) -> tuple[Finding, ...]:
+def lint(plan: Plan) -> tuple[Finding, ...]:
     """Every warning about a sound plan, in no particular order."""
     return tuple(
         Finding(loc, message, fix) for check in _CHECKS for loc, message, fix in check(plan)

@@ -13,19 +13,17 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from cutover.core.observation import Calibration, Pair, Series, Side
 from cutover.core.plan.arns import target_group_name
 from cutover.core.plan.fields import PlanFields
-from cutover.core.plan.gates import PlannedGate
+from cutover.core.plan.gates import PlannedGate, alpha_scale
 from cutover.core.plan.rules import broken_rules
 from cutover.core.plan.windows import Window
-from cutover.core.values import MINUTE, RouteId, canonical_json, digest
+from cutover.core.power import planned_horizon
+from cutover.core.values import RouteId, canonical_json, digest
 
 _SHARE = (
     Series(Side.SOURCE, "requests"),
     Series(Side.DESTINATION, "requests"),
     Series(Side.BALANCER, "requests"),
 )
-
-
-LEAST_HORIZON = 120
 
 
 class Plan(PlanFields):
@@ -68,13 +66,12 @@ class Plan(PlanFields):
     @cached_property
     def horizon(self) -> int:
         """Minutes over which a defect may begin: twice the planned ones, at least 120 (gating.md section 4)."""
-        return max(LEAST_HORIZON, 2 * (sum(step.bake for step in self.steps) // MINUTE))
+        return planned_horizon(sum(step.bake for step in self.steps))
 
     @cached_property
     def alpha_scale(self) -> float:
         """What each signal's share of alpha is multiplied with, so that over pairs and gates they sum to 1 at most."""
-        taken = sum(float(gate.gate.alpha(gate.spec)) for gate in self.gates)
-        return 1 / (max(1.0, taken) * max(1, len(self.pairs)))
+        return alpha_scale(self.gates, len(self.pairs))
 
     def pair_of(self, route_id: RouteId) -> Pair:
         """The pair of one route.

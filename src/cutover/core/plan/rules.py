@@ -12,14 +12,12 @@ from cutover.core.plan import route_rules
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.windows import WEEK_MINUTES
+from cutover.core.power import LONGEST_BAKE
 from cutover.core.values import DAY, FULL, MINUTE, duration_text, percent_text, weight_text
 
 Rule = Callable[[PlanFields], Iterator[tuple[Loc, str, str]]]
 
-LONGEST_BAKE: Final = 14 * DAY
 LONGEST_HOLD: Final = 14 * DAY
-HARM_MINUTES: Final = 2.9
-"""Minutes of a step's whole traffic that a total failure costs before it is back (gating: 2.9 R w)."""
 
 
 def _steps_rise(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
@@ -190,25 +188,6 @@ def _waived_once(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
             )
 
 
-def _first_step_fits_the_budget(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    """With `risk` and `traffic`, a total failure at the first step stays within the budget."""
-    if plan.risk is None or plan.traffic is None:
-        return
-    harmed = HARM_MINUTES * plan.traffic * plan.steps[0].weight / FULL
-    if harmed > plan.risk.harmed_requests:
-        most = int(plan.risk.harmed_requests / (HARM_MINUTES * plan.traffic) * FULL)
-        yield (
-            ("steps", 0, "weight"),
-            (
-                f"if the destination fails completely at this step, about {round(harmed):,} requests fail before traffic "
-                f"is back; risk.harmed_requests is {plan.risk.harmed_requests:,}"
-            ),
-            f"start at {weight_text(most)} or less"
-            if most
-            else "raise the budget: not even 0.1 % fits it",
-        )
-
-
 def _store_exists(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """The store is `local`: this version has no other."""
     if plan.store != "local":
@@ -236,7 +215,6 @@ _RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
     (_windows_leave_time, frozenset({"windows"})),
     (route_rules.leave_is_not_moved, frozenset({"leave", "routes"})),
     (_waived_once, frozenset({"waive"})),
-    (_first_step_fits_the_budget, frozenset({"risk", "traffic", "steps"})),
     (_store_exists, frozenset({"store"})),
 )
 

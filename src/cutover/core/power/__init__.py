@@ -10,9 +10,11 @@ from cutover.core.power.fastest import (
     LONGEST_BAKE,
     SHORTEST_BAKE,
     STEEPEST,
+    THIN,
     Schedule,
     Wish,
     fastest,
+    heaviest_start,
 )
 from cutover.core.power.ground import Ground, Stage, Traffic, planned_horizon
 from cutover.core.power.outlook import Outlook, beyond_budget, outlooks
@@ -21,6 +23,7 @@ __all__ = [
     "LONGEST_BAKE",
     "SHORTEST_BAKE",
     "STEEPEST",
+    "THIN",
     "Ground",
     "Outlook",
     "Schedule",
@@ -29,6 +32,7 @@ __all__ = [
     "Wish",
     "beyond_budget",
     "fastest",
+    "heaviest_start",
     "outlooks",
     "planned_horizon",
 ]

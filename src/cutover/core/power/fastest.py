@@ -136,7 +136,11 @@ def _one_further(ground: Ground, ways: Mapping[int, Way], raises: Raises) -> dic
         for higher, bake in raises[weight]:
             ms, steps, unround = cost
             ms += bake + ground.between_ms
-            ahead = (ms, steps, unround) if higher == END else (ms, steps + 1, unround + _unround(higher))
+            ahead = (
+                (ms, steps, unround)
+                if higher == END
+                else (ms, steps + 1, unround + _unround(higher))
+            )
             if higher not in further or ahead < further[higher][0]:
                 further[higher] = (ahead, (*stages, Stage(weight, bake)))
     return further
@@ -186,11 +190,9 @@ def _bake(ground: Ground, wish: Wish, weight: int, rate: float, nats: float) -> 
     return bake if bake <= LONGEST_BAKE else None
 
 
-def _last_bake(
-    ground: Ground, wish: Wish, weight: int, nats: float, course: Course
-) -> int | None:
+def _last_bake(ground: Ground, wish: Wish, weight: int, nats: float, course: Course) -> int | None:
     """The last bake sees the errors gate's own limit, and a slow leak."""
-    bake = _bake(ground, wish, weight, max(ground.highest, tolerated(ground)), nats)
+    bake = _bake(ground, wish, weight, max(ground.standard.cap, tolerated(ground)), nats)
     if bake is None or not wish.sees_leak:
         return bake
     leak = leak_bake(ground, weight, course)
@@ -200,6 +202,13 @@ def _last_bake(
 def _choice(ground: Ground, wish: Wish) -> tuple[int, ...]:
     raised_by_5 = ground.harmed(50, ground.period_ms + ground.pipe_ms)
     return wish.weights or (_COARSE if raised_by_5 <= wish.overload else _FINE)
+
+
+def heaviest_start(ground: Ground, stages: tuple[Stage, ...], budget: int) -> int:
+    """The highest weight (per mille) at which a total failure of the first step stays in the budget; 0: none."""
+    nats = need(ground.odds, ground.course(stages), first=True)
+    fits = (one for one in range(FULL, 0, -1) if harm(ground, one, 1.0, nats) <= budget)
+    return next(fits, 0)
 
 
 def _can_be_compared(ground: Ground, weight: int) -> bool:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Final
 
 from cutover.core.gates.sequential import ALPHA, Course, Standard
 from cutover.core.values import FULL, MINUTE, SECOND
 
-SHARE: Final = 0.5
-"""Of alpha, what the errors signal gets (gating.md section 4)."""
-
 PUBLICATION: Final = 48 * SECOND
 """From a minute's end until CloudWatch has published it: 0.8 minutes on average (gating.md section 7)."""
 
 LOOKS: Final = 2
-"""A minute that is not settled counts against the destination once it is read twice (design 3.3)."""
+"""Polls a published minute waits for at most: one until it is seen, one until what it asks for is done."""
 
 RULE_CHANGE: Final = 30 * SECOND
 """From the decision until every node of the load balancer follows (gating.md section 7)."""
@@ -51,7 +47,7 @@ class Ground:
     Attributes:
         traffic: requests a minute.
         standard: what the errors signal is held against.
-        highest: the errors gate's `max`: what the last bake must be able to see.
+        share: of alpha, what the errors signal gets.
         fewest: requests of the destination in a step without which some gate cannot pass.
         alpha_scale: the part of the signal's share of alpha that is one pair's.
         period_ms, settle_ms, poll_ms: the plan's `observe`.
@@ -59,7 +55,7 @@ class Ground:
 
     traffic: Traffic
     standard: Standard
-    highest: float = 0.01
+    share: float = 0.5
     fewest: int = 60
     alpha_scale: float = 1.0
     period_ms: int = MINUTE
@@ -69,7 +65,7 @@ class Ground:
     @property
     def odds(self) -> float:
         """M at which the errors signal is a breach."""
-        return 1 / (ALPHA * SHARE * self.alpha_scale)
+        return 1 / (ALPHA * self.share * self.alpha_scale)
 
     @property
     def pipe_ms(self) -> int:
@@ -98,10 +94,9 @@ class Ground:
 
     def course(self, stages: tuple[Stage, ...]) -> Course:
         """What the judge's prior will know of these steps."""
-        planned = sum(stage.bake_ms + self.between_ms for stage in stages)
-        return Course(len(stages), planned_horizon(planned))
+        return Course(len(stages), planned_horizon(sum(stage.bake_ms for stage in stages)))
 
 
-def planned_horizon(planned_ms: int) -> int:
+def planned_horizon(bakes_ms: int) -> int:
     """Minutes over which a defect may begin at any time: twice the planned ones, 120 at least (gating.md section 4)."""
-    return max(LEAST_HORIZON, ceil(2 * planned_ms / MINUTE))
+    return max(LEAST_HORIZON, 2 * (bakes_ms // MINUTE))

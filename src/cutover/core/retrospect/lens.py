@@ -85,9 +85,7 @@ class Lens:
         return why
 
 
-def scene(
-    plan: Plan, lens: Lens, *, step: int, weight: int, began_ms: int, now_ms: int
-) -> Scene:
+def scene(plan: Plan, lens: Lens, *, step: int, weight: int, began_ms: int, now_ms: int) -> Scene:
     """What the gates are told besides the minute; before the first raise `step` is -1 and `began_ms` 0."""
     following = step + 1
     return Scene(
@@ -149,7 +147,9 @@ def lens_of_table(plan: Plan, columns: frozenset[str]) -> Lens:
         gates=tuple(judged),
         not_judged=not_judged,
         used=frozenset(used),
-        calibration={} if relative is None or slow_ms is None else {relative.name_of_percentile: slow_ms[0]},
+        calibration={}
+        if relative is None or slow_ms is None
+        else {relative.name_of_percentile: slow_ms[0]},
         slow_ms=slow_ms,
         over_ms=absolute,
         made_up=() if relative is None or slow_ms is None else _made_up(relative, slow_ms[1]),
@@ -165,7 +165,10 @@ def _needed(gate: PlannedGate, relative: Any, absolute: int | None) -> tuple[set
     spec, needed = gate.spec, {"requests"}
     if spec.versus_source is not None:
         needed.add("slow")
-        same = (spec.percentile, spec.versus_source.ratio) == (relative.percentile, relative.versus_source.ratio)
+        same = (spec.percentile, spec.versus_source.ratio) == (
+            relative.percentile,
+            relative.versus_source.ratio,
+        )
         if not same:
             return needed, "the column slow belongs to another latency gate of the plan"
     if spec.max is not None:

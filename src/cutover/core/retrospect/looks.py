@@ -12,18 +12,17 @@ from enum import StrEnum
 from typing import Any
 
 from cutover.core.gates import Judgement, Scene, Verdict
+from cutover.core.gates.by_evidence import WHOLE_OF, looks_whole
 from cutover.core.gates.judging import Signal
+from cutover.core.machine.judge import MINUTES, STALE_PERIODS
 from cutover.core.observation import Minute, Pair
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.retrospect.lens import Lens, scene
 from cutover.core.retrospect.rows import Row, ms_of
+from cutover.core.story.judged import told
 from cutover.core.values import MINUTE
 
-COMPLETE_SHARE, COMPLETE_ROWS = 0.8, 5
-"""The newest minute is published whole with 80 % of the median size of the 5 before it (gating.md section 4)."""
-
-MINUTES = "minutes"
-SILENT_MINUTES = 3
+SILENT_MINUTES = STALE_PERIODS
 """Minutes without a request on either side are blindness, not health (promises P21)."""
 
 Memories = Mapping[str, Any]
@@ -83,7 +82,7 @@ class Look:
 
 def begin(lens: Lens) -> Memories:
     """Nothing seen."""
-    return {gate.name: gate.gate.start() for gate in lens.gates}
+    return {gate.name: gate.gate.start(gate.spec) for gate in lens.gates}
 
 
 def fold(lens: Lens, memories: Memories, minute: Minute, here: Scene) -> Memories:
@@ -111,7 +110,7 @@ def judge(
 
 
 def _judged(lens: Lens, gate: PlannedGate, memory: Any, pair: Pair, here: Scene) -> Judged:
-    judgement: Judgement = gate.gate.verdict(gate.spec, memory, pair, here)
+    judgement: Judgement = told(gate.gate.verdict(gate.spec, memory, pair, here))
     return Judged(gate.name, judgement, judgement.on_breach or gate.on_breach)
 
 
@@ -138,7 +137,8 @@ def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[L
 
     Rows must come in the order of their minutes, without a gap. `lens.gates` must not be empty.
     """
-    memories, sizes = begin(lens), [0] * 0
+    memories = begin(lens)
+    sizes: list[int] = []
     step, began, silent = -1, 0, 0
     for row in rows:
         if row.step != step:
@@ -154,7 +154,7 @@ def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[L
         after = fold(lens, memories, lens.minute(pair, row), here)
         hushed = 0 if row.source.requests or row.destination.requests else silent + 1
         if row.step >= 0:
-            whole = row.known and is_whole(row.size, sizes)
+            whole = row.known and looks_whole(sizes, row.size)
             yield _look(
                 plan,
                 lens,
@@ -165,12 +165,7 @@ def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[L
             )
         memories, silent = after, hushed
         if row.known:
-            sizes = [*sizes, row.size][-COMPLETE_ROWS:]
-
-
-def is_whole(size: int, before: list[int]) -> bool:
-    """A minute of this size is as large as the ones before it: completely published."""
-    return not before or size >= COMPLETE_SHARE * sorted(before)[len(before) // 2]
+            sizes = [*sizes, row.size][-WHOLE_OF:]
 
 
 def _look(

@@ -64,9 +64,7 @@ class Row:
     @property
     def size(self) -> int:
         """Every request of the minute that anybody counted."""
-        return (
-            (self.source.requests or 0) + (self.destination.requests or 0) + (self.elb_503 or 0)
-        )
+        return (self.source.requests or 0) + (self.destination.requests or 0) + (self.elb_503 or 0)
 
 
 def ms_of(minute: int) -> int:

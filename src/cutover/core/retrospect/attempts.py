@@ -1,0 +1,181 @@
+"""Cutovers that never happened: the plan started at every hour of the past, judged minute by minute as a run would.
+
+A start has the hour before it as its baseline. Each step begins with a minute in which the weight changes (it counts
+against the destination, never for it), bakes, waits while a gate waits, and raises two minutes after the look that
+earned it: settled minutes are that late. The rules of waiting and holding are the machine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cutover.core.gates import Verdict
+from cutover.core.machine.forward import WAITING_GRACE
+from cutover.core.machine.judge import SHARED_AFTER_RAISE
+from cutover.core.machine.stops import UNKNOWN_HOLDS
+from cutover.core.observation import Minute, Pair
+from cutover.core.plan import Plan
+from cutover.core.retrospect.lens import Lens, scene
+from cutover.core.retrospect.looks import Judged, Memories, begin, fold, judge, worst
+from cutover.core.retrospect.split import split
+from cutover.core.values import HOUR, MINUTE
+
+BASELINE = HOUR
+"""How much of the past before a start the gates learn from (gating.md section 4)."""
+
+
+class Ended(StrEnum):
+    """How a start would have gone."""
+
+    COMPLETED = "completed"
+    HELD = "held"  # a person would have been asked or paged
+    ROLLED_BACK = "rolled back"
+    CUT_OFF = "cut off"  # the past ends before the cutover does
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of one pair's past.
+
+    Attributes:
+        minutes: oldest first, one for each period; one that nobody knows has no counts.
+        period_ms: the distance between two of them.
+        lens: which gates are judged on it, and by what calibration.
+        divided: there was no destination: each minute of the source is split.
+    """
+
+    minutes: tuple[Minute, ...]
+    period_ms: int
+    lens: Lens
+    divided: bool
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One start in the past.
+
+    Attributes:
+        began_ms: when, in ms since the epoch.
+        ended: how it went.
+        step: the last step it reached.
+        minutes: how long it took.
+        sentence: why it held or went back; empty otherwise.
+    """
+
+    began_ms: int
+    ended: Ended
+    step: int
+    minutes: int
+    gate: str = ""
+    sentence: str = ""
+
+
+@dataclass
+class _Course:
+    """Where an attempt is: its step, the index of the minute that raised to it, and what the gates remember."""
+
+    memories: Memories
+    raised: int
+    step: int = 0
+    raise_at: int | None = None
+    silent: int = 0
+    unknown: int = 0
+
+
+def attempts(plan: Plan, pair: Pair, past: Past) -> Iterator[Attempt]:
+    """One attempt for every full hour that has a baseline before it."""
+    before = BASELINE // past.period_ms
+    for first, minute in enumerate(past.minutes):
+        if first >= before and minute.at_ms % HOUR < past.period_ms:
+            yield attempt(plan, pair, past, first)
+
+
+def attempt(plan: Plan, pair: Pair, past: Past, first: int) -> Attempt:
+    """The cutover that begins with the minute of this index."""
+    course = _Course(_baseline(plan, past, first), first)
+
+    def ends(ended: Ended, index: int, by: Judged | None = None) -> Attempt:
+        return Attempt(
+            past.minutes[first].at_ms,
+            ended,
+            course.step,
+            (index + 1 - first) * past.period_ms // MINUTE,
+            by.gate if by else "",
+            f"{by.gate}: {past.lens.said(by.judgement.why)}" if by else "",
+        )
+
+    for index in range(first, len(past.minutes)):
+        if index == course.raise_at:
+            course.step, course.raised, course.raise_at = course.step + 1, index, None
+        judged = _judge(plan, pair, past, course, index)
+        decides = worst(judged)
+        stopped = _stops(plan, past, course, index, decides)
+        if stopped is not None:
+            return ends(stopped, index, decides)
+        if course.raise_at is None and _earned(plan, past, course, index, decides):
+            if course.step + 1 == len(plan.steps):
+                return ends(Ended.COMPLETED, index)
+            course.raise_at = index + 1 + -(-plan.observe.settle // past.period_ms)
+    return ends(Ended.CUT_OFF, len(past.minutes) - 1)
+
+
+def _baseline(plan: Plan, past: Past, first: int) -> Memories:
+    memories = begin(past.lens)
+    for index in range(max(0, first - BASELINE // past.period_ms), first):
+        minute = past.minutes[index]
+        here = scene(
+            plan, past.lens, step=-1, weight=0, began_ms=0, now_ms=minute.at_ms + past.period_ms
+        )
+        memories = fold(past.lens, memories, minute, here)
+    return memories
+
+
+def _judge(plan: Plan, pair: Pair, past: Past, course: _Course, index: int) -> tuple[Judged, ...]:
+    """Fold one minute, and what every gate says then."""
+    minute, weight = past.minutes[index], plan.steps[course.step].weight
+    here = replace(
+        scene(
+            plan,
+            past.lens,
+            step=course.step,
+            weight=weight,
+            began_ms=past.minutes[course.raised].at_ms + past.period_ms,
+            now_ms=minute.at_ms + past.period_ms,
+        ),
+        period_ms=past.period_ms,
+    )
+    if past.divided:
+        minute = split(minute, weight)
+    course.memories = fold(past.lens, course.memories, minute, here)
+    seen = minute.number("source.requests") or minute.number("destination.requests")
+    course.silent = 0 if seen else course.silent + 1
+    return judge(past.lens, course.memories, pair, here, course.silent)
+
+
+def _stops(plan: Plan, past: Past, course: _Course, index: int, decides: Judged) -> Ended | None:
+    """What ends an attempt before its time, by the machine's rules."""
+    settled = index - course.raised  # whole minutes of this step
+    course.unknown = course.unknown + 1 if decides.verdict is Verdict.UNKNOWN and settled else 0
+    match decides.verdict:
+        case Verdict.BREACH:
+            return Ended.ROLLED_BACK if decides.on_breach == "rollback" else Ended.HELD
+        case Verdict.SHARED:
+            ours = settled + 1 <= SHARED_AFTER_RAISE + 1
+            blamed = ours and plan.safety.on_shared_after_raise == "rollback"
+            return Ended.ROLLED_BACK if blamed else Ended.HELD
+        case Verdict.UNKNOWN:
+            return Ended.HELD if course.unknown > UNKNOWN_HOLDS else None
+        case Verdict.WAITING:
+            bake = plan.steps[course.step].bake
+            overdue = settled * past.period_ms >= bake + max(bake, WAITING_GRACE)
+            return Ended.HELD if overdue and course.raise_at is None else None
+        case Verdict.PASS:
+            return None
+
+
+def _earned(plan: Plan, past: Past, course: _Course, index: int, decides: Judged) -> bool:
+    """The bake is over and every gate passes."""
+    baked = (index - course.raised) * past.period_ms
+    return decides.verdict is Verdict.PASS and baked >= plan.steps[course.step].bake

@@ -1,0 +1,256 @@
+"""A table in a file: comma separated, one header, every cell with its place.
+
+Tables come from spreadsheets, notebooks and `aws cloudwatch` pipes. What can only be read one way is read; anything
+else is one clear message with line and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO, Final, NoReturn
+
+from cutover.core.errors import PlanError, Problem, printable
+from cutover.local.yaml_text import Place, SourceText, read_text, text_of_bytes
+
+MAX_BYTES: Final = 32 * 1024 * 1024
+MAX_ROWS: Final = 100_000
+"""Over two months of minutes."""
+
+STDIN: Final = "-"
+MOST_COUNT: Final = 10**12
+HINT: Final = "nothing was judged; docs/judge.md describes the table"
+
+_WHOLE = re.compile(r"[+-]?\d{1,15}(?:\.0*)?")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?")
+_OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a table: its cells, stripped, in the order of the header; `at` is its line in the file."""
+
+    table: Table
+    at: int
+    cells: tuple[str, ...]
+
+    def cell(self, name: str) -> str:
+        """The text of a column; empty when the table has no such column."""
+        index = self.table.index.get(name)
+        return "" if index is None else self.cells[index]
+
+    def whole(self, name: str) -> int | None:
+        """A count of whole requests; None for an empty cell.
+
+        Raises:
+            PlanError: for anything that is no such number.
+        """
+        text = self.cell(name)
+        if not text:
+            return None
+        if _WHOLE.fullmatch(text) is None:
+            self.refuse(name, f"{_quoted(text)} is no whole number", _NO_NUMBER)
+        return self._counted(name, int(text.partition(".")[0]))
+
+    def thousandths(self, name: str) -> int | None:
+        """A count that may be a fraction, in thousandths; None for an empty cell.
+
+        Raises:
+            PlanError: for anything that is no such number.
+        """
+        number = self.number(name)
+        return None if number is None else self._counted(name, round(number * 1000))
+
+    def number(self, name: str) -> Decimal | None:
+        """A number; None for an empty cell.
+
+        Raises:
+            PlanError: for anything else.
+        """
+        text = self.cell(name)
+        if not text:
+            return None
+        if _NUMBER.fullmatch(text) is None:
+            self.refuse(name, f"{_quoted(text)} is no number", _NO_NUMBER)
+        return Decimal(text)
+
+    def _counted(self, name: str, count: int) -> int:
+        if count < 0:
+            self.refuse(name, f"{self.cell(name)} is negative: a count never is")
+        if count > 1000 * MOST_COUNT:
+            self.refuse(name, f"{_quoted(self.cell(name))} is more than any minute has")
+        return count
+
+    def problem(self, name: str, message: str, fix: str = "") -> Problem:
+        """What is wrong with one cell, at its place."""
+        return self.table.problem(self.at, self.table.index.get(name, 0), message, fix)
+
+    def refuse(self, name: str, message: str, fix: str = "") -> NoReturn:
+        """Stop here.
+
+        Raises:
+            PlanError: always.
+        """
+        raise self.table.refused(self.problem(name, message, fix))
+
+
+_NO_NUMBER = "leave the cell empty when there was no datapoint"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file with a header.
+
+    Attributes:
+        source: its text.
+        names: the columns, in order.
+        index: where each is.
+    """
+
+    source: SourceText
+    names: tuple[str, ...]
+    index: dict[str, int]
+
+    @property
+    def file(self) -> str:
+        """Its name in messages."""
+        return self.source.file
+
+    def lines(self) -> Iterator[Line]:
+        """Every row that is not blank, in order.
+
+        Raises:
+            PlanError: at the first row that has other columns than the header.
+        """
+        seen = 0
+        for number, text in enumerate(self.source.lines[1:], start=2):
+            if not text.strip():
+                continue
+            seen += 1
+            if seen > MAX_ROWS:
+                raise self.refused(
+                    Problem(number, 1, f"more than {MAX_ROWS:,} rows: give fewer days")
+                )
+            cells = cells_of(text)
+            if len(cells) != len(self.names):
+                at = min(len(cells), len(self.names) + 1) - 1
+                raise self.refused(
+                    self.problem(
+                        number,
+                        at,
+                        f"{_some(len(cells), 'cell')}, but the header has {_some(len(self.names), 'column')}",
+                        "write fractions with a point, and an empty cell as nothing between two commas",
+                    )
+                )
+            yield Line(self, number, tuple(cell.strip() for cell in cells))
+
+    def problem(self, number: int, index: int, message: str, fix: str = "") -> Problem:
+        """What is wrong at a cell (`index` from 0) of a line."""
+        text = self.source.lines[number - 1]
+        return self.source.problem(Place(number, column_of(text, index)), message, fix)
+
+    def refused(self, problem: Problem) -> PlanError:
+        """The problem as the error that ends the command."""
+        return PlanError(self.file, (problem,), hint=HINT)
+
+
+def cells_of(text: str) -> list[str]:
+    """The cells of one line; quotes as spreadsheets write them."""
+    if '"' not in text:
+        return text.split(",")
+    try:
+        return next(csv.reader([text], strict=True), [""])
+    except csv.Error:
+        return [text]  # a quote left open: the number of cells will be wrong, and said
+
+
+def column_of(text: str, index: int) -> int:
+    """The column (from 1) at which the cell of this index begins."""
+    at, quoted = 0, False
+    for column, character in enumerate(text, start=1):
+        if at == index:
+            return column
+        if character == '"':
+            quoted = not quoted
+        elif character == "," and not quoted:
+            at += 1
+    return len(text) + 1 if at == index else 1
+
+
+def open_table(path: str, stdin: BinaryIO | None = None) -> Table:
+    """The table of a file, or of `stdin` when the path is `-`.
+
+    Raises:
+        PlanError: when it cannot be read, is empty, too large, not UTF-8, or has no usable header.
+    """
+    if path == STDIN and stdin is not None:
+        data = stdin.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise PlanError(
+                "<stdin>",
+                (Problem(1, 1, f"larger than {MAX_BYTES // 1024 // 1024} MiB"),),
+                hint=HINT,
+            )
+        return _table(text_of_bytes("<stdin>", data))
+    return _table(read_text(Path(path), what="table", limit=MAX_BYTES))
+
+
+def _table(source: SourceText) -> Table:
+    def refuse(message: str, fix: str = "", column: int = 1) -> NoReturn:
+        problem = source.problem(Place(1, column), message, fix)
+        raise PlanError(source.file, (problem,), hint=HINT)
+
+    head = source.lines[0]
+    if not source.text.strip():
+        refuse("the table is empty: its first line must name the columns")
+    if "\0" in head:
+        refuse("this is no text: save the table as CSV (UTF-8)")
+    for mark, what in _OTHERS.items():
+        if "," not in head and mark in head:
+            refuse(
+                f"the columns are separated by {what}",
+                "separate them by commas",
+                head.index(mark) + 1,
+            )
+    names = tuple(name.strip() for name in cells_of(head))
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            refuse(f"the column {_quoted(name)} comes twice", column=column_of(head, at))
+    return Table(source, names, {name: at for at, name in enumerate(names)})
+
+
+def check_columns(table: Table, known: Sequence[str], needed: Sequence[str]) -> None:
+    """Refuse a header with a column nobody knows, or without one that must be there.
+
+    Raises:
+        PlanError: with the first of them.
+    """
+    import difflib  # noqa: PLC0415 - only for a wrong header
+
+    for at, name in enumerate(table.names):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            fix = f"did you mean {near[0]}?" if near else f"columns are: {', '.join(known)}"
+            what = (
+                f"{_quoted(name)} is no column of this table"
+                if name
+                else "a column without a name"
+            )
+            raise table.refused(table.problem(1, at, what, fix))
+    missing = [name for name in needed if name not in table.index]
+    if missing:
+        raise table.refused(
+            table.problem(1, 0, f"there is no column {missing[0]}", "every table needs it")
+        )
+
+
+def _quoted(text: str) -> str:
+    return f"'{printable(text, 40)}'"
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
