@@ -1,7 +1,9 @@
 """Long proofs: `python -m tests.prove --budget SECONDS --seed N`, or `make prove`.
 
-Three kinds take turns: random rehearsals, the core killed at random records, and (where it is asked for)
-real processes killed with SIGKILL. A failure names the seed that repeats it.
+First healthy cutovers, by their number (`--runs`, on all cores): how many the sequential judge sends back, with the
+95 % interval, against what is promised. Then three kinds take turns until the budget is spent: random rehearsals, the
+core killed at random records, and (where it is asked for) real processes killed with SIGKILL. A failure names the
+seed that repeats it. `--only null` leaves the others out.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.proofs import crashes, fuzzing
+from tests.proofs import crashes, fuzzing, null
 
-KILL_SHARE = 0.4
-"""Of the budget that real processes get: they are the slowest proof."""
+SHARES = {"rehearsals": 0.3, "crashes": 0.3, "kill": 0.4}
+"""Of the budget; real processes are the slowest proof."""
+
+KINDS = ("null", *SHARES)
 
 
 def main() -> int:
@@ -25,20 +29,38 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=300, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed")
     parser.add_argument("--no-kill", action="store_true", help="leave the real processes out")
+    parser.add_argument("--only", choices=KINDS, help="one kind of proof")
+    parser.add_argument("--runs", type=int, default=10_000, metavar="N", help="healthy cutovers")
     asked = parser.parse_args()
-    budget = asked.budget * (1 if asked.no_kill else 1 - KILL_SHARE)
+    kinds = {asked.only} if asked.only else set(KINDS) - ({"kill"} if asked.no_kill else set())
+    failed = _null(asked.runs, asked.seed) if "null" in kinds else 0
+    failed += _until_spent(kinds, asked.budget, asked.seed)
+    print("every promise held" if not failed else f"{failed} proofs failed")
+    return 1 if failed else 0
+
+
+def _null(runs: int, seed: int) -> int:
+    """Healthy cutovers by their number; whether too many of some kind were sent back."""
+    groups = null.groups(list(null.run(runs, seed)))
+    for group in groups:
+        print(group.told(), flush=True)
+    return sum(not group.held for group in groups[: null.PROMISES])
+
+
+def _until_spent(kinds: set[str], budget: float, seed: int) -> int:
+    """The proofs that go on for as long as they are told; how many failed."""
+    shares = {kind: share for kind, share in SHARES.items() if kind in kinds}
+    spans = {kind: budget * share / sum(shares.values()) for kind, share in shares.items()}
+    failed = 0
     with tempfile.TemporaryDirectory() as place:
         proofs: dict[str, Callable[[int], str]] = {
             "rehearsals": lambda seed: fuzzing.rehearse(Path(place), seed),
             "crashes": crashes.life,
         }
-        failed = sum(
-            prove(name, one, asked.seed, budget / len(proofs)) for name, one in proofs.items()
-        )
-    if not asked.no_kill:
-        failed += _kill(asked.budget * KILL_SHARE, asked.seed)
-    print("every promise held" if not failed else f"{failed} proofs failed")
-    return 1 if failed else 0
+        for name, one in proofs.items():
+            if name in spans:
+                failed += prove(name, one, seed, spans[name])
+    return failed + (_kill(spans["kill"], seed) if "kill" in spans else 0)
 
 
 def prove(name: str, one: Callable[[int], str], seed: int, budget: float) -> int:

@@ -224,6 +224,7 @@ def _shared(name: str, kind: Kind, what: str, times: Times, effects: Effects) ->
     return Scenario(name, kind, what, during(times, effects), times)
 
 
+EDGE = Effects(destination_times=2.0, destination_scale=1.25)
 LATER = incident(0, LAST - 1, 5.5, 9.0)
 EARLY = incident(0, LAST - 1, 0.2, 4.8)
 AT_THE_END = incident(LAST, LAST, 5.5, 9.5)
@@ -247,9 +248,7 @@ _HEALTHY = (
     Scenario("noisy", _H, "error rates vary by 70 %", noise=Noise(0.7, 0.7)),
     Scenario("burst", _H, "one-minute bursts of 5 to 30 x the errors", bursts=True),
     Scenario("gap", _H, "4 to 8 minutes without metrics", gap=True),
-    Scenario(
-        "edge", _H, "exactly at the tolerance: 2 x", constant(Effects(destination_times=2.0))
-    ),
+    Scenario("edge", _H, "exactly at the tolerance: errors x 2, latency x 1.25", constant(EDGE)),
     _shared("both5", _H, "12 minutes of 5 % errors on both sides", LATER, _both(0.05)),
     _shared("both40", _H, "12 minutes of 40 % errors on both sides", LATER, _both(0.4)),
     _shared("source", _H, "12 minutes of 10 % errors at EC2", LATER, Effects(source_add=0.1)),

@@ -33,8 +33,8 @@ HEALTHY_SLOW = 0.05
 
 DELAYS = ((0.35, 0), (0.85, 1), (1.0, 2))
 PARTIAL, ERRORS_FIRST = 0.30, 0.10
-OWN_LATENCY, SHARED_LATENCY = 0.12, 0.08
-"""How much a side's latency varies by itself, and with the other; its share of slow requests then varies by about 25 %."""
+OWN_LATENCY, SHARED_LATENCY = 0.08, 0.05
+"""How much a side's latency varies by itself, and with the other; its share of slow requests then varies by about 20 %."""
 DAY = 1440
 BURST_EVERY = 15
 DRAWS = 13
@@ -92,6 +92,10 @@ class World:
         seed: of the whole benchmark.
         rate: requests a second on a day's average.
         run: which of the runs.
+
+    Attributes:
+        fate: what the scenario leaves open.
+        begins: the second of minute 0 in which the product's run starts; its polls follow from that.
     """
 
     def __init__(self, scenario: Scenario, rate: float, run: int, seed: int = 1) -> None:
@@ -100,6 +104,7 @@ class World:
         own = Random(f"{seed}/{rate}/{run}/noise")
         rare = Random(f"{seed}/{rate}/{run}/rare")
         self.fate = Fate(rare.random(), rare.random())
+        self.begins = int(60 * rare.random())
         self._gap = _gap(rare) if scenario.gap else range(0)
         self.key = f"{seed}/{rate}/{run}"
         phase = dice.random() * DAY
@@ -198,6 +203,30 @@ class World:
         if age < self.late(t, 3):
             row = replace(row, n_c=0, u_c=0)
         return row
+
+    def whole_at(self, t: int) -> float:
+        """When at least 80 % of a minute is published, in minutes since the start."""
+        luck = self._luck[t]
+        return t + 1 + luck.delay + (luck.part < 0.8)
+
+    def expected(self, t: int, course: Course) -> tuple[int, dict[str, float], dict[str, float]]:
+        """The destination's requests in a minute; by signal the share of them that is bad on average, and the source's."""
+        row, luck = self.row(t, course), self._luck[t]
+        pieces = tuple(self._pieces(t, course))
+        share = sum(piece.length * piece.weight for piece in pieces)
+        limits = (("relative", SLOWER_THAN_TAU, latency.P95_MS), ("absolute", SLO_MS, SLO_MS))
+        source = {"errors": luck.usual_b}
+        source |= {name: latency.slower(ms, luck.scale_b) for name, _, ms in limits}
+        rates = dict.fromkeys(source, 0.0)
+        for piece in pieces if share > 0.0 else ():
+            part, happens = piece.length * piece.weight / share, piece.effects
+            answered = 1.0 - happens.unanswered
+            failed = self.scenario.base * happens.destination_times + happens.destination_add
+            rates["errors"] += part * (happens.unanswered + answered * min(0.98, failed))
+            for name, ms, _ in limits:
+                slow = latency.slower(ms, happens.destination_scale * luck.scale_c)
+                rates[name] += part * answered * slow
+        return row.n_c, rates, source
 
     def onset(self, course: Course) -> float | None:
         """When the defect or incident begins on this course."""

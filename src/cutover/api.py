@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
+    from cutover.aws.history import Rates
     from cutover.core.observation import Word
     from cutover.core.plan import Plan
     from cutover.local.plan_file import LoadedPlan
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cutover.wiring.looking import Looked
     from cutover.wiring.offline import Read, Replayed
     from cutover.wiring.rehearsed import RehearsalResult
+    from cutover.wiring.retrospect import Backtested, JudgedTable
     from cutover.wiring.words import Heard, Silent, Waiting
 
 
@@ -50,6 +52,20 @@ def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -
     from cutover.wiring.looking import look as looking
 
     return looking(plan, profile=profile, region=region)
+
+
+def past_rates(
+    plan: Plan, days: int, *, profile: str | None = None, region: str | None = None
+) -> Rates | None:
+    """Requests a minute of the plan's groups over the last days, from CloudWatch; None when there were none.
+
+    Raises:
+        UsageError: for a number of days that CloudWatch does not keep.
+        CredentialsError, RefusedError: when CloudWatch cannot be asked, or does not answer whole.
+    """
+    from cutover.wiring.looking import past_rates as rates
+
+    return rates(plan, days, profile=profile, region=region)
 
 
 def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> Ended:
@@ -137,9 +153,44 @@ def replay(read: Read) -> Replayed:
     return replay_run(read)
 
 
+def judge_table(
+    plan: Plan, csv: str, *, at: int | None = None, stdin: BinaryIO | None = None
+) -> JudgedTable:
+    """Judge a table of minutes with a plan's gates; see `wiring.retrospect.judge_table`."""
+    from cutover.wiring import retrospect
+
+    return retrospect.judge_table(plan, csv, at=at, stdin=stdin)
+
+
+def backtest_table(
+    plan: Plan, csv: str, *, pair: str | None = None, stdin: BinaryIO | None = None
+) -> Backtested:
+    """Start a plan at every hour of a table's past; see `wiring.retrospect.backtest_table`."""
+    from cutover.wiring import retrospect
+
+    return retrospect.backtest_table(plan, csv, pair=pair, stdin=stdin)
+
+
+def backtest_cloudwatch(
+    plan: Plan,
+    days: int,
+    *,
+    pair: str | None = None,
+    profile: str | None = None,
+    region: str | None = None,
+    told: Callable[[int, int], None] | None = None,
+) -> Backtested:
+    """The same for the past that CloudWatch has; see `wiring.retrospect.backtest_cloudwatch`."""
+    from cutover.wiring import retrospect
+
+    return retrospect.backtest_cloudwatch(
+        plan, days, pair=pair, profile=profile, region=region, told=told
+    )
+
+
 def scenarios() -> Mapping[str, Path]:
     """The scenarios that ship with cutover, by name."""
-    from cutover.wiring.rehearsed import builtin_scenarios
+    from cutover.wiring.scenarios import builtin_scenarios
 
     return builtin_scenarios()
 
@@ -151,6 +202,7 @@ def rehearse(
     seed: int = 0,
     pace: Callable[[int], None] | None = None,
     watchers: Callable[[Plan], Sequence[Listener]] | None = None,
+    compare: bool | None = None,
 ) -> RehearsalResult:
     """Run the plan once on emulated AWS under a virtual clock.
 
@@ -160,37 +212,43 @@ def rehearse(
         seed: of everything random.
         pace: told the virtual ms that pass, to slow it down for a person.
         watchers: made for the plan as the scenario changes it; told of every record.
+        compare: rehearse it with the other judge too; None: when the scenario says so.
 
     Raises:
         UsageError, PlanError: when the scenario is not there or wrong.
     """
-    from cutover.wiring import offline, rehearsed
+    from cutover.wiring import offline, rehearsals
+    from cutover.wiring.scenarios import planned
 
-    name, found = rehearsed.load_scenario(scenario)
-    return rehearsed.rehearse(
+    one = rehearsals.task(
         loaded.plan,
-        found,
-        name=name,
+        scenario,
         plan_text=loaded.text,
         seed=seed,
-        pace=pace,
-        listeners=watchers(rehearsed.planned(loaded.plan, found)) if watchers is not None else (),
         place=offline.state_directory(),
+        compare=compare,
     )
+    listeners = watchers(planned(loaded.plan, one.scenario)) if watchers is not None else ()
+    return rehearsals.rehearse_task(one, pace=pace, listeners=listeners)
 
 
-def rehearse_all(loaded: LoadedPlan, *, seed: int = 0) -> Iterator[RehearsalResult]:
-    """The plan in every shipped scenario, side by side, in the order of their names.
+def rehearse_all(
+    loaded: LoadedPlan, *, seed: int = 0, compare: bool | None = None
+) -> Iterator[RehearsalResult]:
+    """The plan in every shipped scenario, side by side, in the order of their names; `compare` as in `rehearse`.
 
     Raises:
         UsageError: when a scenario does not fit the plan.
     """
-    from cutover.wiring import offline, rehearsed
+    from cutover.wiring import offline, rehearsals
 
-    return rehearsed.rehearse_all(
-        loaded.plan,
-        list(rehearsed.builtin_scenarios()),
-        plan_text=loaded.text,
-        seed=seed,
-        place=offline.state_directory(),
+    place = offline.state_directory()
+    place.prepare()
+    return rehearsals.rehearse_tasks(
+        [
+            rehearsals.task(
+                loaded.plan, name, plan_text=loaded.text, seed=seed, place=place, compare=compare
+            )
+            for name in scenarios()
+        ]
     )

@@ -5,7 +5,9 @@ from typing import Any
 
 from cutover.aws.calibration import calibrate
 from cutover.aws.cloudwatch import CloudWatchMetrics
+from cutover.core.observation import beside_source
 from cutover.core.observation.survey import Missing, Seen
+from cutover.core.plan import Plan
 from tests.aws.topology import INLINE, START, stubbed
 from tests.fakes import plan_of
 
@@ -29,9 +31,28 @@ def answer(*values: dict[Any, float], status: str = "Complete") -> tuple[str, di
     return "get_metric_data", {"MetricDataResults": results}
 
 
-def calibrated(*pages: tuple[str, dict[str, Any]]) -> Any:
+def calibrated(*pages: tuple[str, dict[str, Any]], plan: Plan = PLAN) -> Any:
     return calibrate(
-        PLAN, CloudWatchMetrics(stubbed("cloudwatch", *pages), INLINE, PLAN.observe), START.wall_ms
+        plan, CloudWatchMetrics(stubbed("cloudwatch", *pages), INLINE, plan.observe), START.wall_ms
+    )
+
+
+LATELY = [NINE - timedelta(minutes=3 + n) for n in range(30)]
+
+
+def quiet_hour(
+    status: str = "Complete", plan: Plan = PLAN, **values: float
+) -> tuple[str, dict[str, Any]]:
+    """The source's last minutes; what is not named has no datapoint."""
+    wanted = beside_source(plan.series({PAIR: {"p95": 200}})[PLAN.pairs[0]])
+    return answer(
+        *(
+            dict.fromkeys(LATELY, values[one.key.replace(".", "_")])
+            if one.key.replace(".", "_") in values
+            else {}
+            for one in wanted
+        ),
+        status=status,
     )
 
 
@@ -40,7 +61,9 @@ ERRORS = answer({NINE - timedelta(minutes=5): 999.0}, {}, {NINE - timedelta(minu
 
 def test_percentiles_are_the_sources_last_hour_in_ms_the_plans_own_too() -> None:
     found = calibrated(
-        answer({EIGHT: 0.06}, {EIGHT: 0.1704}, {EIGHT: 0.33}, {EIGHT: 1.2}, {EIGHT: 5e4}), ERRORS
+        answer({EIGHT: 0.06}, {EIGHT: 0.1704}, {EIGHT: 0.33}, {EIGHT: 1.2}, {EIGHT: 5e4}),
+        ERRORS,
+        quiet_hour(),
     )
     assert found == Seen(
         {PAIR: {"p50": 60, "p95": 170, "p99": 330, "p99.9": 1200, "elb_bad_ppm": 1000}}
@@ -52,16 +75,46 @@ def test_an_hour_that_was_cut_in_two_speaks_by_its_larger_part() -> None:
         return {EIGHT: early, NINE: late}
 
     found = calibrated(
-        answer(two(0.1, 9), two(0.2, 9), two(0.3, 9), two(0.4, 9), two(900, 20)), ERRORS
+        answer(two(0.1, 9), two(0.2, 9), two(0.3, 9), two(0.4, 9), two(900, 20)),
+        ERRORS,
+        quiet_hour(),
     )
     assert isinstance(found, Seen)
     assert found.value[PAIR]["p95"] == 200
 
 
 def test_a_source_without_requests_has_no_percentiles_and_no_rate() -> None:
-    assert calibrated(answer({}, {}, {}, {}, {}), answer({}, {}, {}, {})) == Seen({PAIR: {}})
+    assert calibrated(answer({}, {}, {}, {}, {}), answer({}, {}, {}, {}), quiet_hour()) == Seen(
+        {PAIR: {}}
+    )
+
+
+def test_the_noise_of_the_minutes_before_is_measured_with_the_rest() -> None:
+    minutes = quiet_hour(source_requests=6000.0, source_slower_2000=6.25)
+    found = calibrated(answer({}, {}, {}, {}, {}), ERRORS, minutes)
+    assert isinstance(found, Seen)
+    own = found.value[PAIR]
+    assert own["rate.latency.p99.9.max"] == 1_042  # 6.25 of 6,000: fractions count
+    assert own["elb_bad_ppm"] == 1000
+    assert "cv.latency.p99.9.max" in own
+
+
+def test_noise_that_was_read_in_part_is_no_calibration() -> None:
+    found = calibrated(answer({}, {}, {}, {}, {}), ERRORS, quiet_hour(status="PartialData"))
+    assert found == Missing("CloudWatch answered only in part")
 
 
 def test_half_an_answer_is_no_calibration() -> None:
     found = calibrated(answer({}, {}, {}, {}, {}, status="PartialData"), ERRORS)
     assert isinstance(found, Missing)
+
+
+def test_the_source_is_also_held_against_the_limit_that_only_the_destination_has() -> None:
+    plan = plan_of(gates=[{"latency": {"versus_source": {"ratio": 1.25}}}])
+    minutes = quiet_hour(
+        plan=plan, source_requests=6000.0, source_slower_200=300.0, source_slower_250=180.0
+    )
+    percentiles = answer({EIGHT: 0.06}, {EIGHT: 0.2}, {EIGHT: 0.33}, {EIGHT: 5e4})
+    found = calibrated(percentiles, ERRORS, minutes, plan=plan)
+    assert isinstance(found, Seen)
+    assert found.value[PAIR]["rate.latency.versus_source"] == 30_000

@@ -99,7 +99,7 @@ def test_days_that_cloudwatch_does_not_keep_are_refused_at_once(days: int) -> No
 
 def test_the_oldest_minutes_of_fifteen_days_are_left_out_before_they_are_dropped() -> None:
     first = next(history.read(PLAN, Archive(), 15, NOW))
-    assert first.at_ms > NOW - 15 * DAY
+    assert first.at_ms > NOW - 15 * DAY + 5 * MINUTE
     assert first.at_ms < NOW - 15 * DAY + HOUR
 
 
@@ -228,16 +228,16 @@ def test_what_was_put_is_read_back_and_minutes_without_traffic_have_no_datapoint
             {
                 "MetricName": "RequestCount",
                 "Dimensions": dimensions,
-                "Timestamp": wall_from_ms(END) - timedelta(hours=3, minutes=n),
-                "Value": 100.0 + n,
+                "Timestamp": wall_from_ms(END) - timedelta(hours=hours, minutes=n),
+                "Value": value,
             }
-            for n in range(3)
+            for hours, n, value in ((5, 0, 7.0), (3, 0, 100.0), (3, 1, 101.0), (3, 2, 102.0))
         ],
     )
     metrics = CloudWatchMetrics(session(), INLINE, Observe())
     minutes = list(history.read(plan_of(gates=[{"errors": {"max": "1%"}}]), metrics, 1, NOW))
     seen = [m.number("source.requests") for m in minutes if m.number("source.requests")]
-    assert seen == [102, 101, 100]
+    assert seen == [7, 102, 101, 100]
     assert minutes[0].counts["source.requests"] is Absent.NO_DATAPOINT
     rates = history.request_rates(PLAN, metrics, 1, NOW)
     assert rates is not None

@@ -65,6 +65,7 @@ def traffic(there: World, minutes: int = 40) -> None:
         at = START.wall - timedelta(minutes=minute)
         for name, dimensions, value in (
             ("RequestCount", both, 100.0),
+            ("HTTPCode_Target_2XX_Count", both, 100.0),
             ("RequestCount", {"LoadBalancer": balancer}, 100.0),
             ("HTTPCode_ELB_503_Count", {"LoadBalancer": balancer}, 1.0),
         ):

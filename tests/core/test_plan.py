@@ -128,7 +128,7 @@ def test_effective_defaults_are_what_the_plan_does_not_say() -> None:
     assert unsaid["acknowledge_big_bang"] == "false"
     assert unsaid["windows"] == "none"
     assert "gates[0].errors.max" not in unsaid
-    assert unsaid["gates[0].errors.min_requests"] == "100"
+    assert unsaid["gates[0].errors.judge"] == "sequential"
 
 
 def test_the_hash_is_of_what_the_plan_means() -> None:
@@ -247,7 +247,7 @@ def test_a_span_is_in_minutes_of_the_week() -> None:
 
 
 def test_a_sound_plan_has_no_warning() -> None:
-    assert warnings_of() == []
+    assert warnings_of(hold_back="5%") == []
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,8 @@ def test_a_sound_plan_has_no_warning() -> None:
         ({"steps": [{"weight": 5, "bake": "10m"}, {"weight": 30, "bake": "10m"}, {"weight": 100, "bake": "10m"}]}, "from 5 % to 30 % is more than 5 times"),
         ({"steps": [{"weight": 50, "bake": "4m"}, {"weight": 100, "bake": "10m"}]}, "a bake of 4m sees no slow leak"),
         ({"steps": [{"weight": 50, "bake": "10m"}]}, "the plan ends at 50 %"),
-        ({"traffic": "60/min"}, "this step cannot be judged: gate errors needs 300 requests on the destination, about 24 are expected"),
+        ({}, "at 100 % the source has no traffic left to compare with"),
+        ({"traffic": "60/min"}, "this step cannot be judged: gate errors needs 60 requests on the destination, about 24 are expected"),
         ({"risk": {"harmed_requests": 10}}, "the budget cannot be checked"),
         ({"observe": {"settle": "60s"}}, "less than 2m: younger datapoints still change"),
         ({"observe": {"period": "30s"}}, "less than 1m: ALB publishes one datapoint a minute"),
@@ -287,7 +288,7 @@ def test_lint_asks_about(changes: dict[str, Any], start: str) -> None:
 
 
 def test_a_plan_without_gates_is_told_which_ones_judge_it() -> None:
-    said = body()
+    said = body(hold_back="5%")
     del said["gates"]
     messages = [found.message for found in lint(Plan.model_validate_json(json.dumps(said)))]
     assert messages == [
@@ -329,16 +330,112 @@ GATES = st.lists(
 @given(
     st.lists(st.integers(1, 1000), min_size=1, max_size=8, unique=True), GATES, DURATIONS,
     st.sampled_from([[], [{"not": "Fri 17:00-Mon 08:00", "zone": "Asia/Tokyo"}]]),
+    st.sampled_from([{}, {"hold_back": "0.5%"}, {"hold_back": "20%"}]),
 )  # fmt: skip
 def test_a_plan_that_is_dumped_and_validated_again_is_the_same_plan(
-    weights: list[int], gates: list[dict[str, Any]], bake: str, windows: list[dict[str, str]]
+    weights: list[int],
+    gates: list[dict[str, Any]],
+    bake: str,
+    windows: list[dict[str, str]],
+    held_back: dict[str, str],
 ) -> None:
+    if held_back:
+        weights = [*(weight for weight in weights if weight < 800), 1000]
     plan = plan_of(
         steps=[{"weight": weight / 10, "bake": bake} for weight in sorted(weights)],
         gates=gates,
         windows=windows,
         acknowledge_big_bang=True,
+        **held_back,
     )
     again = Plan.model_validate_json(json.dumps(plan.data()))
     assert again == plan
     assert again.hash == plan.hash
+    assert again.steps == plan.steps
+
+
+# a sliver of traffic for the last bake
+
+STEPS = [{"weight": 25, "bake": "10m"}, {"weight": 100, "bake": "30m", "approve": "sure?"}]
+
+
+def test_what_is_held_back_splits_the_last_step_into_its_bake_and_the_hand_over() -> None:
+    plan = plan_of(steps=STEPS, hold_back="5%")
+    climbed = [(step.weight, step.bake, step.approve, step.hands_over) for step in plan.steps]
+    assert climbed == [
+        (250, 600_000, None, False),
+        (950, 1_800_000, "sure?", False),
+        (1000, 0, None, True),
+    ]
+
+
+def test_the_file_keeps_the_steps_that_were_written() -> None:
+    plan = plan_of(steps=STEPS, hold_back="5%")
+    assert plan.data()["steps"] == STEPS
+    assert plan.data()["hold_back"] == "5%"
+    assert plan_of(steps=STEPS).steps == plan_of(steps=STEPS).written
+    assert "hold_back" not in plan_of(steps=STEPS).data()
+    assert plan.hash != plan_of(steps=STEPS).hash
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hold_back": 5}, "needs a unit: write for example 5%"),
+        ({"hold_back": "five"}, "is not a percentage"),
+        ({"hold_back": "0%"}, "0% is not above 0% and at most 20%"),
+        ({"hold_back": "25%"}, "25% is not above 0% and at most 20%"),
+        ({"hold_back": "0.05%"}, "0.05% is finer than 0.1 %"),
+        ({"hold_back": "5%", "steps": [{"weight": 50, "bake": "10m"}]}, "the plan ends at 50 %"),
+        (
+            {
+                "hold_back": "20%",
+                "steps": [{"weight": 80, "bake": "10m"}, {"weight": 100, "bake": "10m"}],
+            },
+            "the last bake would be at 80 %, not above the step before at 80 %",
+        ),
+    ],
+)
+def test_what_cannot_be_held_back_is_refused_at_its_place(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        plan_of(**changes)
+    found = [error for error in caught.value.errors() if message in error["msg"]]
+    assert [error["loc"] for error in found] == [("hold_back",)]
+
+
+def test_mistakes_in_steps_keep_their_place_with_something_held_back() -> None:
+    with pytest.raises(ValidationError) as caught:
+        plan_of(
+            hold_back="5%",
+            steps=[
+                {"weight": 5, "bake": "1m"},
+                {"weight": 5, "bake": "10m"},
+                {"weight": 100, "bake": "0s"},
+            ],
+        )
+    assert [error["loc"] for error in caught.value.errors()] == [
+        ("steps", 1, "weight"),
+        ("steps", 0, "bake"),
+        ("steps", 2, "bake"),
+    ]
+
+
+def test_nobody_may_be_asked_for_too_short_or_too_long() -> None:
+    for timeout in ("5s", "30d"):
+        with pytest.raises(ValidationError) as caught:
+            plan_of(safety={"ask_timeout": timeout})
+        assert [error["loc"] for error in caught.value.errors()] == [("safety", "ask_timeout")]
+
+
+def test_without_a_sliver_lint_says_what_happens_at_a_hundred() -> None:
+    (said,) = (one for one in warnings_of() if one.startswith("at 100 %"))
+    assert said.endswith("asks a person, and rolls back after 15m")
+    (kept,) = (
+        one
+        for one in warnings_of(safety={"on_hold_timeout": "hold", "ask_timeout": "5m"})
+        if one.startswith("at 100 %")
+    )
+    assert kept.endswith("asks a person, and asks again after 5m")
+    assert warnings_of(hold_back="1%") == []

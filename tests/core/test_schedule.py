@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cutover.core.schedule import detection_ms, harmed, timeline
+from cutover.core.plan.risk import detection_ms
+from cutover.core.schedule import StepForecast, timeline
 from cutover.core.values import MINUTE
 from tests.fakes import plan_of
 
@@ -16,25 +17,37 @@ def test_steps_follow_each_other_with_bake_settle_and_two_periods() -> None:
     assert third.starts_ms == second.starts_ms + second.takes_ms
 
 
-def test_a_total_failure_is_noticed_after_about_three_minutes() -> None:
-    assert detection_ms(plan_of()) == 3 * MINUTE
+def at_risk(step: StepForecast) -> int | None:
+    return None if step.outlook is None else step.outlook.total
 
 
-@pytest.mark.parametrize(("weight", "lost"), [(10, 180), (50, 900), (1000, 18_000)])
-def test_requests_at_risk_are_rate_times_weight_times_detection(weight: int, lost: int) -> None:
-    assert harmed(plan_of(), weight, 6_000) == lost
+def test_a_total_failure_is_over_in_about_three_minutes() -> None:
+    assert 2.5 * MINUTE < detection_ms(plan_of()) < 3 * MINUTE
 
 
-def test_without_traffic_the_risk_is_unknown_and_not_zero() -> None:
-    assert [step.harmed for step in timeline(plan_of())] == [None] * 3
-    assert [step.requests for step in timeline(plan_of())] == [None] * 3
+def test_requests_at_risk_are_rate_times_weight_times_detection() -> None:
+    plan = plan_of(traffic="6000/min")
+    minutes = detection_ms(plan) / MINUTE
+    assert [at_risk(step) for step in timeline(plan)] == [
+        round(6_000 * weight * minutes) for weight in (0.05, 0.5, 1)
+    ]
+
+
+@pytest.mark.parametrize("rate", [None, 0.0])
+def test_without_traffic_the_risk_is_unknown_and_not_zero(rate: float | None) -> None:
+    assert [at_risk(step) for step in timeline(plan_of(), rate)] == [None] * 3
+    assert timeline(plan_of())[0].requests is None
+
+
+def test_without_an_errors_gate_nothing_ends_a_failure_and_nothing_is_promised() -> None:
+    plan = plan_of(traffic="6000/min", gates=[{"healthy": {"min": 1}}])
+    assert [step.outlook for step in timeline(plan)] == [None] * 3
 
 
 def test_the_measured_rate_wins_over_the_plans_traffic() -> None:
     plan = plan_of(traffic="6000/min")
-    assert timeline(plan)[0].harmed == 900
-    assert timeline(plan, 600.0)[0].harmed == 90
-    assert timeline(plan, 0.0)[0].harmed == 0
+    assert at_risk(timeline(plan)[0]) == 840
+    assert at_risk(timeline(plan, 600.0)[0]) == 84
 
 
 def test_an_approval_is_part_of_the_forecast() -> None:

@@ -64,11 +64,13 @@ def test_every_hold_has_a_rule_and_only_missing_or_bad_evidence_rolls_back() -> 
     assert {hold for hold, rule in HOLDS.items() if rule.rolls_back} == {
         Hold.GATE,
         Hold.SHARED,
+        Hold.UNCOMPARED,
         Hold.NO_DATA,
         Hold.EVIDENCE,
         Hold.SHARE,
         Hold.UNHEALTHY,
     }
+    assert {hold for hold, rule in HOLDS.items() if rule.asks} == {Hold.UNCOMPARED}
 
 
 def test_the_state_folded_live_is_the_state_replayed_at_every_prefix_end() -> None:

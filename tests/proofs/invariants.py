@@ -26,6 +26,7 @@ def broken(plan: Plan, records: Sequence[Record], state: RunState, exit_code: in
     """One sentence for every promise that the records break."""
     found: list[str] = []
     folded, highest = RunState(), 0
+    passed = {-1}  # nothing bakes before the first step
     allowed = {0, *(int(step.weight) for step in plan.steps)}
     for record in records:
         event = record.event
@@ -34,14 +35,29 @@ def broken(plan: Plan, records: Sequence[Record], state: RunState, exit_code: in
             highest = max(0, *(int(str(form["weight"])) for form in event.forms.values()))
         if isinstance(event, Intent):
             found += _intent(event, folded, allowed, highest)
+            if event.kind == "move" and event.weight > highest and event.step - 1 not in passed:
+                found.append(f"a raise to step {event.step} without the whole bake before it")
             if event.kind == "move":
                 highest = max(highest, event.weight)
         if isinstance(event, Effective) and folded.phase is not Phase.SETTLING:
             found.append(f"record {record.seq}: a share was accepted in {folded.phase}")
+        if isinstance(event, PhaseChanged) and event.before == "BAKING":
+            if event.after in ("SHIFTING", "COMPLETED", "HOLDING") and _covered(plan, folded):
+                passed.add(folded.step)
+            elif event.after in ("SHIFTING", "COMPLETED"):
+                found.append(f"record {record.seq}: step {folded.step} was passed before its time")
         folded = evolve(plan, folded, record)
     if folded != state:
         found.append(f"the journal folds to {folded.phase}, the process was in {state.phase}")
     return found + _end(records, state, exit_code)
+
+
+def _covered(plan: Plan, state: RunState) -> bool:
+    """The settled minutes of the step's evidence fill its bake; one minute does for a hand-over."""
+    period = plan.observe.period
+    newest = min(state.journalled_ms.get(pair.id, 0) for pair in plan.pairs) + period
+    bake = plan.steps[state.step].bake
+    return newest - state.evidence_from_ms >= (bake or period)
 
 
 def _intent(event: Intent, state: RunState, allowed: set[int], highest: int) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.events import Event, GateJudged, Intent
-from tests.fakes import Bench, form
+from tests.fakes import Bench, form, plan_of
 from tests.proofs import crashes, fuzzing
 from tests.proofs.invariants import broken
 
@@ -34,6 +34,17 @@ def test_the_proof_sees_a_raise_without_a_pass() -> None:
         if not (isinstance(record.event, GateJudged) and record.event.verdict == "PASS")
     ]
     assert any("a raise to" in one for one in broken(bench.plan, without, bench.state, 0))
+
+
+def test_the_proof_sees_a_hand_over_before_the_bake_at_the_sliver_is_over() -> None:
+    bench = Bench(plan_of(hold_back="5%"))
+    assert bench.run() == ExitCode.COMPLETED
+    assert broken(bench.plan, bench.journal.records, bench.state, 0) == []
+    longer = {"weight": 100, "bake": "11m"}
+    steps = [{"weight": 5, "bake": "10m"}, {"weight": 50, "bake": "10m"}, longer]
+    impatient = broken(plan_of(hold_back="5%", steps=steps), bench.journal.records, bench.state, 0)
+    assert any("step 2 was passed before its time" in one for one in impatient)
+    assert any("a raise to step 3 without the whole bake" in one for one in impatient)
 
 
 def test_the_proof_sees_a_step_forward_after_a_rollback() -> None:

@@ -36,8 +36,11 @@ def random_plan(chance: random.Random) -> Plan:
         "on_interrupt": chance.choice(("hold", "rollback")),
         "on_hold_timeout": chance.choice(("hold", "rollback")),
         "hold_timeout": chance.choice(("20m", "2h")),
+        "ask_timeout": chance.choice(("5m", "15m")),
     }
     changes: dict[str, object] = {"steps": steps, "safety": safety}
+    if steps[-1]["weight"] == 100 and chance.random() < 0.5:
+        changes["hold_back"] = chance.choice(("5%", "20%"))
     if chance.random() < 0.5:
         changes["routes"] = list(TWO_ROUTES)
     return plan_of(**changes)

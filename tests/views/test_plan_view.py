@@ -73,19 +73,47 @@ def test_each_route_shows_what_goes_what_comes_and_the_way_back() -> None:
     assert sum("authenticate-cognito" in line for line in lines) == 2  # once per route: it stays
 
 
-def test_the_timeline_says_when_and_how_much_is_at_risk() -> None:
+def test_the_timeline_says_when_each_step_comes() -> None:
     lines = plan_view(PLAN, 100, starts=STARTS)
-    assert "     5 %     +1m  22:01Z   10m    14m     4,200      900" in lines
+    assert "     5 %     +1m  22:01Z   10m    14m     4,200" in lines
     assert "  done after about 43m (about 22:43Z)" in lines
-    text = " ".join(" ".join(lines).split())
-    assert "6000/min (the plan's traffic) x weight x 3m until the way back is written" in text
     assert "  no raise inside Fri 17:00-Mon 08:00 Asia/Tokyo" in lines
+
+
+def test_each_step_says_what_it_sees_and_risks_and_which_traffic_that_is_of() -> None:
+    lines = plan_view(PLAN, 100)
+    assert "     5 %   10m     5m       1.1%     840       840   15+" in lines
+    text = " ".join(" ".join(lines).split())
+    assert "at 6000/min (the plan's traffic; the day's highest and lowest are not known)" in text
+    assert "sees from: the smallest rate of failures caught within the bake" in text
+    measured = " ".join(plan_view(PLAN, 100, rate=600.0))
+    assert "at 600/min (measured over the last 15 minutes" in measured
+    assert " 84 " in measured
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_what_steps_see_and_risk_is_a_table_on_narrow_terminals_too(width: int) -> None:
+    rows = [line.split() for line in plan_view(PLAN, width)]
+    assert ["weight", "bake", "needs", "sees", "from", "outage", "overload", "leak"] in rows
+
+
+def test_the_budget_stands_beside_what_the_plan_may_cost() -> None:
+    plan = plan_of(traffic="6000/min", risk={"harmed_requests": 900})
+    text = " ".join(" ".join(plan_view(plan, 100)).split())
+    assert "risk.harmed_requests is 900" in text
+    assert "costs 840 at most, at 5 %" in text
+
+
+def test_without_an_errors_gate_nothing_is_promised() -> None:
+    plan = plan_of(traffic="6000/min", gates=[{"healthy": {"min": 1}}])
+    text = " ".join(" ".join(plan_view(plan, 100)).split())
+    assert "what each step sees and risks: unknown; no `errors` gate ends a failure" in text
 
 
 def test_unknown_traffic_is_a_question_mark_and_never_zero() -> None:
     text = "\n".join(plan_view(plan_of(), 100))
-    assert "at risk: unknown without traffic" in text
-    assert text.count("        ?        ?") == 3
+    assert "what each step sees and risks: unknown without traffic" in text
+    assert text.count("        ?\n") == 3
 
 
 def test_every_effective_default_is_printed() -> None:

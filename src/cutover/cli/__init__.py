@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("plans:validate", "Check a plan file; needs no AWS."),
     "schema": ("plans:schema", "Print the JSON Schema of plan files, or of a --json output."),
     "plan": ("looks:plan", "Show what a run would do: diff, timeline, risk, defaults. Writes nothing."),
+    "schedule": ("schedules:schedule", "Print the fastest steps inside a budget of failed requests."),
     "preflight": ("looks:preflight", "Run every check of `run` against AWS, read-only."),
     "rehearse": ("rehearsals:rehearse", "Run a plan against an emulated AWS: no account, hours in seconds."),
     "run": ("runs:run", "Move the traffic, step by step, each step earned by evidence."),
@@ -25,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("reading:status", "Show where a run is, and why."),
     "journal": ("journals:journal", "Show, verify, export or replay a run's journal."),
     "list": ("reading:list_runs", "List the runs on this machine."),
+    "judge": ("judging:judge", "Judge a table of minutes offline with a plan's gates."),
+    "backtest": ("judging:backtest", "Try a plan's gates on the past: are they too twitchy for this service?"),
     "finish": ("finishing:finish", "End a completed run: the destination keeps the traffic."),
     "version": ("about:version", "Print the version."),
 }  # fmt: skip

@@ -55,11 +55,11 @@ def _live() -> list[RunDirectory]:
 
 
 def _show(frame: Frame, read: Read) -> None:
-    from cutover.core.story import Story, tell
+    from cutover.core.story import Story, standings, tell
     from cutover.local.clock import SystemClock
     from cutover.views.status import status_view
 
-    if read.plan is None:
+    if read.plan is None or read.state is None:
         return
     story = Story.begin(read.plan)
     for record in read.contents.records:
@@ -67,7 +67,12 @@ def _show(frame: Frame, read: Read) -> None:
     frame.say(f"run {read.run.id}")
     now, driven = SystemClock().now(), read.driver is not None
     for line in status_view(
-        story, now, frame.width, liveness=liveness(read), driven=driven or read.run.rehearsal
+        story,
+        now,
+        frame.width,
+        liveness=liveness(read),
+        driven=driven or read.run.rehearsal,
+        gates=standings(read.plan, read.state),
     ):
         frame.say(line)
 

@@ -10,7 +10,8 @@ import click
 from cutover.cli.frame import Frame
 from cutover.cli.options import json_option
 from cutover.core.errors import ExitCode, UsageError
-from cutover.core.values import duration_text
+from cutover.core.story import count_of
+from cutover.core.values import MINUTE, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="Every shipped scenario, in one table.")
 @click.option("--list", "listing", is_flag=True, help="List the shipped scenarios.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--judges/--no-judges",
+    "judges",
+    default=None,
+    help="Once more with the other judge, to compare the harm; if not said, as the scenario says.",
+)
 @click.option("--speed", type=float, metavar="X", help="Watch it: X times as fast as real time.")
 @json_option
 @click.pass_obj
@@ -39,6 +46,7 @@ def rehearse(
     every: bool,
     listing: bool,
     seed: int,
+    judges: bool | None,
     speed: float | None,
 ) -> int:
     """Run PLAN against an emulated AWS: no account, no keys, hours in seconds.
@@ -61,13 +69,14 @@ def rehearse(
         )
     loaded = api.load_plan(plan)
     if every:
-        return _all(frame, loaded, seed)
+        return _all(frame, loaded, seed, judges=judges)
     result = api.rehearse(
         loaded,
         scenario or "healthy",
         seed=seed,
         pace=_pace(speed),
-        watchers=lambda planned: _views(frame, planned),
+        watchers=lambda planned: _views(frame, planned, watched=speed is not None),
+        compare=judges,
     )
     _one(frame, result)
     return exit_code(result)
@@ -82,10 +91,11 @@ def exit_code(result: RehearsalResult) -> int:
     return int(ExitCode.COMPLETED if result.expected_ok else ExitCode.UNEXPECTED_REHEARSAL)
 
 
-def _views(frame: Frame, plan: Plan) -> tuple[Listener, ...]:
+def _views(frame: Frame, plan: Plan, *, watched: bool) -> tuple[Listener, ...]:
+    """What is shown of it; who watches it like a film sees every quiet minute too."""
     from cutover.views.lines import LinesView
 
-    lines = LinesView(plan, frame.story, heartbeat_ms=0)
+    lines = LinesView(plan, frame.story, heartbeat_ms=MINUTE if watched else 0)
     if not frame.json:
         return (lines,)
     from cutover.views.jsonlines import JsonView
@@ -110,12 +120,41 @@ def _body(result: RehearsalResult) -> dict[str, Any]:
         "exit_code": int(result.exit_code),
         "phase": str(result.state.phase),
         "why": _why(result),
+        "judge": result.judge,
         "harmed": result.harmed,
+        "slow": result.truth.slow,
+        "compared": _compared(result.compared),
         "virtual_ms": result.virtual_ms,
         "expects": result.expects,
         "as_expected": result.expected_ok,
         "mismatches": list(result.mismatches),
     }
+
+
+def _compared(other: RehearsalResult | None) -> dict[str, Any] | None:
+    """How the same world ended under the other judge."""
+    if other is None:
+        return None
+    return {
+        "judge": other.judge,
+        "run": other.run.id,
+        "outcome": other.outcome,
+        "harmed": other.harmed,
+        "slow": other.truth.slow,
+        "virtual_ms": other.virtual_ms,
+    }
+
+
+def harm_text(result: RehearsalResult) -> str:
+    """`harmed 1,240 requests; with the threshold judge 2,980 (completed after 6h24m)`."""
+    slow = f", {result.truth.slow:,} of them by slowness" if result.truth.slow else ""
+    judge = f" ({result.judge} judge)" if result.judge else ""
+    said = f"harmed {count_of(result.harmed, 'request')}{slow}{judge}"
+    other = result.compared
+    if other is None:
+        return said
+    ended = f"{other.outcome} after {duration_text(other.virtual_ms // 1_000 * 1_000)}"
+    return f"{said}; with the {other.judge} judge {other.harmed:,} ({ended})"
 
 
 def _why(result: RehearsalResult) -> str:
@@ -128,7 +167,7 @@ def _one(frame: Frame, result: RehearsalResult) -> None:
     seconds = result.virtual_ms // 1_000 * 1_000
     frame.tell(
         f"scenario {result.name}: {result.outcome} after {duration_text(seconds)} of emulated time, "
-        f"{result.harmed} harmed requests"
+        f"{harm_text(result)}"
     )
     for mismatch in result.mismatches:
         frame.warn(f"error: not as scenario {result.name} expects: {mismatch}")
@@ -136,14 +175,14 @@ def _one(frame: Frame, result: RehearsalResult) -> None:
         frame.tell("as expected")
 
 
-def _all(frame: Frame, loaded: LoadedPlan, seed: int) -> int:
+def _all(frame: Frame, loaded: LoadedPlan, seed: int, *, judges: bool | None) -> int:
     """Every scenario, one row each; exit 9 when one of them ends otherwise than it expects."""
     from cutover import api
     from cutover.views.tables import rehearsals_view
-    from cutover.wiring.rehearsed import load_scenario
+    from cutover.wiring.scenarios import load_scenario
 
     rows = []
-    for result in api.rehearse_all(loaded, seed=seed):
+    for result in api.rehearse_all(loaded, seed=seed, compare=judges):
         if frame.json:
             frame.give("cutover.rehearsal.v1", _body(result))
         elif frame.err.isatty():
@@ -164,6 +203,7 @@ def _row(result: RehearsalResult, expected: str) -> RehearsalRow:
         ended=result.outcome,
         at=result.truth.highest or None,
         harmed=result.harmed,
+        other=None if result.compared is None else result.compared.harmed,
         took_ms=result.virtual_ms,
         ok=result.expected_ok and result.exit_code != ExitCode.BUG,
         why="; ".join(result.mismatches),
@@ -172,7 +212,7 @@ def _row(result: RehearsalResult, expected: str) -> RehearsalRow:
 
 def _list(frame: Frame) -> int:
     from cutover import api
-    from cutover.wiring.rehearsed import load_scenario
+    from cutover.wiring.scenarios import load_scenario
 
     for name, path in api.scenarios().items():
         says = str(getattr(load_scenario(name)[1], "description", "") or "")

@@ -26,7 +26,7 @@ class StepForecast:
         bake_ms: of `takes_ms`, as the plan says.
         approve: what a person is asked before it; the estimate does not wait for the answer.
         requests: requests the destination will get in this step; None when the traffic is not known.
-        outlook: what it can see and what it can cost; None likewise, and without an `errors` gate.
+        outlook: what it can see and what it can cost; None likewise, without an `errors` gate, and for a hand-over.
     """
 
     index: int
@@ -80,7 +80,7 @@ def timeline(plan: Plan, rate: float | None = None) -> tuple[StepForecast, ...]:
                 bake_ms=step.bake,
                 approve=step.approve or "",
                 requests=_sent(step.weight, takes, per_minute),
-                outlook=seen[index] if seen else None,
+                outlook=seen[index] if index < len(seen) else None,
             )
         )
         starts += takes

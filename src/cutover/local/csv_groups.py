@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cutover.core.errors import PlanError, Problem
 from cutover.core.retrospect import COLUMNS, Group
@@ -59,14 +59,6 @@ def told_columns(table: Table, *sides: str) -> frozenset[str]:
     """The columns (without their side) that the table has for every one of these sides."""
     return frozenset(
         column for column in COLUMNS if all(_name(side, column) in table.index for side in sides)
-    )
-
-
-def merged(group: Group, other: Group) -> Group:
-    """`group` with the cells of `other` where it has none."""
-    return replace(
-        group,
-        **{name: getattr(other, name) for name in COLUMNS if getattr(group, name) is None},
     )
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from cutover.core.moment import wall_ms
 from cutover.core.retrospect import NOTHING, Row
-from cutover.core.retrospect.rows import MOST_MINUTES
+from cutover.core.retrospect.rows import EPOCH, MOST_MINUTES
 from cutover.core.values import MINUTE
 from cutover.local.csv_file import Line, Table, check_columns, open_table
 from cutover.local.csv_groups import (
@@ -22,8 +22,6 @@ from cutover.local.csv_groups import (
 
 ONE: Final = ("minute", "time", *columns_of(""), "elb_503")
 PAIR: Final = ("minute", "time", "step", "weight", *columns_of("source", "destination"), "elb_503")
-_EPOCH_MINUTES = 20 * MOST_MINUTES
-"""ISO times are more minutes than this since 1970, numbered ones fewer."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class HistoryTable:
     """A past that has been read whole.
 
     Attributes:
-        rows: one for each minute, numbered since the epoch in minutes or as the table numbers them.
+        rows: one for each minute, each with its time (`Row.at_ms`) when the table is dated.
         columns: the columns (without their side) that the table has.
         pair: two groups that served side by side; else one service.
         dated: the minutes are times (UTC).
@@ -110,13 +108,13 @@ def _minute(line: Line) -> int:
 
 
 def _time(line: Line) -> int:
-    """Minutes since the epoch. A time without an offset is UTC, as CloudWatch gives it."""
+    """The minute whose `Row.at_ms` is that time. A time without an offset is UTC, as CloudWatch gives it."""
     text = line.cell("time")
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         line.refuse("time", f"'{text[:40]}' is no time", "ISO 8601, for example 2026-11-20T12:00Z")
-    at = wall_ms(found if found.tzinfo is not None else found.replace(tzinfo=UTC))
-    if at // MINUTE <= _EPOCH_MINUTES:
+    at = wall_ms(found if found.tzinfo is not None else found.replace(tzinfo=UTC)) // MINUTE
+    if at <= EPOCH + MOST_MINUTES:
         line.refuse("time", f"'{text[:40]}' is too long ago")
-    return at // MINUTE
+    return at - EPOCH

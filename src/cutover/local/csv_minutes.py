@@ -150,7 +150,7 @@ class _Reader:
             self._unit = 1000 if _is_fraction(number, planned) else 10
             if self._unit == 1000:
                 self.notes.append(
-                    f"weights are read as fractions of 1: {text} is the plan's {weight_text(planned)}"
+                    f"weights are read as fractions of 1: {text} as {weight_text(int(number * 1000))}"
                 )
         weight = number * (10 if percent else self._unit or 10)
         if weight != weight.to_integral_value() or not 0 < weight <= FULL:
@@ -171,8 +171,11 @@ class _Reader:
 
 
 def _is_fraction(number: Decimal, planned: int) -> bool:
-    """Only read as a fraction of 1 is it the plan's weight."""
-    return number * 10 != planned and number * 1000 == planned
+    """Only read as a fraction of 1 is it the plan's weight, or a weight at all (0.01 % is none)."""
+    percent, fraction = number * 10, number * 1000
+    if percent == planned or fraction > FULL:
+        return False
+    return fraction == planned or percent != percent.to_integral_value()
 
 
 def _decimal(text: str) -> Decimal | None:

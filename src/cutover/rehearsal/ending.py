@@ -19,7 +19,8 @@ class Truth:
         in_force: the same in the data plane, after propagation.
         residual: by pair id: requests a minute that still reach the destination (sticky clients).
         requests: requests the destination got since the start.
-        harmed: requests that failed because of the destination, or because a group was empty.
+        harmed: requests that would have been served well without the destination; see `rehearsal.harm`.
+        slow: those of them that were answered, but too slowly.
         highest: the largest weight ever written, per mille.
         writes: changes of routes that the run made, not counting other writers.
     """
@@ -31,6 +32,7 @@ class Truth:
     harmed: int
     highest: int
     writes: int
+    slow: int = 0
 
 
 @dataclass(frozen=True)

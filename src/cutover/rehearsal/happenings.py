@@ -124,6 +124,11 @@ class Effect(Model):
         False,
         description="With metrics_delay: 60 % of RequestCount comes in time, everything else late.",
     )
+    errors_first: Share | None = Field(
+        None,
+        gt=0,
+        description="Only this part of a minute's RequestCount is visible at first, and already all of its 5xx.",
+    )
     log_bytes_factor: Factor = Field(1.0, description="Custom metrics of the plan times this.")
     alarm: str | None = Field(
         None, description="This CloudWatch alarm is in `alarm_state` meanwhile."

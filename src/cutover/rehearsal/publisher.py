@@ -78,7 +78,9 @@ class Publisher:
         names = {"LoadBalancer": balancer, "TargetGroup": dimension(arn)}
         self._requests(at_ms, names, tally.requests, fare)
         for name, attribute in _CODES.items():
-            self._count(at_ms, name, names, getattr(tally, attribute), fare.delay_ms)
+            early = fare.first is not None and attribute == "errors"
+            delay = self._head_start if early else fare.delay_ms
+            self._count(at_ms, name, names, getattr(tally, attribute), delay)
         self._count(
             at_ms, "TargetConnectionErrorCount", names, tally.connection_errors, fare.delay_ms
         )
@@ -135,7 +137,8 @@ class Publisher:
             return
         rest = self._rest(at_ms) + fare.delay_ms
         early = at_ms + MINUTE + self._scenario.publish_first
-        first = int(requests * FIRST_PART) if fare.torn or not fare.delay_ms else 0
+        part = FIRST_PART if fare.first is None else fare.first
+        first = int(requests * part) if fare.torn or not fare.delay_ms else 0
         if first:
             self._store.put(key(ALB, "RequestCount", names), at_ms, early, first)
         self._store.put(key(ALB, "RequestCount", names), at_ms, rest, requests - first)
@@ -145,6 +148,11 @@ class Publisher:
     ) -> None:
         if count:  # reported only when not zero
             self._store.put(key(ALB, name, names), at_ms, self._rest(at_ms) + delay_ms, count)
+
+    @property
+    def _head_start(self) -> int:
+        """How much later the first part is visible than the rest: negative."""
+        return self._scenario.publish_first - self._scenario.publish_rest
 
     def _rest(self, at_ms: int) -> int:
         return at_ms + MINUTE + self._scenario.publish_rest

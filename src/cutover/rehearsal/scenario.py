@@ -69,6 +69,11 @@ class Traffic(Model):
         le=2_000_000,
         description="How unsteady error rates are from minute to minute (coefficient of variation).",
     )
+    bursts: Share = Field(
+        0,
+        le=500_000,
+        description="Minutes in which a healthy side's error rate is 5 to 30 times its usual one, each side for itself.",
+    )
     destination_latency: Factor = Field(
         1.0, description="The destination's response times over the source's."
     )
@@ -171,7 +176,9 @@ class Expect(Model):
         description="A regular expression found in what the run says last about why, case aside.",
     )
     harmed_at_most: int | None = Field(
-        None, ge=0, description="Requests that failed because they went to the destination."
+        None,
+        ge=0,
+        description="Requests that the destination failed or answered too slowly, and the source would not have.",
     )
     no_requests_to_destination: bool = Field(
         False, description="Not one request reached the destination."
@@ -192,6 +199,10 @@ class Scenario(Model):
     )
     limit: Duration = Field(
         48 * HOUR, gt=0, description="The rehearsal is stopped after this much virtual time."
+    )
+    compare: bool = Field(
+        False,
+        description="Rehearsed with the threshold judge too, to say how many requests each judge harms.",
     )
     exit_on_hold: bool = Field(
         False,

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cutover.core.moment import floor_to
+from cutover.core.plan import Plan
 from cutover.core.values import DAY, HOUR, MINUTE, PPM
 from cutover.rehearsal.balancer import Balancer
 from cutover.rehearsal.chance import Chance
+from cutover.rehearsal.harm import SLOW_SIGMA, Harm, limits_of
 from cutover.rehearsal.latency import TAIL_OVER_MEDIAN, TAIL_SIGMA, Latencies, Part, body_sigma
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.weather import Fare, Weather
@@ -23,7 +25,7 @@ RARE_502 = 10e-6
 """The balancer's own 502 and 504 in good times, as chances per request."""
 RARE_504 = 10e-6
 REDIRECTED = 0.01
-SLOW_SIGMA = 0.35
+BURST_LEAST, BURST_SPAN = 5, 25
 
 
 @dataclass
@@ -89,13 +91,13 @@ class Traffic:
         scenario: Scenario,
         balancer: Balancer,
         *,
+        plan: Plan,
         rate: float,
         seed: int,
         now_ms: int,
     ) -> None:
         self.flows = tuple(flows)
         self.minute = Minute()
-        self.harmed = 0
         self.reached = 0  # requests that went to the destination
         self.weather = Weather(scenario)
         self._facts = scenario.traffic
@@ -106,8 +108,11 @@ class Traffic:
         self._arrivals = Chance(seed, "arrivals")
         self._luck = Chance(seed, "outcomes")
         self._noise = Chance(seed, "noise")
+        self._bursts = Chance(seed, "bursts")
         tail = self._facts.tail / PPM
         self._sigma = body_sigma(self._facts.latency, self._facts.latency_p95, tail)
+        limits = limits_of(plan, self._facts, self._sigma)
+        self.harm = Harm(self._facts, self._sigma, limits, seed)
 
     def mean_rate(self, ms: int) -> float:
         """Requests a minute at that time of day (UTC), over all routes."""
@@ -197,10 +202,12 @@ class Traffic:
         empty = group is None or not group.targets
         lost = requests if empty else luck.binomial(requests, fare.elb_503)
         balancer.elb_503 += lost
-        harmed = lost
         requests -= lost
+        if empty:
+            self.harm.stranded(lost)
+            return
         if not requests:
-            self._harm(harmed, side, empty=empty)
+            self._harm(fare, side, failed=lost)
             return
         tally = self.minute.groups[flow.balancer, arn]
         tally.requests += requests
@@ -210,18 +217,18 @@ class Traffic:
         bad_gateway = luck.binomial(answered - connection, fare.elb_502)
         timed_out = luck.binomial(answered - connection - bad_gateway, fare.elb_504)
         silent = luck.binomial(answered - connection - bad_gateway - timed_out, fare.unanswered)
-        harmed += connection + bad_gateway + timed_out + silent
-        answered -= connection + bad_gateway + timed_out + silent
+        failed = connection + bad_gateway + timed_out + silent
+        answered -= failed
         usual_502, usual_504 = luck.binomial(answered, RARE_502), luck.binomial(answered, RARE_504)
         answered -= usual_502 + usual_504
         tally.connection_errors += connection
         balancer.elb_502 += connection + bad_gateway + usual_502
         balancer.elb_504 += timed_out + usual_504
         worse = luck.binomial(answered, fare.errors)
-        usual = facts.errors / PPM * (facts.destination_errors if side == "destination" else 1.0)
-        errors = min(
-            answered, worse + luck.binomial(answered - worse, min(1.0, usual * self._noisy(arn)))
-        )
+        rate = facts.errors / PPM * (facts.destination_errors if side == "destination" else 1.0)
+        rate *= self._noisy(arn) * self._burst(arn)
+        usual = luck.binomial(answered - worse, min(1.0, rate))
+        errors = worse + usual
         wrong = min(
             1.0, facts.client_errors / PPM * self._noisy(f"4{arn}", 0.5) + fare.client_errors
         )
@@ -232,11 +239,14 @@ class Traffic:
         tally.redirected += redirected
         tally.ok += answered - errors - client_errors - redirected
         self._answer_times(tally, arn, answered, fare, side)
-        self._harm(harmed + worse, side, empty=False)
+        self._harm(fare, side, lost + failed + worse, usual=usual, answered=answered - errors)
 
-    def _harm(self, requests: int, side: str, *, empty: bool) -> None:
-        if side == "destination" or empty:
-            self.harmed += requests
+    def _harm(
+        self, fare: Fare, side: str, failed: int, *, usual: int = 0, answered: int = 0
+    ) -> None:
+        if side == "destination":
+            source = self.weather.source
+            self.harm.served(fare, source, failed=failed, usual=usual, answered=answered)
 
     def _answer_times(
         self, tally: GroupTally, arn: str, answered: int, fare: Fare, side: str
@@ -262,6 +272,15 @@ class Traffic:
                 noise[""] = self._noise.wobble(SHARED_NOISE)
             noise[name] = self._noise.wobble(damped * self._facts.noise / PPM)
         return noise[""] * noise[name]
+
+    def _burst(self, arn: str) -> float:
+        """In some minutes a healthy group fails many times as often as usual."""
+        noise, name = self.minute.noise, f"burst {arn}"
+        if self._facts.bursts and name not in noise:
+            hit = self._bursts.uniform() < self._facts.bursts / PPM
+            size = BURST_LEAST + BURST_SPAN * self._bursts.uniform()
+            noise[name] = size if hit else 1.0
+        return noise.get(name, 1.0)
 
     def _jitter(self, arn: str) -> float:
         name = f"jitter {arn}"

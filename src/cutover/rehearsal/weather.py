@@ -28,6 +28,9 @@ class Fare:
     quiet: bool = False
     delay_ms: int = 0
     torn: bool = False
+    first: float | None = (
+        None  # the part of RequestCount that is visible early, together with every 5xx
+    )
 
 
 class Weather:
@@ -116,6 +119,7 @@ class Weather:
             chance("elb_502"), chance("elb_503"), chance("elb_504"), factor, chance("slow"),
             max((float(e.slow_to) for e in mine if e.slow), default=3000.0),
             any(e.metrics_quiet for e in mine), max((e.metrics_delay for e in mine), default=0), any(e.metrics_torn for e in mine),
+            min((e.errors_first / PPM for e in mine if e.errors_first is not None), default=None),
         )  # fmt: skip
 
     def _forget(self) -> None:

@@ -86,6 +86,7 @@ class World:
             self._flows(),
             scenario,
             self.balancer,
+            plan=plan,
             rate=self._rate,
             seed=seed,
             now_ms=self.clock.ms,
@@ -159,9 +160,9 @@ class World:
 
     @property
     def harm(self) -> int:
-        """Requests that failed because of the destination, or because a group with weight was empty."""
+        """Requests harmed until now; see `rehearsal.harm`."""
         self.traffic.catch_up(self.clock.ms)
-        return self.traffic.harmed
+        return self.traffic.harm.total
 
     def truth(self) -> Truth:
         """What really is, and happened."""
@@ -174,7 +175,8 @@ class World:
             in_force={f.route: round(1000 * self.traffic.destination_share(f)) for f in flows},
             residual=self.traffic.residual(self.clock.ms),
             requests=self.traffic.reached,
-            harmed=self.traffic.harmed,
+            harmed=self.traffic.harm.total,
+            slow=self.traffic.harm.slow,
             highest=self.script.scene.highest,
             writes=self._writes,
         )

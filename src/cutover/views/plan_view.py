@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
-from cutover.core.schedule import RoutePreview, StepForecast, detection_ms, timeline
+from cutover.core.plan.risk import detection_ms
+from cutover.core.schedule import RoutePreview, StepForecast, timeline
 from cutover.core.story import about, clock_text, route_name
-from cutover.core.values import duration_text, rate_text, weight_text
+from cutover.core.values import FULL, duration_text, weight_text
 from cutover.views.actions import action_lines
+from cutover.views.outlooks import outlook_json, outlook_lines
 from cutover.views.text import columns, pad, table, wrap
 
 RECIPES: dict[str, str] = {
@@ -44,6 +46,7 @@ def plan_view(
     for part in (
         route_lines(routes, width),
         timeline_lines(plan, width, rate=rate, starts=starts),
+        outlook_lines(plan, width, rate=rate),
         gate_lines(plan, width),
         default_lines(plan, width),
         code_lines(plan, width),
@@ -94,9 +97,9 @@ def _diff(route: RoutePreview, width: int) -> Iterator[str]:
 def timeline_lines(
     plan: Plan, width: int, *, rate: float | None = None, starts: datetime | None = None
 ) -> list[str]:
-    """Each step with its clock estimate and the requests at risk."""
+    """Each step with its clock estimate."""
     steps = timeline(plan, rate)
-    heads = ["weight", "begins", "bake", "takes", "requests", "at risk"]
+    heads = ["weight", "begins", "bake", "takes", "requests"]
     if starts is not None:
         heads.insert(2, "about")
     rows = [_row(step, starts) for step in steps]
@@ -108,21 +111,6 @@ def timeline_lines(
         f" (about {clock_text(starts + timedelta(milliseconds=end), starts)})" if starts else ""
     )
     lines += wrap(f"done after about {about(end)}{finish}", width, first="  ")
-    per_minute = plan.traffic if rate is None else rate
-    if per_minute is None:
-        lines += wrap(
-            "at risk: unknown without traffic; say `traffic: 6000/min` in the plan",
-            width,
-            first="  ",
-            rest="  ",
-        )
-    else:
-        source = "the plan's traffic" if rate is None else "measured now"
-        lines += wrap(
-            f"at risk: requests that fail if the destination fails completely at that weight: {rate_text(per_minute)} "
-            f"({source}) x weight x {about(detection_ms(plan))} until the way back is written",
-            width, first="  ", rest="  ",
-        )  # fmt: skip
     for step in steps:
         if step.approve:
             lines += wrap(
@@ -131,9 +119,28 @@ def timeline_lines(
                 first="  ",
                 rest="  ",
             )
+    lines += wrap(last_bake_text(plan), width, first="  ", rest="  ")
     for window in plan.windows:
         lines += wrap(f"no raise inside {window.text}", width, first="  ", rest="  ")
     return lines
+
+
+def last_bake_text(plan: Plan) -> str:
+    """Whether the last bake has somebody to compare with, and what follows from it."""
+    last = plan.steps[-1]
+    if last.hands_over:
+        sliver = plan.steps[-2].weight
+        return (
+            f"the last bake is at {weight_text(sliver)}: {weight_text(FULL - sliver)} stays at the source to compare with; "
+            f"then {weight_text(last.weight)}, without a bake of its own"
+        )
+    if last.weight < FULL:
+        return f"the last bake is at {weight_text(last.weight)}, and the source keeps {weight_text(FULL - last.weight)}"
+    then = "it rolls back" if plan.safety.on_hold_timeout == "rollback" else "it asks again"
+    return (
+        f"the last bake is at {weight_text(last.weight)}, with nobody to compare with: if the destination turns bad then, a "
+        f"person is asked, and after {duration_text(plan.safety.ask_timeout)} {then} (`hold_back: 5%` keeps a sliver to compare with)"
+    )
 
 
 def _row(step: StepForecast, starts: datetime | None) -> list[str]:
@@ -146,10 +153,9 @@ def _row(step: StepForecast, starts: datetime | None) -> list[str]:
         weight_text(step.weight),
         f"+{about(step.starts_ms)}",
         *clock,
-        duration_text(step.bake_ms),
+        duration_text(step.bake_ms) if step.bake_ms else "none",
         about(step.takes_ms),
         "?" if step.requests is None else f"{step.requests:,}",
-        "?" if step.harmed is None else f"{step.harmed:,}",
     ]
 
 
@@ -256,7 +262,7 @@ def plan_json(
                 "bake_ms": step.bake_ms,
                 "approve": step.approve,
                 "requests": step.requests,
-                "at_risk": step.harmed,
+                **outlook_json(step.outlook),
             }
             for step in timeline(plan, rate)
         ],

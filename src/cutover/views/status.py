@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from cutover.core.gates.judging import Signal, Verdict
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.state import NO_STEP, Phase, RouteState, RunState
 from cutover.core.story import (
     Stand,
+    Standing,
     Story,
     about,
     after_deadline,
     baked,
     clock_text,
+    judged,
+    left_ms,
     next_command,
     oddities_text,
+    outlook,
     route_name,
     stamp,
+    standings,
 )
 from cutover.core.values import weight_text
 from cutover.views.text import columns, pad, wrap
@@ -27,9 +33,17 @@ SCHEMA = "cutover.status.v1"
 LAST = 5
 """Sentences shown at the end."""
 
+_JUDGED = frozenset({Phase.SHIFTING, Phase.SETTLING, Phase.BAKING, Phase.HOLDING})
+
 
 def status_view(
-    story: Story, now: Moment, width: int, *, liveness: str = "", driven: bool = True
+    story: Story,
+    now: Moment,
+    width: int,
+    *,
+    liveness: str = "",
+    driven: bool = True,
+    gates: Sequence[Standing] = (),
 ) -> list[str]:
     """The run as it stands, in lines of at most `width` columns.
 
@@ -38,17 +52,27 @@ def status_view(
         now: this instant.
         width: columns.
         driven: a living process drives the run, so its deadlines are kept.
+        gates: where each stands, by a state folded with its evidence (`core.story.standings`).
         liveness: what beat.json and the lease say of the process ("driven by process 12, looked 4s ago").
     """
     return [
-        *_head(story, now, width, liveness, driven=driven),
+        *_head(story, now, width, liveness, driven=driven, gates=gates),
         *_steps(story, width),
+        *_gates(story, width, gates),
         *_routes(story, width),
         *_tail(story, width, driven=driven),
     ]
 
 
-def _head(story: Story, now: Moment, width: int, liveness: str, *, driven: bool) -> Iterator[str]:
+def _head(
+    story: Story,
+    now: Moment,
+    width: int,
+    liveness: str,
+    *,
+    driven: bool,
+    gates: Sequence[Standing],
+) -> Iterator[str]:
     state, plan = story.state, story.plan
     where = f", step {state.step + 1} of {len(plan.steps)}" if state.step >= 0 else ""
     yield from wrap(
@@ -68,7 +92,8 @@ def _head(story: Story, now: Moment, width: int, liveness: str, *, driven: bool)
         yield from _field("process", liveness, width)
     if state.phase is Phase.BAKING and 0 <= state.step < len(plan.steps):
         done, bake = baked(plan, state), plan.steps[state.step].bake
-        yield from _field("evidence", f"{about(done)} of {about(bake)} settled minutes", width)
+        of = f" of {about(bake)}" if bake else ""
+        yield from _field("evidence", f"{about(done)}{of} settled minutes", width)
     if state.held is not None:
         yield from _field("holding", state.held.why, width)
         if state.held.deadline_ms:
@@ -96,19 +121,26 @@ def _steps(story: Story, width: int) -> Iterator[str]:
     for index, step in enumerate(story.steps):
         live = index == current and step.stand not in (Stand.PASSED, Stand.TAKEN_BACK)
         evidence = f"{about(step.baked_ms)} of {about(step.planned_ms)}"
+        if not step.planned_ms:
+            evidence = f"{about(step.baked_ms)}, no bake of its own"
         head = f"  {'>' if live else ' '} {pad(weight_text(step.weight), size, right=True)}  "
-        verdicts = _verdicts(story.state) if live else ""
-        text = f"{pad(step.stand, 10)}  {evidence}" + (f"  {verdicts}" if verdicts else "")
-        yield from wrap(text, width, first=head)
+        yield from wrap(f"{pad(step.stand, 10)}  {evidence}", width, first=head)
 
 
-def _verdicts(state: RunState) -> str:
-    """Each gate's newest verdict, the worst of its pairs."""
-    order = ("PASS", "WAITING", "UNKNOWN", "SHARED", "BREACH")
-    worst: dict[str, str] = {}
-    for (gate, _), known in state.verdicts.items():
-        worst[gate] = max(worst.get(gate, "PASS"), known.verdict, key=order.index)
-    return "  ".join(f"{gate} {verdict}" for gate, verdict in worst.items() if gate != "minutes")
+def _gates(story: Story, width: int, gates: Sequence[Standing]) -> Iterator[str]:
+    """Each gate's verdict and its numbers, while one of the steps is judged."""
+    if not gates or story.state.phase not in _JUDGED:
+        return
+    yield ""
+    yield "  gates"
+    names = [judged(story.plan, one.gate, one.pair) for one in gates]
+    size = min(max(columns(name) for name in names), width // 3)
+    for name, one in zip(names, gates, strict=True):
+        verdict = pad(one.verdict.name, max(len(name) for name in Verdict.__members__))
+        if columns(name) > size:
+            yield from wrap(name, width, first="    ")
+            name = ""
+        yield from wrap(one.why, width, first=f"    {pad(name, size)}  {verdict}  ")
 
 
 def _routes(story: Story, width: int) -> Iterator[str]:
@@ -161,7 +193,11 @@ def _tail(story: Story, width: int, *, driven: bool) -> Iterator[str]:
 
 
 def status_json(state: RunState, plan: Plan) -> dict[str, object]:
-    """The run as one JSON object: weights per mille, durations ms, times ISO 8601 UTC or null."""
+    """The run as one JSON object: weights per mille, durations ms, rates ppm, times ISO 8601 UTC or null.
+
+    `state` is folded with its evidence, or the gates have no signals.
+    """
+    gates = standings(plan, state)
     return {
         "schema": SCHEMA,
         "plan": plan.name,
@@ -189,11 +225,18 @@ def status_json(state: RunState, plan: Plan) -> dict[str, object]:
                 "gate": gate,
                 "pair": pair,
                 "verdict": known.verdict,
-                "why": known.why,
+                "why": _fresh_why(gates, gate, pair) or known.why,
                 "since": _iso(known.since),
+                "signals": [
+                    _signal(signal)
+                    for one in gates
+                    if (one.gate, one.pair) == (gate, pair)
+                    for signal in one.signals
+                ],
             }
             for (gate, pair), known in state.verdicts.items()
         ],
+        "advance_in_ms": _advance_in(state, plan, gates),
         "rollback": None
         if state.rollback_at is None
         else {
@@ -211,6 +254,32 @@ def status_json(state: RunState, plan: Plan) -> dict[str, object]:
         "exit_code": state.exit_code if state.closed else None,
         "next": next_command(state),
     }
+
+
+def _fresh_why(gates: Sequence[Standing], gate: str, pair: str) -> str:
+    return next((one.why for one in gates if (one.gate, one.pair) == (gate, pair)), "")
+
+
+def _signal(signal: Signal) -> Mapping[str, object]:
+    return {
+        "name": signal.name,
+        "evidence": round(signal.evidence, 6),
+        "needed": round(signal.needed, 3),
+        "requests": signal.counts.total,
+        "bad": round(signal.counts.bad, 3),
+        "allowed_ppm": signal.allowed_ppm,
+        "bound_ppm": signal.bound_ppm,
+        "minutes": signal.minutes,
+    }
+
+
+def _advance_in(state: RunState, plan: Plan, gates: Sequence[Standing]) -> int | None:
+    """Settled evidence that the bake still wants when every gate passes; None when one does not, or nothing bakes."""
+    if state.phase is not Phase.BAKING or not gates:
+        return None
+    if any(one.verdict is not Verdict.PASS for one in gates):
+        return None
+    return left_ms(plan, state, baked(plan, state))
 
 
 def _iso(moment: Moment | None) -> str | None:

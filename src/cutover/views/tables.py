@@ -99,7 +99,8 @@ class RehearsalRow:
 
     Attributes:
         at: weight (per mille) at which it was decided; None when none was raised.
-        harmed: requests that failed because of the destination; None when not counted.
+        harmed: requests that the destination harmed; None when not counted.
+        other: the same with the other judge; None when it was not rehearsed with it.
         took_ms: virtual time.
         ok: it ended as its `expect:` says.
     """
@@ -112,11 +113,21 @@ class RehearsalRow:
     took_ms: int
     ok: bool
     why: str = ""
+    other: int | None = None
 
 
 def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]:
     """One table of all scenarios; below it why those that did not end as expected did not."""
-    heads = ("SCENARIO", "EXPECTED", "ENDED", "AT", "HARMED", "VIRTUAL", "AS EXPECTED")
+    heads = (
+        "SCENARIO",
+        "EXPECTED",
+        "ENDED",
+        "AT",
+        "HARMED",
+        "OTHER JUDGE",
+        "VIRTUAL",
+        "AS EXPECTED",
+    )
     cells = [
         (
             row.scenario,
@@ -124,12 +135,13 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
             row.ended,
             "-" if row.at is None else weight_text(row.at),
             "-" if row.harmed is None else f"{row.harmed:,}",
+            "" if row.other is None else f"{row.other:,}",
             about(row.took_ms),
             "ok" if row.ok else "NO",
         )
         for row in rows
     ]
-    lines = table(heads, cells, width, right=frozenset({3, 4, 5}))
+    lines = table(heads, cells, width, right=frozenset({3, 4, 5, 6}))
     for row in rows:
         if not row.ok and row.why:
             lines += wrap(row.why, width, first=f"{row.scenario}: ", rest="  ")

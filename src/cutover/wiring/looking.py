@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cutover.aws.history import Rates, request_rates
 from cutover.core.checks import Finding, run_checks
 from cutover.core.errors import CredentialsError, ExitCode
 from cutover.core.forms import Form
@@ -15,6 +16,7 @@ from cutover.core.values import NONE, Weight
 from cutover.local.clock import SystemClock
 from cutover.wiring.clients import Clients, connect
 from cutover.wiring.offline import state_directory
+
 
 @dataclass(frozen=True)
 class Looked:
@@ -75,3 +77,16 @@ def previews(plan: Plan, looked: Looked) -> tuple[RoutePreview, ...]:
             RoutePreview(route, form, tuple(after), fact.value.recipe, fact.value.recipe_why, back)
         )
     return tuple(found)
+
+
+def past_rates(
+    plan: Plan, days: int, *, profile: str | None = None, region: str | None = None
+) -> Rates | None:
+    """Requests a minute over the last days, on a session that only reads; None when there were none at all.
+
+    Raises:
+        UsageError, CredentialsError, RefusedError: as `aws.history.request_rates`.
+    """
+    clients = connect(plan, SystemClock(), profile=profile, region=region, dry_run=True)
+    now_ms = clients.session.clock.now().wall_ms + clients.session.skew_ms
+    return request_rates(plan, clients.metrics, days, now_ms)

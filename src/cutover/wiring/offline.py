@@ -23,7 +23,6 @@ from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 
 if TYPE_CHECKING:
-    from cutover.core.observation import GroupHealth, Reading
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
     from cutover.local.lease import Holder
@@ -217,18 +216,6 @@ def replay_run(read: Read) -> Replayed:
     return Replayed(state, phases, gates, tuple(doubts))
 
 
-def _health_said(state: RunState, record: Record) -> dict[str, Reading[GroupHealth]]:
-    """The healthy targets that the journal last noted, `10/12` by group: capacity is judged on them too."""
-    from cutover.core.observation import GroupHealth, Known
-
-    found: dict[str, Reading[GroupHealth]] = {}
-    for group, text in state.observed.get("health", {}).items():
-        healthy, _, total = str(text).partition("/")
-        if healthy.isdigit() and total.isdigit():
-            found[group] = Known(GroupHealth(int(healthy), int(total)), record.at)
-    return found
-
-
 def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -> list[str]:
     """What is wrong with a verdict, judged again from the journalled minutes alone.
 
@@ -236,7 +223,8 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
     by a rule of its own (a minute read twice, a source that turned bad after a raise): a breach may
     therefore stand on less than the memory shows, but a PASS never may.
     """
-    from cutover.core.gates.judging import Scene, Verdict
+    from cutover.core.gates.judging import Verdict
+    from cutover.core.state.scene import health_said, scene_of, weight_after
     from cutover.core.story import told
 
     if event.verdict not in Verdict.__members__:
@@ -253,19 +241,13 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
     calibration = state.evidence.calibration.get(pair.id, {})
     if not gate.gate.needs(gate.spec, pair, calibration) or event.verdict != Verdict.PASS.name:
         return []
-    following = state.step + 1
-    scene = Scene(
-        weight=state.weight,
-        next_weight=plan.steps[following].weight if following < len(plan.steps) else None,
-        step_began_ms=state.evidence_from_ms,
-        now=record.at,
-        period_ms=plan.observe.period,
-        health=_health_said(state, record),
-        calibration=calibration,
-        steps=len(plan.steps),
-        horizon=plan.horizon,
-        bake_ms=plan.steps[state.step].bake if state.step >= 0 else 0,
-        alpha_scale=plan.alpha_scale,
+    scene = scene_of(
+        plan,
+        state,
+        pair.id,
+        record.at,
+        next_weight=weight_after(plan, state),
+        health=health_said(state, record.at),
     )
     judged = told(
         gate.gate.verdict(gate.spec, state.evidence.memories[(gate.name, pair.id)], pair, scene)

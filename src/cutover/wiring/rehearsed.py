@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 from cutover import __version__
@@ -30,13 +26,19 @@ from cutover.local.journal import FileJournal
 from cutover.local.lease import SoleLease
 from cutover.local.run_directory import RunDirectory, new_run_id
 from cutover.local.state_directory import StateDirectory
-from cutover.local.yaml_file import load_model
 from cutover.ports import Listener
 from cutover.rehearsal.ending import Ending, Truth, expects_something, unmet
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.wire import RehearsalOverError, RunnerKilledError
 from cutover.rehearsal.world import World
 from cutover.runner import Ports, Runner
+from cutover.wiring.scenarios import (
+    builtin_scenarios,
+    judges_of,
+    load_scenario,
+    planned,
+    with_judge,
+)
 
 HEALTHY = "healthy"
 """The scenario of `cutover rehearse PLAN`."""
@@ -63,6 +65,8 @@ class RehearsalResult:
         expects: the scenario says how it should end.
         mismatches: one sentence for each expectation not met; empty when all are.
         run: where its journal is.
+        judge: the judge of the gates that have one: `sequential`, `threshold`, both, or empty.
+        compared: the same world once more, with the other judge.
     """
 
     name: str
@@ -74,62 +78,18 @@ class RehearsalResult:
     expects: bool
     mismatches: tuple[str, ...]
     run: RunDirectory
+    judge: str
+    compared: RehearsalResult | None = None
 
     @property
     def harmed(self) -> int:
-        """Requests that failed because they went to the destination."""
+        """Requests that the source would have served well; `rehearsal.harm` has the definition."""
         return self.truth.harmed
 
     @property
     def expected_ok(self) -> bool:
         """Every expectation is met."""
         return not self.mismatches
-
-
-def scenarios_directory() -> Path:
-    """Where the scenarios that ship with cutover are: in the wheel, or in a checkout."""
-    shipped = Path(__file__).resolve().parent.parent / "rehearsal" / "scenarios"
-    if shipped.is_dir():
-        return shipped
-    return Path(__file__).resolve().parents[3] / "plans" / "scenarios"
-
-
-def builtin_scenarios() -> dict[str, Path]:
-    """By name, the files of the scenarios that ship with cutover."""
-    return {path.stem: path for path in sorted(scenarios_directory().glob("*.y*ml"))}
-
-
-def load_scenario(name: str) -> tuple[str, Scenario]:
-    """A shipped scenario by name, or a user's file.
-
-    Raises:
-        UsageError: when there is neither.
-        PlanError: when the file is wrong; every problem with its position.
-    """
-    shipped = builtin_scenarios()
-    path = shipped.get(name)
-    if path is None:
-        path = Path(name)
-        if not path.is_file():
-            raise UsageError(
-                f"no scenario {name!r}: neither one of the shipped ones nor a file",
-                hint="`cutover rehearse --list` names the shipped ones",
-            )
-    return path.stem, load_model(path, Scenario, what="scenario").model
-
-
-def planned(plan: Plan, scenario: Scenario) -> Plan:
-    """The plan with the scenario's top-level keys in place of its own.
-
-    Raises:
-        UsageError: when the result is no plan any more.
-    """
-    if not scenario.plan:
-        return plan
-    try:
-        return Plan.model_validate_json(json.dumps({**plan.data(), **scenario.plan}))
-    except ValueError as error:
-        raise UsageError(f"the scenario's `plan:` does not fit this plan: {error}") from None
 
 
 def rehearse(
@@ -142,14 +102,17 @@ def rehearse(
     pace: Callable[[int], None] | None = None,
     listeners: Sequence[Listener] = (),
     place: StateDirectory,
+    judge: str = "",
 ) -> RehearsalResult:
-    """Run the plan once in the scenario's world.
+    """Run the plan once in the scenario's world, with `judge` in place of its own when one is named.
 
     Raises:
         CutoverError: when the plan cannot be rehearsed at all; never because the cutover went badly.
     """
     place.prepare()
     plan = planned(plan, scenario)
+    if judge:
+        plan = with_judge(plan, judge)
     run = place.create(new_run_id(plan.name, SystemClock().now()), plan_text, rehearsal=True)
     with World.build(plan, scenario, seed, pace=pace) as world:
         began = world.clock.now()
@@ -176,39 +139,8 @@ def rehearse(
         expects_something(scenario.expect),
         unmet(scenario.expect, ending, [int(step.weight) for step in plan.steps]),
         run,
+        judges_of(plan),
     )
-
-
-def rehearse_all(
-    plan: Plan, names: Sequence[str], *, plan_text: str = "", seed: int = 0, place: StateDirectory
-) -> Iterator[RehearsalResult]:
-    """Every scenario once, in the order named, side by side on this machine's cores.
-
-    Each world has its own process, so a scenario ends the same whether it runs alone or with others.
-
-    Raises:
-        CutoverError: when a scenario or the plan cannot be rehearsed at all.
-    """
-    scenarios = {name: load_scenario(name)[1] for name in names}
-    place.prepare()
-    workers = min(len(scenarios), os.cpu_count() or 1)
-    if workers == 1:
-        for name, scenario in scenarios.items():
-            yield rehearse(plan, scenario, name=name, plan_text=plan_text, seed=seed, place=place)
-        return
-    with ProcessPoolExecutor(max_workers=workers) as pool:
-        pending = [
-            pool.submit(
-                rehearse, plan, scenario, name=name, plan_text=plan_text, seed=seed, place=place
-            )
-            for name, scenario in scenarios.items()
-        ]
-        try:
-            for future in pending:
-                yield future.result()
-        finally:
-            for future in pending:
-                future.cancel()
 
 
 def _drive(
@@ -325,5 +257,4 @@ __all__ = [
     "load_scenario",
     "planned",
     "rehearse",
-    "rehearse_all",
 ]

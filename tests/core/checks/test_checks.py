@@ -25,7 +25,7 @@ from cutover.core.observation import (
 from cutover.core.observation.survey import Missing, Seen
 from cutover.core.plan import Plan
 from cutover.core.values import RouteId, Weight
-from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, plan_of
+from tests.fakes import DESTINATION, LISTENER, QUIET, RULE, SOURCE, plan_of
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
 BALANCER = (
@@ -74,7 +74,7 @@ SOUND = Survey(
     auto_scaling=Seen(()),
     dns_aliases=Seen(()),
     metrics=Seen({PLAN.pairs[0].id: 90_000}),
-    calibration=Seen({PLAN.pairs[0].id: {"p50": 60, "p95": 170, "p99": 330}}),
+    calibration=Seen({PLAN.pairs[0].id: {"p50": 60, "p95": 170, "p99": 330, **QUIET}}),
     alarms=Seen({}),
     emulated=True,
     at_ms=1_000_000,
@@ -458,4 +458,4 @@ def test_nothing_known_passes_nothing_that_could_block() -> None:
     )
     passed = {f.id for f in run_checks(PLAN, blind) if f.severity is Severity.OK}
     # what rests on the plan alone, or on no gate of this plan
-    assert passed == {"region", "claimed", "managed-by", "calibration", "alarms", "waive"}
+    assert passed == {"region", "claimed", "managed-by", "calibration", "risk", "alarms", "waive"}

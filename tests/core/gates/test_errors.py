@@ -1,4 +1,4 @@
-"""The errors gate, as sentences."""
+"""The errors gate, as sentences: how minutes become counts, and the rules of the threshold judge."""
 
 from __future__ import annotations
 
@@ -281,7 +281,9 @@ def test_at_full_weight_the_last_known_source_is_the_measure() -> None:
 
 
 def test_without_versus_source_only_max_counts() -> None:
-    feed = Bench("errors", {"max": "1%"}).feed(minute(at, 600, 4) for at in range(10))
+    feed = Bench("errors", {"max": "1%", "judge": "threshold"}).feed(
+        minute(at, 600, 4) for at in range(10)
+    )
     assert feed.says().verdict is PASS
     judgement = feed.feed(minute(at, 600, 30) for at in range(10, 12)).says()
     assert judgement.verdict is BREACH

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cutover.core.gates import GATES, CountingSpec, GateSpec, Verdict
 from cutover.core.gates.judging import Counts
+from cutover.core.gates.rates import upper_bound_ppm
 from cutover.core.gates.threshold import (
     START,
     Look,
@@ -19,7 +20,6 @@ from cutover.core.gates.threshold import (
     is_bad,
     is_outage,
     restart,
-    upper_bound_ppm,
     verdict,
 )
 from cutover.core.observation import Minute
@@ -38,7 +38,19 @@ from tests.core.gates.world import (
     slow,
 )
 
-COUNTING = ("errors", "latency", "client_errors", "lb_errors")
+JUDGES = ("sequential", "threshold")
+JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
+    f"{kind}, {judge}": (kind, {**SAMPLES[kind], "judge": judge})
+    for kind in ("errors", "latency", "client_errors", "lb_errors")
+    for judge in JUDGES
+}
+"""The gates that count, with each judge."""
+
+EVERY = {
+    **JUDGED,
+    **{kind: (kind, SAMPLES[kind]) for kind in ("healthy", "capacity", "metric", "alarm")},
+}
+COUNTING = tuple(JUDGED)
 
 
 def baseline() -> list[Minute]:
@@ -64,13 +76,25 @@ def full_minute(
     )
 
 
-def bench(kind: str, **fields: Any) -> Bench:
-    return Bench(kind, **fields).before(*baseline())
+def empty(name: str, **fields: Any) -> Bench:
+    return Bench(*EVERY[name], **fields)
 
 
-@pytest.mark.parametrize("kind", GATES)
+def bench(name: str, **fields: Any) -> Bench:
+    return empty(name, **fields).before(*baseline())
+
+
+def test_every_gate_is_here_with_every_judge_it_can_have() -> None:
+    assert {kind for kind, _ in EVERY.values()} == set(GATES)
+    counting = {kind for kind, gate in GATES.items() if issubclass(gate.Spec, CountingSpec)}
+    assert {kind for kind, _ in JUDGED.values()} == counting
+    for name, (kind, options) in JUDGED.items():
+        assert GATES[kind].alpha(empty(name).spec) * (options["judge"] == "threshold") == 0
+
+
+@pytest.mark.parametrize("kind", EVERY)
 def test_no_data_is_never_a_pass(kind: str) -> None:
-    feed = Bench(kind, health={}, alarms=None)
+    feed = empty(kind, health={}, alarms=None)
     assert feed.says().verdict is not Verdict.PASS
     for at in range(10):
         feed.feed(Minute(PAIR.id, START_MS + at * MINUTE, {}))
@@ -96,7 +120,7 @@ def test_zero_requests_are_never_a_pass(kind: str) -> None:
     assert feed.says().verdict is not Verdict.PASS
 
 
-@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_restart_is_never_a_pass_on_minutes_alone(kind: str) -> None:
     feed = (
         bench(kind, health={}, alarms=None)
@@ -106,9 +130,9 @@ def test_a_restart_is_never_a_pass_on_minutes_alone(kind: str) -> None:
     assert feed.says().verdict is not Verdict.PASS
 
 
-@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("kind", EVERY)
 def test_every_series_that_a_gate_reads_is_one_that_it_asks_for(kind: str) -> None:
-    everything, asked = Bench(kind), Bench(kind)
+    everything, asked = empty(kind), empty(kind)
     keys = {series.key for series in asked.gate.needs(asked.spec, PAIR, asked.calibration)}
 
     def only(minute: Minute) -> Minute:
@@ -144,7 +168,7 @@ def test_more_bad_requests_never_improve_the_verdict(kind: str, history: Any, mo
     assert worse.says().verdict >= fewer.says().verdict
 
 
-@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("kind", EVERY)
 @given(history=minutes)
 def test_the_same_minutes_fold_to_the_same_memory(kind: str, history: Any) -> None:
     def told() -> Bench:
@@ -257,12 +281,10 @@ def test_the_default_gates_are_valid() -> None:
     assert names == ["errors", "latency", "client_errors", "lb_errors", "healthy"]
 
 
-@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("kind", COUNTING)
 @given(history=minutes)
 def test_requests_to_pass_is_the_least_that_can(kind: str, history: Any) -> None:
     feed = bench(kind)
-    if kind not in COUNTING:
-        return
     feed.feed(
         full_minute(at, requests, bad, 5400, 5) for at, (requests, bad, _, _) in enumerate(history)
     )

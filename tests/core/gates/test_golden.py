@@ -76,7 +76,9 @@ def judge(vector: Mapping[str, Any]) -> list[Judgement]:
         spec = gate.Spec.model_validate(options)
         memory = gate.start(spec)
         for row in rows:
-            memory = gate.fold(spec, memory, minute(row), scene(row["step"], row["weight"], newest))
+            memory = gate.fold(
+                spec, memory, minute(row), scene(row["step"], row["weight"], newest)
+            )
         last = rows[-1]
         looked = scene(vector["step"], last["weight"], newest)
         judgements.append(told(gate.verdict(spec, memory, PAIR, looked)))
@@ -101,7 +103,9 @@ def scene(step: int, weight: float, now_ms: int) -> Scene:
 def test_golden_vectors_are_judged_as_specified(vector: Mapping[str, Any]) -> None:
     judgements = judge(vector)
     verdict = max(one.verdict for one in judgements)
-    blind = vector["name"] == "blind"  # the machine's own gate `minutes` sees that both sides are silent
+    blind = (
+        vector["name"] == "blind"
+    )  # the machine's own gate `minutes` sees that both sides are silent
     assert verdict in MEANS[vector["verdict"]] or blind, [one.why for one in judgements]
     signals: dict[str, Signal] = {
         SIGNALS[signal.name]: signal for one in judgements for signal in one.signals

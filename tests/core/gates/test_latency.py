@@ -1,4 +1,4 @@
-"""The latency gate: requests slower than a limit, never a percentile."""
+"""The latency gate: requests slower than a limit, never a percentile; and the rules of the threshold judge."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BREACH, SHARED, UNKNOWN, WAITING, PASS = (
     Verdict.WAITING,
     Verdict.PASS,
 )
-RELATIVE = {"percentile": 95, "versus_source": {"ratio": 1.25}}
-ABSOLUTE = {"percentile": 95, "max": "800ms"}
+RELATIVE = {"percentile": 95, "versus_source": {"ratio": 1.25}, "judge": "threshold"}
+ABSOLUTE = {"percentile": 95, "max": "800ms", "judge": "threshold"}
 
 
 def minute(  # noqa: PLR0917
@@ -126,7 +126,7 @@ def test_at_full_weight_the_tail_itself_is_allowed() -> None:
 
 def test_a_p99_needs_more_requests_than_a_p95() -> None:
     feed = {
-        percentile: bench({"percentile": percentile, "max": "1s"}).feed(
+        percentile: bench({"percentile": percentile, "max": "1s", "judge": "threshold"}).feed(
             minute_of(
                 at,
                 group("source", 5940),

@@ -48,23 +48,32 @@ class AnyWeather(RuleBasedStateMachine):
         two=st.booleans(),
         approve=st.booleans(),
         on_drift=st.sampled_from(["hold", "rollback"]),
-        above_zero=st.booleans(),
+        ends=st.tuples(st.booleans(), st.booleans()),
         calm=st.sampled_from([4, 20, 40, 65, 90]),
     )
-    def begin(self, two: bool, approve: bool, on_drift: str, above_zero: bool, calm: int) -> None:
-        """A run of two short steps, sometimes one that begins above zero; the first turns are calm."""
+    def begin(
+        self,
+        two: bool,
+        approve: bool,
+        on_drift: str,
+        ends: tuple[bool, bool],
+        calm: int,
+    ) -> None:
+        """A run of two short steps, some begin above zero, some hold back a sliver; the first turns are calm."""
+        above_zero, held_back = ends
         last: dict[str, object] = {"weight": 100, "bake": "4m"}
         plan = plan_of(
             steps=[{"weight": 20, "bake": "4m"}, {**last, "approve": "ok?"} if approve else last],
             gates=[{"errors": {"max": "1%"}}, {"healthy": {"min": 2}}],
             safety={"on_drift": on_drift, "hold_timeout": "30m"},
             **({"routes": list(TWO_ROUTES)} if two else {}),
+            **({"hold_back": "10%"} if held_back else {}),
         )
         self.found = form(20) if above_zero else form(0, attached=False)
         self.bench = Bench(plan, self.found)
         self.bench.mailbox.give_up_ms *= 4
         self.routes = [route.id for route in plan.routes]
-        self.allowed = {0, 20 if above_zero else 0, 200, 1000}
+        self.allowed = {0, 20 if above_zero else 0, *(step.weight for step in plan.steps)}
         self.foreign = False
         self.checked, self.folded, self.highest = 0, RunState(), 20 if above_zero else 0
         self.restarted = True
@@ -296,6 +305,8 @@ class AnyWeather(RuleBasedStateMachine):
             if rises:
                 # all evidence is of this step and of this process: nothing discarded it since
                 assert not self.restarted, "a raise without a pass since the evidence began anew"
+                if event.weight == 1000 and 900 in self.allowed:
+                    assert state.proven == 1, "handed over without the bake at the sliver"
             self.highest = max(self.highest, event.weight)
         elif isinstance(event, ev.PhaseChanged):
             self.back |= event.after == "ROLLING_BACK"

@@ -14,6 +14,13 @@ from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.core.machine.test_safety import EMPTY, holds, on_event
 from tests.fakes import SOURCE, TWO_ROUTES, Bench, WriteFault, form, plan_of
 
+THRESHOLD = {
+    "errors": {
+        "max": "1%",
+        "versus_source": {"ratio": 2.0, "floor": "0.2%"},
+        "judge": "threshold",
+    }
+}
 SLO = [{"errors": {"max": "1%"}}, {"alarm": {"name": "slo", "on_breach": "hold"}}]
 
 
@@ -235,8 +242,16 @@ def test_a_source_that_turns_bad_long_after_our_raise_is_shared() -> None:
     assert holds(bench)[0] == "shared"
 
 
-def test_errors_that_are_not_settled_yet_count_against_once_they_were_read_twice() -> None:
+def test_errors_of_a_minute_that_looks_whole_count_before_it_is_settled() -> None:
     bench = Bench()
+    bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.5), 6 * MINUTE)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert "some still being published" in bench.state.why
+    assert not [one for one in bench.events(ev.Observed) if one.what == "alarming"]
+
+
+def test_the_threshold_judge_counts_unsettled_errors_once_they_were_read_twice() -> None:
+    bench = Bench(plan_of(gates=[THRESHOLD]))
     bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.5), 6 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert "read twice" in bench.state.why

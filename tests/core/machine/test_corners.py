@@ -26,6 +26,7 @@ from cutover.core.observation.survey import Missing
 from cutover.core.state import Phase, replay
 from cutover.core.state import evidence as evid
 from cutover.core.values import MINUTE, SECOND
+from tests.core.machine.test_back import THRESHOLD
 from tests.core.machine.test_safety import holds, on_event
 from tests.fakes import SOURCE, START, TWO_ROUTES, Bench, WriteFault, form, plan_of
 
@@ -290,7 +291,7 @@ def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:
 
 
 def test_an_unsettled_minute_read_twice_in_the_same_moment_was_read_once() -> None:
-    bench = Bench()
+    bench = Bench(plan_of(gates=[THRESHOLD]))
     bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.5), 6 * MINUTE)
     runner = bench.start()
     wake = bench.clock.at

@@ -281,11 +281,11 @@ def test_a_source_below_its_reserve_stops_the_raise_until_it_is_back() -> None:
 def test_a_breach_with_no_healthy_source_needs_a_human_and_writes_nothing() -> None:
     bench = Bench()
     bench.at_weight(
-        1000, lambda: bench.health.groups.update({SOURCE: GroupHealth(0, 0)}), 5 * MINUTE
+        500, lambda: bench.health.groups.update({SOURCE: GroupHealth(0, 0)}), 5 * MINUTE
     )
-    bench.at_weight(1000, lambda: setattr(bench.traffic, "destination_errors", 0.2), 6 * MINUTE)
+    bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.2), 6 * MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
-    assert bench.router.weights()[-1] == 1000
+    assert bench.router.weights()[-1] == 500
     assert bench.state.phase is Phase.NEEDS_HUMAN
 
 

@@ -491,7 +491,7 @@ def test_a_step_on_only_some_routes_is_not_taken_back_to_an_empty_source() -> No
 
 
 def test_a_bake_that_waits_for_requests_holds_and_goes_on_when_they_come() -> None:
-    bench = Bench()
+    bench = Bench(plan_of(gates=[{"errors": {"max": "1%", "min_requests": 100}}]))
     bench.traffic.per_minute = 40
     bench.at_weight(50, lambda: setattr(bench.traffic, "per_minute", 20_000), 60 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED

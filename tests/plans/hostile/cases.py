@@ -702,13 +702,6 @@ CASES: tuple[Case, ...] = (
             "11:25: gate errors can never pass here: it needs 300,000 requests on the destination, and 30m of all the expected traffic is about 16,800",
         ),
     ),
-    edit(
-        "first step over budget",
-        tail="traffic: 6000/min\nrisk: {harmed_requests: 100}\n",
-        says=(
-            "9:14: if the destination fails completely at this step, about 870 requests fail before traffic is back; risk.harmed_requests is 100",
-        ),
-    ),
     # times, windows, notify, store
     edit(
         "blind budget below metric age",

@@ -13,11 +13,11 @@ from typing import Any, Final
 from cutover.core.checks.finding import Judged, listed, need, ok, warn
 from cutover.core.gates import Scene
 from cutover.core.gates.errors import UNANSWERED_PPM
-from cutover.core.gates.judging import Counts, Signal
+from cutover.core.gates.judging import Counts, Judgement, Verdict
 from cutover.core.gates.rates import percent
 from cutover.core.gates.sequential import CV_MARGIN, dispersion
 from cutover.core.moment import Moment, wall_from_ms
-from cutover.core.observation import Calibration, Minute, Pair, Survey
+from cutover.core.observation import Calibration, Minute, Survey
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.values import FULL, PPM
 
@@ -27,6 +27,9 @@ MINUTES: Final = 60
 SPREADS: Final = 2
 """A limit is outside the noise when it is so many times the source's variation above its rate."""
 
+OFTEN_PPM: Final = 100_000
+"""A source that is above the plan's limit in more than a tenth of its minutes would hold the run again and again."""
+
 
 def measured(plan: Plan, minutes: Iterable[Minute], known: Calibration) -> Calibration:
     """By pair, what its gates learn from the source before the first raise, as whole numbers in ppm.
@@ -34,7 +37,9 @@ def measured(plan: Plan, minutes: Iterable[Minute], known: Calibration) -> Calib
     `cv.SIGNAL` is how much the judge lets a healthy rate vary, relative to itself, and `unanswered_ppm` the share of
     the source's requests that no target answered. With the source standing in the destination's place, `rate.SIGNAL`
     is the share of its requests that would be bad, `spread.SIGNAL` how much that varied from minute to minute beyond
-    chance, relative to itself, and `allowed.SIGNAL` the share that the gate would have allowed it.
+    chance, relative to itself, `allowed.SIGNAL` the share that the gate would have allowed it, and `above.SIGNAL` in what
+    share of the minutes the source itself was above the plan's limit (the gate then says `SHARED`).
+    With too few bad requests to measure a spread, it is what the judge assumes, without its margin.
 
     Args:
         plan: its gates do the measuring.
@@ -48,20 +53,14 @@ def measured(plan: Plan, minutes: Iterable[Minute], known: Calibration) -> Calib
         pair.id: {
             name: value
             for gate in plan.gates
-            for name, value in _of_gate(
-                plan, gate, pair, own[pair.id], known.get(pair.id, {})
-            ).items()
+            for name, value in _of_gate(plan, gate, own[pair.id], known.get(pair.id, {})).items()
         }
         for pair in plan.pairs
     }
 
 
 def _of_gate(
-    plan: Plan,
-    gate: PlannedGate,
-    pair: Pair,
-    minutes: Sequence[Minute],
-    calibration: Mapping[str, int],
+    plan: Plan, gate: PlannedGate, minutes: Sequence[Minute], calibration: Mapping[str, int]
 ) -> dict[str, int]:
     spec, memory = gate.spec, gate.gate.start(gate.spec)
     for minute in minutes:
@@ -70,9 +69,14 @@ def _of_gate(
     if not gate.gate.alpha(spec):
         return found
     judged: dict[str, list[tuple[Counts, int]]] = {}
+    sick: dict[str, int] = {}
     for minute in minutes:
         requests = minute.number("source.requests") or 0
-        for signal in _in_its_place(plan, gate, pair, memory, minute, calibration):
+        judgement = _in_its_place(plan, gate, memory, minute, calibration)
+        if judgement.verdict is Verdict.SHARED and judgement.reason is not None:
+            name = judgement.reason.signal.name
+            sick[name] = sick.get(name, 0) + 1
+        for signal in judgement.signals:
             if requests and signal.counts.total:
                 bad = signal.counts.bad * requests / signal.counts.total
                 judged.setdefault(signal.name, []).append(
@@ -85,18 +89,14 @@ def _of_gate(
         found[f"rate.{name}"] = round(sum(one.bad for one in counts) * PPM / total)
         found[f"spread.{name}"] = round(spread * PPM)
         found[f"allowed.{name}"] = sum(one.total * may for one, may in seen) // total
+        found[f"above.{name}"] = sick.get(name, 0) * PPM // len(minutes)
     return found
 
 
 def _in_its_place(
-    plan: Plan,
-    gate: PlannedGate,
-    pair: Pair,
-    learned: Any,
-    minute: Minute,
-    calibration: Mapping[str, int],
-) -> tuple[Signal, ...]:
-    """What the gate counts in this one minute when the destination does just what the source does.
+    plan: Plan, gate: PlannedGate, learned: Any, minute: Minute, calibration: Mapping[str, int]
+) -> Judgement:
+    """What the gate says to this one minute when the destination does just what the source does.
 
     A like minute goes before it, because the first of a step may not be judged.
     """
@@ -105,11 +105,11 @@ def _in_its_place(
     memory = learned
     for one in (replace(both, at_ms=began), both):
         memory = gate.gate.fold(gate.spec, memory, one, _scene(plan, one, calibration, began))
-    judgement = gate.gate.verdict(
+    pair = next(one for one in plan.pairs if one.id == minute.pair)
+    judgement: Judgement = gate.gate.verdict(
         gate.spec, memory, pair, _scene(plan, minute, calibration, began)
     )
-    signals: tuple[Signal, ...] = judgement.signals
-    return signals
+    return judgement
 
 
 def _scene(plan: Plan, minute: Minute, calibration: Mapping[str, int], began_ms: int = 0) -> Scene:
@@ -152,6 +152,12 @@ def noise(plan: Plan, survey: Survey) -> Judged:
                 noisy.append(
                     f"{pair.id} {signal}: the source itself shows {percent(rate)} and noise up to {percent(top)}, "
                     f"a destination is allowed {percent(allowed)}"
+                )
+                outside.append(f"{signal}: more than {percent(top)}")
+            elif own.get(f"above.{signal}", 0) > OFTEN_PPM:
+                noisy.append(
+                    f"{pair.id} {signal}: the source itself shows {percent(rate)}, and is above the limit in "
+                    f"{percent(own[f'above.{signal}'])} of its minutes"
                 )
                 outside.append(f"{signal}: more than {percent(top)}")
     if not noisy:

@@ -198,7 +198,7 @@ def sticky_bake(plan: Plan, survey: Survey) -> Judged:
     longest = (
         max((facts.sticky_seconds for facts in _routes(plan, survey).values()), default=0) * 1000
     )
-    shortest = min(step.bake for step in plan.steps)
+    shortest = min(step.bake for step in plan.steps if not step.hands_over)
     if longest > shortest:
         return warn(
             f"clients stick for {duration_text(longest)}, the shortest bake is {duration_text(shortest)}",

@@ -19,7 +19,7 @@ from cutover.core.gates.judging import (
 )
 from cutover.core.gates.rates import NO_REQUESTS, surely_above, upper_bound_ppm
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA, Course, Look, Standard, Trial
-from cutover.core.gates.spec import EXCLUDED_PPM
+from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
 from cutover.core.observation import Minute
 from cutover.core.values import MINUTE, PPM
 
@@ -256,12 +256,15 @@ def _earned(
     fewest = terms.min_requests or 0
     if proof.total < fewest:
         return _say(Verdict.WAITING, replace(reason, rule=Rule.FEW, count=fewest))
-    if not weighing.bounded or bound <= EXCLUDED_PPM:
+    least = fewest_requests(EXCLUDED_PPM)
+    if bound <= EXCLUDED_PPM or (not weighing.bounded and proof.total >= least):
         return _say(Verdict.PASS, replace(reason, rule=Rule.PASSES))
     reason = replace(reason, limit_ppm=EXCLUDED_PPM)
     covered = memory.newest_ms + scene.period_ms - scene.step_began_ms
     if covered >= scene.bake_ms + PATIENCE and not fewest:
         return _say(Verdict.PASS, replace(reason, rule=Rule.PATIENCE))
+    if not weighing.bounded:
+        return _say(Verdict.WAITING, replace(reason, rule=Rule.FEW, count=least))
     return _say(Verdict.WAITING, replace(reason, rule=Rule.BOUND))
 
 

@@ -27,7 +27,8 @@ class Weighing:
         share: of alpha, before it is divided over pairs.
         cv: the source's minute-to-minute variation when it cannot be measured.
         fast: from this share of bad requests on one minute alone may decide.
-        bounded: a step passes only once its 95 % bound excludes 5 % of bad requests.
+        bounded: a step passes only once its 95 % bound excludes 5 % of bad requests; else as many requests are
+            enough as would do that without a bad one.
         before: minutes before the first raise say what the source's rate is, and how much it varies. For latency they
             only say that it varies more than usual: the limit is itself the source's percentile of that hour.
         compares: the source may suffer the same; then a breach without a source to look at asks a person.

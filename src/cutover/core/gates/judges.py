@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cutover.core.gates import by_evidence, by_threshold
+from cutover.core.gates import by_evidence, by_threshold, columns
 from cutover.core.gates.counting import Sample, Terms
 from cutover.core.gates.judging import Early, Judgement, Scene
 from cutover.core.gates.spec import CountingSpec
@@ -47,6 +47,8 @@ def early(
     if isinstance(memory, by_evidence.Memory):
         return by_evidence.early(terms, memory, sampled, scene)
     for sample, minute in sampled:
+        if not columns.in_step(minute, scene):
+            continue  # it straddles a raise: its counts and its weight do not fit together
         judgement = by_threshold.alarming(terms, memory, sample, minute, scene)
         if judgement is not None:
             return Early(judgement, minute.at_ms, twice=True)

@@ -8,14 +8,15 @@ from cutover.core.events import Effective
 from cutover.core.gates.judging import Verdict
 from cutover.core.machine.back import begin_rollback
 from cutover.core.machine.decision import Decision
-from cutover.core.machine.judge import Judged, journal, judge, worst
+from cutover.core.machine.judge import MINUTES, Judged, journal, judge, worst
 from cutover.core.machine.routes import Driven, drifted, drive, suspicious
 from cutover.core.machine.share import settle_deadline, share
-from cutover.core.machine.stops import blind, forbidden, harmed, on_drift, unsure, window
+from cutover.core.machine.stops import blind, forbidden, harmed, lacking, on_drift, unsure, window
 from cutover.core.machine.turn import PROPAGATION, Turn
 from cutover.core.observation import NotAsked, Unknown
 from cutover.core.state import Hold, Phase
-from cutover.core.values import MINUTE, SECOND, duration_text, weight_text
+from cutover.core.story import Standing, minute_line
+from cutover.core.values import MINUTE, SECOND, weight_text
 
 WAITING_GRACE = 20 * MINUTE
 """A bake that is over but still waits for requests goes on for as long again, at least this long (gating.md 4)."""
@@ -134,7 +135,10 @@ def settling(turn: Turn) -> Decision:
 
 
 def baking(turn: Turn) -> Decision:
-    """Collect evidence; go on when the bake is over and every gate passes."""
+    """Collect evidence; go on when the bake is over and every gate passes.
+
+    A hand-over has no bake of its own: one settled minute in which no gate objects completes it (`lacking`).
+    """
     if drifted(turn):
         return on_drift(turn)
     steps = turn.plan.steps
@@ -142,7 +146,7 @@ def baking(turn: Turn) -> Decision:
     judged = judge(turn, None if last else steps[turn.state.step + 1].weight)
     if stopped := harmed(turn, judged) or blind(turn, judged):
         return stopped
-    covered, bake = baked(turn), steps[turn.state.step].bake
+    covered, bake = baked(turn), steps[turn.state.step].bake or turn.plan.observe.period
     overdue = covered >= bake + max(bake, WAITING_GRACE)
     if stop := unsure(turn):
         turn.hold(*stop)
@@ -150,13 +154,11 @@ def baking(turn: Turn) -> Decision:
     if (why := turn.below_reserve()) and (turn.source_short() or overdue):
         turn.hold(Hold.RESERVE, why)
         return turn.poll("holding")
-    decides = worst(judged)
-    if covered < bake or decides.verdict is not Verdict.PASS:
-        if decides.verdict is Verdict.WAITING and overdue:
+    decides = lacking(turn, judged)
+    if covered < bake or decides is not None:
+        if decides is not None and decides.verdict is Verdict.WAITING and overdue:
             turn.hold(Hold.EVIDENCE, f"{decides.gate}: {decides.judgement.why}")
-        return turn.poll(
-            f"baked {duration_text(covered)} of {duration_text(bake)}; {decides.gate} {decides.verdict.name}"
-        )
+        return turn.poll(minute_line(turn.plan, turn.state, covered, _standing(judged)))
     if why:
         return turn.poll(f"every gate passes, but {why}")
     if suspicious(turn):
@@ -166,6 +168,15 @@ def baking(turn: Turn) -> Decision:
             return turn.poll("holding")
         return turn.soon("every gate passes; reading every route before going on", 3 * SECOND)
     return _complete(turn, judged) if last else _earned(turn, judged)
+
+
+def _standing(judged: tuple[Judged, ...]) -> tuple[Standing, ...]:
+    """The plan's gates for the status line; that minutes arrive goes without saying."""
+    return tuple(
+        Standing(one.gate, one.pair, one.verdict, one.judgement.why, one.judgement.signals)
+        for one in judged
+        if one.gate != MINUTES or one.verdict is not Verdict.PASS
+    )
 
 
 def _earned(turn: Turn, judged: tuple[Judged, ...]) -> Decision:
@@ -198,7 +209,10 @@ def _complete(turn: Turn, judged: tuple[Judged, ...]) -> Decision:
     for one in judged:
         journal(turn, one)
     why = "the last bake is over and every gate passes; the source stays attached at weight 0"
-    if turn.state.weight < 1000:
+    if turn.plan.steps[turn.state.step].hands_over:
+        sliver = weight_text(turn.plan.steps[turn.state.step - 1].weight)
+        why = f"the last bake passed at {sliver}, and no gate objects at {weight_text(turn.state.weight)}; the source stays attached at weight 0"
+    elif turn.state.weight < 1000:
         why = "the last bake is over and every gate passes; the routes stay at " + weight_text(
             turn.state.weight
         )

@@ -12,7 +12,7 @@ from cutover.core.machine.judge import Judged, judge, worst
 from cutover.core.machine.routes import COMMIT, drifted, mixed
 from cutover.core.machine.share import share
 from cutover.core.machine.start import unready
-from cutover.core.machine.stops import blind, harmed, on_drift, window
+from cutover.core.machine.stops import blind, harmed, lacking, on_drift, unanswered, window
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Word, WordName
 from cutover.core.state import HOLDS, Held, Hold, Phase
@@ -191,7 +191,9 @@ def _cleared(turn: Turn, reason: Hold, judged: tuple[Judged, ...]) -> str:
         return "the source is at its reserve again"
     if reason in (Hold.NO_DATA, Hold.SHARED) and verdict <= Verdict.WAITING:
         return "the evidence is back"
-    if reason is Hold.EVIDENCE and verdict is Verdict.PASS:
+    if reason is Hold.UNCOMPARED and verdict <= Verdict.WAITING:
+        return "the destination is well again"
+    if reason is Hold.EVIDENCE and not lacking(turn, judged):
         return "there is enough evidence now"
     if reason is Hold.SHARE and share(turn).inside:
         return "the observed share follows the weight now"
@@ -204,6 +206,8 @@ def _deadline(turn: Turn, reason: Hold, why: str) -> Decision:
     """A hold's deadline: go back when evidence is missing or bad, else page again."""
     goes_back = HOLDS[reason].rolls_back and turn.plan.safety.on_hold_timeout == "rollback"
     if goes_back and not (short_of := turn.source_short()):
+        if HOLDS[reason].asks:
+            return unanswered(turn, why)
         return begin_rollback(turn, f"held too long without evidence: {why}", "deadline")
     if goes_back:
         why = f"{why.split(_NOT_BACK, maxsplit=1)[0]}{_NOT_BACK}{short_of})"

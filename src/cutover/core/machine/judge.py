@@ -50,7 +50,8 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
             sooner = _early(turn, gate, pair, scene)
             if sooner is not None and sooner.verdict > judgement.verdict:
                 judgement = sooner
-            on_breach = judgement.on_breach or gate.on_breach
+            judgement = _suspects_the_raise(turn, gate, pair, judgement)
+            on_breach = _leads_to(judgement, gate)
             judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))
     for one in () if quietly else judged:
         before = turn.state.verdicts.get((one.gate, one.pair))
@@ -74,9 +75,36 @@ def journal(turn: Turn, one: Judged) -> None:
     )
 
 
+_ANSWERS = ("hold", "ask", "rollback")
+"""What a breach leads to, the most urgent last."""
+
+
+def _leads_to(judgement: Judgement, gate: PlannedGate) -> str:
+    """What this breach leads to: a gate may know better than its plan, but never makes more of a `hold` by asking."""
+    if judgement.on_breach == "ask" and gate.on_breach == "hold":
+        return "hold"
+    return judgement.on_breach or gate.on_breach
+
+
 def worst(judged: tuple[Judged, ...]) -> Judged:
-    """The one that decides: the worst verdict, and of equal breaches one that rolls back."""
-    return max(judged, key=lambda one: (one.verdict, one.on_breach == "rollback"))
+    """The one that decides: the worst verdict; of equal breaches one that rolls back, then one that asks."""
+    return max(judged, key=lambda one: (one.verdict, _ANSWERS.index(one.on_breach)))
+
+
+def building(judged: tuple[Judged, ...]) -> Judged | None:
+    """A gate whose evidence against the destination is a tenth of a breach or more; None when none is.
+
+    gating.md section 4: with M at 1/(0.10 share) nothing advances, 1/(0.01 share) is a breach.
+    """
+    return next(
+        (
+            one
+            for one in judged
+            for signal in one.judgement.signals
+            if signal.evidence * 10 >= signal.needed
+        ),
+        None,
+    )
 
 
 def unknown_for(turn: Turn, judged: tuple[Judged, ...]) -> int:
@@ -149,14 +177,29 @@ def _shared_after_raise(
     turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement
 ) -> Judgement:
     """A source that turns bad right after our raise may be suffering from it: that is a breach."""
-    if (
-        judgement.verdict is not Verdict.SHARED
-        or turn.plan.safety.on_shared_after_raise != "rollback"
-    ):
+    if judgement.verdict is not Verdict.SHARED or not _right_after_raise(turn, gate, pair):
         return judgement
+    why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
+    return replace(judgement, verdict=Verdict.BREACH, why=why)
+
+
+def _suspects_the_raise(
+    turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement
+) -> Judgement:
+    """A destination that turns bad right after our raise, with nobody to compare with: the plan's own word counts.
+
+    Even a source that is seen to be bad then is taken for a victim of the raise; one that cannot be seen is no better.
+    """
+    if judgement.on_breach != "ask" or not _right_after_raise(turn, gate, pair):
+        return judgement
+    return replace(judgement, on_breach="", why=f"{judgement.why}; it began right after the raise")
+
+
+def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair) -> bool:
+    """What the gate sees now began within 5 settled minutes of our own raise, and the plan suspects that."""
     raised = turn.state.weights[-1] if turn.state.weights else None
-    if raised is None or raised[1] == 0:
-        return judgement
+    if turn.plan.safety.on_shared_after_raise != "rollback" or raised is None or raised[1] == 0:
+        return False
     before = turn.state.verdicts.get((gate.name, pair.id))
     began = (
         before.since.wall_ms
@@ -164,25 +207,22 @@ def _shared_after_raise(
         else turn.now.wall_ms
     )
     observe = turn.plan.observe
-    if (
-        raised[0]
-        <= began
-        <= raised[0] + observe.settle + (SHARED_AFTER_RAISE + 1) * observe.period
-    ):
-        why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
-        return replace(judgement, verdict=Verdict.BREACH, why=why)
-    return judgement
+    span = observe.settle + (SHARED_AFTER_RAISE + 1) * observe.period
+    return raised[0] <= began <= raised[0] + span
 
 
 def _early(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement | None:
-    """Unsettled minutes count against the destination, for some judges once the same minute was read so twice."""
+    """Unsettled minutes count against the destination, for some judges once the same minute was read so twice.
+
+    From the minute of the raise on, and also before the split is seen to be in effect: harm does not wait for that.
+    """
     reading = turn.seen.minutes
-    if not isinstance(reading, Known) or turn.state.evidence_from_ms == NO_STEP:
+    if not isinstance(reading, Known) or scene.weight <= 0:
         return None
-    newest = turn.state.journalled_ms.get(pair.id, 0)
-    after = max(newest + 1, turn.state.evidence_from_ms)
+    raised = turn.state.weights[-1][0] - turn.plan.observe.period + turn.seen.aws_skew_ms
+    after = max(turn.state.journalled_ms.get(pair.id, 0), raised)
     unsettled = sorted(
-        (m for m in reading.value if m.pair == pair.id and not m.settled and m.at_ms >= after),
+        (m for m in reading.value if m.pair == pair.id and not m.settled and m.at_ms > after),
         key=lambda minute: minute.at_ms,
     )
     if not unsettled:

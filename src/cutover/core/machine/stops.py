@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from cutover.core.actions import End
 from cutover.core.errors import ExitCode
+from cutover.core.events import GateJudged, Note
 from cutover.core.gates.judging import Verdict
 from cutover.core.machine.back import begin_rollback
 from cutover.core.machine.decision import Decision
-from cutover.core.machine.judge import Judged, journal, unknown_for, worst
+from cutover.core.machine.judge import Judged, building, journal, unknown_for, worst
 from cutover.core.machine.routes import drifted, record_drift
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Known, Unknown
-from cutover.core.state import HOLDS, Hold, Phase
+from cutover.core.state import HOLDS, Held, Hold, Phase
 from cutover.core.values import MINUTE, duration_text, weight_text
 
 UNKNOWN_HOLDS = 3
@@ -22,10 +23,12 @@ CREDENTIALS_RESERVE = 15 * MINUTE
 
 
 def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
-    """A breach goes back (or holds, when its gate says so); a shared incident holds."""
+    """A breach goes back (or holds, or asks, when its gate says so); a shared incident holds."""
     decides, held = worst(judged), turn.state.held
     sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
     if decides.verdict is Verdict.BREACH:
+        if decides.on_breach == "ask":
+            return _ask(turn, decides, sentence)
         if decides.on_breach != "rollback":
             if held is not None and not HOLDS[held.reason].clears:
                 return None  # it waits for a person already: its own reason says for what
@@ -38,10 +41,51 @@ def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
             turn.to(Phase.NEEDS_HUMAN, why)
             return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
         return begin_rollback(turn, sentence, "breach")
-    if decides.verdict is Verdict.SHARED and held is None:
+    untold = held is None or held.reason is Hold.UNCOMPARED  # now the source can be seen to be bad
+    if decides.verdict is Verdict.SHARED and untold:
         turn.hold(Hold.SHARED, sentence)
         return turn.poll("holding")
     return None
+
+
+def _ask(turn: Turn, decides: Judged, sentence: str) -> Decision | None:
+    """Bad, and nobody can tell whose fault it is: hold, and ask a person, with a deadline that no poll renews."""
+    held = turn.state.held
+    if held is None or (HOLDS[held.reason].clears and held.reason is not Hold.UNCOMPARED):
+        journal(turn, decides)
+        turn.hold(Hold.UNCOMPARED, sentence)
+        return turn.poll("holding")
+    if held.reason is Hold.UNCOMPARED:
+        return None
+    return _ask_in_a_persons_hold(turn, held, decides, sentence)
+
+
+def _ask_in_a_persons_hold(
+    turn: Turn, held: Held, decides: Judged, sentence: str
+) -> Decision | None:
+    """A hold that waits for a person keeps its reason and its way out; the answer is due all the same.
+
+    A pause that was said after the destination turned bad is the answer.
+    """
+    bad_since = turn.state.verdicts[(decides.gate, decides.pair)].since
+    if held.reason is Hold.PAUSED and held.since.after(bad_since) > 0:
+        return None
+    safety = turn.plan.safety
+    goes_back = safety.on_hold_timeout == "rollback" and not turn.source_short()
+    if goes_back and turn.now.after(bad_since) >= safety.ask_timeout:
+        return unanswered(turn, sentence)
+    said = (decides.gate, decides.pair)
+    if any(isinstance(one, GateJudged) and (one.gate, one.pair) == said for one in turn.records):
+        # told once, when the verdict changed
+        then = f", or it rolls back after {duration_text(safety.ask_timeout)}" if goes_back else ""
+        turn.add(Note(f"{sentence}; this hold needs an answer{then}"))
+    return None
+
+
+def unanswered(turn: Turn, why: str) -> Decision:
+    """Bad evidence that nobody answered for goes back."""
+    waited = duration_text(turn.plan.safety.ask_timeout)
+    return begin_rollback(turn, f"nobody answered within {waited}: {why}", "deadline")
 
 
 def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
@@ -69,6 +113,19 @@ def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
         turn.hold(Hold.CREDENTIALS if denied else Hold.NO_DATA, why)
         return turn.poll("holding")
     return None
+
+
+def lacking(turn: Turn, judged: tuple[Judged, ...]) -> Judged | None:
+    """Whose evidence is not yet enough to go on from this step; None when every gate's is.
+
+    A bake needs a PASS of every gate. A hand-over has its bake behind it, and perhaps no traffic that could make a
+    gate pass once more: there it is enough that no gate objects, and that no evidence against it builds up.
+    """
+    decides, step = worst(judged), turn.state.step
+    hands_over = 0 <= step < len(turn.plan.steps) and turn.plan.steps[step].hands_over
+    if hands_over and decides.verdict <= Verdict.WAITING:
+        return building(judged)
+    return None if decides.verdict is Verdict.PASS else decides
 
 
 def on_drift(turn: Turn) -> Decision:

@@ -13,7 +13,7 @@ from cutover.core.machine.decision import Decision
 from cutover.core.moment import Moment, floor_to, wall_from_ms, wall_text
 from cutover.core.observation import GroupHealth, Known, Observation, Reading, Unknown
 from cutover.core.plan import Plan
-from cutover.core.state import NO_STEP, Hold, Phase, RunState, evolve
+from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RunState, evolve, incident_began
 from cutover.core.values import PPM, SECOND, RouteId
 
 PROPAGATION = 30 * SECOND
@@ -69,14 +69,13 @@ class Turn:
     def hold(
         self, reason: Hold, why: str, *, step: int | None = None, afresh: bool = False
     ) -> None:
-        """Hold at the committed weight, with the plan's deadline; its gates go on judging.
+        """Hold at the committed weight, with a deadline; its gates go on judging.
 
         A hold from SHIFTING finds no evidence window: it opens one, or a breach would go unseen.
         """
         unseen = self.state.evidence_from_ms == NO_STEP and (
             self.state.step >= 0 or self.exposed()
         )
-        deadline = self.now.wall_ms + self.plan.safety.hold_timeout
         self.add(
             PhaseChanged(
                 before=self.state.phase,
@@ -84,10 +83,17 @@ class Turn:
                 why=why,
                 step=self.state.step if step is None else step,
                 hold=reason,
-                deadline=wall_text(wall_from_ms(deadline)),
+                deadline=wall_text(wall_from_ms(self._deadline(reason))),
                 from_ms=self.next_minute_ms() if afresh or unseen else 0,
             )
         )
+
+    def _deadline(self, reason: Hold) -> int:
+        """The plan's deadline (wall ms); one incident whose holds take turns ends by the first one's `hold_timeout`."""
+        safety, held, now = self.plan.safety, self.state.held, self.now.wall_ms
+        deadline = now + (safety.ask_timeout if HOLDS[reason].asks else safety.hold_timeout)
+        began = incident_began(held, reason)
+        return deadline if began is None else min(deadline, began.wall_ms + safety.hold_timeout)
 
     @property
     def aws_ms(self) -> int:

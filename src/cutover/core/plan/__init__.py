@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cutover.core.plan.fields import Aws, Leave, Observe, Risk, Route, Safety, Step, Waive
+from cutover.core.plan.fields import Aws, Leave, Observe, Risk, Route, Safety, Waive
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.gates import DEFAULT_GATES, PlannedGate
 from cutover.core.plan.lint import lint, lint_sentences
@@ -10,6 +10,7 @@ from cutover.core.plan.model import Plan
 from cutover.core.plan.notify import Notify
 from cutover.core.plan.rules import broken_rules, rule_sentences
 from cutover.core.plan.schema import plan_schema
+from cutover.core.plan.steps import Step
 from cutover.core.plan.windows import Window
 
 __all__ = [

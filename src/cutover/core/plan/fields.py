@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -16,9 +17,10 @@ from pydantic_core import PydanticCustomError
 from cutover.core.plan.arns import ListenerArn, RouteArn, RuleArn, TargetGroupArn, parse_arn
 from cutover.core.plan.gates import PlannedGate, default_gates
 from cutover.core.plan.notify import Notify
+from cutover.core.plan.steps import Sliver, Step, climbed
 from cutover.core.plan.texts import Account, Name, Region, Sentence, Store
 from cutover.core.plan.windows import Window
-from cutover.core.units import Duration, Model, Percentage, PerMinute, Share
+from cutover.core.units import Duration, Model, PerMinute, Share
 from cutover.core.values import HOUR, MINUTE, SECOND, RouteId
 
 RollbackOrHold = Literal["rollback", "hold"]
@@ -75,21 +77,6 @@ class Route(Model):
         return parse_arn(self.id, "listener-rule", "listener").scope
 
 
-class Step(Model):
-    """One weight, and how long it is watched before the next."""
-
-    weight: Percentage = Field(
-        description="percent of the traffic that goes to the destination, in steps of 0.1"
-    )
-    bake: Duration = Field(
-        description="how long evidence is collected at this weight before the next step"
-    )
-    approve: Sentence | None = Field(
-        default=None,
-        description="a person is asked this before the weight is raised; `cutover approve` answers",
-    )
-
-
 class Risk(Model):
     """A budget of failed requests that the steps are held against, at the measured traffic or `traffic`.
 
@@ -117,6 +104,11 @@ class Safety(Model):
     )
     hold_timeout: Duration = Field(
         default=2 * HOUR, description="how long a hold waits before `on_hold_timeout`"
+    )
+    ask_timeout: Duration = Field(
+        default=15 * MINUTE,
+        description="how long a person has to answer when the destination is bad and too little traffic is left at "
+        "the source to tell whether it suffers the same; then `on_hold_timeout`",
     )
     on_hold_timeout: RollbackOrHold = Field(
         default="rollback",
@@ -185,8 +177,16 @@ class PlanFields(Model):
     name: Name = Field(description="short name of the service: part of run ids and messages")
     aws: Aws
     routes: tuple[Route, ...] = Field(min_length=1, description="they move together, as one step")
-    steps: tuple[Step, ...] = Field(
-        min_length=1, max_length=100, description="weights that rise to at most 100"
+    written: tuple[Step, ...] = Field(
+        alias="steps",
+        min_length=1,
+        max_length=100,
+        description="weights that rise to at most 100",
+    )
+    hold_back: Sliver | None = Field(
+        default=None,
+        description="traffic that stays at the source while the last step bakes, to compare with; when that bake has "
+        "passed the rest follows. At most 20%, and only with a last step at 100",
     )
     gates: Annotated[tuple[PlannedGate, ...], AfterValidator(_at_least_one)] = Field(
         default_factory=default_gates,
@@ -220,3 +220,8 @@ class PlanFields(Model):
         default=False,
         description="must be true when the only step is 100: all traffic moves at once",
     )
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps as they are climbed: with `hold_back` one more than are written (`plan.steps`)."""
+        return climbed(self.written, self.hold_back)

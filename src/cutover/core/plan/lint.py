@@ -32,7 +32,7 @@ def _average_latency(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 def _steep_steps(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """A step of more than 5 times the one before."""
-    for i, (before, step) in enumerate(zip(plan.steps, plan.steps[1:], strict=False), 1):
+    for i, (before, step) in enumerate(zip(plan.written, plan.written[1:], strict=False), 1):
         if step.weight > STEEPEST * before.weight:
             yield (
                 ("steps", i, "weight"),
@@ -43,7 +43,7 @@ def _steep_steps(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 def _short_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """A bake below 5 minutes."""
-    for i, step in enumerate(plan.steps):
+    for i, step in enumerate(plan.written):
         if step.bake < SHORTEST_BAKE and plan.observe.period >= MINUTE:
             yield (
                 ("steps", i, "bake"),
@@ -57,7 +57,7 @@ def _too_little_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     if plan.traffic is None:
         return
     pairs = len({(route.source, route.destination) for route in plan.routes})
-    for i, step in enumerate(plan.steps):
+    for i, step in enumerate(plan.written):
         periods = max(0, step.bake - plan.observe.settle) // plan.observe.period
         a_minute = plan.traffic * step.weight / FULL / pairs
         expected = a_minute * periods * plan.observe.period / MINUTE
@@ -214,12 +214,26 @@ def _nothing_rolls_back(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 def _does_not_arrive(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """The last step is below 100."""
-    last = plan.steps[-1].weight
+    last = plan.written[-1].weight
     if last != FULL:
         yield (
-            ("steps", len(plan.steps) - 1, "weight"),
+            ("steps", len(plan.written) - 1, "weight"),
             f"the plan ends at {weight_text(last)}: the source keeps the rest",
             "add a step at 100, unless this is meant",
+        )
+
+
+def _nobody_to_compare_with(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """A last step at 100 without `hold_back`: its bake has nobody to compare with."""
+    if plan.written[-1].weight == FULL and plan.hold_back is None:
+        then = "rolls back" if plan.safety.on_hold_timeout == "rollback" else "asks again"
+        yield (
+            ("steps", len(plan.written) - 1, "weight"),
+            (
+                "at 100 % the source has no traffic left to compare with: when the destination turns bad in this bake nobody "
+                f"can tell whether the source would too; the run then holds, asks a person, and {then} after {duration_text(plan.safety.ask_timeout)}"
+            ),
+            "write `hold_back: 5%` at the top level: this bake is then done at 95 %, and 100 % follows",
         )
 
 
@@ -266,6 +280,7 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _no_gates,
     _nothing_rolls_back,
     _does_not_arrive,
+    _nobody_to_compare_with,
     _shares_mixed,
     _nobody_is_told,
 )

@@ -55,10 +55,10 @@ def ground_of(plan: Plan, traffic: Traffic) -> Ground | None:
     return _ground(plan.gates, plan.observe, traffic, plan.alpha_scale)
 
 
-def default_ground(traffic: Traffic) -> Ground:
-    """The same for a plan that says nothing about gates and `observe`."""
+def default_ground(traffic: Traffic, observe: Observe | None = None) -> Ground:
+    """The same for a plan that says nothing about gates, and nothing about `observe` unless given."""
     gates = default_gates()
-    found = _ground(gates, Observe(), traffic, alpha_scale(gates, traffic.pairs))
+    found = _ground(gates, observe or Observe(), traffic, alpha_scale(gates, traffic.pairs))
     if found is None:
         raise AssertionError("the default gates have an `errors` gate")
     return found
@@ -87,14 +87,19 @@ def _ground(
     )
 
 
+def detection_ms(plan: Plan) -> int:
+    """How long a total failure goes on at least before traffic is back."""
+    return default_ground(traffic_of(plan, 1.0), plan.observe).swift_ms
+
+
 def traffic_of(plan: Plan, a_minute: float) -> Traffic:
     """One rate over all routes, for the quietest and the busiest minute alike."""
     return Traffic(a_minute, a_minute, len(plan.pairs))
 
 
 def stages_of(plan: Plan) -> tuple[Stage, ...]:
-    """The plan's steps as stages."""
-    return tuple(Stage(step.weight, step.bake) for step in plan.steps)
+    """The plan's steps as stages: a hand-over is none, it sees nothing and adds only what was held back."""
+    return tuple(Stage(step.weight, step.bake) for step in plan.steps if not step.hands_over)
 
 
 def outlooks_of(plan: Plan, a_minute: float | None) -> tuple[Outlook, ...]:

@@ -23,7 +23,7 @@ LONGEST_HOLD: Final = 14 * DAY
 def _steps_rise(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """Weights rise from step to step; a step at 100 is the last one."""
     highest = 0
-    for i, step in enumerate(plan.steps):
+    for i, step in enumerate(plan.written):
         loc: Loc = ("steps", i, "weight")
         if highest == FULL:
             yield (
@@ -43,7 +43,7 @@ def _steps_rise(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 def _bakes_are_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """A bake lasts at least `observe.period` + `observe.settle`, and at most 14 days."""
     shortest = plan.observe.period + plan.observe.settle
-    for i, step in enumerate(plan.steps):
+    for i, step in enumerate(plan.written):
         loc: Loc = ("steps", i, "bake")
         if step.bake < shortest:
             yield (
@@ -66,7 +66,7 @@ def _gates_fit_their_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """With `traffic`, no gate needs more requests than a bake of all the traffic brings."""
     if plan.traffic is None:
         return
-    for i, step in enumerate(plan.steps):
+    for i, step in enumerate(plan.written):
         minutes = (
             max(0, step.bake - plan.observe.settle)
             // plan.observe.period
@@ -90,11 +90,31 @@ def _gates_fit_their_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 def _big_bang_is_acknowledged(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """A plan whose only step is 100 says `acknowledge_big_bang: true`."""
-    if len(plan.steps) == 1 and plan.steps[0].weight == FULL and not plan.acknowledge_big_bang:
+    if len(plan.written) == 1 and plan.written[0].weight == FULL and not plan.acknowledge_big_bang:
         yield (
             ("steps", 0, "weight"),
             "the only step moves all traffic at once",
             "add smaller steps before it, or write `acknowledge_big_bang: true` at the top level",
+        )
+
+
+def _something_is_held_back(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """`hold_back` has a last step at 100 to hold back from, and leaves it above the step before."""
+    if plan.hold_back is None:
+        return
+    loc: Loc = ("hold_back",)
+    before, last = ([0, *(step.weight for step in plan.written)])[-2:]
+    if last != FULL:
+        yield (
+            loc,
+            f"the plan ends at {weight_text(last)}: the source keeps the rest anyway",
+            "remove `hold_back`, or add a step at 100",
+        )
+    elif FULL - plan.hold_back <= before:
+        yield (
+            loc,
+            f"the last bake would be at {weight_text(FULL - plan.hold_back)}, not above the step before at {weight_text(before)}",
+            f"hold back less than {weight_text(FULL - before)}, or lower the step before",
         )
 
 
@@ -147,6 +167,18 @@ def _safety_is_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
         yield (
             ("safety", "hold_timeout"),
             f"a hold of {duration_text(safety.hold_timeout)} is longer than {duration_text(LONGEST_HOLD)}",
+            "every hold must end in an action",
+        )
+    if safety.ask_timeout < MINUTE and safety.ask_timeout < 4 * observe.poll:
+        yield (
+            ("safety", "ask_timeout"),
+            f"nobody can answer within {duration_text(safety.ask_timeout)}",
+            f"write at least {duration_text(min(MINUTE, 4 * observe.poll))}",
+        )
+    if safety.ask_timeout > LONGEST_HOLD:
+        yield (
+            ("safety", "ask_timeout"),
+            f"a hold of {duration_text(safety.ask_timeout)} is longer than {duration_text(LONGEST_HOLD)}",
             "every hold must end in an action",
         )
     if safety.source_reserve > 1_000_000:
@@ -203,6 +235,7 @@ _RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
     (_bakes_are_sane, frozenset({"steps", "observe"})),
     (_gates_fit_their_bakes, frozenset({"steps", "observe", "gates", "traffic"})),
     (_big_bang_is_acknowledged, frozenset({"steps", "acknowledge_big_bang"})),
+    (_something_is_held_back, frozenset({"hold_back", "steps"})),
     (route_rules.routes_come_once, frozenset({"routes"})),
     (route_rules.sides_differ, frozenset({"routes"})),
     (route_rules.sides_are_not_mixed, frozenset({"routes"})),

@@ -6,8 +6,8 @@ some rate, how many requests fail until then, and the fastest steps that stay in
 
 from __future__ import annotations
 
+from cutover.core.power.answer import Nothing, answer
 from cutover.core.power.fastest import (
-    LONGEST_BAKE,
     SHORTEST_BAKE,
     STEEPEST,
     THIN,
@@ -15,9 +15,10 @@ from cutover.core.power.fastest import (
     Wish,
     fastest,
     heaviest_start,
+    worth_holding_back,
 )
 from cutover.core.power.ground import Ground, Stage, Traffic, planned_horizon
-from cutover.core.power.outlook import Outlook, beyond_budget, outlooks
+from cutover.core.power.outlook import LONGEST_BAKE, Outlook, beyond_budget, outlooks
 
 __all__ = [
     "LONGEST_BAKE",
@@ -25,14 +26,17 @@ __all__ = [
     "STEEPEST",
     "THIN",
     "Ground",
+    "Nothing",
     "Outlook",
     "Schedule",
     "Stage",
     "Traffic",
     "Wish",
+    "answer",
     "beyond_budget",
     "fastest",
     "heaviest_start",
     "outlooks",
     "planned_horizon",
+    "worth_holding_back",
 ]

@@ -26,7 +26,7 @@ from cutover.core.power.outlook import (
     leak_bake,
     tolerated,
 )
-from cutover.core.values import DAY, FULL, MINUTE
+from cutover.core.values import FULL, MINUTE
 
 STEEPEST: Final = 5
 """A destination that is fine at a weight has not proven more than 5 times of it (autoscalers, caches)."""
@@ -34,11 +34,8 @@ STEEPEST: Final = 5
 SHORTEST_BAKE: Final = 5 * MINUTE
 """Shorter ones see no slow leak, and few minutes of evidence."""
 
-LONGEST_BAKE: Final = 14 * DAY
-
-_SMALL: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70)
-_COARSE: Final = (*_SMALL, *range(100, FULL + 1, 50))
-_FINE: Final = (*_SMALL, *range(80, FULL + 1, 10))
+_COARSE: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, *range(100, FULL + 1, 50))
+_FINE: Final = (1, 2, 3, 5, 7, *range(10, FULL + 1, 10))
 """Weights (per mille) a schedule is made of; fine ones when an overload budget allows no raise by 5 %."""
 
 _ROUND: Final = (frozenset((10, 50, 100, 250, 500, 750, 1000)), frozenset((1, 2, 5, 20, 200)))
@@ -46,6 +43,9 @@ _ROUND: Final = (frozenset((10, 50, 100, 250, 500, 750, 1000)), frozenset((1, 2,
 
 MOST_STEPS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100)
 """Numbers of steps the prior may be made for: more steps, less weight for each."""
+
+SLIVERS: Final = (50, 100, 150, 200)
+"""What may be held back (per mille): 95 % for the last judged bake, or less (gating.md section 6)."""
 
 THIN: Final = 50.0
 """Requests a minute the source should keep, to be a comparison (gating.md section 7)."""
@@ -58,13 +58,15 @@ class Wish:
     Attributes:
         budget: requests that a defect which is there from the beginning may fail.
         overload: requests that may fail when a raise is too much for the destination.
+        hold_back: per mille that stays at the source while the last step bakes.
         shortest_ms: no bake is shorter.
         sees_leak: the last bake is long enough to see failures grow slowly.
-        weights: per mille, to choose from, rising to where the schedule ends; none: those that suit the overload.
+        weights: per mille, to choose from; none: those that suit the overload.
     """
 
     budget: int
     overload: int
+    hold_back: int = 0
     shortest_ms: int = SHORTEST_BAKE
     sees_leak: bool = True
     weights: tuple[int, ...] = ()
@@ -72,10 +74,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Steps, and how long they take with everything between them."""
+    """Steps as they bake, what is held back in the last, and how long they take with everything between them."""
 
     stages: tuple[Stage, ...]
     takes_ms: int
+    hold_back: int = 0
 
 
 Cost = tuple[int, int, int]
@@ -90,31 +93,60 @@ END: Final = 0
 
 
 def fastest(ground: Ground, wish: Wish) -> Schedule | None:
-    """The fastest schedule inside the wish's budgets; None when there is none. Never faster for a smaller budget."""
+    """The fastest schedule of at least two steps inside the wish's budgets; None when there is none.
+
+    Never faster for a smaller budget. Where it can, it leaves the source enough to be compared with until the end.
+    """
+    if ground.harmed(wish.hold_back, ground.swift_ms) > wish.overload:
+        return None
+    raised_by_5, last = ground.harmed(50, ground.swift_ms), FULL - wish.hold_back
+    choice = wish.weights or (_COARSE if raised_by_5 <= wish.overload else _FINE)
+    weights = (*(one for one in choice if one < last), last)
+    comparable = tuple(one for one in weights if one == last or _kept(ground, one) >= THIN)
+    return _fastest(ground, wish, comparable) or _fastest(ground, wish, weights)
+
+
+def worth_holding_back(ground: Ground, overload: int) -> int:
+    """The smallest part (per mille) of the traffic that is a comparison for the last bake; 0: none is, or too much."""
+    return next(
+        (
+            one
+            for one in SLIVERS
+            if _kept(ground, FULL - one) >= THIN
+            and ground.harmed(one, ground.swift_ms) <= overload
+        ),
+        0,
+    )
+
+
+def _fastest(ground: Ground, wish: Wish, weights: Sequence[int]) -> Schedule | None:
     horizon = LEAST_HORIZON
     while True:
         best: Way | None = None
         for steps in MOST_STEPS:
             if best is not None and best[0][0] <= steps * (wish.shortest_ms + ground.between_ms):
                 break  # more steps cannot be faster than that
-            found = _shortest_way(ground, wish, Course(steps, horizon))
-            best = min((one for one in (best, found) if one is not None), default=None)
+            found = _shortest_way(ground, wish, weights, Course(steps, horizon))
+            if found is not None and (best is None or found[0] < best[0]):
+                best = found
         if best is None:
             return None
         # a longer plan spreads its prior over more minutes: up to the least horizon that fits
         needed = ground.course(best[1]).horizon
         if needed <= horizon:
-            return Schedule(best[1], best[0][0])
+            hands_over = ground.between_ms if wish.hold_back else 0
+            return Schedule(best[1], best[0][0] + hands_over, wish.hold_back)
         horizon = needed
 
 
-def _shortest_way(ground: Ground, wish: Wish, course: Course) -> Way | None:
+def _shortest_way(
+    ground: Ground, wish: Wish, weights: Sequence[int], course: Course
+) -> Way | None:
     """The cheapest way through the last weight in at most `course.steps` steps."""
-    weights = tuple(one for one in _choice(ground, wish) if _can_be_compared(ground, one))
     nats = need(ground.odds, course, first=True)
     ways: dict[int, Way] = {
         weight: ((0, 1, _unround(weight)), ())
-        for weight in weights
+        for weight in weights[:-1]
         if _may_begin(ground, wish, weight, nats)
     }
     raises = _raises(ground, wish, weights, course, first=True, starts=ways)
@@ -127,7 +159,7 @@ def _shortest_way(ground: Ground, wish: Wish, course: Course) -> Way | None:
             ends.append(ways.pop(END))
         if not ways:
             break
-    return min(ends, default=None)
+    return min(ends, key=lambda way: way[0], default=None)
 
 
 def _one_further(ground: Ground, ways: Mapping[int, Way], raises: Raises) -> dict[int, Way]:
@@ -147,7 +179,7 @@ def _one_further(ground: Ground, ways: Mapping[int, Way], raises: Raises) -> dic
 
 
 def _may_begin(ground: Ground, wish: Wish, weight: int, nats: float) -> bool:
-    swift = ground.harmed(weight, ground.period_ms + ground.pipe_ms)
+    swift = ground.harmed(weight, ground.swift_ms)
     return harm(ground, weight, 1.0, nats) <= wish.budget and swift <= wish.overload
 
 
@@ -162,7 +194,7 @@ def _raises(
 ) -> Raises:
     """What may follow each weight of `starts`, and after which bake."""
     nats = need(ground.odds, course, first=first)
-    swift = ground.period_ms + ground.pipe_ms
+    swift = ground.swift_ms
     found: dict[int, list[tuple[int, int]]] = {}
     for weight in starts:
         found[weight] = []
@@ -186,8 +218,7 @@ def _bake(ground: Ground, wish: Wish, weight: int, rate: float, nats: float) -> 
     needed = bake_for(ground, weight, rate, nats)
     if needed is None:
         return None
-    bake = max(needed, wish.shortest_ms, ground.period_ms + ground.settle_ms)
-    return bake if bake <= LONGEST_BAKE else None
+    return max(needed, wish.shortest_ms, ground.period_ms + ground.settle_ms)
 
 
 def _last_bake(ground: Ground, wish: Wish, weight: int, nats: float, course: Course) -> int | None:
@@ -199,11 +230,6 @@ def _last_bake(ground: Ground, wish: Wish, weight: int, nats: float, course: Cou
     return None if leak is None else max(bake, leak)
 
 
-def _choice(ground: Ground, wish: Wish) -> tuple[int, ...]:
-    raised_by_5 = ground.harmed(50, ground.period_ms + ground.pipe_ms)
-    return wish.weights or (_COARSE if raised_by_5 <= wish.overload else _FINE)
-
-
 def heaviest_start(ground: Ground, stages: tuple[Stage, ...], budget: int) -> int:
     """The highest weight (per mille) at which a total failure of the first step stays in the budget; 0: none."""
     nats = need(ground.odds, ground.course(stages), first=True)
@@ -211,10 +237,9 @@ def heaviest_start(ground: Ground, stages: tuple[Stage, ...], budget: int) -> in
     return next(fits, 0)
 
 
-def _can_be_compared(ground: Ground, weight: int) -> bool:
-    """The source keeps enough to compare with, where another weight could have let it."""
-    kept = ground.traffic.trough * (FULL - weight) / FULL / ground.traffic.pairs
-    return weight in (FULL, *range(1, FULL // 2 + 1)) or kept >= THIN
+def _kept(ground: Ground, weight: int) -> float:
+    """Requests a minute that the source of one pair keeps, at the trough."""
+    return ground.traffic.trough * (FULL - weight) / FULL / ground.traffic.pairs
 
 
 def _unround(weight: int) -> int:

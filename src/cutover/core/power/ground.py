@@ -73,6 +73,11 @@ class Ground:
         return min(PUBLICATION, self.settle_ms) + LOOKS * self.poll_ms + RULE_CHANGE
 
     @property
+    def swift_ms(self) -> int:
+        """The least a defect costs: the minute in which it is seen, and the pipe."""
+        return self.period_ms + self.pipe_ms
+
+    @property
     def between_ms(self) -> int:
         """What a step takes besides its bake: the weight spreads, whole periods begin, the last one settles."""
         return self.settle_ms + 2 * self.period_ms

@@ -17,7 +17,7 @@ from cutover.core.power.evidence import (
     smallest_rate,
 )
 from cutover.core.power.ground import Ground, Stage
-from cutover.core.values import MINUTE
+from cutover.core.values import DAY, MINUTE
 
 TARGET: Final = 0.05
 """Every step should see a defect that fails 5 % of its requests."""
@@ -27,6 +27,8 @@ LEAK: Final = 0.001
 
 PROMISED: Final = 2.0
 """Below twice the allowed rate nothing is promised (gating.md section 7): it takes hours and costs little a minute."""
+
+LONGEST_BAKE: Final = 14 * DAY
 
 LONGEST_LEAK: Final = 1_000
 """Minutes after which a leak of 0.1 % a minute has become a total failure."""
@@ -40,7 +42,7 @@ class Outlook:
         stage: the step.
         a_minute: requests a minute that the destination of one pair gets.
         catches: the smallest rate of failures seen within the bake in 95 of 100 cases; None: not even all of them.
-        needs_ms: the bake that sees 5 % failing, with the requests that every gate needs; None: longer than any.
+        needs_ms: the bake that sees 5 % failing, with the requests that every gate needs; None: longer than a plan may say.
         total: requests that fail (median) when every request fails from the start of the step.
         overload: when the share this step adds is too much, and that many fail.
         leak: when failures grow slowly from the start of the step; until it is caught, or the bake is over.
@@ -73,7 +75,7 @@ def outlooks(ground: Ground, stages: tuple[Stage, ...]) -> tuple[Outlook, ...]:
         )
         harmed_by_leak, caught = _leak(ground, stage, course)
         total = harm(ground, stage.weight, 1.0, nats)
-        swift = ground.period_ms + ground.pipe_ms
+        swift = ground.swift_ms
         found.append(
             Outlook(
                 stage=stage,
@@ -98,7 +100,7 @@ def data_minutes(ground: Ground, stage: Stage) -> float:
 
 
 def bake_for(ground: Ground, weight: int, rate: float, nats: float) -> int | None:
-    """The shortest bake, in whole minutes, that sees `rate` in 95 of 100 cases; None when none does.
+    """The shortest bake, in whole minutes, that sees `rate` in 95 of 100 cases; None when no bake that is allowed does.
 
     And with the requests that every gate needs to pass.
     """
@@ -108,7 +110,8 @@ def bake_for(ground: Ground, weight: int, rate: float, nats: float) -> int | Non
         return None
     evidence = minutes * ground.period_ms + ground.pipe_ms
     requests = ceil(ground.fewest / seen) * ground.period_ms + ground.settle_ms
-    return ceil(max(evidence, requests) / MINUTE) * MINUTE
+    bake = ceil(max(evidence, requests) / MINUTE) * MINUTE
+    return bake if bake <= LONGEST_BAKE else None
 
 
 def harm(ground: Ground, weight: int, rate: float, nats: float) -> float:
@@ -137,7 +140,7 @@ def excluded_for(ground: Ground, weight: int, budget: float) -> float:
 
     One minute to be seen in, and the pipe; never less than what is promised.
     """
-    everything = ground.harmed(weight, ground.period_ms + ground.pipe_ms)
+    everything = ground.harmed(weight, ground.swift_ms)
     least = tolerated(ground)
     return 1.0 if everything <= budget else max(least, budget / everything)
 
@@ -174,7 +177,7 @@ def _blast(ground: Ground, weight: int, left: float, nats: float, *, first: bool
     if first:
         total = harm(ground, weight, 1.0, nats)
         return ground.harmed(weight, MINUTE * LONGEST_LEAK) if total == inf else total
-    return left * ground.harmed(weight, ground.period_ms + ground.pipe_ms)
+    return left * ground.harmed(weight, ground.swift_ms)
 
 
 def _leak(ground: Ground, stage: Stage, course: Course) -> tuple[int, bool]:

@@ -4,9 +4,10 @@ Nothing here judges: the gates' own code does. This package brings it minutes an
 machine would (`cutover judge`, `cutover backtest`).
 """
 
-from cutover.core.retrospect.attempts import Attempt, Ended, Past, attempt, attempts
+from cutover.core.retrospect.attempts import Attempt, Ended, attempt, attempts
 from cutover.core.retrospect.lens import COLUMNS, Lens, lens_of_table
 from cutover.core.retrospect.looks import Action, Look, looks
+from cutover.core.retrospect.past import Past, past_of_minutes, past_of_rows
 from cutover.core.retrospect.report import HourOfDay, Report, Twitchy, report_of
 from cutover.core.retrospect.rows import NOTHING, Group, Row
 from cutover.core.retrospect.split import split
@@ -29,6 +30,8 @@ __all__ = [
     "attempts",
     "lens_of_table",
     "looks",
+    "past_of_minutes",
+    "past_of_rows",
     "report_of",
     "split",
 ]

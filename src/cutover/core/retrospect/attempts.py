@@ -15,10 +15,11 @@ from cutover.core.gates import Verdict
 from cutover.core.machine.forward import WAITING_GRACE
 from cutover.core.machine.judge import SHARED_AFTER_RAISE
 from cutover.core.machine.stops import UNKNOWN_HOLDS
-from cutover.core.observation import Minute, Pair
+from cutover.core.observation import Pair
 from cutover.core.plan import Plan
-from cutover.core.retrospect.lens import Lens, scene
+from cutover.core.retrospect.lens import scene
 from cutover.core.retrospect.looks import Judged, Memories, begin, fold, judge, worst
+from cutover.core.retrospect.past import Past
 from cutover.core.retrospect.split import split
 from cutover.core.values import HOUR, MINUTE
 
@@ -33,23 +34,6 @@ class Ended(StrEnum):
     HELD = "held"  # a person would have been asked or paged
     ROLLED_BACK = "rolled back"
     CUT_OFF = "cut off"  # the past ends before the cutover does
-
-
-@dataclass(frozen=True)
-class Past:
-    """What is known of one pair's past.
-
-    Attributes:
-        minutes: oldest first, one for each period; one that nobody knows has no counts.
-        period_ms: the distance between two of them.
-        lens: which gates are judged on it, and by what calibration.
-        divided: there was no destination: each minute of the source is split.
-    """
-
-    minutes: tuple[Minute, ...]
-    period_ms: int
-    lens: Lens
-    divided: bool
 
 
 @dataclass(frozen=True)
@@ -110,7 +94,7 @@ def attempt(plan: Plan, pair: Pair, past: Past, first: int) -> Attempt:
         if index == course.raise_at:
             course.step, course.raised, course.raise_at = course.step + 1, index, None
         judged = _judge(plan, pair, past, course, index)
-        decides = worst(judged)
+        decides = _blamed(plan, course, index, worst(judged))
         stopped = _stops(plan, past, course, index, decides)
         if stopped is not None:
             return ends(stopped, index, decides)
@@ -154,25 +138,31 @@ def _judge(plan: Plan, pair: Pair, past: Past, course: _Course, index: int) -> t
     return judge(past.lens, course.memories, pair, here, course.silent)
 
 
+def _blamed(plan: Plan, course: _Course, index: int, decides: Judged) -> Judged:
+    """A source that turns bad right after the raise may be suffering from it: that is a breach (design 3.3)."""
+    ours = index - course.raised <= SHARED_AFTER_RAISE
+    if decides.verdict is not Verdict.SHARED or not ours:
+        return decides
+    if plan.safety.on_shared_after_raise != "rollback":
+        return decides
+    why = f"the source turned bad right after the raise and may be suffering from it: {decides.judgement.why}"
+    judgement = replace(decides.judgement, verdict=Verdict.BREACH, why=why)
+    return replace(decides, judgement=judgement, on_breach="rollback")
+
+
 def _stops(plan: Plan, past: Past, course: _Course, index: int, decides: Judged) -> Ended | None:
     """What ends an attempt before its time, by the machine's rules."""
     settled = index - course.raised  # whole minutes of this step
     course.unknown = course.unknown + 1 if decides.verdict is Verdict.UNKNOWN and settled else 0
-    match decides.verdict:
-        case Verdict.BREACH:
-            return Ended.ROLLED_BACK if decides.on_breach == "rollback" else Ended.HELD
-        case Verdict.SHARED:
-            ours = settled + 1 <= SHARED_AFTER_RAISE + 1
-            blamed = ours and plan.safety.on_shared_after_raise == "rollback"
-            return Ended.ROLLED_BACK if blamed else Ended.HELD
-        case Verdict.UNKNOWN:
-            return Ended.HELD if course.unknown > UNKNOWN_HOLDS else None
-        case Verdict.WAITING:
-            bake = plan.steps[course.step].bake
-            overdue = settled * past.period_ms >= bake + max(bake, WAITING_GRACE)
-            return Ended.HELD if overdue and course.raise_at is None else None
-        case Verdict.PASS:
-            return None
+    if decides.verdict is Verdict.BREACH:
+        return Ended.ROLLED_BACK if decides.on_breach == "rollback" else Ended.HELD
+    if decides.verdict is Verdict.SHARED or course.unknown > UNKNOWN_HOLDS:
+        return Ended.HELD
+    if decides.verdict is Verdict.WAITING and course.raise_at is None:
+        bake = plan.steps[course.step].bake
+        overdue = settled * past.period_ms >= bake + max(bake, WAITING_GRACE)
+        return Ended.HELD if overdue else None
+    return None
 
 
 def _earned(plan: Plan, past: Past, course: _Course, index: int, decides: Judged) -> bool:

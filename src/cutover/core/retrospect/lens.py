@@ -19,13 +19,14 @@ from cutover.core.values import duration_text
 COLUMNS = ("requests", "errors", "unanswered", "slow", "over_slo")
 """What a table says of each group, in the order of `Group`'s fields."""
 
+LIVE = {"healthy": "target health", "capacity": "target health", "alarm": "alarms"}
+"""What gates on live facts judge: nobody keeps their past."""
+
 _CANNOT = {
-    "client_errors": "a table has no 4xx",
-    "lb_errors": "a table has no 502 and 504 of the load balancer",
-    "healthy": "a table has no target health",
-    "capacity": "a table has no target health",
-    "metric": "a table has no metric of the plan's own",
-    "alarm": "a table has no alarms",
+    "client_errors": "4xx",
+    "lb_errors": "502 and 504 of the load balancer",
+    "metric": "metric of the plan's own",
+    **LIVE,
 }
 _TAU = 1000
 
@@ -161,7 +162,7 @@ def _needed(gate: PlannedGate, relative: Any, absolute: int | None) -> tuple[set
     if gate.kind == "errors":
         return {"requests", "errors"}, ""
     if gate.kind != "latency":
-        return set(), _CANNOT.get(gate.kind, "a table does not hold what it judges")
+        return set(), f"a table has no {_CANNOT.get(gate.kind, 'column for it')}"
     spec, needed = gate.spec, {"requests"}
     if spec.versus_source is not None:
         needed.add("slow")

@@ -93,11 +93,6 @@ def fold(lens: Lens, memories: Memories, minute: Minute, here: Scene) -> Memorie
     }
 
 
-def restart(lens: Lens, memories: Memories) -> Memories:
-    """Evidence for the destination is gone, evidence against it stays."""
-    return {gate.name: gate.gate.restart(memories[gate.name]) for gate in lens.gates}
-
-
 def judge(
     lens: Lens, memories: Memories, pair: Pair, here: Scene, silent: int
 ) -> tuple[Judged, ...]:
@@ -121,15 +116,13 @@ def worst(judged: tuple[Judged, ...]) -> Judged:
 
 def action_of(decides: Judged, *, bake_over: bool) -> Action:
     """What a run does on a verdict (design 3.3)."""
-    match decides.verdict:
-        case Verdict.BREACH:
-            return Action(decides.on_breach)
-        case Verdict.PASS:
-            return Action.ADVANCE if bake_over else Action.BAKE
-        case Verdict.WAITING:
-            return Action.HOLD if bake_over else Action.BAKE
-        case Verdict.UNKNOWN | Verdict.SHARED:
-            return Action.HOLD
+    if decides.verdict is Verdict.BREACH:
+        return Action(decides.on_breach)
+    if decides.verdict is Verdict.PASS:
+        return Action.ADVANCE if bake_over else Action.BAKE
+    if decides.verdict is Verdict.WAITING and not bake_over:
+        return Action.BAKE
+    return Action.HOLD
 
 
 def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[Look]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import sqrt
 
 from cutover.core.retrospect.attempts import Attempt, Ended
 from cutover.core.values import DAY, HOUR
@@ -13,6 +14,8 @@ FALSE_ROLLBACKS = 0.01
 """A healthy destination may be rolled back in 1 % of cutovers at most (gating.md section 5)."""
 
 HELD_SHARE = 0.05
+"""More holds than this are too many to be called for."""
+
 ENOUGH = 20
 """With fewer finished starts nothing is said."""
 
@@ -103,21 +106,18 @@ def _answer(every: Sequence[Attempt]) -> tuple[Twitchy, str]:
         )
     back = sum(one.ended is Ended.ROLLED_BACK for one in finished)
     held = sum(one.ended is Ended.HELD for one in finished)
-    if back > FALSE_ROLLBACKS * len(finished):
-        return (
-            Twitchy.YES,
-            f"yes, unless those hours were incidents: {_of(back, finished)} would have rolled back, "
-            "where a healthy destination should be rolled back in at most 1 %",
-        )
-    if held > HELD_SHARE * len(finished):
-        return (
-            Twitchy.HOLDS,
-            f"not for rolling back ({_of(back, finished)}), but {_of(held, finished)} would have held and called a person",
-        )
-    return (
-        Twitchy.NO,
-        f"no: {_of(back, finished)} would have rolled back and {_of(held, finished)} held",
-    )
+    rolled, paged = f"{_of(back, finished)} would have rolled back", _of(held, finished)
+    if _too_many(back, FALSE_ROLLBACKS * len(finished)):
+        wanted = "a healthy destination should be in at most 1 %"
+        return Twitchy.YES, f"yes, unless those hours were incidents: {rolled}; {wanted}"
+    if _too_many(held, HELD_SHARE * len(finished)):
+        return Twitchy.HOLDS, f"not for rolling back ({rolled}), but {paged} would have held"
+    return Twitchy.NO, f"no: {rolled}, {paged} held"
+
+
+def _too_many(seen: int, mean: float) -> bool:
+    """More than the mean by more than chance (two standard deviations)."""
+    return seen > mean + 2 * sqrt(mean)
 
 
 def _of(some: int, finished: Sequence[Attempt]) -> str:

@@ -10,8 +10,11 @@ from cutover.core.values import MINUTE
 MOST_MINUTES = 1_000_000
 """A table numbers its minutes from minus this many to this many: almost two years."""
 
-_EPOCH = 10 * MOST_MINUTES
-"""Where minute 0 of a table lies, in minutes: gates know minutes by ms since the epoch, and 0 means "no step"."""
+EPOCH = 7_000 * 1_440
+"""Where minute 0 of a table lies, in minutes: gates know minutes by ms since the epoch, and 0 means "no step".
+
+Whole days, so that minute 0 is midnight; in 1989, so that no dated table begins before it.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Row:
 
 def ms_of(minute: int) -> int:
     """When a numbered minute begins, in ms since the epoch: made up, only differences mean something."""
-    return (minute + _EPOCH) * MINUTE
+    return (minute + EPOCH) * MINUTE
 
 
 def moment_of(ms: int) -> Moment:

@@ -4,7 +4,7 @@ State is never stored and never changed in place; anything a later decision rest
 """
 
 from cutover.core.state.evidence import NO_STEP, Evidence
-from cutover.core.state.fold import evolve, replay
+from cutover.core.state.fold import evolve, incident_began, replay
 from cutover.core.state.model import Held, RouteState, RunState, Seen, Sent, Verdicts
 from cutover.core.state.phases import (
     ACTIVE,
@@ -35,5 +35,6 @@ __all__ = [
     "Sent",
     "Verdicts",
     "evolve",
+    "incident_began",
     "replay",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from cutover.core import events as ev
 from cutover.core.forms import Form, form_of
-from cutover.core.moment import parse_wall, wall_ms
+from cutover.core.moment import Moment, parse_wall, wall_ms
 from cutover.core.plan import Plan
 from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP, Folded
@@ -18,6 +18,9 @@ from cutover.core.values import RouteId
 
 _PASSED = frozenset({Hold.APPROVAL, Hold.WINDOW})
 """Holds that begin only after every gate of the step passed."""
+
+_ONE_INCIDENT = frozenset({Hold.SHARED, Hold.UNCOMPARED})
+"""Holds that may take turns in one incident: the source is bad too, or nobody can tell."""
 
 
 def evolve(plan: Plan, state: RunState, record: ev.Record) -> RunState:
@@ -121,7 +124,9 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
     )
     if after is Phase.HOLDING:
         deadline = wall_ms(parse_wall(event.deadline)) if event.deadline else 0
-        changed = replace(changed, held=Held(Hold(event.hold), event.why, record.at, deadline))
+        reason = Hold(event.hold)
+        began = incident_began(state.held, reason)
+        changed = replace(changed, held=Held(reason, event.why, record.at, deadline, began))
         if before is Phase.BAKING and Hold(event.hold) in _PASSED:
             changed = replace(changed, proven=event.step)
         if event.hold == Hold.APPROVAL:
@@ -162,6 +167,13 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
             },
         )
     return changed
+
+
+def incident_began(before: Held | None, reason: Hold) -> Moment | None:
+    """When the incident began whose hold another one takes over now; None for a new one, or the same one again."""
+    if before is None or before.reason is reason or {before.reason, reason} != _ONE_INCIDENT:
+        return None
+    return before.began or before.since
 
 
 def _route(state: RunState, route: str, change: Callable[[RouteState], RouteState]) -> RunState:
@@ -245,11 +257,10 @@ def _gate(plan: Plan, state: RunState, record: ev.Record, event: ev.GateJudged) 
 
 def _minute(plan: Plan, state: RunState, record: ev.Record, event: ev.MinuteSettled) -> RunState:
     minute = ev.minute_of(event)
-    first = state.first_raise_ms
-    baseline = first is None or minute.at_ms + plan.observe.period <= first
-    folded = Folded(
-        minute, state.weight_at(minute.at_ms), 0 if baseline else state.evidence_from_ms
-    )
+    period, first = plan.observe.period, state.first_raise_ms
+    baseline = first is None or minute.at_ms + period <= first
+    weight = state.weight_in(minute.at_ms, period)
+    folded = Folded(minute, weight, 0 if baseline else state.evidence_from_ms)
     return replace(
         state,
         evidence=evid.fold(plan, state.evidence, folded),

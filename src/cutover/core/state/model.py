@@ -70,12 +70,18 @@ class RouteState:
 
 @dataclass(frozen=True)
 class Held:
-    """Why and until when a run holds."""
+    """Why and until when a run holds.
+
+    `began`: of an incident that another hold was for before, None when it began with this one. A hold that asks a
+    person and one for a shared incident take turns as the source's traffic comes and goes: that must not move the
+    deadline for ever.
+    """
 
     reason: Hold
     why: str
     since: Moment
     deadline_ms: int  # wall ms; 0 for none
+    began: Moment | None = None
 
 
 @dataclass(frozen=True)
@@ -154,12 +160,18 @@ class RunState:
     blocked: tuple[str, ...] = ()
     observed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
-    def weight_at(self, at_ms: int) -> int:
-        """The committed weight (per mille) when a minute that began then began."""
+    def weight_in(self, at_ms: int, period_ms: int) -> int:
+        """The highest weight (per mille) committed at any time in the minute that began then.
+
+        The minute of a raise carries the destination's real counts, so it belongs to the new weight (gating.md section 6).
+        """
+        highest = 0
         for since, weight in reversed(self.weights):
+            if since < at_ms + period_ms:
+                highest = max(highest, weight)
             if since <= at_ms:
-                return weight
-        return 0
+                break
+        return highest
 
     @property
     def weight(self) -> int:

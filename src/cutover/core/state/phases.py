@@ -68,7 +68,7 @@ TRANSITIONS: dict[Phase, dict[Phase, str]] = {
     },
     _P.BAKING: {
         _P.SHIFTING: "bake over, every gate passes, nothing forbids the next raise",
-        _P.COMPLETED: "last bake over, every gate passes, routes read back",
+        _P.COMPLETED: "last bake over, every gate passes, routes read back; after a hand-over: no gate objects",
         _P.HOLDING: "approval, window, missing or bad evidence, drift, pause, a fault",
         _P.ROLLING_BACK: "breach, blind for too long, or rollback said",
     },
@@ -115,6 +115,7 @@ class Hold(StrEnum):
     DRIFT = "drift"
     GATE = "gate"
     SHARED = "shared"
+    UNCOMPARED = "uncompared"
     NO_DATA = "no_data"
     EVIDENCE = "evidence"
     SHARE = "share"
@@ -133,12 +134,14 @@ class HoldRule:
 
     `clears`: it ends by itself when its cause is gone. `afresh`: it then bakes afresh (evidence was
     missing); else the evidence went on meanwhile. `rolls_back`: at its deadline it may roll back; the
-    others page again (design section 4: holds for missing or bad evidence only).
+    others page again (design section 4: holds for missing or bad evidence only). `asks`: a person must
+    decide, and soon: its deadline is `safety.ask_timeout`, that of the others `safety.hold_timeout`.
     """
 
     clears: bool
     afresh: bool
     rolls_back: bool
+    asks: bool = False
 
 
 HOLDS: dict[Hold, HoldRule] = {
@@ -150,6 +153,7 @@ HOLDS: dict[Hold, HoldRule] = {
     Hold.DRIFT: HoldRule(clears=False, afresh=True, rolls_back=False),
     Hold.GATE: HoldRule(clears=False, afresh=True, rolls_back=True),
     Hold.SHARED: HoldRule(clears=True, afresh=True, rolls_back=True),
+    Hold.UNCOMPARED: HoldRule(clears=True, afresh=True, rolls_back=True, asks=True),
     Hold.NO_DATA: HoldRule(clears=True, afresh=True, rolls_back=True),
     Hold.EVIDENCE: HoldRule(clears=True, afresh=False, rolls_back=True),
     Hold.SHARE: HoldRule(clears=True, afresh=True, rolls_back=True),

@@ -9,11 +9,20 @@ from cutover.core.story.judged import told
 from cutover.core.story.model import Line, Stand, StepStory, Story, Tone, baked, tell
 from cutover.core.story.oddities import Oddities, oddities_text
 from cutover.core.story.sentences import sentence
+from cutover.core.story.standing import (
+    Standing,
+    evidence_text,
+    left_ms,
+    minute_line,
+    outlook,
+    standings,
+)
 from cutover.core.story.words import (
     about,
     clock_text,
     count_of,
     group_name,
+    judged,
     route_name,
     stamp,
 )
@@ -25,6 +34,7 @@ __all__ = [
     "Line",
     "Oddities",
     "Stand",
+    "Standing",
     "StepStory",
     "Story",
     "Tone",
@@ -34,12 +44,18 @@ __all__ = [
     "clock_text",
     "count_of",
     "ending",
+    "evidence_text",
     "group_name",
+    "judged",
+    "left_ms",
+    "minute_line",
     "next_command",
     "oddities_text",
+    "outlook",
     "route_name",
     "sentence",
     "stamp",
+    "standings",
     "tell",
     "told",
 ]

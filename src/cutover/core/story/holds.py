@@ -47,6 +47,11 @@ HOLD_WORDS: dict[Hold, HoldWords] = {
     Hold.SHARED: HoldWords(
         "source is bad too", f"goes on by itself when the source is well again, or {BACK}"
     ),
+    Hold.UNCOMPARED: HoldWords(
+        "nobody to compare with",
+        f"is the source's own traffic failing too? {BACK} if not; `cutover pause` waits for you, `cutover resume` asks "
+        "again while it lasts; goes on by itself when the destination is well (then a fresh bake)",
+    ),
     Hold.NO_DATA: HoldWords(
         "no data", f"goes on by itself when data come back (then a fresh bake), or {BACK}"
     ),

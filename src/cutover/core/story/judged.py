@@ -69,8 +69,7 @@ def _budget(reason: Reason) -> str:
 
 def _shared(reason: Reason) -> str:
     return (
-        f"the source is bad too: {rate_text(reason.source)} of its requests {reason.what} in its newest bad minute; "
-        "the destination is not blamed"
+        f"the source is bad too: {rate_text(reason.source)} of its requests {reason.what} in its newest bad minute"
     )
 
 

@@ -38,6 +38,8 @@ def _shifting(plan: Plan, before: RunState, record: Record, event: PhaseChanged)
     if event.step < 0 or Phase(event.before) is Phase.HOLDING:
         return f"{reason(plan, event.why)} -> writing and reading back every route"
     to = weight_text(plan.steps[event.step].weight)
+    if plan.steps[event.step].hands_over:
+        return f"the last bake passed -> handing over: raising to {to} ({step_text(plan, event.step)})"
     gates = "every gate passes" if before.step >= 0 else "the destination is attached and healthy"
     return f"{gates} -> raising to {to} ({step_text(plan, event.step)})"
 
@@ -54,6 +56,8 @@ def _settling(plan: Plan, before: RunState, record: Record, event: PhaseChanged)
 
 def _baking(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
     step = plan.steps[event.step]
+    if step.hands_over:
+        return f"looking once more at {weight_text(step.weight)} ({step_text(plan, event.step)}): complete when no gate objects"
     if Phase(event.before) is Phase.HOLDING:
         at = f"{weight_text(step.weight)} ({step_text(plan, event.step)})"
         return f"{reason(plan, event.why)} -> back to baking {at}; the evidence went on meanwhile"
@@ -95,6 +99,12 @@ def _cause(plan: Plan, before: RunState, why: str) -> str:
 
 def _completed(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
     weight = weight_text(before.weight)
+    if plan.steps[event.step].hands_over:
+        sliver = weight_text(plan.steps[event.step - 1].weight)
+        return (
+            f"completed: {weight} on {count_of(len(plan.routes), 'route')}, the last bake passed at {sliver} and no gate "
+            "objects; the source stays attached: `cutover rollback` goes back until `cutover finish`"
+        )
     return (
         f"completed: {weight} on {count_of(len(plan.routes), 'route')}, every gate passes; the source stays "
         "attached: `cutover rollback` goes back until `cutover finish`"

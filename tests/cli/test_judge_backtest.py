@@ -1,0 +1,259 @@
+"""`cutover backtest`: the plan started at every hour of the past."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from cutover.local.clock import SystemClock
+from tests import generate_samples
+from tests.cli.command import Called, called
+from tests.cli.emulated import Aws, emulated_aws
+from tests.generate_samples import Service, poisson
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAN = ROOT / "plans" / "judge.yaml"
+TWO_DAYS = ROOT / "plans" / "samples" / "two-days.csv"
+PAIR = "checkout-ec2>checkout-eks"
+
+
+def backtested(tmp_path: Path, text: str, *more: object, plan: Path = PLAN) -> Called:
+    table = tmp_path / "past.csv"
+    table.write_text(text, encoding="utf-8")
+    return called("backtest", plan, "--csv", table, *more)
+
+
+def service(hours: int = 30, errors: float = 0.001, per_minute: float = 6_000) -> list[str]:
+    chance, fleet = Random(7), Service(errors=errors)
+    lines = ["minute,requests,errors,unanswered,slow,over_slo,elb_503"]
+    for minute in range(hours * 60):
+        counts = fleet.minute(chance, poisson(chance, per_minute))
+        lines.append(",".join((str(minute), *map(str, counts), "0")))
+    return lines
+
+
+def pair(destination: Service, hours: int = 26) -> str:
+    chance, source = Random(11), Service()
+    sides = (f"{side}_{n}" for side in ("source", "destination") for n in generate_samples.GROUP)
+    lines = [",".join(("minute", *sides))]
+    for minute in range(hours * 60):
+        counts = (*source.minute(chance, 3_000), *destination.minute(chance, 3_000))
+        lines.append(",".join(map(str, (minute, *counts))))
+    return "\n".join(lines)
+
+
+def test_the_samples_are_what_their_generator_makes() -> None:
+    for name, text in generate_samples.tables().items():
+        assert (generate_samples.PLACE / name).read_text(encoding="utf-8") == text
+
+
+def test_an_incident_of_the_past_is_the_worst_hour_and_has_its_sentence() -> None:
+    found = called("backtest", PLAN, "--csv", TWO_DAYS, "--json").object
+    assert found["starts"] == 47
+    ends = found["completed"] + found["held"] + found["rolled_back"] + found["cut_off"]
+    assert ends == found["starts"]
+    assert found["worst_hour"] == 20
+    worst = next(hour["worst"] for hour in found["hours"] if hour["hour"] == 20)
+    assert worst["began"] == "2026-11-17T20:00:00.000Z"
+    assert worst["ended"] == "ROLLED_BACK"
+    assert "the source turned bad right after the raise" in worst["sentence"]
+    assert worst in found["alarms"]
+    assert found["divided"] is True
+
+
+def test_the_same_past_always_gives_the_same_answer() -> None:
+    once = called("backtest", PLAN, "--csv", TWO_DAYS, "--json")
+    assert called("backtest", PLAN, "--csv", TWO_DAYS, "--json").out == once.out
+
+
+def test_a_healthy_service_is_told_that_its_gates_are_not_too_twitchy(tmp_path: Path) -> None:
+    found = backtested(tmp_path, "\n".join(service()), "--json").object
+    assert found["too_twitchy"] == "no"
+    assert found["rolled_back"] == found["held"] == 0
+    assert found["worst_hour"] is None
+    assert found["alarms"] == []
+
+
+def test_gates_that_are_too_twitchy_are_called_so(tmp_path: Path) -> None:
+    plan = tmp_path / "twitchy.yaml"
+    text = PLAN.read_text(encoding="utf-8")
+    gates = text.index("gates:")
+    gate = "gates:\n  - errors: {max: 0.01%, judge: threshold}\nmanaged_by: none\n"
+    plan.write_text(text[:gates] + gate, encoding="utf-8")
+    found = backtested(tmp_path, "\n".join(service(per_minute=60_000)), "--json", plan=plan).object
+    assert found["too_twitchy"] in ("yes", "holds")
+    shown = backtested(tmp_path, "\n".join(service(per_minute=60_000)), plan=plan)
+    assert "too twitchy for this service? " in shown.out
+
+
+def test_a_service_too_quiet_to_prove_anything_completes_by_patience_and_not_by_rollback(
+    tmp_path: Path,
+) -> None:
+    found = backtested(tmp_path, "\n".join(service(per_minute=20)), "--json").object
+    assert found["rolled_back"] == 0
+
+
+def test_few_hours_are_no_answer(tmp_path: Path) -> None:
+    found = backtested(tmp_path, "\n".join(service(5)), "--json").object
+    assert found["too_twitchy"] == "cannot tell"
+    assert found["starts"] == 4
+    none = backtested(tmp_path, "\n".join(service(1)))
+    assert none.code == 0
+    assert "no start" in none.out
+
+
+def test_a_past_without_datapoints_holds_for_a_person(tmp_path: Path) -> None:
+    lines = service(30)
+    dark = [line for n, line in enumerate(lines) if not 600 <= n < 640]
+    shown = backtested(tmp_path, "\n".join(dark), "--json")
+    assert "leaves out 40 minutes" in shown.err
+    held = [one for one in shown.object["alarms"] if one["ended"] == "HELD"]
+    assert held
+    assert all(one["began"].startswith("hour ") for one in held)
+
+
+def test_two_groups_that_really_served_are_compared_as_they_were(tmp_path: Path) -> None:
+    fine = backtested(tmp_path, pair(Service()), "--pair", PAIR, "--json").object
+    assert (fine["divided"], fine["rolled_back"]) == (False, 0)
+    worse = backtested(tmp_path, pair(Service(errors=0.02)), "--json").object
+    assert worse["rolled_back"] == worse["starts"] - worse["cut_off"]
+    assert worse["too_twitchy"] == "yes"
+
+
+def test_a_pair_that_the_plan_or_the_table_does_not_have_is_refused(tmp_path: Path) -> None:
+    shown = backtested(tmp_path, pair(Service(), 2), "--pair", "a>b")
+    assert (shown.code, "its pairs are: checkout-ec2>checkout-eks" in shown.err) == (2, True)
+    shown = backtested(tmp_path, "\n".join(service(2)), "--pair", PAIR)
+    assert (shown.code, "the minutes of one service" in shown.err) == (2, True)
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_the_report_fits_a_narrow_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = called("backtest", PLAN, "--csv", TWO_DAYS)
+    assert shown.code == 0
+    assert max(len(line) for line in shown.out.splitlines()) <= int(columns)
+    assert "\n20:00 " in shown.out
+    assert "worst hour: 20:00" in shown.out
+
+
+@pytest.mark.parametrize(
+    "more",
+    [(), ("--csv", "x.csv", "--from", "cloudwatch"), ("--from", "cloudwatch", "--days", "16")],
+)
+def test_a_backtest_needs_one_past(more: tuple[str, ...]) -> None:
+    assert called("backtest", PLAN, *more).code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("time,minute,requests\n", "both a column time and a column minute"),
+        ("requests,errors\n", "there is no column time or minute"),
+        ("time,requests,errors\n", "a header and no row"),
+        ("time,requests,errors\nyesterday,1,0\n", "2:1: error: 'yesterday' is no time"),
+        ("time,requests,errors\n1970-01-01T00:00Z,1,0\n", "too long ago"),
+        ("minute,requests,errors\n1.5,1,0\n", "'1.5' is no whole number of minutes"),
+        ("minute,requests,errors\n1,1,0\n1,1,0\n", "3:1: error: 1 comes twice"),
+        ("minute,requests,errors\n2,1,0\n1,1,0\n", "1 comes after a later one"),
+        ("minute,requests,errors\n1,1,0\n90000,1,0\n", "minutes after the row before it"),
+        ("minute,requests,errors\n1,1,2\n2,1,0\n", "errors: 2 of 1 requests"),
+        ("minute,requests,errrors\n1,1,2\n2,1,0\n", "did you mean errors?"),
+        ("minute,source_requests,requests\n1,1,2\n", "'requests' is no column"),
+        ("minute,requests\n1,1\n", "no gate of the plan can be judged"),
+    ],
+)
+def test_a_mistake_in_the_past_is_one_message(text: str, said: str, tmp_path: Path) -> None:
+    shown = backtested(tmp_path, text)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+
+
+def test_times_of_any_zone_are_read_and_a_past_may_come_from_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = TWO_DAYS.read_text(encoding="utf-8")
+    tokyo = "".join(_in_tokyo(line) for line in text.splitlines(keepends=True))
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(tokyo.encode()), encoding="utf-8"))
+    piped = called("backtest", PLAN, "--csv", "-", "--json").object
+    assert piped == called("backtest", PLAN, "--csv", TWO_DAYS, "--json").object
+
+
+def _in_tokyo(line: str) -> str:
+    when, comma, rest = line.partition(",")
+    if when == "time":
+        return line
+    there = datetime.fromisoformat(when) + timedelta(hours=9)
+    return f"{there.replace(tzinfo=None).isoformat()}+09:00{comma}{rest}"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    with emulated_aws() as found:
+        yield found
+
+
+def published(aws: Aws, hours: int) -> None:
+    """Minutes of the source up to now: 600 requests, one failed in every tenth minute."""
+    balancer = aws.client("elbv2").describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    dimensions = [
+        {"Name": "LoadBalancer", "Value": balancer.partition(":loadbalancer/")[2]},
+        {"Name": "TargetGroup", "Value": aws.source.rpartition(":")[2]},
+    ]
+    now = SystemClock().now().wall.astimezone(UTC).replace(second=0, microsecond=0)
+    data: list[dict[str, Any]] = []
+    for ago in range(1, hours * 60):
+        failed = int(ago % 10 == 0)
+        for name, value in (
+            ("RequestCount", 600),
+            ("HTTPCode_Target_2XX_Count", 600 - failed),
+            ("HTTPCode_Target_5XX_Count", failed),
+        ):
+            if value:
+                when = now - timedelta(minutes=ago)
+                data.append(
+                    {
+                        "MetricName": name,
+                        "Dimensions": dimensions,
+                        "Timestamp": when,
+                        "Value": value,
+                        "Unit": "Count",
+                    }
+                )
+    client = aws.client("cloudwatch")
+    for start in range(0, len(data), 500):
+        client.put_metric_data(
+            Namespace="AWS/ApplicationELB", MetricData=data[start : start + 500]
+        )
+
+
+@pytest.mark.slow
+def test_the_past_is_read_from_cloudwatch(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("AWS_ENDPOINT_URL", aws.url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ):
+        monkeypatch.setenv(name, value)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(aws.plan_text(gates="[{errors: {max: 1%}}, {healthy: {min: 1}}]"))
+    nothing = called("backtest", plan, "--from", "cloudwatch", "--days", "1")
+    assert nothing.code == 7
+    assert "has no request of" in nothing.err
+    published(aws, 5)
+    shown = called("backtest", plan, "--from", "cloudwatch", "--days", "1", "--json")
+    found = shown.object
+    assert found["from"] == "cloudwatch"
+    assert found["completed"] >= 3
+    assert found["not_judged"] == {"healthy": "CloudWatch's past has no target health"}
+    assert "read 1,440 of 1,440 minutes" in shown.err
+    assert found["rolled_back"] == 0
