@@ -13,18 +13,21 @@ from typing import Any
 
 from benchmarks.gating import latency, reference
 from benchmarks.gating.results import ACT, Outcome
+from benchmarks.gating.rows import SLO_MS, SLOWER_THAN_TAU, Row
 from benchmarks.gating.scenarios import BAKES, WEIGHTS, Course, Kind
-from benchmarks.gating.world import BEFORE, HORIZON, SLO_MS, SLOWER_THAN_TAU, Row, World
+from benchmarks.gating.world import BEFORE, HORIZON, World
 from cutover.core.actions import End, Move, Restore
 from cutover.core.events import (
     Event,
     GateJudged,
     Intent,
     LeaseTaken,
-    Outcome as Wrote,
     PhaseChanged,
     Record,
     RunOpen,
+)
+from cutover.core.events import (
+    Outcome as Wrote,
 )
 from cutover.core.forms import form_body
 from cutover.core.machine import decide, first_look
@@ -165,7 +168,11 @@ class _Run:
 
     def _outcome(self, at: float, back: float | None, code: int = 0) -> Outcome:
         world, course = self.world, self.course
-        best = reference.delay(world, course, self.poll) if world.scenario.kind is Kind.DEFECT else None
+        best = (
+            reference.delay(world, course, self.poll)
+            if world.scenario.kind is Kind.DEFECT
+            else None
+        )
         proof_harm = 0.0 if self.proof is None else world.harm(course, self.proof + ACT)
         return Outcome(
             back=back,
@@ -272,5 +279,3 @@ def _opening(plan: Plan) -> RunOpen:
     return RunOpen(
         plan.name, plan.hash, aws.account, aws.region, "rehearsal", "0", (plan.routes[0].id,)
     )
-
-

@@ -80,7 +80,9 @@ def fires(standard: Standard, cv: float, minutes: Sequence[Expected]) -> bool:
     # the sum of negative binomials is nearly one with the same mean and variance
     k = mean * mean / (cv**2 * sum(one * one for one in means))
     most = _limit(round(1000 * mean), round(1000 * k), ALPHA * standard.share)
-    return expected - 1 / 3 >= most  # the median of a count lies a third of a request below its mean
+    return (
+        expected - 1 / 3 >= most
+    )  # the median of a count lies a third of a request below its mean
 
 
 def variation(world: World) -> dict[str, float]:

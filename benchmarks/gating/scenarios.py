@@ -147,7 +147,11 @@ class Scenario:
 
 def constant(effects: Effects) -> Happens:
     """From the first request to the last."""
-    return lambda course, at, fate: effects
+
+    def happens(course: Course, at: float, fate: Fate) -> Effects:
+        return effects
+
+    return happens
 
 
 def at_once(course: Course, fate: Fate) -> Sequence[float]:
@@ -231,9 +235,7 @@ AT_THE_END = incident(LAST, LAST, 5.5, 9.5)
 _H, _A, _D, _S = Kind.HEALTHY, Kind.APART, Kind.DEFECT, Kind.STRESS
 
 
-def _defect(
-    name: str, what: str, happens: Happens | Effects, breaks: Times = at_once
-) -> Scenario:
+def _defect(name: str, what: str, happens: Happens | Effects, breaks: Times = at_once) -> Scenario:
     found = since(breaks, happens) if isinstance(happens, Effects) else happens
     return Scenario(name, _D, what, found, breaks)
 

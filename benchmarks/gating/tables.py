@@ -64,9 +64,7 @@ Rows = list[tuple[str, list[str]]]
 def false_rows(found: Found, *kinds: Kind) -> tuple[list[str], Rows]:
     """(scenarios, (judge, shares of rollbacks in percent))."""
     scenarios = [one for one in of_kind(*kinds) if any(name == one.name for name, _ in found)]
-    rows = [
-        (judge, [_cell(found, one, judge, percent) for one in scenarios]) for judge in JUDGES
-    ]
+    rows = [(judge, [_cell(found, one, judge, percent) for one in scenarios]) for judge in JUDGES]
     return [one.name for one in scenarios], [row for row in rows if any(row[1])]
 
 
@@ -106,9 +104,7 @@ def marked(heads: Sequence[str], rows: Rows, first: str = "judge") -> str:
 
 def said(targets: Sequence[Target]) -> str:
     """Every target with its figure."""
-    lines = [
-        f"{'met   ' if one.met else 'MISSED'} {one.what}: {one.figure}" for one in targets
-    ]
+    lines = [f"{'met   ' if one.met else 'MISSED'} {one.what}: {one.figure}" for one in targets]
     missed = sum(not one.met for one in targets)
     return "\n".join(
         [*lines, "", f"{len(targets) - missed} of {len(targets)} targets met"]

@@ -57,7 +57,9 @@ def all_targets(found: Found) -> list[Target]:
 def _false(found: Found) -> Iterator[Target]:
     bad = runs = 0
     for scenario in of_kind(Kind.HEALTHY):
-        cells = [found[key] for rate in rates_of(scenario) if (key := (scenario.name, rate)) in found]
+        cells = [
+            found[key] for rate in rates_of(scenario) if (key := (scenario.name, rate)) in found
+        ]
         if not cells:
             continue
         counted = [(sum(o.back is not None for o in c[OURS]), len(c[OURS])) for c in cells]
@@ -105,7 +107,9 @@ def _harm(found: Found) -> Iterator[Target]:
             ours = mean_harm(cell[OURS])
             what = f"{scenario.name} at {rate:g}/s: harm at most half of the best trusted peer's"
             if not peers:
-                yield Target("harm", what, f"{ours:,.0f}; no peer is below 15 % everywhere", met=True)
+                yield Target(
+                    "harm", what, f"{ours:,.0f}; no peer is below 15 % everywhere", met=True
+                )
                 continue
             best = min(peers, key=lambda name: mean_harm(cell[name]))
             theirs = mean_harm(cell[best])

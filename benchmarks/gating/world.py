@@ -10,12 +10,14 @@ those show their errors before their requests (gating.md section 3; real delays 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from math import cos, exp, log, pi, sqrt
+from dataclasses import replace
+from itertools import pairwise
+from math import cos, exp, pi
 from random import Random
 
 from benchmarks.gating import latency
-from benchmarks.gating.chance import binomial, poisson
+from benchmarks.gating.chance import poisson
+from benchmarks.gating.rows import SLO_MS, SLOWER_THAN_TAU, Luck, Piece, Row, cut, drawn
 from benchmarks.gating.scenarios import Course, Effects, Fate, Kind, Scenario
 
 BEFORE = 70
@@ -24,10 +26,6 @@ BEFORE = 70
 HORIZON = 240
 """Minutes after which a run that neither completed nor went back is left alone."""
 
-SLOWER_THAN_TAU = round(1.25 * latency.P95_MS)
-"""1.25 x EC2's p95 (212 ms: the product rounds half to even); harm and judges count from here."""
-
-SLO_MS = 500
 HEALTHY_SLOW = 0.05
 """The share of requests that may be slower than 1.25 x EC2's p95."""
 
@@ -38,51 +36,6 @@ OWN_LATENCY, SHARED_LATENCY = 0.08, 0.05
 DAY = 1440
 BURST_EVERY = 15
 DRAWS = 13
-
-
-@dataclass(frozen=True)
-class Row:
-    """One minute's true counts, b the source and c the destination.
-
-    `u` requests no target answered, `e` 5xx of targets, `tau` slower than the relative limit (EC2's p95, or 1.25 x it),
-    `slo` slower than 500 ms; `scale` how much slower than usual the answers were on average.
-    """
-
-    n_b: int
-    e_b: int
-    tau_b: int
-    slo_b: int
-    scale_b: float
-    n_c: int
-    e_c: int
-    u_c: int
-    tau_c: int
-    slo_c: int
-    scale_c: float
-
-
-@dataclass(frozen=True)
-class _Luck:
-    """One minute's dice."""
-
-    total: int
-    u: tuple[float, ...]
-    usual_b: float
-    usual_c: float
-    scale_b: float
-    scale_c: float
-    delay: int
-    part: float  # of the requests shown in the first minute of publication; 1: all
-    errors_first: bool
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A part of a minute in which nothing changes."""
-
-    length: float
-    weight: float
-    effects: Effects
 
 
 class World:
@@ -108,7 +61,7 @@ class World:
         self._gap = _gap(rare) if scenario.gap else range(0)
         self.key = f"{seed}/{rate}/{run}"
         phase = dice.random() * DAY
-        self._luck: dict[int, _Luck] = {}
+        self._luck: dict[int, Luck] = {}
         shared = 0.0
         noise = scenario.noise
         source = destination = 1.0
@@ -121,7 +74,7 @@ class World:
                 source, destination = _gamma(own, noise.source), _gamma(own, noise.destination)
             both = scenario.base * exp(noise.shared * shared - noise.shared**2 / 2)
             times = 5 + 25 * size if scenario.bursts and burst < 1 / BURST_EVERY else 1.0
-            self._luck[t] = _Luck(
+            self._luck[t] = Luck(
                 total=poisson(u[0], 60 * rate * (1 + 0.4 * cos(2 * pi * (t + phase) / DAY))),
                 u=u,
                 usual_b=min(0.5, both * source),
@@ -144,7 +97,7 @@ class World:
         key = (t, *pieces)
         found = self._rows.get(key)
         if found is None:
-            found = self._rows[key] = _drawn(self._luck[t], pieces)
+            found = self._rows[key] = drawn(self._luck[t], pieces)
         return found
 
     def percentiles(self, t: int, row: Row) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -154,9 +107,7 @@ class World:
         found = []
         for side, answers, scale in sides:
             dice = Random(f"{self.key}/{t}/{side}/{luck.u[7]}")
-            found.append(
-                latency.percentiles(dice, answers, scale) if answers > 0 else (0.0, 0.0)
-            )
+            found.append(latency.percentiles(dice, answers, scale) if answers > 0 else (0.0, 0.0))
         return found[0], found[1]
 
     def shown(self, t: int, now: float) -> tuple[float, bool] | None:
@@ -247,7 +198,7 @@ class World:
             total += self._luck[t].total * here
         return total
 
-    def _pieces(self, t: int, course: Course, until: float = 1e9) -> Iterator[_Piece]:
+    def _pieces(self, t: int, course: Course, until: float = 1e9) -> Iterator[Piece]:
         cuts = {float(t), float(t + 1)}
         for at in (
             *(since for since, _ in course.changes),
@@ -258,30 +209,12 @@ class World:
         if t < until < t + 1:
             cuts.add(until)
         times = sorted(cuts)
-        for start, end in zip(times, times[1:], strict=False):
+        for start, end in pairwise(times):
             middle = (start + end) / 2
             if middle > until:
                 return
             effects = self.scenario.happens(course, middle, self.fate)
-            yield _Piece(end - start, course.weight(middle), effects)
-
-
-def cut(row: Row, part: float, *, all_errors: bool) -> Row:
-    """A minute of which only a part is published; its errors perhaps all of them already."""
-    e_b, e_c, u_c = int(row.e_b * part), int(row.e_c * part), int(row.u_c * part)
-    ok_b, ok_c = int((row.n_b - row.e_b) * part), int((row.n_c - row.e_c - row.u_c) * part)
-    return replace(
-        row,
-        n_b=ok_b + e_b,
-        n_c=ok_c + e_c + u_c,
-        e_b=row.e_b if all_errors else e_b,
-        e_c=row.e_c if all_errors else e_c,
-        u_c=u_c,
-        tau_b=int(row.tau_b * part),
-        slo_b=int(row.slo_b * part),
-        tau_c=int(row.tau_c * part),
-        slo_c=int(row.slo_c * part),
-    )
+            yield Piece(end - start, course.weight(middle), effects)
 
 
 def _gamma(dice: Random, cv: float) -> float:
@@ -301,51 +234,3 @@ def _excess(effects: Effects) -> float:
     limit = 1.25 * latency.P95_MS
     slow = max(0.0, latency.slower(limit, effects.destination_scale) - HEALTHY_SLOW)
     return failed + (1.0 - failed) * slow
-
-
-def _drawn(luck: _Luck, pieces: tuple[_Piece, ...]) -> Row:
-    share = sum(piece.length * piece.weight for piece in pieces)
-    n_c = binomial(luck.u[1], luck.total, share)
-    n_b = luck.total - n_c
-
-    def source(value: float, piece: _Piece) -> float:
-        return value * piece.length * (1 - piece.weight) / max(1e-12, 1 - share)
-
-    def destination(value: float, piece: _Piece) -> float:
-        return value * piece.length * piece.weight / max(1e-12, share)
-
-    e_rate_b = sum(source(luck.usual_b + p.effects.source_add, p) for p in pieces)
-    e_rate_c = sum(
-        destination(
-            luck.usual_c * p.effects.destination_times + p.effects.destination_add,
-            p,
-        )
-        for p in pieces
-    )
-    lost_c = sum(destination(p.effects.unanswered, p) for p in pieces)
-    scale_c = sum(destination(p.effects.destination_scale, p) for p in pieces) * luck.scale_c
-    u_c = binomial(luck.u[4], n_c, min(1.0, lost_c))
-    answers = n_c - u_c
-    # who is slower than the SLO is slower than the limit below it: one number places both
-    tau_b = binomial(luck.u[5], n_b, latency.slower(latency.P95_MS, luck.scale_b))
-    tau_c = binomial(luck.u[6], answers, latency.slower(SLOWER_THAN_TAU, scale_c or 1.0))
-    slo_b = binomial(luck.u[7], tau_b, _given(latency.P95_MS, luck.scale_b))
-    slo_c = binomial(luck.u[11], tau_c, _given(SLOWER_THAN_TAU, scale_c or 1.0))
-    return Row(
-        n_b=n_b,
-        e_b=binomial(luck.u[2], n_b, min(0.98, e_rate_b)),
-        tau_b=tau_b,
-        slo_b=slo_b,
-        scale_b=luck.scale_b,
-        n_c=n_c,
-        e_c=binomial(luck.u[3], answers, min(0.98, e_rate_c)),
-        u_c=u_c,
-        tau_c=tau_c,
-        slo_c=slo_c,
-        scale_c=scale_c or 1.0,
-    )
-
-
-def _given(ms: float, scale: float) -> float:
-    """The share of requests slower than the SLO among those slower than `ms`."""
-    return latency.slower(SLO_MS, scale) / latency.slower(ms, scale)

@@ -313,7 +313,7 @@ def test_with_something_held_back_the_last_bake_is_below_100_and_the_rest_follow
 BUDGETS = st.integers(1, 100_000)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(RATES, BUDGETS, BUDGETS, st.floats(1.01, 10), st.floats(1.01, 10))
 def test_a_smaller_budget_never_gives_a_faster_schedule(
     a_minute: float, budget: int, overload: int, more: float, over: float
@@ -325,7 +325,7 @@ def test_a_smaller_budget_never_gives_a_faster_schedule(
         assert large.takes_ms <= small.takes_ms
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(RATES, BUDGETS, BUDGETS, st.sampled_from([0, 50]))
 def test_every_schedule_keeps_every_rule_it_was_made_by(
     a_minute: float, budget: int, overload: int, hold_back: int

@@ -13,7 +13,7 @@ from cutover.core import events as ev
 from cutover.core.story import Story, tell
 from cutover.views.jsonlines import JsonView
 from cutover.views.log import LogView
-from cutover.views.status import status_json
+from cutover.views.status_json import status_json
 from tests.fakes import START, TWO_ROUTES, Bench, plan_of
 
 

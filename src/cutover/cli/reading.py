@@ -36,7 +36,7 @@ def status(frame: Frame, run: str | None) -> int:
     if read.trouble or read.plan is None or read.state is None:
         # what an intact beginning says would be wrong about now
         return _broken(frame, read)
-    from cutover.views.status import status_json
+    from cutover.views.status_json import status_json
 
     if frame.json:
         body = status_json(read.state, read.plan)

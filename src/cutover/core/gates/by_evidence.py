@@ -271,7 +271,7 @@ def _earned(
 def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:
     signal = reason.signal
     facts = {
-        "requests": signal.counts.total,
+        "requests": round(signal.counts.total),
         "bad": round(signal.counts.bad),
         "allowed_ppm": signal.allowed_ppm,
         "minutes": signal.minutes,
@@ -281,7 +281,7 @@ def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:
     }
     if reason.rule is Rule.SHARED or on_breach == "ask":
         facts |= {
-            "source_requests": reason.source.total,
+            "source_requests": round(reason.source.total),
             "source_bad": round(reason.source.bad),
         }
     return Judgement(verdict, "", facts, on_breach, (signal,), reason)

@@ -68,7 +68,7 @@ def restart(memory: Memory) -> Memory:
 
 def pooled(pool: tuple[Counts, ...]) -> Counts:
     """The newest minutes of the pool, as many as it takes."""
-    total, bad = 0, 0.0
+    total, bad = 0.0, 0.0
     for taken, counts in enumerate(reversed(pool)):
         if taken >= POOL_MINUTES and bad >= POOL_BAD:
             break
@@ -168,7 +168,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         return Judgement(Verdict.BREACH, breach_sentence(terms, finding), facts)
     if sum(memory.sick) >= 2:
         bad = memory.sick_counts
-        facts |= {"source_requests": bad.total, "source_bad": round(bad.bad)}
+        facts |= {"source_requests": round(bad.total), "source_bad": round(bad.bad)}
         return Judgement(
             Verdict.SHARED,
             f"the source is bad too: {rate_text(bad)} of its requests {terms.what} in its newest bad minute",
@@ -199,7 +199,7 @@ def _fewest(terms: Terms) -> int:
 
 def _facts(finding: Finding) -> dict[str, int]:
     return {
-        "requests": finding.counts.total,
+        "requests": round(finding.counts.total),
         "bad": round(finding.counts.bad),
         "allowed_ppm": finding.rate_ppm,
         "minutes": finding.minutes,
@@ -253,7 +253,7 @@ def alarming(
     source = sample.source if sample.source is not None and sample.source.total else None
     pool = memory.pool or (() if source is None else (source,))
     allowed = allowed_ppm(terms, pool, source)
-    total = max(sample.destination.total, round(sample.destination.bad))
+    total = max(round(sample.destination.total), round(sample.destination.bad))
     if scene.weight < FULL:
         total = max(total, columns.requests_due(minute, scene.weight))
     if allowed is None or sample.destination.bad * PPM < 2 * allowed * total:

@@ -253,16 +253,17 @@ def _published(minute: Minute, side: Side) -> Counts | None:
     return None if requests is None else Counts(requests, failed + refused)
 
 
-def _lost(memory: Memory, minute: Minute, scene: Scene, requests: int) -> int | None:
+def _lost(memory: Memory, minute: Minute, scene: Scene, requests: float) -> float | None:
     """Requests that found no target of the destination; None when nobody knows.
 
     Only when the destination got less than half of what its weight should have brought, and only 503s above the
     load balancer's usual count.
     """
     made = columns.side_requests(minute, columns.ELB_503)
-    due = columns.requests_due(minute, scene.weight)
-    if scene.weight >= FULL:
-        due = requests + (made or 0)
+    due = requests + (made or 0)
+    if scene.weight < FULL:
+        source = minute.number(columns.SOURCE_REQUESTS.key) or 0
+        due = source * scene.weight / (FULL - scene.weight)
     if scene.weight <= 0 or 2 * requests >= due:
         return 0
     if made is None:

@@ -27,10 +27,11 @@ class Verdict(IntEnum):
 class Counts:
     """Bad requests out of all of them, the only thing statistics ever see.
 
-    `bad` may be a fraction: CloudWatch interpolates the count of requests slower than a limit (`TC`).
+    Both may be fractions: CloudWatch interpolates the count of requests slower than a limit (`TC`), and requests that
+    found no target are at most what the weight should have brought.
     """
 
-    total: int
+    total: float
     bad: float
 
     def __add__(self, other: Counts) -> Counts:

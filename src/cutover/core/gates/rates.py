@@ -36,7 +36,7 @@ def percent(ppm: float) -> str:
 def count_text(counts: Counts) -> str:
     """`90 of 9,000`; an interpolated count with one digit while it is small."""
     bad = f"{counts.bad:,.1f}" if counts.bad % 1 and counts.bad < 100 else f"{counts.bad:,.0f}"
-    return f"{bad} of {counts.total:,}"
+    return f"{bad} of {counts.total:,.0f}"
 
 
 def rate_text(counts: Counts) -> str:

@@ -105,14 +105,14 @@ class Tally:
         """With one more minute."""
         return Tally(
             self.counts + look.counts,
-            self.allowance + look.counts.total * look.allowed_ppm,
+            self.allowance + round(look.counts.total * look.allowed_ppm),
             self.steady + int(look.clipped[0]),
         )
 
     @property
     def allowed_ppm(self) -> int:
         """The rate that was allowed on average; 0 without requests."""
-        return self.allowance // self.counts.total if self.counts.total else 0
+        return int(self.allowance // self.counts.total) if self.counts.total else 0
 
 
 NO_TALLY = Tally()
@@ -188,7 +188,7 @@ class Finding:
     bound_ppm: int
 
 
-def spread(total: int, allowed_ppm: int) -> float:
+def spread(total: float, allowed_ppm: int) -> float:
     """One standard deviation of a healthy minute's bad requests."""
     mean = total * allowed_ppm / PPM
     return sqrt(mean + (CV * mean) ** 2)

@@ -12,6 +12,7 @@ Shortest path over the weights; what a step costs is the bake it needs and what 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -103,7 +104,8 @@ def fastest(ground: Ground, wish: Wish) -> Schedule | None:
     choice = wish.weights or (_COARSE if raised_by_5 <= wish.overload else _FINE)
     weights = (*(one for one in choice if one < last), last)
     comparable = tuple(one for one in weights if one == last or _kept(ground, one) >= THIN)
-    return _fastest(ground, wish, comparable) or _fastest(ground, wish, weights)
+    found = _fastest(ground, wish, comparable)
+    return found if found or comparable == weights else _fastest(ground, wish, weights)
 
 
 def worth_holding_back(ground: Ground, overload: int) -> int:
@@ -149,6 +151,8 @@ def _shortest_way(
         for weight in weights[:-1]
         if _may_begin(ground, wish, weight, nats)
     }
+    if not ways:
+        return None
     raises = _raises(ground, wish, weights, course, first=True, starts=ways)
     ends: list[Way] = []
     for step in range(course.steps):
@@ -201,14 +205,15 @@ def _raises(
         if weight == weights[-1]:
             ends = _last_bake(ground, wish, weight, nats, course)
             found[weight] += [(END, ends)] if ends is not None else []
-        for higher in weights:
-            if not weight < higher <= STEEPEST * weight:
-                continue
+        for higher in weights[bisect_right(weights, weight) :]:
+            # all three only get worse from here on
+            if higher > STEEPEST * weight:
+                break
             if ground.harmed(higher - weight, swift) > wish.overload:
-                continue
+                break
             bake = _bake(ground, wish, weight, excluded_for(ground, higher, wish.budget), nats)
             if bake is None:
-                break  # a higher one needs more evidence still
+                break
             found[weight].append((higher, bake))
     return found
 

@@ -22,7 +22,6 @@ from cutover.core.story.words import (
     clock_text,
     count_of,
     group_name,
-    judged,
     route_name,
     stamp,
 )
@@ -46,7 +45,6 @@ __all__ = [
     "ending",
     "evidence_text",
     "group_name",
-    "judged",
     "left_ms",
     "minute_line",
     "next_command",

@@ -8,9 +8,6 @@ from dataclasses import replace
 from cutover.core.gates.judging import Judgement, Reason, Rule
 from cutover.core.gates.rates import count_text, percent, rate_text
 
-ORDINARY = 2.0
-"""What a healthy destination shows in every second cutover needs no odds."""
-
 MOST_ODDS = 1e12
 """Beyond this a number says nothing more to a person."""
 
@@ -33,10 +30,15 @@ def _counted(reason: Reason) -> str:
 
 
 def _breach(reason: Reason) -> str:
+    return f"{_compared(reason)}; {_odds(reason.odds)}"
+
+
+def _compared(reason: Reason) -> str:
+    """`90 of 9,000 requests failed (1.00 %) in 3 minutes, allowed 0.21 % given the source`."""
     minutes = reason.signal.minutes
     span = "in one minute" if minutes == 1 else f"in {minutes} minutes"
     early = " (some still being published)" if reason.early else ""
-    return f"{_counted(reason)} {span}{early}, {_allowed(reason)}; {_odds(reason.odds)}"
+    return f"{_counted(reason)} {span}{early}, {_allowed(reason)}"
 
 
 def _allowed(reason: Reason) -> str:
@@ -45,8 +47,6 @@ def _allowed(reason: Reason) -> str:
 
 
 def _odds(odds: float) -> str:
-    if odds < ORDINARY:
-        return "a healthy destination shows as much in many cutovers"
     if odds > MOST_ODDS:
         return "a healthy destination would never show this (fewer than 1 of 1,000,000,000,000 cutovers)"
     return f"a healthy destination would ever show this in fewer than 1 of {odds:,.0f} cutovers"
@@ -58,7 +58,7 @@ def _nobody_to_compare(reason: Reason) -> str:
         return (
             "; no source traffic is left to compare with, so it may be an incident of both sides"
         )
-    return f"; only {left:,} requests of the source to compare with, so it may be an incident of both sides"
+    return f"; only {left:,.0f} requests of the source to compare with, so it may be an incident of both sides"
 
 
 def _budget(reason: Reason) -> str:
@@ -68,9 +68,7 @@ def _budget(reason: Reason) -> str:
 
 
 def _shared(reason: Reason) -> str:
-    return (
-        f"the source is bad too: {rate_text(reason.source)} of its requests {reason.what} in its newest bad minute"
-    )
+    return f"the source is bad too: {rate_text(reason.source)} of its requests {reason.what} in its newest bad minute"
 
 
 def _silent(reason: Reason) -> str:
@@ -91,10 +89,9 @@ def _nothing(reason: Reason) -> str:
 
 
 def _watching(reason: Reason) -> str:
-    early = " (some still being published)" if reason.early else ""
     return (
-        f"{_counted(reason)}{early}, {_allowed(reason)}: watching, evidence {reason.signal.evidence:,.0f} of "
-        f"{reason.signal.needed:,.0f}; {_odds(reason.odds)}"
+        f"{_compared(reason)}: watching, evidence {reason.signal.evidence:,.0f} of the {reason.signal.needed:,.0f} "
+        f"that go back; {_odds(reason.odds)}"
     )
 
 
@@ -104,15 +101,15 @@ def _few(reason: Reason) -> str:
 
 def _bound(reason: Reason) -> str:
     return (
-        f"{_counted(reason)}, may still be {percent(reason.signal.bound_ppm)} (95 %), "
-        f"{percent(reason.limit_ppm)} must be excluded: needs more requests"
+        f"{_counted(reason)}, but up to {percent(reason.signal.bound_ppm)} may be bad (95 %): "
+        f"needs more requests to exclude {percent(reason.limit_ppm)}"
     )
 
 
 def _patience(reason: Reason) -> str:
     return (
-        f"{_counted(reason)}, goes on with few requests after 20 minutes more than its bake: may still be "
-        f"{percent(reason.signal.bound_ppm)} (95 %)"
+        f"{_counted(reason)}; waited for more requests 20 minutes beyond the bake and goes on without them: "
+        f"up to {percent(reason.signal.bound_ppm)} may be bad (95 %)"
     )
 
 

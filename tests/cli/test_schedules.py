@@ -1,0 +1,260 @@
+"""`cutover schedule`: steps that fit a budget, and honest answers when none do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cutover.local.plan_file import plan_of_text
+from tests.cli.command import called
+from tests.cli.emulated import Aws, emulated_aws
+
+BUDGET = ("--budget", "harmed_requests=500")
+RATE = ("--rate", "6000/min")
+
+
+def block(out: str) -> str:
+    """What of the output is not a comment."""
+    return "\n".join(line for line in out.splitlines() if "#" not in line)
+
+
+def test_the_steps_can_be_pasted_into_a_plan() -> None:
+    shown = called("schedule", *BUDGET, *RATE)
+    assert (shown.code, shown.err) == (0, "")
+    assert block(shown.out).splitlines() == [
+        "steps:",
+        "  - {weight: 2, bake: 6m}",
+        "  - {weight: 5, bake: 5m}",
+        "  - {weight: 25, bake: 5m}",
+        "  - {weight: 50, bake: 5m}",
+        "  - {weight: 75, bake: 5m}",
+        "  - {weight: 100, bake: 11m}",
+        "hold_back: 5%",
+    ]
+
+
+@pytest.mark.parametrize("rate", ["2000/min", "100/s", "5000/s"])
+@pytest.mark.parametrize("seconds", [5, 30, 120])
+def test_every_schedule_is_a_plan_that_strict_validation_takes(
+    minimal: Path, tmp_path: Path, rate: str, seconds: int
+) -> None:
+    number, unit = rate.split("/")
+    a_second = int(number) / (60 if unit == "min" else 1)
+    budget = round(a_second * seconds)
+    shown = called("schedule", "--budget", f"harmed_requests={budget}", "--rate", rate)
+    assert shown.code == 0
+    before = minimal.read_text(encoding="utf-8").partition("steps:")[0]
+    gates = "gates: [{errors: {max: 1%, versus_source: {ratio: 2.0, floor: 0.2%}}}]\n"
+    tail = f"traffic: {rate}\nrisk: {{harmed_requests: {budget}}}\nmanaged_by: none\n"
+    found = plan_of_text(before + shown.out + gates + tail)
+    assert [warning.message for warning in found.warnings] == []
+
+
+def test_every_comment_says_what_its_step_sees_and_risks() -> None:
+    out = called("schedule", *BUDGET, *RATE).out
+    assert "6000/min (--rate), down to 4200/min and up to 7800/min over a day" in out
+    assert len(re.findall(r"sees [0-9.]+% failing and more; an outage fails", out)) == 6
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_it_fits_a_narrow_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = called("schedule", *BUDGET, *RATE).out
+    assert max(map(len, out.splitlines())) <= columns
+
+
+def test_a_plan_brings_its_gates_traffic_budget_and_what_it_holds_back(checkout: Path) -> None:
+    found = called("schedule", checkout, "--json").object
+    assert found["budget"] == {"harmed_requests": 500, "overload_requests": 6_000}
+    assert found["traffic"]["trough"] == 4_200
+    assert found["steps"][0]["blast"] <= 500
+
+
+def test_json_says_the_same_in_numbers() -> None:
+    found = called("schedule", *BUDGET, *RATE, "--time", "2h", "--json").object
+    assert [step["weight"] for step in found["steps"]] == [20, 50, 250, 500, 750, 1000]
+    assert found["hold_back"] == 50
+    assert found["takes_ms"] <= found["within_ms"] == 7_200_000
+
+
+def test_a_smaller_overload_budget_takes_smaller_raises() -> None:
+    few = called("schedule", *BUDGET, *RATE, "--json").object
+    many = called(
+        "schedule", *BUDGET, "--budget", "overload_requests=2000", *RATE, "--json"
+    ).object
+    assert len(many["steps"]) > len(few["steps"])
+    assert max(step["overload"] for step in many["steps"]) <= 2_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((*RATE,), "how many requests may fail is not said"),
+        ((*BUDGET,), "the traffic is not known"),
+        (("--budget", "harmed=500", *RATE), "there is no budget 'harmed'"),
+        (("--budget", "harmed_requests=-5", *RATE), "not KEY=N"),
+        (("--budget", "harmed_requests=1.5", *RATE), "not KEY=N"),
+        (("--budget", "harmed_requests", *RATE), "not KEY=N"),
+        (("--budget", "harmed_requests=0", *RATE), "no step costs less than one request"),
+        (("--budget", "harmed_requests=" + "9" * 400, *RATE), "not KEY=N"),
+        ((*BUDGET, *BUDGET, *RATE), "given twice"),
+        ((*BUDGET, "--rate", "6000"), "'6000' is not a rate"),
+        ((*BUDGET, "--rate", "0/min"), "without requests no step can be judged"),
+        ((*BUDGET, "--rate", "-1/min"), "is not a rate"),
+        ((*BUDGET, "--rate", "\x1b[2J/min"), r"\x1b[2J/min"),
+        ((*BUDGET, *RATE, "--time", "2"), "is not a duration"),
+        ((*BUDGET, *RATE, "--time", "0s"), "longer than 0s"),
+        ((*BUDGET, *RATE, "--rate-from-cloudwatch", "14d"), "say two things"),
+        ((*BUDGET, "--rate-from-cloudwatch", "14d"), "needs a PLAN"),
+        ((*BUDGET, "--rate-from-cloudwatch", "90m"), "not whole days"),
+        (("no-such-plan.yaml",), "no-such-plan.yaml"),
+    ],
+)
+def test_what_cannot_mean_anything_ends_with_2_and_one_clear_message(
+    arguments: tuple[str, ...], said: str
+) -> None:
+    shown = called("schedule", *arguments)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+    assert "\x1b" not in shown.err
+
+
+def test_a_plan_whose_failures_nothing_ends_gets_no_steps(tmp_path: Path, minimal: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(minimal.read_text(encoding="utf-8") + "gates: [{healthy: {min: 1}}]\n")
+    shown = called("schedule", plan, *BUDGET, *RATE)
+    assert shown.code == 2
+    assert "no `errors` gate ends a failure" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why", "instead"),
+    [
+        (("--budget", "harmed_requests=5", *RATE), "is too small", "harmed_requests=22"),
+        ((*BUDGET, "--budget", "overload_requests=9", *RATE), "too few", "overload_requests=230"),
+        ((*BUDGET, *RATE, "--time", "20m"), "take 1h5m", "allow --time 1h5m"),
+        ((*BUDGET, "--rate", "1/h"), "no bake is long enough", "too little traffic"),
+    ],
+)
+def test_when_nothing_fits_it_ends_with_7_and_says_what_would(
+    arguments: tuple[str, ...], why: str, instead: str
+) -> None:
+    shown = called("schedule", *arguments)
+    assert (shown.code, shown.out) == (7, "")
+    assert "error: nothing fits: " in shown.err
+    assert why in shown.err
+    assert instead in shown.err.partition("hint: ")[2]
+
+
+def test_nothing_that_fits_is_json_too() -> None:
+    found = called("schedule", "--budget", "harmed_requests=5", *RATE, "--json").object
+    assert found["exit_code"] == 7
+    assert "harmed_requests=22" in found["hint"]
+
+
+def test_an_answer_that_it_gives_does_fit() -> None:
+    assert called("schedule", "--budget", "harmed_requests=22", *RATE).code == 0
+    assert called("schedule", *BUDGET, "--budget", "overload_requests=230", *RATE).code == 0
+    assert called("schedule", *BUDGET, *RATE, "--time", "1h5m").code == 0
+
+
+# the budget of a plan
+
+
+def over(minimal: Path, tmp_path: Path, *, traffic: str = "traffic: 6000/min\n") -> Path:
+    plan = tmp_path / "over.yaml"
+    text = minimal.read_text(encoding="utf-8")
+    plan.write_text(text + traffic + "risk: {harmed_requests: 100}\n", encoding="utf-8")
+    return plan
+
+
+def test_steps_over_the_budget_are_a_warning_and_with_strict_an_error_with_its_place(
+    minimal: Path, tmp_path: Path
+) -> None:
+    plan = over(minimal, tmp_path)
+    said = "about 840 requests fail before traffic is back; risk.harmed_requests is 100"
+    shown = called("validate", plan)
+    assert shown.code == 0
+    assert re.search(r"over\.yaml:\d+:\d+: warning: .*" + said, shown.err)
+    assert "cutover schedule PLAN --budget harmed_requests=100 --rate 6000/min" in shown.err
+    strict = called("validate", plan, "--strict")
+    assert strict.code == 2
+    assert re.search(r"over\.yaml:\d+:\d+: error: .*" + said, strict.err)
+
+
+def test_a_preview_of_steps_over_the_budget_is_refused_without_aws_too(
+    minimal: Path, tmp_path: Path
+) -> None:
+    shown = called("plan", "--offline", over(minimal, tmp_path))
+    assert shown.code == 7
+    assert "error: risk: " in shown.err
+    assert "840" in shown.err
+
+
+def test_a_budget_that_cannot_be_checked_does_not_refuse_an_offline_preview(
+    minimal: Path, tmp_path: Path
+) -> None:
+    assert called("plan", "--offline", over(minimal, tmp_path, traffic="")).code == 0
+
+
+# against an emulated AWS
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Aws]:
+    with emulated_aws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    server.reset()
+    return server
+
+
+def test_a_budget_and_no_known_traffic_is_refused_by_preflight(aws: Aws, tmp_path: Path) -> None:
+    plan = tmp_path / "shop.yaml"
+    plan.write_text(aws.plan_text(risk="{harmed_requests: 100}"))
+    shown = called("preflight", plan, "--json")
+    assert shown.code == 7
+    (risk,) = [one for one in shown.object["findings"] if one["id"] == "risk"]
+    assert risk["severity"] == "block"
+    assert "traffic is not known" in risk["seen"]
+
+
+def test_quietest_and_busiest_hours_come_from_cloudwatch(aws: Aws, tmp_path: Path) -> None:
+    plan = tmp_path / "shop.yaml"
+    plan.write_text(aws.plan_text())
+    asked = ("schedule", plan, *BUDGET, "--rate-from-cloudwatch", "1d")
+    silent = called(*asked)
+    assert silent.code == 7
+    assert "no request at all" in silent.err
+
+    dimensions = [
+        {
+            "Name": "LoadBalancer",
+            "Value": aws.listener.partition(":listener/")[2].rpartition("/")[0],
+        },
+        {"Name": "TargetGroup", "Value": aws.source.rpartition(":")[2]},
+    ]
+    hour = datetime.now(UTC).replace(minute=30, second=0, microsecond=0)  # noqa: TID251  # the emulator lives in real time
+    data = [
+        {
+            "MetricName": "RequestCount",
+            "Dimensions": dimensions,
+            "Timestamp": hour - timedelta(hours=back),
+            "Value": 60 * (6_000.0 if back % 12 else 9_000.0),
+        }
+        for back in range(1, 26)
+    ]
+    aws.client("cloudwatch").put_metric_data(Namespace="AWS/ApplicationELB", MetricData=data)
+    found = called(*asked, "--json").object
+    assert (found["traffic"]["trough"], found["traffic"]["peak"]) == (6_000, 9_000)
+    assert "hours of CloudWatch" in found["traffic"]["known"]
