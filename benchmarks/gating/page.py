@@ -20,8 +20,10 @@ END: Final = "<!-- bench-gating:end -->"
 TITLE: Final = "# The judge\n"
 
 CAPTIONS: Final = (
-    "Every judge's worst share of false rollbacks against the harm it lets a defect do (geometric mean over all defects at "
-    "100 and 5,000 requests a second). Down and left is better; the shade ends at 15 %.",
+    (
+        "Every judge's mean share of false rollbacks against the harm it lets a defect do (geometric mean over all defects "
+        "at 100 and 5,000 requests a second). Down and left is better."
+    ),
     "False rollbacks by harmless scenario.",
     "Harmed requests by defect, on a logarithmic scale.",
 )
@@ -40,6 +42,14 @@ real delays of publication are an assumption.
 most 2 x EC2, floor 0.2 %), `latency` (p95 at most 1.25 x EC2's), `latency` (p99 at most 500 ms) and `healthy`. Nobody answers
 a hold. The others are re-implemented from their documentation with the settings of its examples, untuned; what each
 reads, and where that is written, stands in `benchmarks/gating/peers.py`."""
+
+APART: Final = """\
+Counted apart: incidents of both sides that begin within 5 minutes of a raise. There the product rolls back on purpose,
+because the source may be suffering from the raise (`safety.on_shared_after_raise`)."""
+
+BEYOND: Final = """\
+The bound holds while a healthy minute's mean is at most what is allowed and its CV at most what was measured. Beyond that
+nothing is promised; this is what was seen (false rollbacks, %)."""
 
 CLAIRVOYANT: Final = """\
 The clairvoyant knows when the defect began, what it is and how large, and takes the shortest fixed-sample test with even odds
@@ -71,8 +81,7 @@ def body(found: Found, targets: Sequence[Target], runs: int, seed: int) -> str:
         "A cell is 5/100/5000 requests a second. " + variants,
         tables.marked(heads, rows),
         _glossary(Kind.HEALTHY),
-        "Counted apart: incidents of both sides that begin within 5 minutes of a raise. There the product rolls back on "
-        "purpose, because the source may be suffering from the raise (`safety.on_shared_after_raise`).",
+        APART,
         tables.marked(apart, apart_rows),
         "### Defects: median minutes from onset to decision",
         CLAIRVOYANT,
@@ -82,8 +91,7 @@ def body(found: Found, targets: Sequence[Target], runs: int, seed: int) -> str:
         _glossary(Kind.DEFECT),
         f"Peers with under 15 % false rollbacks in every healthy cell: {', '.join(trusted_peers(found)) or 'none'}.",
         "### Where the guarantee ends",
-        "The bound holds while a healthy minute's mean is at most what is allowed and its CV at most what was measured. "
-        "Beyond that nothing is promised; this is what was seen (false rollbacks, %).",
+        BEYOND,
         tables.marked(stress, stress_rows),
         _glossary(Kind.STRESS),
         "### Targets",

@@ -65,6 +65,10 @@ def _false(found: Found) -> Iterator[Target]:
         counted = [(sum(o.back is not None for o in c[OURS]), len(c[OURS])) for c in cells]
         bad, runs = bad + sum(b for b, _ in counted), runs + sum(n for _, n in counted)
         figure = ", ".join(f"{b} of {n}" for b, n in counted)
+        unanswered = sum(o.cause == "deadline" for c in cells for o in c[OURS])
+        figure += (
+            f" ({unanswered} at the deadline of a hold nobody answered)" if unanswered else ""
+        )
         met = not any(_too_often(b, n) for b, n in counted)
         yield Target("false rollbacks", f"{scenario.name}: at most 1 %", figure, met)
     if runs:
@@ -90,6 +94,17 @@ def worst_false(found: Found, judge: str) -> float:
         ),
         default=0.0,
     )
+
+
+def mean_false(found: Found, judge: str) -> float:
+    """A judge's share of false rollbacks over all healthy cells."""
+    healthy = {one.name for one in of_kind(Kind.HEALTHY)}
+    rates = [
+        false_rate(judges[judge])
+        for (name, _), judges in found.items()
+        if name in healthy and judge in judges
+    ]
+    return sum(rates) / len(rates) if rates else 0.0
 
 
 def trusted_peers(found: Found) -> list[str]:

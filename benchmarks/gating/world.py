@@ -20,7 +20,7 @@ from benchmarks.gating.chance import poisson
 from benchmarks.gating.rows import SLO_MS, SLOWER_THAN_TAU, Luck, Piece, Row, cut, drawn
 from benchmarks.gating.scenarios import Course, Effects, Fate, Kind, Scenario
 
-BEFORE = 70
+BEFORE = 75
 """Minutes before the start: the source alone, for calibration and baseline."""
 
 HORIZON = 240
@@ -35,6 +35,7 @@ OWN_LATENCY, SHARED_LATENCY = 0.08, 0.05
 """How much a side's latency varies by itself, and with the other; its share of slow requests then varies by about 20 %."""
 DAY = 1440
 BURST_EVERY = 15
+"""Minutes: one burst in each so many, never two side by side."""
 DRAWS = 13
 
 
@@ -64,21 +65,23 @@ class World:
         self._luck: dict[int, Luck] = {}
         shared = 0.0
         noise = scenario.noise
-        source = destination = 1.0
+        source = destination = times = 1.0
+        burst_at = 0
         for t in range(-BEFORE, HORIZON + 20):
             u = tuple(dice.random() for _ in range(DRAWS))
             shared = 0.8 * shared + 0.6 * dice.gauss()
             slow_b, slow_c, slow = dice.gauss(), dice.gauss(), dice.gauss()
-            burst, size = rare.random(), rare.random()
+            if t % BURST_EVERY == 0:
+                burst_at, times = int((BURST_EVERY - 3) * rare.random()), 5 + 25 * rare.random()
             if t % noise.lasting == 0:
                 source, destination = _gamma(own, noise.source), _gamma(own, noise.destination)
             both = scenario.base * exp(noise.shared * shared - noise.shared**2 / 2)
-            times = 5 + 25 * size if scenario.bursts and burst < 1 / BURST_EVERY else 1.0
+            bursts = scenario.bursts and t % BURST_EVERY == burst_at
             self._luck[t] = Luck(
                 total=poisson(u[0], 60 * rate * (1 + 0.4 * cos(2 * pi * (t + phase) / DAY))),
                 u=u,
                 usual_b=min(0.5, both * source),
-                usual_c=min(0.5, both * destination * times),
+                usual_c=min(0.5, both * (times if bursts else destination)),
                 scale_b=exp(OWN_LATENCY * slow_b + SHARED_LATENCY * slow),
                 scale_c=exp(OWN_LATENCY * slow_c + SHARED_LATENCY * slow),
                 delay=next(delay for below, delay in DELAYS if u[8] < below),

@@ -38,7 +38,7 @@ from cutover.core.power.evidence import (
     need_any_time,
     smallest_rate,
 )
-from cutover.core.power.outlook import bake_for
+from cutover.core.power.outlook import bake_for, harm
 from cutover.core.values import FULL, MINUTE, SECOND
 
 ERRORS = Standard(floor=0.002, ratio=2.0, cap=0.01, cv=0.5, fast=0.05)
@@ -205,6 +205,14 @@ def test_what_a_step_of_1_percent_sees_in_10_minutes_and_the_bake_that_sees_5_pe
 def test_a_total_failure_costs_2_9_minutes_of_the_steps_traffic_at_the_peak() -> None:
     for one in outlooks(ground(100), USUAL):
         assert one.total == pytest.approx(2.9 * 7_800 * one.stage.weight / FULL, abs=1)
+
+
+def test_at_the_trough_a_failure_is_seen_later_and_fails_fewer_a_minute() -> None:
+    quiet, busy = (ground(2, trough=rate, peak=rate) for rate in (0.7, 1.3))
+    nats = need(200, Course(5, 120), first=True)
+    assert harm(ground(2), 10, 0.5, nats) == max(
+        harm(quiet, 10, 0.5, nats), harm(busy, 10, 0.5, nats)
+    )
 
 
 def test_an_overload_costs_what_the_step_adds() -> None:

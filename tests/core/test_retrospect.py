@@ -299,6 +299,27 @@ def test_a_source_that_turns_bad_after_the_raise_is_blamed_on_it_unless_the_plan
     assert started(service(120, incident), plan).ended is Ended.HELD
 
 
+def test_a_destination_that_turns_bad_at_100_is_for_a_person_unless_the_raise_is_suspected() -> (
+    None
+):
+    def bad_from(first: int) -> Callable[[int], Group | None]:
+        return lambda n: Group(6_000, 1_200) if n >= first else None
+
+    soon, late = started(service(120, bad_from(14))), started(service(120, bad_from(20)))
+    assert (soon.ended, soon.step) == (Ended.ROLLED_BACK, 1)
+    assert soon.sentence.endswith("it began right after the raise")
+    assert (late.ended, late.step) == (Ended.HELD, 1)
+    assert "no source traffic is left to compare with" in late.sentence
+
+
+def test_a_hand_over_completes_after_one_minute_in_which_no_gate_objects() -> None:
+    plan = plan_of(gates=[ERRORS], steps=STEPS, hold_back="5%")
+    found = started(service(120), plan)
+    assert (found.ended, found.step, found.minutes) == (Ended.COMPLETED, 2, 28)
+    quiet = started(service(120, lambda _: Group(6, 0)), plan)
+    assert quiet.ended in (Ended.COMPLETED, Ended.CUT_OFF)
+
+
 def test_a_shared_incident_later_in_a_step_holds() -> None:
     found = started(service(120, lambda n: Group(6_000, 600) if 8 <= n < 20 else None))
     assert (found.ended, found.gate) == (Ended.HELD, "errors")

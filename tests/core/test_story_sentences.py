@@ -279,6 +279,48 @@ def test_an_approval_is_asked_with_its_command() -> None:
     )
 
 
+def test_a_hold_without_a_comparison_says_what_to_look_at_what_to_type_and_when_it_goes_back() -> (
+    None
+):
+    why = "errors on checkout-ec2>checkout-eks: 300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with"
+    deadline = wall_text(START.plus(15 * MINUTE).wall)
+    told = say(ev.PhaseChanged("BAKING", "HOLDING", why, 0, hold="uncompared", deadline=deadline))
+    assert told == (
+        "holding at 5 %: errors: 300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with; look whether "
+        "what both sides use fails too; `cutover rollback`, or `cutover pause` waits until you say more (`cutover resume` asks "
+        "again while it lasts); goes on by itself when the destination is well (then a fresh bake) (until 09:15Z, then it rolls back)"
+    )
+
+
+HELD_BACK = plan_of(hold_back="5%")
+AT_SLIVER = replace(AT_FIVE, step=2, target=2, weights=((START.wall_ms, 950),))
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "told"),
+    [
+        (
+            ev.PhaseChanged("BAKING", "SHIFTING", "every gate passes", 3),
+            AT_SLIVER,
+            "the last bake passed -> handing over: raising to 100 % (step 4 of 4)",
+        ),
+        (
+            ev.PhaseChanged("SETTLING", "BAKING", "observed", 3),
+            replace(AT_SLIVER, phase=Phase.SETTLING, step=3),
+            "looking once more at 100 % (step 4 of 4): complete when no gate objects",
+        ),
+        (
+            ev.PhaseChanged("BAKING", "COMPLETED", "done", 3),
+            replace(AT_SLIVER, step=3, weights=((START.wall_ms, 1000),)),
+            "completed: 100 % on 1 route, the last bake passed at 95 % and no gate objects; the source stays attached: "
+            "`cutover rollback` goes back until `cutover finish`",
+        ),
+    ],
+)
+def test_a_hand_over_is_told_as_one(event: ev.PhaseChanged, state: RunState, told: str) -> None:
+    assert sentence(HELD_BACK, state, ev.Record(7, 1, START, event)) == told
+
+
 def test_a_hold_that_rolls_back_at_its_deadline_does_not_say_so_when_the_plan_forbids_it() -> None:
     plan = plan_of(safety={"on_hold_timeout": "hold"})
     event = ev.PhaseChanged(

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from cutover.core.errors import PlanError
+from cutover.core.events import PhaseChanged
+from cutover.core.values import MINUTE
 from cutover.local.yaml_file import load_model
 from cutover.rehearsal.ending import Ending, expects_something, unmet
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.world import World
+from cutover.wiring.scenarios import with_judge
 from tests.rehearsal.driving import SCENARIOS, Drive, checkout, scenario
 
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
@@ -28,12 +31,15 @@ QUICK = [
     "write-denied",
     "crash-in-rollback",
     "sticky-targets",
+    "three-of-three",
+    "slow-leak",
 ]
+ONLY_THE_SEQUENTIAL_JUDGE = ["bursts-of-noise", "half-published"]
 
 
-def rehearsed(name: str, seed: int = 1) -> tuple[Scenario, Ending, Drive]:
+def rehearsed(name: str, seed: int = 1, judge: str = "") -> tuple[Scenario, Ending, Drive]:
     facts = scenario(name)
-    plan = checkout()
+    plan = with_judge(checkout(), judge) if judge else checkout()
     with World.build(plan, facts, seed) as made:
         drive = Drive(plan, made, facts.exit_on_hold)
         return facts, drive.run(), drive
@@ -56,6 +62,45 @@ def test_every_story_from_the_field_has_its_scenario(story: str, name: str) -> N
 def test_it_ends_as_it_says(name: str) -> None:
     facts, ending, _ = rehearsed(name)
     assert unmet(facts.expect, ending, [int(step.weight) for step in checkout().steps]) == ()
+
+
+@pytest.mark.parametrize("name", STORIES.values())
+def test_every_story_is_told_with_both_judges(name: str) -> None:
+    assert scenario(name).compare
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ONLY_THE_SEQUENTIAL_JUDGE)
+@pytest.mark.parametrize(
+    ("judge", "outcome"), [("sequential", "completed"), ("threshold", "rolled_back")]
+)
+def test_a_healthy_cutover_that_thresholds_take_back_completes(
+    name: str, judge: str, outcome: str
+) -> None:
+    _, ending, _ = rehearsed(name, judge=judge)
+    assert (ending.outcome, ending.truth.harmed) == (outcome, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3])
+def test_three_failures_of_three_requests_are_enough(seed: int) -> None:
+    _, ending, drive = rehearsed("three-of-three", seed=seed)
+    assert ending.outcome == "rolled_back"
+    opened, back = (
+        drive.journal.records[0].at,
+        next(
+            record.at
+            for record in drive.journal.records
+            if isinstance(record.event, PhaseChanged) and record.event.after == "ROLLING_BACK"
+        ),
+    )
+    assert back.after(opened) < 10 * MINUTE
+
+
+@pytest.mark.slow
+def test_a_destination_exactly_at_the_tolerance_completes() -> None:
+    facts, ending, _ = rehearsed("at-the-tolerance")
+    assert unmet(facts.expect, ending) == ()
 
 
 @pytest.mark.slow

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Any
+
 import pytest
 
 from cutover.core.observation import WordName
-from cutover.core.story import Story, tell
+from cutover.core.state import RunState, replay
+from cutover.core.story import Story, standings, tell
 from cutover.core.values import MINUTE
 from cutover.views.status import status_view
+from cutover.views.status_json import status_json
 from cutover.views.text import columns
 from tests.fakes import TWO_ROUTES, Bench, plan_of
 
@@ -52,14 +58,68 @@ def test_a_hold_shows_why_until_when_what_then_and_what_to_type(paused: list[Sto
     )
 
 
-def test_a_bake_shows_its_evidence_and_verdicts(paused: list[Story]) -> None:
-    story = [s for s in paused if s.state.phase == "BAKING"][-1]
+@pytest.fixture(scope="module")
+def baking() -> tuple[Story, RunState]:
+    """A run in the middle of a bake, and its state folded with the evidence."""
+    bench = Bench(plan_of(routes=TWO_ROUTES))
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE, "lunch"), 11 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ROLLBACK, "enough"), 12 * MINUTE)
+    bench.run()
+    records = bench.journal.records
+    said = next(n for n, record in enumerate(records) if record.event.type == "word")
+    return stories(bench)[said], replay(bench.plan, records[:said])
+
+
+def test_a_bake_shows_its_evidence_its_gates_and_when_it_advances(
+    baking: tuple[Story, RunState],
+) -> None:
+    story, state = baking
     assert story.state.last is not None
-    text = "\n".join(status_view(story, story.state.last, 100))
-    assert "of 10m settled minutes" in text
+    gates = standings(story.plan, state)
+    text = "\n".join(status_view(story, story.state.last, 100, gates=gates))
+    assert re.search(r"evidence  \dm of 10m settled minutes; advances in \d min", text)
     assert ">   5 %  baking " in text
-    assert "errors " in text
-    assert "healthy PASS" in text
+    assert re.search(r"PASS +errors: \d+ of [\d,]+ requests failed .* at most .* \(95 %\);", text)
+    assert "evidence against it" in " ".join(text.split())
+    assert re.search(r"PASS +healthy: ", text)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_gates_fit_a_narrow_terminal(baking: tuple[Story, RunState], width: int) -> None:
+    story, state = baking
+    assert story.state.last is not None
+    lines = status_view(story, story.state.last, width, gates=standings(story.plan, state))
+    assert max(columns(line) for line in lines) <= width
+    assert "  gates" in lines
+
+
+def test_nobody_is_told_when_a_bake_advances_that_no_process_drives(
+    baking: tuple[Story, RunState],
+) -> None:
+    story, state = baking
+    assert story.state.last is not None
+    gates = standings(story.plan, state)
+    text = "\n".join(status_view(story, story.state.last, 100, gates=gates, driven=False))
+    assert "advances in" not in text
+
+
+def test_programs_get_the_evidence_of_every_signal_and_what_the_bake_still_wants(
+    baking: tuple[Story, RunState],
+) -> None:
+    story, state = baking
+    found: dict[str, Any] = json.loads(json.dumps(status_json(state, story.plan)))
+    errors = next(one for one in found["gates"] if one["gate"] == "errors")
+    (signal,) = errors["signals"]
+    assert signal["name"] == "errors"
+    assert 0 <= signal["evidence"] < signal["needed"]
+    assert signal["requests"] > 0
+    assert 0 < found["advance_in_ms"] <= 10 * MINUTE
+    assert found["advance_in_ms"] == 10 * MINUTE - found["baked_ms"]
+
+
+def test_a_hold_advances_at_no_known_time(paused: list[Story]) -> None:
+    story = next(s for s in paused if s.state.held is not None)
+    assert status_json(story.state, story.plan)["advance_in_ms"] is None
 
 
 def test_before_the_first_record_there_is_something_to_show() -> None:

@@ -146,15 +146,12 @@ def _compared(other: RehearsalResult | None) -> dict[str, Any] | None:
 
 
 def harm_text(result: RehearsalResult) -> str:
-    """`harmed 1,240 requests; with the threshold judge 2,980 (completed after 6h24m)`."""
-    slow = f", {result.truth.slow:,} of them by slowness" if result.truth.slow else ""
-    judge = f" ({result.judge} judge)" if result.judge else ""
-    said = f"harmed {count_of(result.harmed, 'request')}{slow}{judge}"
-    other = result.compared
-    if other is None:
-        return said
-    ended = f"{other.outcome} after {duration_text(other.virtual_ms // 1_000 * 1_000)}"
-    return f"{said}; with the {other.judge} judge {other.harmed:,} ({ended})"
+    """`rolled_back after 2h7m of emulated time, sequential judge: 1,240 harmed requests, 12 of them too slow`."""
+    lasted = duration_text(result.virtual_ms // 1_000 * 1_000)
+    judge = f"{result.judge} judge: " if result.judge else ""
+    slow = f", {result.truth.slow:,} of them too slow" if result.truth.slow else ""
+    harmed = count_of(result.harmed, "harmed request")
+    return f"{result.outcome} after {lasted} of emulated time, {judge}{harmed}{slow}"
 
 
 def _why(result: RehearsalResult) -> str:
@@ -164,11 +161,9 @@ def _why(result: RehearsalResult) -> str:
 def _one(frame: Frame, result: RehearsalResult) -> None:
     if frame.json:
         frame.give("cutover.rehearsal.v1", _body(result))
-    seconds = result.virtual_ms // 1_000 * 1_000
-    frame.tell(
-        f"scenario {result.name}: {result.outcome} after {duration_text(seconds)} of emulated time, "
-        f"{harm_text(result)}"
-    )
+    frame.tell(f"scenario {result.name}: {harm_text(result)}")
+    if result.compared is not None:
+        frame.tell(f"the same world: {harm_text(result.compared)}")
     for mismatch in result.mismatches:
         frame.warn(f"error: not as scenario {result.name} expects: {mismatch}")
     if result.expects and result.expected_ok:

@@ -17,6 +17,7 @@ from cutover.core.story import (
     clock_text,
     next_command,
     oddities_text,
+    outlook,
     route_name,
     stamp,
 )
@@ -88,7 +89,8 @@ def _head(
     if state.phase is Phase.BAKING and 0 <= state.step < len(plan.steps):
         done, bake = baked(plan, state), plan.steps[state.step].bake
         of = f" of {about(bake)}" if bake else ""
-        yield from _field("evidence", f"{about(done)}{of} settled minutes", width)
+        ahead = f"; {outlook(plan, state, done, gates)}" if gates and driven else ""
+        yield from _field("evidence", f"{about(done)}{of} settled minutes{ahead}", width)
     if state.held is not None:
         yield from _field("holding", state.held.why, width)
         if state.held.deadline_ms:
@@ -128,14 +130,11 @@ def _gates(story: Story, width: int, gates: Sequence[Standing]) -> Iterator[str]
         return
     yield ""
     yield "  gates"
-    names = [judged(story.plan, one.gate, one.pair) for one in gates]
-    size = min(max(columns(name) for name in names), width // 4)
-    for name, one in zip(names, gates, strict=True):
-        long = columns(name) > size
-        if long:
-            yield from wrap(name, width, first="    ")
-        head = f"    {pad('' if long else name, size)}  {pad(one.verdict.name, _VERDICT)}  "
-        yield from wrap(one.why, width, first=head)
+    for one in gates:
+        name = judged(story.plan, one.gate, one.pair)
+        yield from wrap(
+            f"{name}: {one.why}", width, first=f"    {pad(one.verdict.name, _VERDICT)}  "
+        )
 
 
 def _routes(story: Story, width: int) -> Iterator[str]:

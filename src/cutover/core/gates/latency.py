@@ -170,14 +170,13 @@ class LatencyGate:
         self, spec: LatencySpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
     ) -> Early | None:
         """By the slow requests already published, not in the cold minutes of a change."""
-        inside = [minute for minute in minutes if columns.in_step(minute, scene)]
         limits = (
             (_absolute(spec), memory.absolute),
             (_relative(spec, scene.calibration), memory.relative),
         )
         found = [
             judges.early(
-                limit.terms, known, [(_sample(limit, minute), minute) for minute in inside], scene
+                limit.terms, known, [(_sample(limit, minute), minute) for minute in minutes], scene
             )
             for limit, known in limits
             if limit is not None

@@ -51,7 +51,7 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
             if sooner is not None and sooner.verdict > judgement.verdict:
                 judgement = sooner
             judgement = _suspects_the_raise(turn, gate, pair, judgement)
-            on_breach = _leads_to(judgement, gate)
+            on_breach = leads_to(judgement, gate)
             judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))
     for one in () if quietly else judged:
         before = turn.state.verdicts.get((one.gate, one.pair))
@@ -79,7 +79,7 @@ _ANSWERS = ("hold", "ask", "rollback")
 """What a breach leads to, the most urgent last."""
 
 
-def _leads_to(judgement: Judgement, gate: PlannedGate) -> str:
+def leads_to(judgement: Judgement, gate: PlannedGate) -> str:
     """What this breach leads to: a gate may know better than its plan, but never makes more of a `hold` by asking."""
     if judgement.on_breach == "ask" and gate.on_breach == "hold":
         return "hold"

@@ -10,6 +10,7 @@ from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.gates import PlannedGate
 from cutover.core.plan.model import Plan
 from cutover.core.plan.risk import nothing_keeps, outlooks_of, over_budget
+from cutover.core.plan.steps import Step
 from cutover.core.power import SHORTEST_BAKE, STEEPEST, THIN
 from cutover.core.values import FULL, MINUTE, SECOND, duration_text, weight_text
 
@@ -52,27 +53,32 @@ def _short_bakes(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
             )
 
 
-def _too_little_traffic(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    """With `traffic`, a step whose bake brings too few requests for a gate to pass."""
-    if plan.traffic is None:
+def _too_little_traffic(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
+    """With `traffic`, steps whose bakes bring too few requests for a gate to pass."""
+    if not plan.traffic:
         return
-    pairs = len({(route.source, route.destination) for route in plan.routes})
-    for i, step in enumerate(plan.written):
-        periods = max(0, step.bake - plan.observe.settle) // plan.observe.period
-        a_minute = plan.traffic * step.weight / FULL / pairs
-        expected = a_minute * periods * plan.observe.period / MINUTE
-        hungry = max(plan.gates, key=_needed, default=None)
-        if hungry is not None and _needed(hungry) > expected:
-            minutes = -(-_needed(hungry) // a_minute) * MINUTE + plan.observe.settle
-            evenly = f", spread evenly over {pairs} pairs" if pairs > 1 else ""
-            yield (
-                ("steps", i, "bake"),
-                (
-                    f"this step cannot be judged: gate {hungry.name} needs {_needed(hungry):,} requests on the destination, "
-                    f"about {int(expected):,} are expected{evenly}"
-                ),
-                f"bake {duration_text(int(minutes))} or more, or start with a higher weight; as it is, the run will hold",
-            )
+    pairs, hungry = len(plan.pairs), max(plan.gates, key=_needed)
+    brings = [_requests_in_bake(plan, step, pairs) for step in plan.written]
+    short = [i for i, expected in enumerate(brings) if _needed(hungry) > expected]
+    if short:
+        a_minute = plan.traffic * plan.written[short[0]].weight / FULL / pairs
+        minutes = -(-_needed(hungry) // a_minute) * MINUTE + plan.observe.settle
+        evenly = f", spread evenly over {pairs} pairs" if pairs > 1 else ""
+        yield (
+            ("steps", short[0], "bake"),
+            (
+                f"this step cannot be judged: gate {hungry.name} needs {_needed(hungry):,} requests on the destination, "
+                f"about {int(brings[short[0]]):,} are expected{evenly}{_also(plan, short)}"
+            ),
+            f"bake {duration_text(int(minutes))} or more, or start with a higher weight; as it is, the run will hold",
+        )
+
+
+def _requests_in_bake(plan: Plan, step: Step, pairs: int) -> float:
+    """Settled requests that the destination of one pair gets in a step's bake, at the plan's traffic."""
+    periods = max(0, step.bake - plan.observe.settle) // plan.observe.period
+    a_minute = (plan.traffic or 0.0) * step.weight / FULL / pairs
+    return a_minute * periods * plan.observe.period / MINUTE
 
 
 def _needed(gate: PlannedGate) -> int:
@@ -145,6 +151,7 @@ def _thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
 
 
 def _also(plan: Plan, steps: list[int]) -> str:
+    """The other steps that a warning about the first of them is about too; empty when there is none."""
     others = ", ".join(weight_text(plan.steps[i].weight) for i in steps[1:])
     return f"; likewise at {others}" if others else ""
 

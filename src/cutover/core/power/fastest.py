@@ -45,8 +45,8 @@ _ROUND: Final = (frozenset((10, 50, 100, 250, 500, 750, 1000)), frozenset((1, 2,
 MOST_STEPS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100)
 """Numbers of steps the prior may be made for: more steps, less weight for each."""
 
-SLIVERS: Final = (50, 100, 150, 200)
-"""What may be held back (per mille): 95 % for the last judged bake, or less (gating.md section 6)."""
+SLIVERS: Final = (50, 100, 150, 200, 20, 10)
+"""What may be held back (per mille), the best first: 95 % for the last judged bake (gating.md section 6), or less."""
 
 THIN: Final = 50.0
 """Requests a minute the source should keep, to be a comparison (gating.md section 7)."""
@@ -109,7 +109,7 @@ def fastest(ground: Ground, wish: Wish) -> Schedule | None:
 
 
 def worth_holding_back(ground: Ground, overload: int) -> int:
-    """The smallest part (per mille) of the traffic that is a comparison for the last bake; 0: none is, or too much."""
+    """What part (per mille) of the traffic is a comparison for the last bake; 0: none is, or it is too much."""
     return next(
         (
             one

@@ -13,12 +13,12 @@ from enum import StrEnum
 
 from cutover.core.gates import Verdict
 from cutover.core.machine.forward import WAITING_GRACE
-from cutover.core.machine.judge import SHARED_AFTER_RAISE
+from cutover.core.machine.judge import SHARED_AFTER_RAISE, Judged, building, worst
 from cutover.core.machine.stops import UNKNOWN_HOLDS
 from cutover.core.observation import Pair
 from cutover.core.plan import Plan
 from cutover.core.retrospect.lens import scene
-from cutover.core.retrospect.looks import Judged, Memories, begin, fold, judge, worst
+from cutover.core.retrospect.looks import Memories, begin, fold, judge
 from cutover.core.retrospect.past import Past
 from cutover.core.retrospect.split import split
 from cutover.core.values import HOUR, MINUTE
@@ -94,11 +94,12 @@ def attempt(plan: Plan, pair: Pair, past: Past, first: int) -> Attempt:
         if index == course.raise_at:
             course.step, course.raised, course.raise_at = course.step + 1, index, None
         judged = _judge(plan, pair, past, course, index)
-        decides = _blamed(plan, course, index, worst(judged))
+        judged = _suspected(plan, past, course, index, judged)
+        decides = worst(judged)
         stopped = _stops(plan, past, course, index, decides)
         if stopped is not None:
             return ends(stopped, index, decides)
-        if course.raise_at is None and _earned(plan, past, course, index, decides):
+        if course.raise_at is None and _earned(plan, past, course, index, judged):
             if course.step + 1 == len(plan.steps):
                 return ends(Ended.COMPLETED, index)
             course.raise_at = index + 1 + -(-plan.observe.settle // past.period_ms)
@@ -138,16 +139,29 @@ def _judge(plan: Plan, pair: Pair, past: Past, course: _Course, index: int) -> t
     return judge(past.lens, course.memories, pair, here, course.silent)
 
 
-def _blamed(plan: Plan, course: _Course, index: int, decides: Judged) -> Judged:
-    """A source that turns bad right after the raise may be suffering from it: that is a breach (design 3.3)."""
-    ours = index - course.raised <= SHARED_AFTER_RAISE
-    if decides.verdict is not Verdict.SHARED or not ours:
-        return decides
+def _suspected(
+    plan: Plan, past: Past, course: _Course, index: int, judged: tuple[Judged, ...]
+) -> tuple[Judged, ...]:
+    """What turns bad right after the raise is blamed on it, as the machine does (design 3.3)."""
     if plan.safety.on_shared_after_raise != "rollback":
-        return decides
-    why = f"the source turned bad right after the raise and may be suffering from it: {decides.judgement.why}"
-    judgement = replace(decides.judgement, verdict=Verdict.BREACH, why=why)
-    return replace(decides, judgement=judgement, on_breach="rollback")
+        return judged
+    if index - course.raised > SHARED_AFTER_RAISE:
+        return judged
+    own = {gate.name: gate.on_breach for gate in past.lens.gates}
+    return tuple(_blamed(one, own.get(one.gate, one.on_breach)) for one in judged)
+
+
+def _blamed(one: Judged, own: str) -> Judged:
+    why = one.judgement.why
+    if one.verdict is Verdict.SHARED:
+        why = f"the source turned bad right after the raise and may be suffering from it: {why}"
+    elif one.verdict is Verdict.BREACH and one.on_breach == "ask":
+        why = f"{why}; it began right after the raise"
+    else:
+        return one
+    return replace(
+        one, judgement=replace(one.judgement, verdict=Verdict.BREACH, why=why), on_breach=own
+    )
 
 
 def _stops(plan: Plan, past: Past, course: _Course, index: int, decides: Judged) -> Ended | None:
@@ -165,7 +179,13 @@ def _stops(plan: Plan, past: Past, course: _Course, index: int, decides: Judged)
     return None
 
 
-def _earned(plan: Plan, past: Past, course: _Course, index: int, decides: Judged) -> bool:
-    """The bake is over and every gate passes."""
-    baked = (index - course.raised) * past.period_ms
-    return decides.verdict is Verdict.PASS and baked >= plan.steps[course.step].bake
+def _earned(
+    plan: Plan, past: Past, course: _Course, index: int, judged: tuple[Judged, ...]
+) -> bool:
+    """The bake is over and every gate passes; in a hand-over it is enough that none objects."""
+    step, verdict = plan.steps[course.step], worst(judged).verdict
+    if (index - course.raised) * past.period_ms < max(step.bake, past.period_ms):
+        return False
+    if step.hands_over and verdict <= Verdict.WAITING:
+        return building(judged) is None
+    return verdict is Verdict.PASS

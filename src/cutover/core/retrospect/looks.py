@@ -14,7 +14,7 @@ from typing import Any
 from cutover.core.gates import Judgement, Scene, Verdict
 from cutover.core.gates.by_evidence import WHOLE_OF, looks_whole
 from cutover.core.gates.judging import Signal
-from cutover.core.machine.judge import MINUTES, STALE_PERIODS
+from cutover.core.machine.judge import MINUTES, STALE_PERIODS, Judged, leads_to, worst
 from cutover.core.observation import Minute, Pair
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.retrospect.lens import Lens, scene
@@ -36,20 +36,6 @@ class Action(StrEnum):
     HOLD = "hold"
     ASK = "ask"  # a person, with a deadline
     ROLLBACK = "rollback"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One gate's judgement."""
-
-    gate: str
-    judgement: Judgement
-    on_breach: str
-
-    @property
-    def verdict(self) -> Verdict:
-        """Its verdict."""
-        return self.judgement.verdict
 
 
 @dataclass(frozen=True)
@@ -97,21 +83,17 @@ def judge(
     lens: Lens, memories: Memories, pair: Pair, here: Scene, silent: int
 ) -> tuple[Judged, ...]:
     """Every gate's judgement; `silent` minutes in a row nobody saw a request."""
-    judged = [_judged(lens, gate, memories[gate.name], pair, here) for gate in lens.gates]
+    judged = [_judged(gate, memories[gate.name], pair, here) for gate in lens.gates]
     if silent >= SILENT_MINUTES:
         why = f"no request on either side in {silent} minutes"
-        judged.append(Judged(MINUTES, Judgement(Verdict.UNKNOWN, why), "rollback"))
+        unknown = Judgement(Verdict.UNKNOWN, why)
+        judged.append(Judged(MINUTES, pair.id, unknown, "rollback", live=True))
     return tuple(judged)
 
 
-def _judged(lens: Lens, gate: PlannedGate, memory: Any, pair: Pair, here: Scene) -> Judged:
-    judgement: Judgement = told(gate.gate.verdict(gate.spec, memory, pair, here))
-    return Judged(gate.name, judgement, judgement.on_breach or gate.on_breach)
-
-
-def worst(judged: tuple[Judged, ...]) -> Judged:
-    """The one that decides: the worst verdict, and of equal breaches one that rolls back."""
-    return max(judged, key=lambda one: (one.verdict, one.on_breach == "rollback"))
+def _judged(gate: PlannedGate, memory: Any, pair: Pair, here: Scene) -> Judged:
+    judgement = told(gate.gate.verdict(gate.spec, memory, pair, here))
+    return Judged(gate.name, pair.id, judgement, leads_to(judgement, gate), live=False)
 
 
 def action_of(decides: Judged, *, bake_over: bool) -> Action:
@@ -171,7 +153,7 @@ def _look(
     left_out: bool,
 ) -> Look:
     decides = worst(judged)
-    over = baked * MINUTE >= plan.steps[row.step].bake
+    over = baked * MINUTE >= max(MINUTE, plan.steps[row.step].bake)
     return Look(
         row=row,
         judged=judged,

@@ -49,8 +49,8 @@ HOLD_WORDS: dict[Hold, HoldWords] = {
     ),
     Hold.UNCOMPARED: HoldWords(
         "nobody to compare with",
-        f"is the source's own traffic failing too? {BACK} if not; `cutover pause` waits for you, `cutover resume` asks "
-        "again while it lasts; goes on by itself when the destination is well (then a fresh bake)",
+        f"look whether what both sides use fails too; {BACK}, or `cutover pause` waits until you say more (`cutover resume` "
+        "asks again while it lasts); goes on by itself when the destination is well (then a fresh bake)",
     ),
     Hold.NO_DATA: HoldWords(
         "no data", f"goes on by itself when data come back (then a fresh bake), or {BACK}"

@@ -90,8 +90,8 @@ def _nothing(reason: Reason) -> str:
 
 def _watching(reason: Reason) -> str:
     return (
-        f"{_compared(reason)}: watching, evidence {reason.signal.evidence:,.0f} of the {reason.signal.needed:,.0f} "
-        f"that go back; {_odds(reason.odds)}"
+        f"{_compared(reason)}: watching, evidence {reason.signal.evidence:,.0f} of {reason.signal.needed:,.0f}; "
+        f"{_odds(reason.odds)}"
     )
 
 

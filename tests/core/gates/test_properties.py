@@ -1,0 +1,252 @@
+"""What must hold for the sequential judge whatever is seen, in whatever order, and however often the process dies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cutover.core import events as ev
+from cutover.core.errors import ExitCode
+from cutover.core.gates import Verdict, by_evidence
+from cutover.core.observation import Absent, Count, Minute, WordName
+from cutover.core.plan import Plan
+from cutover.core.state import RunState, evolve, replay
+from cutover.core.state import evidence as evid
+from cutover.core.values import MINUTE
+from tests.core.gates.test_every_gate import full_minute
+from tests.core.gates.world import GONE, START_MS, UNREAD, Bench, group, minute_of, slow
+from tests.fakes import Bench as Run
+from tests.fakes import Killed, plan_of
+
+SEQUENTIAL: dict[str, dict[str, Any]] = {
+    "errors": {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}},
+    "latency": {"percentile": 95, "max": "800ms", "versus_source": {"ratio": 1.25}},
+    "client_errors": {"versus_source": {"ratio": 1.5, "floor": "1%"}, "judge": "sequential"},
+    "lb_errors": {"max": "1%", "judge": "sequential"},
+}
+GATES = [{kind: options} for kind, options in SEQUENTIAL.items()]
+PLAN = plan_of(gates=GATES)
+BASELINE = 12
+
+
+def bench(kind: str, **fields: Any) -> Bench:
+    before = (full_minute(at, 0, 0) for at in range(-BASELINE, 0))
+    return Bench(kind, SEQUENTIAL[kind], **fields).before(*before)
+
+
+# --- no evidence, no verdict
+
+nothing = st.sampled_from([GONE, UNREAD])
+silences = st.lists(st.tuples(nothing, st.one_of(nothing, st.integers(1, 50_000))), max_size=40)
+
+
+@pytest.mark.parametrize("kind", SEQUENTIAL)
+@given(silences=silences, weight=st.sampled_from([10, 500, 1000]))
+def test_no_evidence_no_verdict(kind: str, silences: Any, weight: int) -> None:
+    feed = bench(kind, weight=weight)
+    for at, (destination, source) in enumerate(silences):
+        limits: dict[int, object] = {200: GONE, 250: GONE, 800: GONE}
+        minute = minute_of(
+            at,
+            group("source", source),
+            group("destination", destination),
+            slow("source", limits),
+            slow("destination", limits),
+        )
+        assert feed.alarming(minute) is None
+        judgement = feed.feed(minute).says(bake_ms=0)
+        assert judgement.verdict not in (Verdict.PASS, Verdict.BREACH)
+
+
+@pytest.mark.parametrize("kind", SEQUENTIAL)
+def test_nothing_at_all_is_no_verdict_however_long_it_lasts(kind: str) -> None:
+    feed = bench(kind)
+    for at in range(300):
+        feed.feed(Minute("old>new", START_MS + at * MINUTE, {}))
+        assert feed.says(bake_ms=0).verdict in (Verdict.WAITING, Verdict.UNKNOWN)
+
+
+# --- more bad requests never lower the evidence
+
+minutes = st.lists(
+    st.tuples(st.integers(0, 3000), st.integers(0, 60), st.integers(0, 3000), st.integers(0, 200)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize("kind", SEQUENTIAL)
+@given(history=minutes, more=st.data())
+def test_more_bad_requests_never_lower_the_evidence(kind: str, history: Any, more: Any) -> None:
+    extra = more.draw(st.lists(st.integers(0, 100), min_size=len(history), max_size=len(history)))
+    fewer, worse = bench(kind), bench(kind)
+    for at, ((requests, bad, source, sick), added) in enumerate(zip(history, extra, strict=True)):
+        sick = min(sick, source)
+        fewer.feed(full_minute(at, requests, bad, source, sick))
+        worse.feed(full_minute(at, requests, bad + added, source, sick))
+        low, high = fewer.says().signals, worse.says().signals
+        assert [one.name for one in low] == [one.name for one in high]
+        for less, much in zip(low, high, strict=True):
+            assert less.evidence <= much.evidence
+
+
+# --- late minutes
+
+
+def folded(plan: Plan, minutes: Sequence[Minute]) -> evid.Evidence:
+    """Minutes folded in their order: an hour's end before the run, then the run at 5 %."""
+    evidence = replace(evid.begin(plan), calibration={plan.pairs[0].id: {"p95": 200}})
+    for minute in minutes:
+        before = minute.at_ms < START_MS
+        one = evid.Folded(minute, 0 if before else 50, 0 if before else START_MS)
+        evidence = evid.fold(plan, evidence, one)
+    return evidence
+
+
+def history_of(rows: Any) -> list[Minute]:
+    pair = PLAN.pairs[0].id
+    made = [full_minute(at, 0, 0) for at in range(-BASELINE, 0)]
+    made += [full_minute(at, *row) for at, row in enumerate(rows)]
+    return [replace(one, pair=pair) for one in made]
+
+
+def unfinished(minute: Minute, part: float) -> Minute:
+    """The minute as it was first journalled: some of it published, or nothing of it known."""
+    counts: dict[str, Count] = {
+        key: Absent.UNKNOWN
+        if not part
+        else count
+        if isinstance(count, Absent)
+        else int(count * part)
+        for key, count in minute.counts.items()
+    }
+    return replace(minute, counts=counts)
+
+
+@given(rows=minutes, luck=st.data())
+def test_late_minutes_in_any_order_judge_like_minutes_in_order(rows: Any, luck: Any) -> None:
+    final = history_of(rows)
+    parts = luck.draw(
+        st.lists(st.sampled_from([0.0, 0.3, 0.9, 1.0]), min_size=len(final), max_size=len(final))
+    )
+    early = [unfinished(one, part) for one, part in zip(final, parts, strict=True)]
+    late = luck.draw(
+        st.permutations([one for one, part in zip(final, parts, strict=True) if part < 1])
+    )
+    evidence = folded(PLAN, early)
+    for minute in late:
+        evidence = evid.correct(PLAN, evidence, minute)
+    assert evidence.memories == folded(PLAN, final).memories
+
+
+@given(rows=minutes, luck=st.data())
+def test_a_late_minute_corrected_while_newer_ones_arrive_judges_the_same(
+    rows: Any, luck: Any
+) -> None:
+    """As the machine does: the last five minutes are read again every turn."""
+    final, evidence = history_of(rows), folded(PLAN, [])
+    owed: list[Minute] = []
+    for minute in final:
+        part = luck.draw(st.sampled_from([0.0, 0.5, 1.0]))
+        before = minute.at_ms < START_MS
+        one = evid.Folded(unfinished(minute, part), 0 if before else 50, 0 if before else START_MS)
+        evidence = evid.fold(PLAN, evidence, one)
+        owed += [minute] if part < 1 else []
+        while owed and luck.draw(st.booleans()):
+            evidence = evid.correct(PLAN, evidence, owed.pop())
+    for minute in owed:
+        evidence = evid.correct(PLAN, evidence, minute)
+    assert evidence.memories == folded(PLAN, final).memories
+
+
+# --- crashes and replays
+
+
+def ended(seed: int) -> Run:
+    """A run with bad minutes that do not go back, or one that does."""
+    run = Run(
+        plan_of(gates=[{"errors": SEQUENTIAL["errors"]}, {"latency": SEQUENTIAL["latency"]}])
+    )
+    chance = random.Random(seed)
+    for minute in range(60):
+        rate = 0.05 if chance.random() < 0.03 else chance.choice((0.0, 0.0005, 0.001, 0.002))
+        change = {"destination_errors": rate, "source_errors": chance.choice((0.0, 0.0005, 0.002))}
+        run.clock.call_in(
+            minute * MINUTE,
+            lambda said=change: [setattr(run.traffic, *one) for one in said.items()],
+        )
+    assert run.run() in (ExitCode.COMPLETED, ExitCode.ROLLED_BACK)
+    return run
+
+
+RUNS = {seed: ended(seed) for seed in range(6)}
+
+
+def weighers(state: RunState) -> dict[Any, by_evidence.Memory]:
+    """Every memory of the sequential judge."""
+    found = {}
+    for key, memory in state.evidence.memories.items():
+        for name in ("counting", "absolute", "relative"):
+            part = getattr(memory, name, None)
+            if isinstance(part, by_evidence.Memory):
+                found[(*key, name)] = part
+    return found
+
+
+@pytest.mark.parametrize("seed", RUNS)
+def test_the_replayed_journal_judges_like_the_run_that_wrote_it(seed: int) -> None:
+    run = RUNS[seed]
+    again = replay(run.plan, run.journal.records)
+    assert len(weighers(again)) == 3
+    assert again.evidence.memories == run.state.evidence.memories
+    assert again.verdicts == run.state.verdicts
+
+
+@given(seed=st.sampled_from(sorted(RUNS)), part=st.floats(0, 1))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_a_journal_split_anywhere_by_a_crash_folds_to_the_same(seed: int, part: float) -> None:
+    run = RUNS[seed]
+    records = run.journal.records
+    at = round(part * len(records))
+    state = replay(run.plan, records[:at])
+    for record in records[at:]:
+        state = evolve(run.plan, state, record)
+    assert state.evidence.memories == run.state.evidence.memories
+
+
+@pytest.mark.parametrize("at", range(60, 240, 12))
+def test_a_run_that_was_killed_and_resumed_spends_alpha_once(at: int) -> None:
+    """Whatever record it dies at: no minute is weighed twice, no step begins twice, nothing spent comes back."""
+    run = Run(plan_of(gates=[{"errors": SEQUENTIAL["errors"]}]))
+    left = [at]
+
+    def reap(_event: ev.Event) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+
+    run.journal.killed_at = reap
+    try:
+        run.run()
+    except Killed:
+        before = weighers(replay(run.plan, run.journal.records))
+        assert run.run(WordName.RESUME) == ExitCode.COMPLETED
+    else:
+        before = weighers(run.state)
+    state = replay(run.plan, run.journal.records)
+    ((key, memory),) = weighers(state).items()
+    assert memory.weigher.unspent <= before[key].weigher.unspent
+    assert memory.weigher.begun == {50, 500, 1000} >= before[key].weigher.begun
+    judged = {
+        event.at_ms
+        for event in run.events(ev.MinuteSettled)
+        if isinstance(ev.minute_of(event).counts["destination.requests"], int)
+    }
+    once = (1 - 1 / run.plan.horizon) ** len(judged)
+    assert memory.weigher.unspent == pytest.approx(once)
