@@ -41,6 +41,7 @@ def main() -> int:
 
 def _null(runs: int, seed: int) -> int:
     """Healthy cutovers by their number; whether too many of some kind were sent back."""
+    print(f"null: {runs:,} healthy cutovers from seed {seed}, on every core", flush=True)
     groups = null.groups(list(null.run(runs, seed)))
     for group in groups:
         print(group.told(), flush=True)

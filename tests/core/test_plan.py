@@ -383,8 +383,8 @@ def test_the_file_keeps_the_steps_that_were_written() -> None:
     [
         ({"hold_back": 5}, "needs a unit: write for example 5%"),
         ({"hold_back": "five"}, "is not a percentage"),
-        ({"hold_back": "0%"}, "0% is not above 0% and at most 20%"),
-        ({"hold_back": "25%"}, "25% is not above 0% and at most 20%"),
+        ({"hold_back": "25%"}, "25% is more than 20%: write a step of its own for it"),
+        ({"hold_back": "-5%"}, "is not a percentage"),
         ({"hold_back": "0.05%"}, "0.05% is finer than 0.1 %"),
         ({"hold_back": "5%", "steps": [{"weight": 50, "bake": "10m"}]}, "the plan ends at 50 %"),
         (
@@ -439,3 +439,11 @@ def test_without_a_sliver_lint_says_what_happens_at_a_hundred() -> None:
     )
     assert kept.endswith("asks a person, and asks again after 5m")
     assert warnings_of(hold_back="1%") == []
+
+
+def test_nothing_held_back_may_be_meant_so() -> None:
+    meant = plan_of(hold_back="0%")
+    assert meant.steps == plan_of().steps
+    assert lint(meant) == ()
+    ends_at_half = [{"weight": 5, "bake": "10m"}, {"weight": 25, "bake": "10m"}]
+    assert plan_of(hold_back="0%", steps=ends_at_half).steps[-1].weight == 250

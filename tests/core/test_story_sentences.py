@@ -21,7 +21,7 @@ from cutover.core.state import (
     Verdicts,
 )
 from cutover.core.story import HOLD_WORDS, NEXT, sentence
-from cutover.core.values import HOUR, RouteId, Weight
+from cutover.core.values import HOUR, MINUTE, RouteId, Weight
 from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, START, TWO_ROUTES, plan_of
 
 PLAN = plan_of(routes=TWO_ROUTES)
@@ -288,7 +288,7 @@ def test_a_hold_without_a_comparison_says_what_to_look_at_what_to_type_and_when_
     assert told == (
         "holding at 5 %: errors: 300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with; look whether "
         "what both sides use fails too; `cutover rollback`, or `cutover pause` waits until you say more (`cutover resume` asks "
-        "again while it lasts); goes on by itself when the destination is well (then a fresh bake) (until 09:15Z, then it rolls back)"
+        "again while it lasts); goes on by itself when the destination is well (then a fresh bake) (until 09:16Z, then it rolls back)"
     )
 
 
@@ -312,8 +312,10 @@ AT_SLIVER = replace(AT_FIVE, step=2, target=2, weights=((START.wall_ms, 950),))
         (
             ev.PhaseChanged("BAKING", "COMPLETED", "done", 3),
             replace(AT_SLIVER, step=3, weights=((START.wall_ms, 1000),)),
-            "completed: 100 % on 1 route, the last bake passed at 95 % and no gate objects; the source stays attached: "
-            "`cutover rollback` goes back until `cutover finish`",
+            (
+                "completed: 100 % on 1 route, the last bake passed at 95 % and no gate objects; the source stays attached: "
+                "`cutover rollback` goes back until `cutover finish`"
+            ),
         ),
     ],
 )

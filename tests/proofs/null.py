@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from math import exp, lgamma, log, sqrt
+from multiprocessing import get_context
 
 from cutover.core.gates import Scene, Verdict
 from cutover.core.moment import Moment, wall_from_ms
@@ -255,7 +256,8 @@ def one(seed: int) -> Cutover:
 def run(runs: int, first: int = 0, processes: int = 0) -> Iterator[Cutover]:
     """So many cutovers, on all cores unless said; in the order of their seeds."""
     seeds = range(first, first + runs)
-    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
+    workers = processes or os.cpu_count()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(one, seeds, chunksize=25)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import statistics
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.events import Event, GateJudged, Intent
 from tests.fakes import Bench, form, plan_of
-from tests.proofs import crashes, fuzzing
+from tests.proofs import crashes, fuzzing, null
 from tests.proofs.invariants import broken
 
 
@@ -23,6 +26,84 @@ def test_a_run_killed_at_random_records_ends_as_one_that_was_not(seed: int) -> N
 @pytest.mark.parametrize("seed", range(4))
 def test_no_random_weather_breaks_a_promise(seed: int, tmp_path: Path) -> None:
     assert fuzzing.rehearse(tmp_path, seed)
+
+
+@pytest.mark.slow
+def test_no_healthy_cutover_of_a_slice_goes_back() -> None:
+    """Every kind at every rate, thrice; `make prove` simulates 10,000 and prints the rate."""
+    seen = [null.one(seed) for seed in range(3 * len(null.KINDS) * len(null.RATES))]
+    assert {(one.kind, one.rate) for one in seen} == {
+        (kind, rate) for kind in range(len(null.KINDS)) for rate in null.RATES
+    }
+    assert [one for one in seen if one.back] == []
+    assert null.groups(seen)[0].told() == (
+        "null, all: 0 of 63 healthy cutovers sent back: 0.00 % (95 %: 0.00 to 5.69 %), promised at most 1 %"
+    )
+
+
+@pytest.mark.parametrize("rate", null.RATES)
+@pytest.mark.parametrize(
+    ("sick", "gate"),
+    [
+        ({"destination": 0.05}, "errors"),
+        ({"slower": 0.40}, "latency"),
+    ],
+)
+def test_the_proof_sees_a_destination_that_is_not_healthy(
+    rate: int, sick: dict[str, Any], gate: str
+) -> None:
+    for seed, health in enumerate(null.KINDS):
+        assert null.cutover(seed, replace(health, **sick), rate)[0] == gate
+
+
+@pytest.mark.slow
+def test_a_cutover_of_a_seed_is_always_the_same() -> None:
+    assert [null.one(seed) for seed in range(5)] == list(null.run(5, processes=2))
+
+
+def test_the_null_is_as_noisy_as_it_says() -> None:
+    """Mean and variation of a side's failures: what the guarantee is about."""
+    health = null.KINDS[0]
+    world = null.World(health, 300_000, random.Random(1))
+    pair = null.PLANS[1].pairs[0]
+    rates = []
+    for at in range(4_000):
+        counts = world.minute(pair, at, 0.5).counts
+        failed, requests = counts["destination.target_5xx"], counts["destination.requests"]
+        assert isinstance(requests, int)
+        rates.append((failed if isinstance(failed, int) else 0) / requests)
+    assert statistics.fmean(rates) == pytest.approx(health.destination, rel=0.05)
+    spread = statistics.pstdev(rates) / statistics.fmean(rates)
+    assert spread == pytest.approx(health.cv, rel=0.1)
+
+
+@pytest.mark.parametrize("mean", [0.3, 7.0, 40.0, 12_345.0])
+def test_a_poisson_count_has_its_mean_and_variance(mean: float) -> None:
+    chance = random.Random(2)
+    counts = [null.poisson(chance, mean) for _ in range(20_000)]
+    assert statistics.fmean(counts) == pytest.approx(mean, rel=0.03)
+    assert statistics.pvariance(counts) == pytest.approx(mean, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("hits", "runs", "low", "high"),
+    [
+        (0, 10_000, 0.0, 0.000369),
+        (5, 100, 0.016432, 0.112835),
+        (121, 10_000, 0.010050, 0.014441),
+        (3, 3, 0.292402, 1.0),
+        (0, 0, 0.0, 1.0),
+    ],
+)
+def test_the_interval_is_the_exact_one(hits: int, runs: int, low: float, high: float) -> None:
+    assert null.clopper_pearson(hits, runs) == pytest.approx((low, high), abs=2e-6)
+
+
+@pytest.mark.parametrize(("back", "held"), [(0, True), (119, True), (121, False), (300, False)])
+def test_the_proof_fails_when_more_than_chance_explains_are_sent_back(
+    back: int, held: bool
+) -> None:
+    assert null.Group("null", 10_000, back, 0).held is held
 
 
 def test_the_proof_sees_a_raise_without_a_pass() -> None:

@@ -92,8 +92,8 @@ def said(**plan: object) -> list[str]:
 
 def test_a_later_step_over_the_budget_names_what_the_bakes_before_have_seen() -> None:
     def steps(first: str) -> list[dict[str, object]]:
-        later = [{"weight": weight, "bake": "60m"} for weight in (25, 100)]
-        return [{"weight": 1, "bake": first}, *later]
+        baked = ((1, first), (25, "60m"), (100, "60m"))
+        return [{"weight": weight, "bake": bake} for weight, bake in baked]
 
     (hasty,) = (
         one

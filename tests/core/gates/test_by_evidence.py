@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cutover.core.gates import Verdict
-from cutover.core.gates.judging import Judgement, Rule
+from cutover.core.gates.judging import SOURCE_SURELY_BAD, Judgement, Rule
 from cutover.core.observation import Minute
 from cutover.core.values import MINUTE
 from tests.core.gates.world import GONE, UNREAD, Bench, group, minute_of, slow
@@ -673,3 +673,48 @@ def test_what_the_source_taught_is_named_for_preflight() -> None:
         "cv.errors": 250_000,
         "unanswered_ppm": 0,
     }
+
+
+def _alone(at: int, requests: int, failed: int) -> Minute:
+    """A minute at 100 %: nobody is left at the source."""
+    return minute_of(at, group("source", GONE), group("destination", requests, failed))
+
+
+def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() -> None:
+    feed = Bench("errors", ERRORS, weight=1000, next_weight=None)
+    feed.before(*(minute_of(at, group("source", 6000, 6)) for at in range(-60, 0)))
+    feed.feed(_alone(at, 6000, 6) for at in range(5))
+    calm = feed.says().signals[0].evidence
+    asked = feed.feed(_alone(at, 6000, 300) for at in range(5, 17)).says()
+    assert (asked.verdict, asked.on_breach) == (Verdict.BREACH, "ask")
+    feed.feed(_alone(at, 6000, 6) for at in range(17, 19))
+    assert feed.says().verdict is Verdict.BREACH
+    over = feed.feed(_alone(19, 6000, 6)).says()
+    assert over.verdict is Verdict.PASS
+    assert over.signals[0].evidence <= calm
+
+
+def test_an_incident_that_the_source_surely_did_not_share_is_not_forgotten() -> None:
+    feed = Bench("errors", ERRORS, weight=950, next_weight=1000)
+    feed.before(*(minute_of(at, group("source", 6000, 6)) for at in range(-60, 0)))
+
+    def minute(at: int, failed: int) -> Minute:
+        return minute_of(at, group("source", 300), group("destination", 5700, failed))
+
+    feed.feed(minute(at, 5) for at in range(5))
+    breach = feed.feed(minute(at, 285) for at in range(5, 10)).says()
+    assert (breach.verdict, breach.on_breach) == (Verdict.BREACH, "")
+
+
+def test_a_source_that_is_bad_by_chance_alone_is_said_so() -> None:
+    feed = Bench("errors", ERRORS)
+    feed.before(*(minute_of(at, group("source", 300, 1)) for at in range(-60, 0)))
+
+    def minute(at: int, failed: int) -> Minute:
+        return minute_of(at, group("source", 270, failed), group("destination", 30))
+
+    by_chance = feed.feed(minute(at, 4) for at in range(3)).says()
+    assert by_chance.verdict is Verdict.SHARED
+    assert by_chance.facts[SOURCE_SURELY_BAD] == 0
+    surely = feed.feed(minute(at, 40) for at in range(3, 6)).says()
+    assert surely.facts[SOURCE_SURELY_BAD] == 1

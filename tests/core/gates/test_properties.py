@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ SEQUENTIAL: dict[str, dict[str, Any]] = {
 }
 GATES = [{kind: options} for kind, options in SEQUENTIAL.items()]
 PLAN = plan_of(gates=GATES)
-BASELINE = 12
+BASELINE = 8
 
 
 def bench(kind: str, **fields: Any) -> Bench:
@@ -84,23 +85,28 @@ minutes = st.lists(
 @pytest.mark.parametrize("kind", SEQUENTIAL)
 @given(history=minutes, more=st.data())
 def test_more_bad_requests_never_lower_the_evidence(kind: str, history: Any, more: Any) -> None:
+    """Up to a breach: then the run goes back, or asks, and an incident that may be of both sides is left out."""
     extra = more.draw(st.lists(st.integers(0, 100), min_size=len(history), max_size=len(history)))
     fewer, worse = bench(kind), bench(kind)
     for at, ((requests, bad, source, sick), added) in enumerate(zip(history, extra, strict=True)):
-        sick = min(sick, source)
-        fewer.feed(full_minute(at, requests, bad, source, sick))
-        worse.feed(full_minute(at, requests, bad + added, source, sick))
+        # requests of the source that stay away would explain errors of the load balancer
+        there = source + (30_000 if kind == "lb_errors" else 0)
+        failing = min(sick, there)
+        fewer.feed(full_minute(at, requests, bad, there, failing))
+        worse.feed(full_minute(at, requests, bad + added, there, failing))
         low, high = fewer.says().signals, worse.says().signals
         assert [one.name for one in low] == [one.name for one in high]
         for less, much in zip(low, high, strict=True):
             assert less.evidence <= much.evidence
+        if worse.says().verdict is Verdict.BREACH:
+            return
 
 
 # --- late minutes
 
 
 def folded(plan: Plan, minutes: Sequence[Minute]) -> evid.Evidence:
-    """Minutes folded in their order: an hour's end before the run, then the run at 5 %."""
+    """Minutes folded in their order: some before the first raise, then those of a step at 5 %."""
     evidence = replace(evid.begin(plan), calibration={plan.pairs[0].id: {"p95": 200}})
     for minute in minutes:
         before = minute.at_ms < START_MS
@@ -130,6 +136,7 @@ def unfinished(minute: Minute, part: float) -> Minute:
 
 
 @given(rows=minutes, luck=st.data())
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_late_minutes_in_any_order_judge_like_minutes_in_order(rows: Any, luck: Any) -> None:
     final = history_of(rows)
     parts = luck.draw(
@@ -146,6 +153,7 @@ def test_late_minutes_in_any_order_judge_like_minutes_in_order(rows: Any, luck: 
 
 
 @given(rows=minutes, luck=st.data())
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_a_late_minute_corrected_while_newer_ones_arrive_judges_the_same(
     rows: Any, luck: Any
 ) -> None:
@@ -168,8 +176,9 @@ def test_a_late_minute_corrected_while_newer_ones_arrive_judges_the_same(
 # --- crashes and replays
 
 
+@cache
 def ended(seed: int) -> Run:
-    """A run with bad minutes that do not go back, or one that does."""
+    """A run with bad minutes; some of them go back."""
     run = Run(
         plan_of(gates=[{"errors": SEQUENTIAL["errors"]}, {"latency": SEQUENTIAL["latency"]}])
     )
@@ -177,15 +186,12 @@ def ended(seed: int) -> Run:
     for minute in range(60):
         rate = 0.05 if chance.random() < 0.03 else chance.choice((0.0, 0.0005, 0.001, 0.002))
         change = {"destination_errors": rate, "source_errors": chance.choice((0.0, 0.0005, 0.002))}
-        run.clock.call_in(
-            minute * MINUTE,
-            lambda said=change: [setattr(run.traffic, *one) for one in said.items()],
-        )
+        run.clock.call_in(minute * MINUTE, partial(vars(run.traffic).update, change))
     assert run.run() in (ExitCode.COMPLETED, ExitCode.ROLLED_BACK)
     return run
 
 
-RUNS = {seed: ended(seed) for seed in range(6)}
+SEEDS = range(6)
 
 
 def weighers(state: RunState) -> dict[Any, by_evidence.Memory]:
@@ -199,19 +205,19 @@ def weighers(state: RunState) -> dict[Any, by_evidence.Memory]:
     return found
 
 
-@pytest.mark.parametrize("seed", RUNS)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_replayed_journal_judges_like_the_run_that_wrote_it(seed: int) -> None:
-    run = RUNS[seed]
+    run = ended(seed)
     again = replay(run.plan, run.journal.records)
     assert len(weighers(again)) == 3
     assert again.evidence.memories == run.state.evidence.memories
     assert again.verdicts == run.state.verdicts
 
 
-@given(seed=st.sampled_from(sorted(RUNS)), part=st.floats(0, 1))
+@given(seed=st.sampled_from(SEEDS), part=st.floats(0, 1))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_a_journal_split_anywhere_by_a_crash_folds_to_the_same(seed: int, part: float) -> None:
-    run = RUNS[seed]
+    run = ended(seed)
     records = run.journal.records
     at = round(part * len(records))
     state = replay(run.plan, records[:at])

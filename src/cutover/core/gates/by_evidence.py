@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 
 from cutover.core.gates import columns, sequential
 from cutover.core.gates.counting import Sample, Terms, Weighing, stale
 from cutover.core.gates.judging import (
+    SOURCE_SURELY_BAD,
     Counts,
     Early,
     Judgement,
@@ -37,6 +39,12 @@ WHOLE_SHARE, WHOLE_OF = 0.8, 5
 THIN = 4
 """A source with less than a fourth of the destination's requests is a thin control."""
 
+CALM_MINUTES = 3
+"""An incident that nobody could attribute is over after so many minutes within what is allowed."""
+
+SURELY_SPREADS = 4.0
+"""A source is surely bad when its last minutes exceed `max` by so many standard deviations: not by noise."""
+
 BUDGET_REQUESTS = 20
 MOST_FACT = 2**53
 
@@ -56,9 +64,13 @@ class Memory:
         run: of the whole run, without minutes in which the source was bad itself.
         silent, due: minutes in a row without a datapoint of the destination, and requests it should have had.
         unread: what nobody could read in the newest minute.
+        trusted: the e-process when it last was no reason to wait.
+        uncompared: since then it was a breach, with too little traffic at the source to compare with.
     """
 
     weigher: sequential.Memory = sequential.START
+    trusted: sequential.Memory = sequential.START
+    uncompared: bool = False
     baseline: tuple[Counts, ...] = ()
     cv: float = 0.0
     sources: tuple[Counts, ...] = ()
@@ -116,7 +128,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
     cold = terms.cold_start and memory.since <= 1
     if sample.shared or blindfold or cold or scene.weight <= 0:
         return replace(memory, weigher=sequential.learn(memory.weigher, source))
-    return replace(
+    weighed = replace(
         memory,
         weigher=sequential.fold(
             Trial(_standard(terms, weighing), memory.cv, Course(scene.steps, scene.horizon)),
@@ -124,6 +136,27 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
             Look(scene.weight, destination, source),
         ),
     )
+    return _attributed(weighed, weighing, scene)
+
+
+def _attributed(memory: Memory, weighing: Weighing, scene: Scene) -> Memory:
+    """An incident that may be of both sides is no evidence for good: once it is over its minutes are left out.
+
+    Leaving minutes out only lowers the evidence, so the bound on false rollbacks holds.
+    """
+    weigher, needed = memory.weigher, 1 / (ALPHA * weighing.share * scene.alpha_scale)
+    if weigher.evidence < needed * ALPHA / HOLD_ALPHA:
+        return replace(memory, trusted=weigher, uncompared=False)
+    if not weighing.compares or _compared(sequential.loudest(weigher), memory.cv):
+        return replace(memory, uncompared=False)
+    if weigher.evidence >= needed:
+        memory = replace(memory, uncompared=True)
+    if not memory.uncompared or not sequential.is_calm(weigher, CALM_MINUTES):
+        return memory
+    forgotten = replace(
+        memory.trusted, pool=weigher.pool, begun=weigher.begun, unspent=weigher.unspent
+    )
+    return replace(memory, weigher=forgotten, uncompared=False)
 
 
 def _before(memory: Memory, source: Counts, weighing: Weighing) -> Memory:
@@ -215,8 +248,9 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         return _say(Verdict.BREACH, replace(reason, rule=Rule.BUDGET, signal=spent, odds=0.0))
     bad_source = [one for one in memory.sources if _is_sick(terms, one)]
     if len(bad_source) >= SICK_MINUTES:
-        shared = replace(reason, rule=Rule.SHARED, source=bad_source[-1])
-        return _say(Verdict.SHARED, shared)
+        said = _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, source=bad_source[-1]))
+        surely = int(_surely_bad(terms, memory))
+        return replace(said, facts={**said.facts, SOURCE_SURELY_BAD: surely})
     if unknown := _unknown(memory, scene, reason):
         return _say(Verdict.UNKNOWN, unknown)
     if evidence >= 1 / (HOLD_ALPHA * share):
@@ -296,6 +330,13 @@ def _is_sick(terms: Terms, source: Counts) -> bool:
         and source.total >= SICK_REQUESTS
         and source.bad * PPM > terms.max_ppm * source.total
     )
+
+
+def _surely_bad(terms: Terms, memory: Memory) -> bool:
+    """Its last minutes together exceed `max` by more than noise, however that is spread."""
+    total, bad = sum(c.total for c in memory.sources), sum(c.bad for c in memory.sources)
+    mean = total * (terms.max_ppm or 0) / PPM
+    return bad > mean + SURELY_SPREADS * sqrt(mean + (memory.cv * mean) ** 2)
 
 
 def _weighing(terms: Terms) -> Weighing:

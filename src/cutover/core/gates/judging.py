@@ -62,6 +62,10 @@ class Signal:
     bound_ppm: int
 
 
+SOURCE_SURELY_BAD = "source_surely_bad"
+"""A fact of a SHARED judgement: 0 when the source may look bad by noise alone."""
+
+
 class Rule(StrEnum):
     """Which rule of the sequential judge spoke."""
 

@@ -224,6 +224,14 @@ def _ratios(standard: Standard, counts: Counts, limit: float, k: float) -> tuple
     )
 
 
+def is_calm(memory: Memory, minutes: int) -> bool:
+    """The last judged minutes together show no more than a healthy destination may."""
+    last = memory.last[-minutes:]
+    may = sum(one.allowed * one.destination.total for one in last)
+    bad = sum(one.destination.bad for one in last)
+    return len(last) == minutes and bad <= may + 2 * sqrt(may + 1)
+
+
 @dataclass(frozen=True)
 class Loudest:
     """The trailing minutes (at most 10) that exceed most what was allowed, added up."""

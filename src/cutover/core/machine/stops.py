@@ -27,19 +27,21 @@ def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
     decides, held = worst(judged), turn.state.held
     sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
     if decides.verdict is Verdict.BREACH:
+        goes_back = decides.on_breach != "hold"
+        if goes_back and any(healthy == 0 for healthy in turn.source_healthy().values()):
+            journal(turn, decides)
+            why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
+            turn.to(Phase.NEEDS_HUMAN, why)
+            return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
         if decides.on_breach == "ask":
             return _ask(turn, decides, sentence)
-        if decides.on_breach != "rollback":
+        if not goes_back:
             if held is not None and not HOLDS[held.reason].clears:
                 return None  # it waits for a person already: its own reason says for what
             journal(turn, decides)
             turn.hold(Hold.GATE, sentence)
             return turn.poll("holding")
         journal(turn, decides)
-        if any(healthy == 0 for healthy in turn.source_healthy().values()):
-            why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
-            turn.to(Phase.NEEDS_HUMAN, why)
-            return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
         return begin_rollback(turn, sentence, "breach")
     untold = held is None or held.reason is Hold.UNCOMPARED  # now the source can be seen to be bad
     if decides.verdict is Verdict.SHARED and untold:

@@ -106,7 +106,7 @@ class Safety(Model):
         default=2 * HOUR, description="how long a hold waits before `on_hold_timeout`"
     )
     ask_timeout: Duration = Field(
-        default=15 * MINUTE,
+        default=20 * MINUTE,
         description="how long a person has to answer when the destination is bad and too little traffic is left at "
         "the source to tell whether it suffers the same; then `on_hold_timeout`",
     )
@@ -186,7 +186,7 @@ class PlanFields(Model):
     hold_back: Sliver | None = Field(
         default=None,
         description="traffic that stays at the source while the last step bakes, to compare with; when that bake has "
-        "passed the rest follows. At most 20%, and only with a last step at 100",
+        "passed the rest follows. At most 20%, and only with a last step at 100; 0% says that none is meant to stay",
     )
     gates: Annotated[tuple[PlannedGate, ...], AfterValidator(_at_least_one)] = Field(
         default_factory=default_gates,

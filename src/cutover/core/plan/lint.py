@@ -240,7 +240,7 @@ def _nobody_to_compare_with(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
                 "at 100 % the source has no traffic left to compare with: when the destination turns bad in this bake nobody "
                 f"can tell whether the source would too; the run then holds, asks a person, and {then} after {duration_text(plan.safety.ask_timeout)}"
             ),
-            "write `hold_back: 5%` at the top level: this bake is then done at 95 %, and 100 % follows",
+            "write `hold_back: 5%` at the top level: this bake is then done at 95 %, and 100 % follows (`0%` if you mean it so)",
         )
 
 

@@ -100,7 +100,7 @@ def _big_bang_is_acknowledged(plan: PlanFields) -> Iterator[tuple[Loc, str, str]
 
 def _something_is_held_back(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """`hold_back` has a last step at 100 to hold back from, and leaves it above the step before."""
-    if plan.hold_back is None:
+    if not plan.hold_back:
         return
     loc: Loc = ("hold_back",)
     before, last = ([0, *(step.weight for step in plan.written)])[-2:]

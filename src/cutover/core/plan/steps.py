@@ -38,10 +38,10 @@ def _per_mille(value: object) -> object:
             "hold_back", "{text} is finer than 0.1 %, and weights are not", {"text": value}
         )
     held = ppm // _PPM_OF_PER_MILLE
-    if not 0 < held <= MOST_HELD_BACK:
+    if held > MOST_HELD_BACK:
         raise PydanticCustomError(
             "hold_back",
-            "{text} is not above 0% and at most {most}",
+            "{text} is more than {most}: write a step of its own for it",
             {"text": value, "most": percent_text(MOST_HELD_BACK * _PPM_OF_PER_MILLE)},
         )
     return held
@@ -55,7 +55,7 @@ Sliver = Annotated[
         {"type": "string", "pattern": "^[0-9]+(\\.[0-9])? ?%$", "examples": ["5%", "1%"]}
     ),
 ]
-"""Traffic kept at the source for the last bake: per mille, above 0 and at most a fifth."""
+"""Traffic kept at the source for the last bake: per mille, at most a fifth; 0 says that none is meant to be."""
 
 
 class Step(Model):
@@ -83,7 +83,7 @@ _HAND_OVER = Step.model_construct(weight=FULL, bake=0, approve=None)
 
 def climbed(written: tuple[Step, ...], hold_back: int | None) -> tuple[Step, ...]:
     """The steps that the engine climbs; the written ones without `hold_back`, or without a last step at 100."""
-    if hold_back is None or not written or written[-1].weight != FULL:
+    if not hold_back or not written or written[-1].weight != FULL:
         return written
     *before, last = written
     sliver = last.model_copy(update={"weight": FULL - hold_back})
