@@ -72,7 +72,6 @@ def body(found: Found, targets: Sequence[Target], runs: int, seed: int) -> str:
     missed = [one for one in targets if not one.met]
     variants = f"`{ALONE}` leaves the source nothing at 100 %; `{SIMPLE}` is `judge: threshold`."
     parts = [
-        "## Measured",
         f"`make bench-gating RUNS={runs}` (seed {seed}): {len(targets) - len(missed)} of {len(targets)} targets met."
         + _missed(missed),
         WORLD,
@@ -119,7 +118,7 @@ def placed(page: str, text: str) -> str:
     begin = page.find(BEGIN.split(" (")[0])
     end = page.find(END)
     if begin < 0 or end < begin:
-        return f"{page.rstrip()}\n\n{block}\n"
+        return f"{page.rstrip()}\n\n## Measured\n\n{block}\n"
     return page[:begin] + block + page[end + len(END) :]
 
 

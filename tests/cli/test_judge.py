@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -141,6 +144,40 @@ def test_people_read_one_aligned_line_for_each_look(tmp_path: Path) -> None:
     why = lines[0].index("WHY")
     assert all(line[why - 1] == " " and line[why] != " " for line in lines)
     assert lines[12].split()[:5] == ["11", "1/5", "1", "%", "PASS"]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_narrow_terminal_gets_one_line_for_each_look_and_the_last_sentence_whole(
+    columns: int,
+) -> None:
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "cutover",
+        "judge",
+        "--plan",
+        PLAN,
+        "--csv",
+        SAMPLES / "tiny.csv",
+    ]
+    done = subprocess.run(
+        command,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "COLUMNS": str(columns)},
+        check=False,
+        timeout=60,
+    )
+    os.close(theirs)
+    lines = os.read(ours, 65_536).decode().splitlines()
+    os.close(ours)
+    assert done.returncode == 0
+    assert max(len(line) for line in lines) <= columns
+    assert [line.split()[:1] for line in lines[:5]] == [["MINUTE"], ["0"], ["1"], ["2"], []]
+    said = " ".join(" ".join(lines[5:]).split())
+    assert said.startswith("BREACH: errors: 9 of 122 requests failed")
+    assert "cutovers" in said
 
 
 def test_a_half_published_newest_minute_is_left_out_and_said(tmp_path: Path) -> None:

@@ -177,21 +177,24 @@ def test_a_mistake_in_the_past_is_one_message(text: str, said: str, tmp_path: Pa
 
 
 def test_times_of_any_zone_are_read_and_a_past_may_come_from_a_pipe(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    text = TWO_DAYS.read_text(encoding="utf-8")
-    tokyo = "".join(_in_tokyo(line) for line in text.splitlines(keepends=True))
+    rows = TWO_DAYS.read_text(encoding="utf-8").splitlines(keepends=True)[: 60 * 4]
+    wanted = backtested(tmp_path, "".join(rows), "--json").object
+    tokyo = "".join(_written(line, timedelta(hours=9), "+09:00") for line in rows)
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(tokyo.encode()), encoding="utf-8"))
-    piped = called("backtest", PLAN, "--csv", "-", "--json").object
-    assert piped == called("backtest", PLAN, "--csv", TWO_DAYS, "--json").object
+    assert called("backtest", PLAN, "--csv", "-", "--json").object == wanted
+    bare = "".join(_written(line, timedelta(), "") for line in rows)
+    assert backtested(tmp_path, bare, "--json").object == wanted, "no offset is UTC"
+    assert wanted["starts"] == 2
 
 
-def _in_tokyo(line: str) -> str:
+def _written(line: str, shift: timedelta, offset: str) -> str:
     when, comma, rest = line.partition(",")
     if when == "time":
         return line
-    there = datetime.fromisoformat(when) + timedelta(hours=9)
-    return f"{there.replace(tzinfo=None).isoformat()}+09:00{comma}{rest}"
+    there = (datetime.fromisoformat(when) + shift).replace(tzinfo=None)
+    return f"{there.isoformat()}{offset}{comma}{rest}"
 
 
 @pytest.fixture(scope="module")

@@ -431,7 +431,7 @@ def test_nobody_may_be_asked_for_too_short_or_too_long() -> None:
 
 def test_without_a_sliver_lint_says_what_happens_at_a_hundred() -> None:
     (said,) = (one for one in warnings_of() if one.startswith("at 100 %"))
-    assert said.endswith("asks a person, and rolls back after 15m")
+    assert said.endswith("asks a person, and rolls back after 20m")
     (kept,) = (
         one
         for one in warnings_of(safety={"on_hold_timeout": "hold", "ask_timeout": "5m"})

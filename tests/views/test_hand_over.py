@@ -53,7 +53,7 @@ def test_the_preview_says_that_the_last_bake_keeps_a_sliver_to_compare_with(widt
 def test_the_preview_says_what_happens_without_one() -> None:
     text = previewed(plan_of())
     assert "the last bake is at 100 %, with nobody to compare with" in text
-    assert "a person is asked, and after 15m it rolls back" in text
+    assert "a person is asked, and after 20m it rolls back" in text
     asks = previewed(plan_of(safety={"on_hold_timeout": "hold", "ask_timeout": "5m"}))
     assert "and after 5m it asks again" in asks
     half = previewed(plan_of(steps=[{"weight": 50, "bake": "10m"}]))

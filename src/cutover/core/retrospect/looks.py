@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from cutover.core.gates import Judgement, Scene, Verdict
-from cutover.core.gates.by_evidence import WHOLE_OF, looks_whole
+from cutover.core.gates.by_evidence import looks_whole
 from cutover.core.gates.judging import Signal
+from cutover.core.gates.learning import WHOLE_OF
 from cutover.core.machine.judge import MINUTES, STALE_PERIODS, Judged, leads_to, worst
 from cutover.core.observation import Minute, Pair
 from cutover.core.plan import Plan, PlannedGate
