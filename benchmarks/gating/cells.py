@@ -17,6 +17,7 @@ from benchmarks.gating.scenarios import SCENARIOS, Kind, Scenario, rates_of
 from benchmarks.gating.world import World
 
 WORKERS = 2
+SIMPLE_EVERY = 4
 OURS, ALONE, SIMPLE = (variant.name for variant in VARIANTS)
 ONLY_AT_THE_END = ("both5@100", "both40@100", "last5")
 """Where it matters that some of the source's traffic is held back: the other variant runs only there."""
@@ -62,14 +63,14 @@ def _product(name: str) -> Product:
 
 
 def measure(cell: Cell) -> tuple[Key, dict[str, list[Outcome]]]:
-    """Every judge in this cell's worlds; `judge: threshold` in every second of them."""
+    """Every judge in this cell's worlds; `judge: threshold` in every fourth of them."""
     scenario = SCENARIOS[cell.scenario]
     found: dict[str, list[Outcome]] = {}
     for run in range(cell.runs):
         world = World(scenario, cell.rate, run, cell.seed)
         outcomes = race.run(world, {name: make() for name, make in PEERS.items()})
         for name in variants(scenario):
-            if name != SIMPLE or run % 2 == 0:
+            if name != SIMPLE or run % SIMPLE_EVERY == 0:
                 outcomes[name] = _product(name).run(world)
         for name, outcome in outcomes.items():
             found.setdefault(name, []).append(outcome)

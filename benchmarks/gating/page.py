@@ -59,7 +59,7 @@ alone below the fast rate), the same publication and half a poll to look (`bench
 SAMPLING: Final = """\
 Sampling error: from 400 runs on every healthy cell must itself be at 1 % or below. With fewer, a cell misses when a one-sided
 exact binomial test says with 95 % confidence that its true share is above 1 % (3 of 40), and all healthy cells together
-are tested alike. Harm and delay are compared as measured. `judge: threshold` runs in every second world, stress in
+are tested alike. Harm and delay are compared as measured. `judge: threshold` runs in every fourth world, stress in
 half of them."""
 
 

@@ -151,18 +151,9 @@ def test_a_narrow_terminal_gets_one_line_for_each_look_and_the_last_sentence_who
     columns: int,
 ) -> None:
     ours, theirs = pty.openpty()
-    command = [
-        sys.executable,
-        "-m",
-        "cutover",
-        "judge",
-        "--plan",
-        PLAN,
-        "--csv",
-        SAMPLES / "tiny.csv",
-    ]
+    words = ["judge", "--plan", str(PLAN), "--csv", str(SAMPLES / "tiny.csv")]
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "cutover", *words],
         stdout=theirs,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "COLUMNS": str(columns)},

@@ -186,7 +186,7 @@ def test_times_of_any_zone_are_read_and_a_past_may_come_from_a_pipe(
     assert called("backtest", PLAN, "--csv", "-", "--json").object == wanted
     bare = "".join(_written(line, timedelta(), "") for line in rows)
     assert backtested(tmp_path, bare, "--json").object == wanted, "no offset is UTC"
-    assert wanted["starts"] == 2
+    assert wanted["starts"] == 3
 
 
 def _written(line: str, shift: timedelta, offset: str) -> str:

@@ -61,6 +61,43 @@ def test_a_healthy_rehearsal_ends_as_expected_and_is_no_live_run(
     assert called("pause", run.id).code == 2
 
 
+BURST = """description: errors from the first step on
+compare: {compare}
+effects: [{{when: {{step: 1, after: 2m}}, errors: 20%}}]
+expect: {{outcome: rolled_back}}
+"""
+
+
+@pytest.mark.slow
+def test_a_rehearsal_says_how_many_requests_each_judge_harmed(
+    minimal: Path, tmp_path: Path
+) -> None:
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text(BURST.format(compare="true"))
+    end = called("rehearse", minimal, "--scenario", scenario, "--json").objects[-1]
+    assert (end["judge"], end["compared"]["judge"]) == ("sequential", "threshold")
+    assert end["harmed"] > 0
+    assert end["compared"]["harmed"] > 0
+    assert end["compared"]["outcome"] == "rolled_back"
+    said = called("rehearse", minimal, "--scenario", scenario).out
+    assert f"sequential judge: {end['harmed']:,} harmed requests" in said
+    assert f"threshold judge: {end['compared']['harmed']:,} harmed requests" in said
+
+
+@pytest.mark.slow
+def test_the_other_judge_is_asked_only_where_it_is_wanted(minimal: Path, tmp_path: Path) -> None:
+    scenario = tmp_path / "mine.yaml"
+    for compare, option, compared in [
+        ("false", "--judges", True),
+        ("true", "--no-judges", False),
+        ("false", "", False),
+    ]:
+        scenario.write_text(BURST.format(compare=compare))
+        options = [option] if option else []
+        end = called("rehearse", minimal, "--scenario", scenario, "--json", *options).objects[-1]
+        assert (end["compared"] is not None) == compared
+
+
 @pytest.mark.slow
 def test_a_rehearsal_that_ends_otherwise_than_expected_exits_9_and_says_how(
     minimal: Path, tmp_path: Path

@@ -9,9 +9,10 @@ import pytest
 from cutover.core.gates.judging import Counts, Signal, Verdict
 from cutover.core.observation import WordName
 from cutover.core.state import RunState, replay
+from cutover.core.state.scene import health_said
 from cutover.core.story import Standing, minute_line, outlook, standings
 from cutover.core.values import MINUTE
-from tests.fakes import Bench, plan_of
+from tests.fakes import START, Bench, plan_of
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,8 @@ def test_a_step_that_needs_approval_asks_for_it(baking: tuple[Bench, RunState]) 
     )
     _, state = baking
     assert outlook(plan, state, 0, [errors(Verdict.PASS)]) == "asks for approval in 10 min"
+
+
+def test_targets_that_nobody_could_count_are_not_taken_for_none() -> None:
+    state = RunState(observed={"health": {"eks": "3/4", "ec2": "?/4"}})
+    assert set(health_said(state, START)) == {"eks"}

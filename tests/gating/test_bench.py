@@ -89,6 +89,21 @@ def test_each_target_can_be_missed() -> None:
     assert missed(late) == {"100 %"}
 
 
+@pytest.mark.parametrize(
+    ("wrong", "runs", "met"),
+    [(1, 10, True), (2, 40, True), (3, 40, False), (4, 400, True), (5, 400, False)],
+)
+def test_few_runs_are_forgiven_what_chance_explains_and_400_are_not(
+    wrong: int, runs: int, met: bool
+) -> None:
+    found = made_up(outcome(3.0, harm=50.0), outcome(9.0, harm=100.0))
+    some = [outcome(9.0)] * wrong + [outcome(None, None)] * (runs - wrong)
+    found["noisy", 5.0] = {**found["noisy", 5.0], OURS: some}
+    cell = next(target for target in all_targets(found) if target.what.startswith("noisy"))
+    assert cell.met is met
+    assert f"{wrong} of {runs}" in cell.figure
+
+
 def test_a_peer_within_a_minute_of_the_limit_need_only_be_matched() -> None:
     assert missed(made_up(outcome(3.0, harm=109.0), outcome(3.0, harm=100.0))) == set()
     assert missed(made_up(outcome(3.0, harm=111.0), outcome(3.0, harm=100.0))) == {"harm"}

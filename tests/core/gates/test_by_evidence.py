@@ -694,6 +694,16 @@ def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() 
     assert over.signals[0].evidence <= calm
 
 
+def test_a_noisy_minute_of_the_source_does_not_excuse_the_defect_after_it() -> None:
+    feed = bench(weight=990)
+    quiet = [minute(at, 59_400, 60, source=600, source_bad=1) for at in range(5)]
+    noisy = minute(5, 59_400, 60, source=40, source_bad=4)
+    feed.feed([*quiet, noisy])
+    bad = [minute(at, 59_400, 3_000, source=40, source_bad=0) for at in (6, 7)]
+    judgement = feed.feed(bad).says()
+    assert (judgement.verdict, judgement.on_breach) == (BREACH, "ask")
+
+
 def test_an_incident_that_the_source_surely_did_not_share_is_not_forgotten() -> None:
     feed = Bench("errors", ERRORS, weight=950, next_weight=1000)
     feed.before(*(minute_of(at, group("source", 6000, 6)) for at in range(-60, 0)))

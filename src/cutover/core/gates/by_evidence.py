@@ -29,7 +29,7 @@ from cutover.core.gates.learning import (
     volume,
     weighing_of,
 )
-from cutover.core.gates.rates import NO_REQUESTS, surely_above, upper_bound_ppm
+from cutover.core.gates.rates import NO_REQUESTS, upper_bound_ppm
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA
 from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
 from cutover.core.observation import Minute
@@ -48,7 +48,7 @@ WHOLE_SHARE = 0.8
 """A minute looks published whole from 80 % of the median volume of the five before it on."""
 
 SURELY_SPREADS = 4.0
-"""A source is surely bad when its last minutes exceed `max` by so many standard deviations: not by noise."""
+"""So many standard deviations above a rate are no noise (`max` for the source, the budget for the whole run)."""
 
 BUDGET_REQUESTS = 20
 MOST_FACT = 2**53
@@ -97,11 +97,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         spared = not weighing.compares or is_compared(found, memory.cv)
         return _say(Verdict.BREACH, reason, on_breach="" if spared else "ask")
     budget = terms.budget_ppm
-    if (
-        budget is not None
-        and memory.run.bad >= BUDGET_REQUESTS
-        and surely_above(memory.run, budget)
-    ):
+    if budget is not None and _is_spent(memory, budget):
         spent = replace(signal, counts=memory.run, allowed_ppm=budget, minutes=0)
         return _say(Verdict.BREACH, replace(reason, rule=Rule.BUDGET, signal=spent, odds=0.0))
     bad_source = [one for one in memory.sources if is_sick(terms, one)]
@@ -173,7 +169,18 @@ def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:
 
 
 def _surely_bad(terms: Terms, memory: Memory) -> bool:
-    """Its last minutes together exceed `max` by more than noise, however that is spread."""
+    """The source's last minutes together exceed `max` by more than noise, were it the same in all of them."""
     total, bad = sum(c.total for c in memory.sources), sum(c.bad for c in memory.sources)
-    mean = total * (terms.max_ppm or 0) / PPM
-    return bad > mean + SURELY_SPREADS * sqrt(mean + (memory.cv * mean) ** 2)
+    return _exceeds(Counts(total, bad), terms.max_ppm or 0, memory.cv)
+
+
+def _is_spent(memory: Memory, budget_ppm: int) -> bool:
+    """The whole run's bad requests exceed the budget by more than noise, looked at every minute as it is."""
+    if memory.run.bad < BUDGET_REQUESTS:
+        return False
+    return _exceeds(memory.run, budget_ppm, memory.cv / sqrt(memory.charged))
+
+
+def _exceeds(counts: Counts, rate_ppm: int, cv: float) -> bool:
+    mean = counts.total * rate_ppm / PPM
+    return counts.bad > mean + SURELY_SPREADS * sqrt(mean + (cv * mean) ** 2)

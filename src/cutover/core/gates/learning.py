@@ -39,7 +39,7 @@ class Memory:
         volumes: requests of all sides in the last five minutes.
         weight, since: the weight of the newest minute, and for how many minutes it has been that.
         step, proof: the destination's requests of the step being judged.
-        run: of the whole run, without minutes in which the source was bad itself.
+        run, charged: of the whole run, without minutes in which the source was bad itself; how many minutes that is.
         silent, due: minutes in a row without a datapoint of the destination, and requests it should have had.
         unread: what nobody could read in the newest minute.
         trusted: the e-process when it last was no reason to wait.
@@ -58,6 +58,7 @@ class Memory:
     step: int = 0
     proof: Counts = NO_REQUESTS
     run: Counts = NO_REQUESTS
+    charged: int = 0
     silent: int = 0
     due: int = 0
     unread: str = ""
@@ -98,7 +99,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         sample.destination.total, min(sample.destination.bad, sample.destination.total)
     )
     if not is_sick(terms, source):
-        memory = replace(memory, run=memory.run + destination)
+        memory = replace(memory, run=memory.run + destination, charged=memory.charged + 1)
     memory = replace(memory, silent=0, due=0)
     if not sample.unread and columns.in_step(minute, scene):
         memory = _proven(memory, destination, scene.step_began_ms)

@@ -225,11 +225,17 @@ def _ratios(standard: Standard, counts: Counts, limit: float, k: float) -> tuple
 
 
 def is_calm(memory: Memory, minutes: int) -> bool:
-    """The last judged minutes together show no more than a healthy destination may."""
+    """Each of the last judged minutes shows no more than a healthy destination may.
+
+    Not all of them together: what was allowed in a minute before an incident would excuse the incident itself.
+    """
     last = memory.last[-minutes:]
-    may = sum(one.allowed * one.destination.total for one in last)
-    bad = sum(one.destination.bad for one in last)
-    return len(last) == minutes and bad <= may + 2 * sqrt(may + 1)
+    return len(last) == minutes and all(_is_calm(one) for one in last)
+
+
+def _is_calm(one: Weighed) -> bool:
+    may = one.allowed * one.destination.total
+    return one.destination.bad <= may + 2 * sqrt(may + 1)
 
 
 @dataclass(frozen=True)

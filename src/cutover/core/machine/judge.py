@@ -9,6 +9,7 @@ from cutover.core.gates.judging import SOURCE_SURELY_BAD, Early, Judgement, Scen
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Known, Pair
 from cutover.core.plan import PlannedGate
+from cutover.core.state.scene import scene_of
 from cutover.core.story import told
 
 MINUTES = "minutes"
@@ -118,19 +119,14 @@ def unknown_for(turn: Turn, judged: tuple[Judged, ...]) -> int:
 
 
 def _scene(turn: Turn, pair: Pair, next_weight: int | None) -> Scene:
-    return Scene(
-        weight=turn.state.weight,
+    return scene_of(
+        turn.plan,
+        turn.state,
+        pair.id,
+        turn.now,
         next_weight=next_weight,
-        step_began_ms=turn.state.evidence_from_ms,
-        now=turn.now,
-        period_ms=turn.plan.observe.period,
         health=turn.seen.health,
         alarms=turn.seen.alarms,
-        calibration=turn.state.evidence.calibration.get(pair.id, {}),
-        steps=len(turn.plan.steps),
-        horizon=turn.plan.horizon,
-        bake_ms=turn.plan.steps[turn.state.step].bake if turn.state.step >= 0 else 0,
-        alpha_scale=turn.plan.alpha_scale,
     )
 
 
