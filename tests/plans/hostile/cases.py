@@ -693,6 +693,22 @@ CASES: tuple[Case, ...] = (
     ),
     edit("skip gates", tail="skip_gates: true\n", says=("15:1: unknown key `skip_gates`",)),
     edit(
+        "hold_back without a unit",
+        tail="hold_back: 5\n",
+        says=("15:12: needs a unit: write for example 5%",),
+    ),
+    edit(
+        "more held back than a sliver",
+        tail="hold_back: 30%\n",
+        says=("15:12: 30% is more than 20%: write a step of its own for it",),
+    ),
+    edit(
+        "a last bake below the step before",
+        ("weight: 25", "weight: 96"),
+        tail="hold_back: 5%\n",
+        says=("15:12: the last bake would be at 95 %, not above the step before at 96 %",),
+    ),
+    edit(
         "gate that can never pass",
         ("max: 1%", "max: 0.001%"),
         tail="traffic: 600/min\n",

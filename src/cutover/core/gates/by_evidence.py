@@ -10,6 +10,7 @@ from cutover.core.gates import sequential
 from cutover.core.gates.counting import Sample, Terms, Weighing, stale
 from cutover.core.gates.judging import (
     SOURCE_SURELY_BAD,
+    Counts,
     Early,
     Judgement,
     Reason,

@@ -115,10 +115,10 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
             Look(scene.weight, destination, source),
         ),
     )
-    return _attributed(weighed, weighing, scene)
+    return _attributed(weighed, memory.weigher.evidence, weighing, scene)
 
 
-def _attributed(memory: Memory, weighing: Weighing, scene: Scene) -> Memory:
+def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene) -> Memory:
     """An incident that may be of both sides is no evidence for good: once it is over its minutes are left out.
 
     Leaving minutes out only lowers the evidence, so the bound on false rollbacks holds.
@@ -128,7 +128,7 @@ def _attributed(memory: Memory, weighing: Weighing, scene: Scene) -> Memory:
         return replace(memory, trusted=weigher, uncompared=False)
     if not weighing.compares or is_compared(sequential.loudest(weigher), memory.cv):
         return replace(memory, uncompared=False)
-    if weigher.evidence >= needed:
+    if before < needed <= weigher.evidence:  # what the source was there to see stays
         memory = replace(memory, uncompared=True)
     if not memory.uncompared or not sequential.is_calm(weigher, CALM_MINUTES):
         return memory
