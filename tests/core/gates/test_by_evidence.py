@@ -364,6 +364,11 @@ def test_evidence_against_counts_even_in_a_minute_that_proves_nothing() -> None:
     assert bench().feed(blind).says().verdict is BREACH
 
 
+def test_a_minute_that_nobody_could_read_whole_proves_nothing() -> None:
+    feed = bench().feed([minute(0, 300, 0, elb_503=UNREAD), minute(1, 200, 0)])
+    assert feed.says().facts["requests"] == 200
+
+
 def test_a_minute_whose_source_nobody_could_read_weighs_nothing() -> None:
     blind = minute_of(0, group("source", UNREAD), group("destination", 3000, 3000))
     judgement = bench().feed(blind).says()
@@ -694,6 +699,18 @@ def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() 
     assert over.signals[0].evidence <= calm
 
 
+def test_what_the_source_was_there_to_see_is_not_forgotten_when_it_is_gone() -> None:
+    feed = bench(weight=750)
+    bad = [minute(at, 3000, 600, source=1000, source_bad=10) for at in range(3)]
+    seen = feed.feed(bad).says()
+    assert (seen.verdict, seen.on_breach) == (BREACH, "")
+    feed.weight = 1000
+    assert (
+        feed.feed(minute(at, 60_000, 60, source=GONE) for at in range(3, 7)).says().verdict
+        is BREACH
+    )
+
+
 def test_a_noisy_minute_of_the_source_does_not_excuse_the_defect_after_it() -> None:
     feed = bench(weight=990)
     quiet = [minute(at, 59_400, 60, source=600, source_bad=1) for at in range(5)]
@@ -735,3 +752,13 @@ def test_what_the_source_was_there_to_see_is_not_forgotten_at_100_percent() -> N
     assert feed.says().verdict is BREACH
     feed.step(5, weight=1000).feed(minute(at, 60_000, 60, source=GONE) for at in range(5, 10))
     assert feed.says().verdict is BREACH  # it fades minute by minute, as evidence does
+
+
+def test_nothing_is_learned_without_minutes_before_the_run_or_by_the_threshold_judge() -> None:
+    new = Bench("errors", ERRORS)
+    assert dict(new.gate.learned(new.spec, new.memory)) == {}
+    old = bench({"judge": "threshold"})
+    assert dict(old.gate.learned(old.spec, old.memory)) == {"unanswered_ppm": 0}
+    assert dict(latency().gate.learned(latency().spec, latency().memory)).keys() == {
+        "cv.latency.versus_source"
+    }

@@ -6,10 +6,11 @@ import pytest
 
 from cutover.core import events as ev
 from cutover.core.errors import ExitCode
+from cutover.core.gates.judging import Verdict
 from cutover.core.moment import Moment
 from cutover.core.observation import GroupHealth, Unknown, WordName
 from cutover.core.state import Phase
-from cutover.core.values import HOUR, MINUTE
+from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.core.machine.asking import (
     PROVEN,
     SHARED,
@@ -130,6 +131,17 @@ def test_silence_after_the_hand_over_is_no_completion() -> None:
     bench.at_weight(1000, lambda: setattr(bench.traffic, "fails", Unknown("throttled")))
     assert bench.run() == ExitCode.ROLLED_BACK
     assert went_back(bench)[1].cause == "blind"
+
+
+def test_a_gate_that_does_not_know_is_waited_for_at_a_hundred() -> None:
+    bench, gate = bench_of(**HELD_BACK)
+    dark = WAITS.__class__(Verdict.UNKNOWN, "no datapoint")
+    seen = 330 * SECOND
+    bench.at_weight(1000, lambda: setattr(gate, "says", dark))
+    bench.at_weight(1000, lambda: setattr(gate, "says", None), seen)
+    assert bench.run() == ExitCode.COMPLETED
+    ended, _ = bench.stamped(ev.PhaseChanged)[-1]
+    assert ended.after(intent_at(bench, 1000)) >= seen
 
 
 def test_a_gap_at_the_hand_over_costs_a_fresh_minute() -> None:

@@ -300,6 +300,23 @@ def test_a_run_that_nobody_resumes_after_a_crash_goes_back_from_a_destination_th
     assert began - held_at(bench) == pytest.approx(ANSWER, abs=MINUTE)
 
 
+@pytest.mark.parametrize("short", [False, True])
+def test_a_pause_said_before_is_kept_where_the_plan_or_the_source_forbids_going_back(
+    short: bool,
+) -> None:
+    bench, gate = bench_of(**({} if short else {"safety": HOLD_SAFETY}))
+    say_at_hundred(bench, WordName.PAUSE, 5 * MINUTE)
+    at_hundred(bench, gate, ASK, 30 * MINUTE)
+    if short:
+        bench.at_weight(
+            1000, lambda: bench.health.groups.update({SOURCE: GroupHealth(2, 6)}), 20 * MINUTE
+        )
+    say_at_hundred(bench, WordName.ROLLBACK, 90 * MINUTE)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert went_back(bench)[1].cause == "word"
+    assert bench.events(ev.Note)[0].text.endswith("; this hold needs an answer")
+
+
 def test_a_run_that_waits_for_nobody_in_particular_asks() -> None:
     steps = [{"weight": 5, "bake": "10m"}, {"weight": 100, "bake": "10m", "approve": "ok?"}]
     bench, gate = bench_of(steps=steps)
