@@ -168,11 +168,10 @@ class _Run:
 
     def _outcome(self, at: float, back: float | None, code: int = 0) -> Outcome:
         world, course = self.world, self.course
-        best = (
-            reference.delay(world, course, self.poll)
-            if world.scenario.kind is Kind.DEFECT
-            else None
-        )
+        best = even = None
+        if world.scenario.kind is Kind.DEFECT:
+            best = reference.delay(world, course, self.poll)
+            even = reference.delay(world, course, self.poll, reference.EVEN)
         proof_harm = 0.0 if self.proof is None else world.harm(course, self.proof + ACT)
         return Outcome(
             back=back,
@@ -184,6 +183,7 @@ class _Run:
             proof=self.proof,
             proof_harm=proof_harm,
             best=best,
+            even=even,
             held=self.held,
         )
 

@@ -23,7 +23,8 @@ class Outcome:
         harm: requests harmed until the traffic was back.
         proof: when the evidence passed the limit, acted on or not.
         proof_harm: requests harmed, had it been acted on.
-        best: delay of the clairvoyant test on the same minutes; None where it was not asked.
+        best, even: delay of the clairvoyant test on the same minutes, with a power of 80 % and with even odds; None where
+            it was not asked.
         held: minutes spent holding.
         finished: the cutover completed.
     """
@@ -37,6 +38,7 @@ class Outcome:
     proof: float | None = None
     proof_harm: float = 0.0
     best: float | None = None
+    even: float | None = None
     held: float = 0.0
 
     @property
@@ -71,4 +73,10 @@ def mean_harm(outcomes: Sequence[Outcome]) -> float:
 def median_best(outcomes: Sequence[Outcome]) -> float:
     """The clairvoyant's median delay."""
     found = [one.best for one in outcomes if one.best is not None]
+    return median(found) if found else inf
+
+
+def median_even(outcomes: Sequence[Outcome]) -> float:
+    """The median delay of the clairvoyant that is content with even odds."""
+    found = [one.even for one in outcomes if one.even is not None]
     return median(found) if found else inf

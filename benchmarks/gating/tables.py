@@ -7,13 +7,20 @@ from math import inf
 
 from benchmarks.gating.cells import ALONE, OURS, SIMPLE, Key, Outcomes
 from benchmarks.gating.peers import PEERS
-from benchmarks.gating.results import Outcome, false_rate, mean_harm, median_best, median_delay
+from benchmarks.gating.results import (
+    Outcome,
+    false_rate,
+    mean_harm,
+    median_best,
+    median_delay,
+    median_even,
+)
 from benchmarks.gating.scenarios import Kind, Scenario, of_kind, rates_of
 from benchmarks.gating.targets import Target
 
 Found = Mapping[Key, Outcomes]
 JUDGES = (OURS, ALONE, SIMPLE, *PEERS)
-CLAIRVOYANT = "clairvoyant"
+CLAIRVOYANT, EVEN = "clairvoyant", "clairvoyant, even odds"
 NOTHING = ""
 
 
@@ -54,6 +61,10 @@ def _best(outcomes: Sequence[Outcome]) -> str:
     return minutes(median_best(outcomes))
 
 
+def _even(outcomes: Sequence[Outcome]) -> str:
+    return minutes(median_even(outcomes))
+
+
 def _harm(outcomes: Sequence[Outcome]) -> str:
     return short(mean_harm(outcomes))
 
@@ -72,7 +83,8 @@ def defect_rows(found: Found) -> tuple[list[str], Rows, Rows]:
     """(scenarios, (judge, median delays), (judge, mean harm)); the clairvoyant first."""
     scenarios = [one for one in of_kind(Kind.DEFECT) if any(name == one.name for name, _ in found)]
     delays = [(CLAIRVOYANT, [_cell(found, one, OURS, _best) for one in scenarios])]
-    harms = [(CLAIRVOYANT, [NOTHING] * len(scenarios))]
+    delays.append((EVEN, [_cell(found, one, OURS, _even) for one in scenarios]))
+    harms = [(CLAIRVOYANT, [NOTHING] * len(scenarios)), (EVEN, [NOTHING] * len(scenarios))]
     for judge in JUDGES:
         found_here = [_cell(found, one, judge, _delay) for one in scenarios]
         if any(found_here):
@@ -130,7 +142,7 @@ def printed(found: Found) -> str:
             aligned(heads, delays),
             "",
             "Mean harmed requests a cutover",
-            aligned(heads, harms[1:]),
+            aligned(heads, harms[2:]),
             "",
         ]
     return "\n".join(parts)

@@ -3,7 +3,8 @@
 Sampling error. From 400 runs on, the measured share of false rollbacks itself must be at most 1 % in every cell. With
 fewer runs a cell misses only when a one-sided exact binomial test says with 95 % confidence that the true share is above
 1 %: with 40 runs that is 3 rollbacks or more (2 are seen in 6 of 100 cells of a judge that is just good enough). All
-healthy cells together are tested in the same way, which has 30 times the runs. Harm and delay are compared as measured.
+healthy cells together are tested in the same way, which has 30 times the runs. A peer is left out only when its share is
+surely above 15 % in some healthy cell, by the same test. Harm and delay are compared as measured.
 """
 
 from __future__ import annotations
@@ -108,8 +109,24 @@ def mean_false(found: Found, judge: str) -> float:
 
 
 def trusted_peers(found: Found) -> list[str]:
-    """Peers with under 15 % false rollbacks in every healthy cell."""
-    return [name for name in PEERS if worst_false(found, name) < PEER_FALSE]
+    """Peers of which no healthy cell shows, with 95 % confidence, 15 % false rollbacks or more.
+
+    A peer in doubt counts, which makes our target harder. When there is none left, those with the lowest worst share.
+    """
+    healthy = {one.name for one in of_kind(Kind.HEALTHY)}
+    cells = [judges for (name, _), judges in found.items() if name in healthy]
+
+    def surely_bad(judge: str) -> bool:
+        return any(
+            surely_above(
+                sum(o.back is not None for o in cell[judge]), len(cell[judge]), PEER_FALSE
+            )
+            for cell in cells
+        )
+
+    least = min(worst_false(found, name) for name in PEERS)
+    trusted = [name for name in PEERS if not surely_bad(name)]
+    return trusted or [name for name in PEERS if worst_false(found, name) == least]
 
 
 def _harm(found: Found) -> Iterator[Target]:
@@ -121,11 +138,6 @@ def _harm(found: Found) -> Iterator[Target]:
                 continue
             ours = mean_harm(cell[OURS])
             what = f"{scenario.name} at {rate:g}/s: harm at most half of the best trusted peer's"
-            if not peers:
-                yield Target(
-                    "harm", what, f"{ours:,.0f}; no peer is below 15 % everywhere", met=True
-                )
-                continue
             best = min(peers, key=lambda name: mean_harm(cell[name]))
             theirs = mean_harm(cell[best])
             near = median_delay(cell[best]) <= median_best(cell[OURS]) + NEAR_MINUTES

@@ -108,6 +108,16 @@ def _refused(stage: Stage) -> bool:
     return stage.phase() == "ROLLING_BACK" and stage.records()[-1]["type"] == "outcome"
 
 
+def uncompared(stage: Stage) -> None:
+    """A run whose destination fails at 100 %, and nobody can tell whether the source would too."""
+    only = "acknowledge_big_bang: true\nhold_back: 0%\n"
+    safety = "{blind_budget: 60s, on_shared_after_raise: hold}"
+    run = stage.run(stage.plan("weight: 100, bake: 300s", safety=safety, more=only))
+    stage.until_phase("BAKING", run)
+    stage.witness.traffic.break_destination(0.5)
+    stage.until_phase("HOLDING", run)
+
+
 def aws_answers(stage: Stage) -> None:
     """AWS takes and answers every call again."""
     stage.witness.faults.clear()
@@ -131,6 +141,7 @@ SITUATIONS: Final[dict[str, Callable[[Stage], None]]] = {
     "expired": expired,
     "silent": silent,
     "stuck": stuck,
+    "uncompared": uncompared,
 }
 
 MEANWHILE: Final[dict[str, Callable[[Stage], None]]] = {

@@ -107,6 +107,7 @@ def test_every_runbook_shows_a_command() -> None:
         "drift",
         "during",
         "no-data",
+        "nobody-to-compare-with",
         "rehearse-in-a-sandbox-account",
         "resume-after-a-crash",
         "rollback-by-hand",

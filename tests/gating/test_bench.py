@@ -112,11 +112,21 @@ def test_a_peer_within_a_minute_of_the_limit_need_only_be_matched() -> None:
 def test_a_peer_that_rolls_back_healthy_cutovers_is_nobody_s_measure() -> None:
     found = made_up(outcome(3.0, harm=50.0), outcome(9.0, harm=100.0))
     noisy = dict(found["gap", 5.0])
-    noisy["argo-1m"] = [outcome(9.0, None)] * 2 + [outcome(None, None)] * 8
+    noisy["argo-1m"] = [outcome(9.0, None)] * 4 + [outcome(None, None)] * 6
+    noisy["argo-5m"] = [outcome(9.0, None)] * 2 + [outcome(None, None)] * 8
     found["gap", 5.0] = noisy
-    assert worst_false(found, "argo-1m") == 0.2
+    assert worst_false(found, "argo-1m") == 0.4
     assert "argo-1m" not in trusted_peers(found)
-    assert len(trusted_peers(found)) == len(PEERS) - 1
+    assert "argo-5m" in trusted_peers(found)  # 2 of 10 may be chance: a peer in doubt counts
+
+
+def test_when_every_peer_is_bad_the_least_bad_ones_are_the_measure() -> None:
+    found = made_up(outcome(3.0, harm=51.0), outcome(9.0, harm=100.0))
+    bad = {name: [outcome(9.0, None)] * 10 for name in PEERS}
+    least = {"flagger-10": [outcome(9.0, None)] * 8 + [outcome(None, None)] * 2}
+    found["null", 5.0] = {**found["null", 5.0], **bad, **least}
+    assert trusted_peers(found) == ["flagger-10"]
+    assert missed(found) == {"harm"}
 
 
 def test_what_is_counted_apart_is_no_false_rollback() -> None:
@@ -135,7 +145,7 @@ def test_a_rollback_before_the_defect_is_no_detection() -> None:
 def test_the_benchmark_covers_what_the_issue_names_at_three_rates() -> None:
     work = cells(40, 1)
     assert {cell.rate for cell in work if cell.scenario == "null"} == set(RATES)
-    assert {cell.runs for cell in work if cell.scenario == "cv4"} == {20}
+    assert {cell.runs for cell in work if cell.scenario == "cv4"} == {10}
     assert len(of_kind(Kind.HEALTHY)) == 11
     assert len(of_kind(Kind.DEFECT)) == 10
 

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from benchmarks.gating.chance import negative_binomial_limit
-from benchmarks.gating.reference import ALPHA, STANDARDS, Expected, delay, fires, variation
+from benchmarks.gating.reference import ALPHA, EVEN, STANDARDS, Expected, delay, fires, variation
 from benchmarks.gating.scenarios import SCENARIOS, WEIGHTS, Course
 from benchmarks.gating.world import World
 
@@ -23,9 +23,11 @@ def course() -> Course:
 
 def test_it_fires_as_soon_as_the_expected_count_passes_the_null_s_limit() -> None:
     limit = negative_binomial_limit(6000 * 0.002, 2 / 0.5**2, ALPHA * ERRORS.share)
-    enough, short = (limit + 1.0) / 6000, (limit - 1.0) / 6000
+    enough, even, short = 1.3 * limit / 6000, 1.1 * limit / 6000, 0.9 * limit / 6000
     assert fires(ERRORS, 0.5, [Expected(3000, enough, 0.002)] * 2)
-    assert not fires(ERRORS, 0.5, [Expected(3000, short, 0.002)] * 2)
+    assert not fires(ERRORS, 0.5, [Expected(3000, even, 0.002)] * 2)
+    assert fires(ERRORS, 0.5, [Expected(3000, even, 0.002)] * 2, EVEN)
+    assert not fires(ERRORS, 0.5, [Expected(3000, short, 0.002)] * 2, EVEN)
 
 
 def test_one_minute_below_the_fast_rate_never_fires_alone() -> None:

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
 _BACKENDS: Any = BackendDict
@@ -21,6 +22,7 @@ def claim(region: str) -> ELBv2Backend:
 
 
 def release(account: str) -> None:
-    """Forget everything of that account."""
+    """Forget everything of that account, and moto's list of every model ever made: it would keep each world whole."""
     for used in [*_BACKENDS._instances]:
         dict.pop(used, account, None)
+    reset_model_data()
