@@ -23,7 +23,7 @@ def course() -> Course:
 
 def test_it_fires_as_soon_as_the_expected_count_passes_the_null_s_limit() -> None:
     limit = negative_binomial_limit(6000 * 0.002, 2 / 0.5**2, ALPHA * ERRORS.share)
-    enough, even, short = 1.3 * limit / 6000, 1.1 * limit / 6000, 0.9 * limit / 6000
+    enough, even, short = 1.5 * limit / 6000, 1.1 * limit / 6000, 0.9 * limit / 6000
     assert fires(ERRORS, 0.5, [Expected(3000, enough, 0.002)] * 2)
     assert not fires(ERRORS, 0.5, [Expected(3000, even, 0.002)] * 2)
     assert fires(ERRORS, 0.5, [Expected(3000, even, 0.002)] * 2, EVEN)
