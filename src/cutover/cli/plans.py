@@ -35,7 +35,11 @@ def validate(frame: Frame, plan: Path, strict: bool) -> int:
     show_warnings(frame, str(plan), loaded.warnings)
     count = len(loaded.warnings)
     said = f", {count} warning{'s' if count != 1 else ''}" if count else ""
-    routes, steps, gates = len(loaded.plan.routes), len(loaded.plan.written), len(loaded.plan.gates)
+    routes, steps, gates = (
+        len(loaded.plan.routes),
+        len(loaded.plan.written),
+        len(loaded.plan.gates),
+    )
     frame.say(
         f"{printable(str(plan))}: ok: {loaded.plan.name}, {_some(routes, 'route')}, {_some(steps, 'step')}, "
         f"{_some(gates, 'gate')}{said}"

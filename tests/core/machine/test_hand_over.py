@@ -136,12 +136,13 @@ def test_silence_after_the_hand_over_is_no_completion() -> None:
 def test_a_gate_that_does_not_know_is_waited_for_at_a_hundred() -> None:
     bench, gate = bench_of(**HELD_BACK)
     dark = WAITS.__class__(Verdict.UNKNOWN, "no datapoint")
-    seen = 330 * SECOND
-    bench.at_weight(1000, lambda: setattr(gate, "says", dark))
+    seen = 310 * SECOND
+    bench.at_weight(1000, lambda: setattr(gate, "says", dark), 210 * SECOND)
     bench.at_weight(1000, lambda: setattr(gate, "says", None), seen)
     assert bench.run() == ExitCode.COMPLETED
     ended, _ = bench.stamped(ev.PhaseChanged)[-1]
     assert ended.after(intent_at(bench, 1000)) >= seen
+    assert holds(bench) == []
 
 
 def test_a_gap_at_the_hand_over_costs_a_fresh_minute() -> None:
