@@ -14,6 +14,7 @@ from cutover.rehearsal.ending import Ending, expects_something, unmet
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.world import World
 from cutover.wiring.scenarios import with_judge
+from tests.generate_rehearsals import PAGE, scenarios_of
 from tests.rehearsal.driving import SCENARIOS, Drive, checkout, scenario
 
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
@@ -123,3 +124,7 @@ def test_a_users_mistakes_are_named_with_their_place(tmp_path: Path) -> None:
         (problem.line, problem.message.split(":")[0][:40]) for problem in refused.value.problems
     }
     assert {line for line, _ in said} == {2, 4, 5, 6}
+
+
+def test_every_scenario_has_a_row_in_the_table_of_both_judges() -> None:
+    assert sorted(scenarios_of(PAGE.read_text(encoding="utf-8"))) == NAMES

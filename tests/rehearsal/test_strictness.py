@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -12,7 +14,15 @@ from botocore.exceptions import ClientError
 from cutover.rehearsal.balancer import forward
 from cutover.rehearsal.twin import NOT_FOUND
 from cutover.rehearsal.world import World
-from tests.rehearsal.worlds import DESTINATION, LISTENER, RULE, SOURCE, world
+from tests.rehearsal.worlds import (
+    DESTINATION,
+    LISTENER,
+    MINUTE,
+    RULE,
+    SOURCE,
+    both_moved,
+    world,
+)
 
 OTHER = SOURCE.replace("checkout-ec2", "nobody")
 STICKY = {"TargetGroupStickinessConfig": {"Enabled": True}}
@@ -192,3 +202,13 @@ def test_a_read_answered_without_the_wire_is_what_the_wire_would_answer(
             return found
 
     assert answer(fast=True) == answer(fast=False)
+
+
+def test_a_world_that_has_ended_is_forgotten_whole() -> None:
+    with world() as made:
+        both_moved(made, 50)
+        made.clock.sleep(2 * MINUTE)
+        ended = weakref.ref(made)
+    del made
+    gc.collect()
+    assert ended() is None

@@ -200,3 +200,19 @@ def test_rehearsals_end_in_one_table_that_says_what_went_wrong() -> None:
     assert lines[2].split()[-3:] == ["1,234", "3h", "NO"]
     assert lines[-2:] == ["error-burst: no rollback", "1 of 2 scenarios ended as expected"]
     assert max(map(columns, rehearsals_view(rows, 60))) <= 60
+
+
+def test_the_harm_under_both_judges_stands_side_by_side_at_100_columns() -> None:
+    row = RehearsalRow(
+        "nobody-to-compare-with-answered",
+        "rolled_back",
+        "rolled_back",
+        1000,
+        1240,
+        7 * 3_600_000,
+        ok=True,
+        other=2980,
+    )
+    lines = rehearsals_view([row], 100)
+    assert lines[1].split()[-4:] == ["1,240", "2,980", "7h", "ok"]
+    assert "OTHER: harmed in the same world under the other judge" in lines

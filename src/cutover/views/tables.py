@@ -124,9 +124,9 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
         "ENDED",
         "AT",
         "HARMED",
-        "OTHER JUDGE",
+        "OTHER",
         "VIRTUAL",
-        "AS EXPECTED",
+        "RESULT",
     )
     cells = [
         (
@@ -145,6 +145,8 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
     for row in rows:
         if not row.ok and row.why:
             lines += wrap(row.why, width, first=f"{row.scenario}: ", rest="  ")
+    if any(row.other is not None for row in rows):
+        lines += wrap("OTHER: harmed in the same world under the other judge", width)
     good = sum(row.ok for row in rows)
     lines.append(f"{good} of {count_of(len(rows), 'scenario')} ended as expected")
     return lines

@@ -48,7 +48,7 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
             needs = gate.gate.needs(gate.spec, pair, scene.calibration)
             judgement = _shared_after_raise(turn, gate, pair, judgement)
             sooner = _early(turn, gate, pair, scene)
-            if sooner is not None and sooner.verdict > judgement.verdict:
+            if sooner is not None and _speaks_louder(sooner, judgement):
                 judgement = sooner
             judgement = _suspects_the_raise(turn, gate, pair, judgement)
             on_breach = leads_to(judgement, gate)
@@ -73,6 +73,13 @@ def journal(turn: Turn, one: Judged) -> None:
             dict(one.judgement.facts),
         )
     )
+
+
+def _speaks_louder(sooner: Judgement, settled: Judgement) -> bool:
+    """A worse verdict; or newer minutes prove a breach that the settled ones could only ask about."""
+    if sooner.verdict is Verdict.BREACH and settled.on_breach == "ask":
+        return sooner.on_breach != "ask"
+    return sooner.verdict > settled.verdict
 
 
 _ANSWERS = ("hold", "ask", "rollback")
