@@ -40,7 +40,7 @@ class Ascii(io.TextIOWrapper):
 @pytest.fixture(scope="module")
 def bench() -> Bench:
     found = Bench(plan_of(routes=TWO_ROUTES))
-    found.at_weight(50, lambda: setattr(found.traffic, "destination_errors", 0.05))
+    found.at_weight(50, lambda: setattr(found.traffic, "destination_errors", 0.05), 4 * MINUTE)
     found.run()
     return found
 
@@ -77,7 +77,7 @@ def test_a_wide_line_shows_phase_and_weight(bench: Bench) -> None:
 
 def test_the_rollback_and_its_reason_are_one_sentence_even_when_wrapped(bench: Bench) -> None:
     text = " ".join(shown(bench, 60).split())
-    assert "breach on errors: 30 of 600 requests failed (5.00 %)" in text
+    assert "breach on errors: 15 of 300 requests failed (5.00 %) in one minute" in text
     assert "-> rolling back from 5 %" in text
 
 

@@ -710,7 +710,7 @@ CASES: tuple[Case, ...] = (
     ),
     edit(
         "gate that can never pass",
-        ("max: 1%", "max: 0.001%"),
+        ("max: 1%", "max: 0.001%, judge: threshold"),
         tail="traffic: 600/min\n",
         says=(
             "9:23: gate errors can never pass here: it needs 300,000 requests on the destination, and 10m of all the expected traffic is about 4,800",
