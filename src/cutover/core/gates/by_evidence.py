@@ -81,8 +81,9 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
     """BREACH, else SHARED, else UNKNOWN, else WAITING, else PASS (gating.md section 4's order)."""
     weighing = weighing_of(terms)
     share = weighing.share * scene.alpha_scale
-    found = sequential.loudest(memory.weigher)
     evidence = memory.weigher.evidence
+    waits = evidence >= 1 / (HOLD_ALPHA * share)
+    found = sequential.loudest(memory.weigher) if waits else sequential.newest(memory.weigher)
     proof = memory.proof if memory.step == scene.step_began_ms else NO_REQUESTS
     signal = Signal(
         name=weighing.signal,
@@ -108,7 +109,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         return replace(said, facts={**said.facts, SOURCE_SURELY_BAD: surely})
     if unknown := _unknown(memory, scene, reason):
         return _say(Verdict.UNKNOWN, unknown)
-    if evidence >= 1 / (HOLD_ALPHA * share):
+    if waits:
         return _say(Verdict.WAITING, replace(reason, rule=Rule.WATCHING))
     reason = replace(reason, signal=replace(signal, counts=proof, minutes=0), odds=0.0)
     return _earned(terms, weighing, memory, scene, reason)

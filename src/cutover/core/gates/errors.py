@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 from typing import Annotated
 
@@ -139,6 +140,7 @@ class ErrorsGate:
 ERRORS = ErrorsGate()
 
 
+@lru_cache(maxsize=64)
 def _terms(spec: ErrorsSpec) -> Terms:
     versus = spec.versus_source
     return Terms(
@@ -217,13 +219,13 @@ def _failed(minute: Minute, side: Side, most: int | None) -> Counts | None:
 
     Of the unanswered ones at most `most` count: what the load balancer says it answered itself.
     """
-    requests = columns.side_requests(minute, Series(side, "requests"))
+    requests = columns.side_requests(minute, columns.series(side, "requests"))
     if not requests:
         return None if requests is None else Counts(0, 0)
     answers = columns.answered(minute, side)
-    key = Series(side, "requests").key
-    failed = minute.zero_if_requests(Series(side, "target_5xx").key, key)
-    refused = minute.zero_if_requests(Series(side, "connection_errors").key, key)
+    key = columns.series(side, "requests").key
+    failed = minute.zero_if_requests(columns.series(side, "target_5xx").key, key)
+    refused = minute.zero_if_requests(columns.series(side, "connection_errors").key, key)
     if answers is None or failed is None or refused is None:
         return None
     unanswered = max(0, requests - answers)
@@ -247,9 +249,9 @@ def _torn(minute: Minute, destination: Counts) -> bool:
 
 def _published(minute: Minute, side: Side) -> Counts | None:
     """What is known already of an unsettled minute."""
-    requests = minute.number(Series(side, "requests").key)
-    failed = minute.number(Series(side, "target_5xx").key) or 0
-    refused = minute.number(Series(side, "connection_errors").key) or 0
+    requests = minute.number(columns.series(side, "requests").key)
+    failed = minute.number(columns.series(side, "target_5xx").key) or 0
+    refused = minute.number(columns.series(side, "connection_errors").key) or 0
     return None if requests is None else Counts(requests, failed + refused)
 
 

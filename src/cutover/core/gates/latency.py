@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -105,7 +106,7 @@ class _Limit:
     source_ms: int
     terms: Terms
 
-    @property
+    @cached_property
     def series(self) -> tuple[Series, Series]:
         return Series(Side.DESTINATION, "slower", self.destination_ms), Series(
             Side.SOURCE, "slower", self.source_ms
@@ -201,6 +202,7 @@ class LatencyGate:
 LATENCY = LatencyGate()
 
 
+@lru_cache(maxsize=64)
 def _absolute(spec: LatencySpec) -> _Limit | None:
     if spec.max is None:
         return None
@@ -218,7 +220,11 @@ def _absolute(spec: LatencySpec) -> _Limit | None:
 
 
 def _relative(spec: LatencySpec, calibration: Mapping[str, int]) -> _Limit | None:
-    tau = calibration.get(spec.name_of_percentile, 0)
+    return _relative_to(spec, calibration.get(spec.name_of_percentile, 0))
+
+
+@lru_cache(maxsize=64)
+def _relative_to(spec: LatencySpec, tau: int) -> _Limit | None:
     if spec.versus_source is None or tau <= 0:
         return None
     slow = max(1, round(tau * spec.versus_source.ratio))
@@ -273,7 +279,7 @@ def _weighing(spec: LatencySpec, limit: str, cv: float) -> Weighing:
 
 def _slow(minute: Minute, series: Series) -> Counts | None:
     """Requests and slow ones; Counts(0, 0) without requests, None when nobody knows."""
-    requests = columns.side_requests(minute, Series(series.side, "requests"))
+    requests = columns.side_requests(minute, columns.series(series.side, "requests"))
     if not requests:
         return None if requests is None else Counts(0, 0)
     thousandths = minute.number(series.key)

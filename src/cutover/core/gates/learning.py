@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cutover.core.gates import columns, sequential
 from cutover.core.gates.counting import Sample, Terms, Weighing
@@ -68,15 +69,22 @@ class Memory:
 START = Memory()
 
 
+def with_(memory: Memory, **changes: Any) -> Memory:
+    """`dataclasses.replace` without running `__init__` over every field: a minute is folded thousands of times."""
+    changed = object.__new__(Memory)
+    changed.__dict__.update(memory.__dict__, **changes)
+    return changed
+
+
 def restart(memory: Memory) -> Memory:
     """Evidence for the destination is gone: the step proves itself again. What was spent of alpha stays spent."""
-    return replace(memory, proof=NO_REQUESTS, silent=0, due=0, newest_ms=0)
+    return with_(memory, proof=NO_REQUESTS, silent=0, due=0, newest_ms=0)
 
 
 def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
     """The memory after one minute."""
     source, weighing = sample.source or NO_REQUESTS, weighing_of(terms)
-    memory = replace(
+    memory = with_(
         memory,
         newest_ms=minute.at_ms,
         sources=(*memory.sources, source)[-SICK_OF:],
@@ -84,7 +92,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
     )
     if columns.before_first_raise(scene):
         return _before(memory, source, weighing)
-    memory = replace(
+    memory = with_(
         memory,
         cv=memory.cv or variation(weighing, memory.baseline),
         weight=scene.weight,
@@ -93,21 +101,21 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
     )
     if sample.destination is None or sample.destination.total <= 0:
         if weighing.before:
-            memory = replace(memory, weigher=sequential.learn(memory.weigher, source))
+            memory = with_(memory, weigher=sequential.learn(memory.weigher, source))
         return _silent(memory, sample, minute, scene)
     destination = Counts(
         sample.destination.total, min(sample.destination.bad, sample.destination.total)
     )
     if not is_sick(terms, source):
-        memory = replace(memory, run=memory.run + destination, charged=memory.charged + 1)
-    memory = replace(memory, silent=0, due=0)
+        memory = with_(memory, run=memory.run + destination, charged=memory.charged + 1)
+    memory = with_(memory, silent=0, due=0)
     if not sample.unread and columns.in_step(minute, scene):
         memory = _proven(memory, destination, scene.step_began_ms)
     blindfold = sample.unread and sample.source is None  # then nobody knows what was allowed
     cold = terms.cold_start and memory.since <= 1
     if sample.shared or blindfold or cold or scene.weight <= 0:
-        return replace(memory, weigher=sequential.learn(memory.weigher, source))
-    weighed = replace(
+        return with_(memory, weigher=sequential.learn(memory.weigher, source))
+    weighed = with_(
         memory,
         weigher=sequential.fold(
             Trial(_standard(terms, weighing), memory.cv, Course(scene.steps, scene.horizon)),
@@ -125,26 +133,26 @@ def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene)
     """
     weigher, needed = memory.weigher, 1 / (ALPHA * weighing.share * scene.alpha_scale)
     if weigher.evidence < needed * ALPHA / HOLD_ALPHA:
-        return replace(memory, trusted=weigher, uncompared=False)
+        return with_(memory, trusted=weigher, uncompared=False)
     if not weighing.compares or is_compared(sequential.loudest(weigher), memory.cv):
-        return replace(memory, uncompared=False)
+        return with_(memory, uncompared=False)
     if before < needed <= weigher.evidence:  # what the source was there to see stays
-        memory = replace(memory, uncompared=True)
+        memory = with_(memory, uncompared=True)
     if not memory.uncompared or not sequential.is_calm(weigher, CALM_MINUTES):
         return memory
     forgotten = replace(
         memory.trusted, pool=weigher.pool, begun=weigher.begun, unspent=weigher.unspent
     )
-    return replace(memory, weigher=forgotten, uncompared=False)
+    return with_(memory, weigher=forgotten, uncompared=False)
 
 
 def _before(memory: Memory, source: Counts, weighing: Weighing) -> Memory:
     if source.total <= 0:
         return memory
-    memory = replace(memory, baseline=(*memory.baseline, source)[-BASELINE_MINUTES:])
+    memory = with_(memory, baseline=(*memory.baseline, source)[-BASELINE_MINUTES:])
     if not weighing.before:
         return memory
-    return replace(memory, weigher=sequential.learn(memory.weigher, source))
+    return with_(memory, weigher=sequential.learn(memory.weigher, source))
 
 
 def variation(weighing: Weighing, baseline: Sequence[Counts]) -> float:
@@ -156,7 +164,7 @@ def variation(weighing: Weighing, baseline: Sequence[Counts]) -> float:
 def _silent(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
     if sample.unread or not columns.in_step(minute, scene):
         return memory
-    return replace(
+    return with_(
         memory,
         silent=memory.silent + 1,
         due=memory.due + columns.requests_due(minute, scene.weight),
@@ -166,7 +174,7 @@ def _silent(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Mem
 def _proven(memory: Memory, destination: Counts, step: int) -> Memory:
     """A minute that lies wholly in the step counts for it."""
     proof = memory.proof + destination if step == memory.step else destination
-    return replace(memory, step=step, proof=proof)
+    return with_(memory, step=step, proof=proof)
 
 
 def is_compared(found: sequential.Loudest, cv: float) -> bool:

@@ -227,10 +227,13 @@ def _ratios(standard: Standard, counts: Counts, limit: float, k: float) -> tuple
 def is_calm(memory: Memory, minutes: int) -> bool:
     """Each of the last judged minutes shows no more than a healthy destination may.
 
-    Not all of them together: what was allowed in a minute before an incident would excuse the incident itself.
+    Each of them, because what was allowed in a minute before an incident would excuse the incident itself; and all of
+    them together, because in a minute with two requests two bad ones are no more than chance may bring.
     """
     last = memory.last[-minutes:]
-    return len(last) == minutes and all(_is_calm(one) for one in last)
+    may = sum(one.allowed * one.destination.total for one in last)
+    together = sum(one.destination.bad for one in last) <= may + 2 * sqrt(may)
+    return len(last) == minutes and together and all(_is_calm(one) for one in last)
 
 
 def _is_calm(one: Weighed) -> bool:
@@ -262,6 +265,14 @@ def loudest(memory: Memory) -> Loudest:
     return best
 
 
+def newest(memory: Memory) -> Loudest:
+    """The newest judged minute: while nothing is loud there is nothing to look for."""
+    if not memory.last:
+        return Loudest()
+    one = memory.last[-1]
+    return Loudest(one.destination, one.source, one.allowed, 1)
+
+
 def source_is_spared(found: Loudest, cv: float) -> bool:
     """The source surely does not suffer what the destination suffers.
 
@@ -275,11 +286,21 @@ def source_is_spared(found: Loudest, cv: float) -> bool:
 
 
 def at_most(count: float, mean: float, k: float) -> float:
-    """Probability that a negative binomial count with this mean and shape is at most `count`."""
+    """Probability that a negative binomial count with this mean and shape is at most `count`.
+
+    Summed from `count` down, where the terms fall: the one for no bad request at all may be too small for a float.
+    """
     if count >= mean:
         return 1.0
-    term = total = exp(-k * log((k + mean) / k))
-    for n in range(1, int(count) + 1):
-        term *= (n - 1 + k) / n * mean / (k + mean)
+    most = int(count)
+    success = log(mean / (k + mean))
+    term = exp(
+        lgamma(most + k) - lgamma(k) - lgamma(most + 1) + k * log(k / (k + mean)) + most * success
+    )
+    total, falls = 0.0, (k + mean) / mean
+    for n in range(most, -1, -1):
         total += term
+        term *= n / (n - 1 + k) * falls if n else 0.0
+        if term < NEGLIGIBLE * total and n < most * (k - 1) / k:
+            break
     return min(1.0, total)
