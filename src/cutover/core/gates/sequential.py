@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import exp, log, sqrt
+from math import exp, lgamma, log, sqrt
 
 from cutover.core.gates.judging import Counts
 
@@ -49,6 +49,8 @@ WINDOW = 10
 
 SHARED_ODDS = 0.0025
 """The source is shown not to suffer the same when its count is rarer than this under the destination's rate."""
+
+NEGLIGIBLE = 1e-12
 
 
 @dataclass(frozen=True)
