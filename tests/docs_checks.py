@@ -76,7 +76,7 @@ def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     return {
-        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
         for heading in _HEADING.findall(text)
     }
 

@@ -258,6 +258,18 @@ def test_a_pause_that_was_said_before_is_no_answer() -> None:
     ]
 
 
+def test_a_pause_whose_deadline_paged_again_is_no_answer_either() -> None:
+    bench, gate = bench_of(safety={"hold_timeout": "30m"})
+    say_at_hundred(bench, WordName.PAUSE, 5 * MINUTE)
+    at_hundred(bench, gate, ASK, 25 * MINUTE)
+    say_at_hundred(bench, WordName.ROLLBACK, 5 * HOUR)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert holds(bench) == ["paused", "paused"]
+    began, back = went_back(bench)
+    assert back.cause == "deadline"
+    assert began - held_at(bench) == pytest.approx(40 * MINUTE, abs=MINUTE)
+
+
 # --- crashes and other holds
 
 

@@ -30,7 +30,7 @@ from cutover.core.gates.learning import (
     volume,
     weighing_of,
 )
-from cutover.core.gates.rates import NO_REQUESTS, upper_bound_ppm
+from cutover.core.gates.rates import NO_REQUESTS, surely_above, upper_bound_ppm
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA
 from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
 from cutover.core.observation import Minute
@@ -144,7 +144,8 @@ def _earned(
         return _say(Verdict.PASS, replace(reason, rule=Rule.PASSES))
     reason = replace(reason, limit_ppm=EXCLUDED_PPM)
     covered = memory.newest_ms + scene.period_ms - scene.step_began_ms
-    if covered >= scene.bake_ms + PATIENCE and not fewest:
+    hopeless = weighing.bounded and surely_above(proof, max(EXCLUDED_PPM, terms.max_ppm or 0))
+    if covered >= scene.bake_ms + PATIENCE and not fewest and not hopeless:
         return _say(Verdict.PASS, replace(reason, rule=Rule.PATIENCE))
     if not weighing.bounded:
         return _say(Verdict.WAITING, replace(reason, rule=Rule.FEW, count=least))

@@ -118,6 +118,8 @@ class Judgement:
     `on_breach` is set when the gate knows better than its spec what this breach should lead to, else
     empty: the plan's word counts. `hold`: a lost zone harms nobody yet. `ask`: the destination is bad, and there
     is too little traffic at the source to tell whether it suffers the same: a person is asked, with a deadline.
+    `suspects`: the newest minute speaks against the destination, though it is no breach yet; where a sequential judge
+    says so by the evidence of its signals it stays False.
     `signals` are those of a sequential judge, in the order of the gate's limits; empty for other gates. Its `why` is
     empty until `core.story` has made a sentence of `reason`.
     """
@@ -128,6 +130,7 @@ class Judgement:
     on_breach: str = ""
     signals: tuple[Signal, ...] = ()
     reason: Reason | None = None
+    suspects: bool = False
 
 
 @dataclass(frozen=True)

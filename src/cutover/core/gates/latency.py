@@ -162,9 +162,7 @@ class LatencyGate:
         elif spec.versus_source is not None:
             why = f"the source's {spec.name_of_percentile} before the run is not known: nothing to compare with"
             judgements.append(Judgement(Verdict.UNKNOWN, why))
-        worst = max(
-            judgements, key=lambda judgement: (judgement.verdict, judgement.on_breach != "ask")
-        )
+        worst = max(judgements, key=_urgency)
         return replace(worst, signals=tuple(one for j in judgements for one in j.signals))
 
     def early(
@@ -183,7 +181,7 @@ class LatencyGate:
             if limit is not None
         ]
         said = [one for one in found if one is not None]
-        return max(said, key=lambda one: one.judgement.verdict, default=None)
+        return max(said, key=lambda one: _urgency(one.judgement), default=None)
 
     def learned(self, spec: LatencySpec, memory: Memory) -> Mapping[str, int]:
         """How much the source's shares of slow requests vary."""
@@ -197,6 +195,11 @@ class LatencyGate:
         """A quarter for each limit."""
         limits = (_absolute(spec), _relative(spec, _any_calibration(spec)))
         return sum(judges.alpha(limit.terms) for limit in limits if limit is not None)
+
+
+def _urgency(judgement: Judgement) -> tuple[Verdict, bool]:
+    """The worse verdict; of equal breaches one that is proven, before one that only asks."""
+    return judgement.verdict, judgement.on_breach != "ask"
 
 
 LATENCY = LatencyGate()

@@ -224,12 +224,13 @@ class MetricGate(WithoutCounts):
                 Verdict.WAITING,
                 f"{spec.name} has {proof} of {PROOF_MINUTES} minutes of this step",
                 facts,
+                suspects=any(bad[-1:]),
             )
         if bad[-1] or memory.missing:
             why = (
                 f"{newest}{against}: watching" if bad[-1] else f"{spec.name}: {memory.why_missing}"
             )
-            return Judgement(Verdict.WAITING, why, facts)
+            return Judgement(Verdict.WAITING, why, facts, suspects=bad[-1])
         return Judgement(Verdict.PASS, f"{newest}{against}", facts)
 
 

@@ -99,7 +99,7 @@ def worst(judged: tuple[Judged, ...]) -> Judged:
 
 
 def building(judged: tuple[Judged, ...]) -> Judged | None:
-    """A gate whose evidence against the destination is a tenth of a breach or more; None when none is.
+    """A gate that suspects the destination, or whose evidence against it is a tenth of a breach or more; None when none.
 
     gating.md section 4: with M at 1/(0.10 share) nothing advances, 1/(0.01 share) is a breach.
     """
@@ -107,8 +107,8 @@ def building(judged: tuple[Judged, ...]) -> Judged | None:
         (
             one
             for one in judged
-            for signal in one.judgement.signals
-            if signal.evidence * 10 >= signal.needed
+            if one.judgement.suspects
+            or any(signal.evidence * 10 >= signal.needed for signal in one.judgement.signals)
         ),
         None,
     )

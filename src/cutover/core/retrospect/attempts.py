@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cutover.core.gates import Verdict
+from cutover.core.gates.judging import SOURCE_SURELY_BAD
 from cutover.core.machine.forward import WAITING_GRACE
 from cutover.core.machine.judge import SHARED_AFTER_RAISE, Judged, building, worst
 from cutover.core.machine.stops import UNKNOWN_HOLDS
@@ -153,7 +154,7 @@ def _suspected(
 
 def _blamed(one: Judged, own: str) -> Judged:
     why = one.judgement.why
-    if one.verdict is Verdict.SHARED:
+    if one.verdict is Verdict.SHARED and one.judgement.facts.get(SOURCE_SURELY_BAD, 1):
         why = f"the source turned bad right after the raise and may be suffering from it: {why}"
     elif one.verdict is Verdict.BREACH and one.on_breach == "ask":
         why = f"{why}; it began right after the raise"

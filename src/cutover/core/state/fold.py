@@ -126,7 +126,8 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
         deadline = wall_ms(parse_wall(event.deadline)) if event.deadline else 0
         reason = Hold(event.hold)
         began = incident_began(state.held, reason)
-        changed = replace(changed, held=Held(reason, event.why, record.at, deadline, began))
+        since = _held_since(state.held, reason, record.at)
+        changed = replace(changed, held=Held(reason, event.why, since, deadline, began))
         if before is Phase.BAKING and Hold(event.hold) in _PASSED:
             changed = replace(changed, proven=event.step)
         if event.hold == Hold.APPROVAL:
@@ -167,6 +168,12 @@ def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
             },
         )
     return changed
+
+
+def _held_since(before: Held | None, reason: Hold, now: Moment) -> Moment:
+    """When the hold began. People who are told again of a pause did not say it again: it answers nothing newer."""
+    again = before is not None and before.reason is reason is Hold.PAUSED
+    return before.since if before is not None and again else now
 
 
 def incident_began(before: Held | None, reason: Hold) -> Moment | None:
