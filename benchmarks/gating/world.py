@@ -34,8 +34,7 @@ PARTIAL, ERRORS_FIRST = 0.30, 0.10
 OWN_LATENCY, SHARED_LATENCY = 0.08, 0.05
 """How much a side's latency varies by itself, and with the other; its share of slow requests then varies by about 20 %."""
 DAY = 1440
-BURST_EVERY = 15
-"""Minutes: one burst in each so many, never two side by side."""
+NEVER = 10**6
 DRAWS = 13
 
 
@@ -66,17 +65,17 @@ class World:
         shared = 0.0
         noise = scenario.noise
         source = destination = times = 1.0
-        burst_at = 0
+        every, burst_at = scenario.bursts_every or NEVER, -1
         for t in range(-BEFORE, HORIZON + 20):
             u = tuple(dice.random() for _ in range(DRAWS))
             shared = 0.8 * shared + 0.6 * dice.gauss()
             slow_b, slow_c, slow = dice.gauss(), dice.gauss(), dice.gauss()
-            if t % BURST_EVERY == 0:
-                burst_at, times = int((BURST_EVERY - 3) * rare.random()), 5 + 25 * rare.random()
+            if t % every == 0:
+                burst_at, times = int((every - 3) * rare.random()), 5 + 25 * rare.random()
             if t % noise.lasting == 0:
                 source, destination = _gamma(own, noise.source), _gamma(own, noise.destination)
             both = scenario.base * exp(noise.shared * shared - noise.shared**2 / 2)
-            bursts = scenario.bursts and t % BURST_EVERY == burst_at
+            bursts = t % every == burst_at
             self._luck[t] = Luck(
                 total=poisson(u[0], 60 * rate * (1 + 0.4 * cos(2 * pi * (t + phase) / DAY))),
                 u=u,

@@ -53,3 +53,18 @@ def called(*arguments: object) -> Called:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code, _ = run([str(one) for one in arguments])
     return Called(code, out.getvalue(), err.getvalue())
+
+
+class _Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(*arguments: object) -> str:
+    """Everything `cutover ARGUMENTS` shows a person; as wide as COLUMNS says."""
+    shown = _Terminal()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+        run([str(one) for one in arguments])
+    return shown.getvalue()

@@ -282,6 +282,16 @@ def test_a_weight_that_is_not_the_plans_is_judged_and_said(tmp_path: Path) -> No
     assert "line 62: step 0 has 1.5 %, the plan 1 %" in shown.err
 
 
+def test_a_weight_that_changes_inside_a_step_is_said_once(tmp_path: Path) -> None:
+    text = table_of(healthy(), percent=True)
+    text = text.replace("\n3,0,1,", "\n3,0,100,").replace("\n4,0,1,", "\n4,0,50,")
+    shown = judged(tmp_path, text, "--at", 5)
+    assert shown.code == 0
+    said = [line for line in shown.err.splitlines() if "a step of a plan has one weight" in line]
+    assert len(said) == 1
+    assert "line 65: step 0 has 100 % after 1 %" in said[0]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "place", "said"),
     [
@@ -312,7 +322,7 @@ def test_a_weight_that_is_not_the_plans_is_judged_and_said(tmp_path: Path) -> No
         ("\n3,0,1,", "\n3.5,0,1,", "65:1", "a minute is a whole number"),
         ("\n3,0,1,", "\n3,0,1,7,", "65:36", "15 cells, but the header has 14 columns"),
         ("\n3,0,1,5940,", "\n3,0,1,", "65:", "13 cells, but the header has 14 columns"),
-        ("\n3,0,1,5940,", '\n3,0,1,"5940,', "65:1", "1 cell, but the header has 14 columns"),
+        ("\n3,0,1,5940,", '\n3,0,1,"5940,', "65:8", "a quote is not closed"),
         ("source_slow", "source_slwo", "1:", "'source_slwo' is no column of this table"),
         ("elb_503", "source_slow", "1:", "the column 'source_slow' comes twice"),
         ("weight,", "Gewicht,", "1:", "'Gewicht' is no column of this table"),

@@ -107,6 +107,7 @@ def test_few_hours_are_no_answer(tmp_path: Path) -> None:
     none = backtested(tmp_path, "\n".join(service(1)))
     assert none.code == 0
     assert "no start" in none.out
+    assert "\n\n\n" not in none.out
 
 
 def test_a_past_without_datapoints_holds_for_a_person(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cutover.local.state_directory import StateDirectory
-from tests.cli.command import called
+from tests.cli.command import called, on_terminal
 
 SHORT = "description: as it comes\nexpect: {{outcome: {outcome}}}\n"
 
@@ -19,6 +19,17 @@ def test_the_scenarios_are_listed_with_what_they_are() -> None:
     assert {"healthy", "error-burst"} <= set(names)
     assert len(names) >= 14
     assert all(one["description"] for one in listed.objects)
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_list_of_scenarios_fits_a_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = on_terminal("rehearse", "--list").splitlines()
+    assert max(map(len, lines)) <= width
+    assert "healthy" in {line.split()[0] for line in lines}
+    assert "Everything goes well" in " ".join(" ".join(lines).split())
 
 
 def test_a_rehearsal_needs_a_plan_and_says_which() -> None:
@@ -59,6 +70,11 @@ def test_a_healthy_rehearsal_ends_as_expected_and_is_no_live_run(
     (run,) = place.list_runs(rehearsals=True)
     assert called("journal", "replay", run.id).code == 0
     assert called("pause", run.id).code == 2
+    stands = called("status", run.id).out
+    assert "begun     2026-03-03 00:30:00Z (emulated time)" in stands
+    # typed after a rehearsal, it would find the live run of this machine
+    assert "cutover rollback`" not in stands.split("  next ")[1]
+    assert "this was a rehearsal" in called("status", run.id, "--json").object["next"]
 
 
 BURST = """description: errors from the first step on

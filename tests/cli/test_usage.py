@@ -14,7 +14,7 @@ import pytest
 from cutover.cli import COMMANDS
 from cutover.core.errors import EXIT_CODE_MEANING, ExitCode
 from tests import generate_exit_codes
-from tests.cli.command import called, schemas
+from tests.cli.command import called, on_terminal, schemas
 
 
 def cutover(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
@@ -116,6 +116,18 @@ def test_a_terminal_of_60_columns_is_not_overrun(minimal: Path) -> None:
     assert max(len(line) for line in shown.stdout.splitlines()) <= 60
 
 
+def test_how_to_mend_a_mistake_fits_a_terminal_too(
+    tmp_path: Path, minimal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("nonsense,minute\n1,2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = on_terminal("judge", "--plan", minimal, "--csv", "t.csv")
+    assert "      = columns are: minute, step," in shown
+    assert max(map(len, shown.splitlines())) <= 60
+
+
 def test_the_question_of_run_is_refused_without_a_terminal_and_names_the_flag(
     minimal: Path,
 ) -> None:
@@ -155,3 +167,8 @@ def test_every_shipped_schema_is_a_schema_and_names_its_output() -> None:
 def test_a_schema_that_is_not_there_names_those_that_are() -> None:
     assert "status" in called("schema", "nope").err
     assert '"title": "cutover.status.v1"' in called("schema", "status").out
+
+
+def test_a_schema_is_found_by_the_name_that_an_output_calls_itself(minimal: Path) -> None:
+    given = called("plan", "--offline", minimal, "--json").object
+    assert f'"title": "{given["schema"]}"' in called("schema", given["schema"]).out

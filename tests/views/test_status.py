@@ -139,3 +139,5 @@ def test_a_run_whose_process_is_gone_says_resume_and_keeps_no_deadline() -> None
     text = "\n".join(status_view(story, story.state.last, 100, driven=False))
     assert "no process lives to keep it" in text
     assert "`cutover resume`, or `cutover rollback`: no process lives" in text
+    said = status_json(story.state, story.plan, driven=False)["next"]
+    assert str(said).endswith("no process lives, so nobody watches the gates")

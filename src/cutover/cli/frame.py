@@ -20,6 +20,9 @@ from cutover.core.errors import CutoverError, ExitCode, PlanError, printable, re
 
 Json = Mapping[str, Any]
 
+_FIX = "      = "
+"""Begins the line under an excerpt that says how to mend it."""
+
 
 class Pipe:
     """A text stream that may be closed by its reader at any time: then the rest is dropped, silently."""
@@ -146,8 +149,12 @@ class Frame:
 
         lines: list[str] = []
         for line in text.split("\n"):
-            long = len(line) > self.width and not line.startswith(" ")
-            lines += wrap(line, self.width, rest="  ") if long else [line]
+            fix = line.startswith(_FIX)
+            long = len(line) > self.width and (fix or not line.startswith(" "))
+            if long and fix:
+                lines += wrap(line.removeprefix(_FIX), self.width, first=_FIX)
+            else:
+                lines += wrap(line, self.width, rest="  ") if long else [line]
         return "\n".join(lines)
 
     def give(self, schema: str, body: Json) -> None:

@@ -62,13 +62,17 @@ def _some(count: int, what: str) -> str:
 @click.argument("name", default="plan", metavar="[NAME]")
 @click.pass_obj
 def schema(frame: Frame, name: str) -> int:
-    """Print a JSON Schema: of plan files, or of the `--json` output called NAME (`status`, `error`, ...)."""
+    """Print a JSON Schema: of plan files, or of the `--json` output called NAME (`status`, or `cutover.status.v1` as it says itself)."""
     if name == "plan":
         from cutover import api
 
         frame.say(json.dumps(api.plan_schema(), indent=2))
         return 0
     found = output_schemas()
+    for text in found.values():
+        if json.loads(text)["title"] == name:  # `cutover.plan.v1`: what an output calls itself
+            frame.say(text)
+            return 0
     if name not in found:
         raise UsageError(
             f"there is no schema {name!r}", hint=f"there are: plan, {', '.join(sorted(found))}"

@@ -39,7 +39,7 @@ def status(frame: Frame, run: str | None) -> int:
     from cutover.views.status_json import status_json
 
     if frame.json:
-        body = status_json(read.state, read.plan)
+        body = status_json(read.state, read.plan, driven=read.driver is not None)
         extra = {"run": read.run.id, "rehearsal": read.run.rehearsal, "alive": read.driver is not None,
                  "damage": read.trouble, "restore": str(read.run.restore)}  # fmt: skip
         frame.give(str(body.pop("schema")), {**extra, **body})

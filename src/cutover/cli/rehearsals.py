@@ -209,12 +209,28 @@ def _list(frame: Frame) -> int:
     from cutover import api
     from cutover.wiring.scenarios import load_scenario
 
-    for name, path in api.scenarios().items():
+    found = api.scenarios()
+    longest = max(map(len, found), default=0)
+    for name, path in found.items():
         says = str(getattr(load_scenario(name)[1], "description", "") or "")
         if frame.json:
             frame.give(
                 "cutover.scenario.v1", {"name": name, "file": path.name, "description": says}
             )
         else:
-            frame.say(f"{name:<28} {says}".rstrip())
+            _listed(frame, f"{name:<{longest}}  ", says)
     return 0
+
+
+def _listed(frame: Frame, name: str, says: str) -> None:
+    """On one line; at a terminal what it says is wrapped beside the name, or below it where that is too narrow."""
+    from cutover.views.text import wrap
+
+    if not frame.out.isatty():
+        frame.say(f"{name}{says}".rstrip())
+        return
+    if frame.width < 2 * len(name):
+        frame.say(name.rstrip())
+        name = "  "
+    for line in wrap(says, frame.width, first=name):
+        frame.say(line)

@@ -44,7 +44,7 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
     if run.rehearsal:
         raise UsageError(
             f"{run.id} is a rehearsal: it takes words from its scenario only",
-            hint="`cutover list`",
+            hint="`cutover list` shows the runs",
         )
     if run.phase() in _OVER:
         raise UsageError(

@@ -136,6 +136,13 @@ class Table:
                     Problem(number, 1, f"more than {MAX_ROWS:,} rows: give fewer days")
                 )
             cells = cells_of(text)
+            if len(cells) == 1 and '"' in text and len(self.names) > 1:
+                at = text.count(",", 0, text.index('"'))
+                raise self.refused(
+                    self.problem(
+                        number, at, "a quote is not closed, or not at the end of its cell"
+                    )
+                )
             if len(cells) != len(self.names):
                 at = min(len(cells), len(self.names) + 1) - 1
                 raise self.refused(
@@ -165,7 +172,7 @@ def cells_of(text: str) -> list[str]:
     try:
         return next(csv.reader([text], strict=True), [""])
     except csv.Error:
-        return [text]  # a quote left open: the number of cells will be wrong, and said
+        return [text]  # a quote left open, or text after a closed one: `Table.lines` says so
 
 
 def column_of(text: str, index: int) -> int:

@@ -57,6 +57,8 @@ class _Reader:
         self._plan = plan
         self._unit: int | None = None  # per mille of what a weight of 1 in the table means
         self._off_plan: set[int] = set()
+        self._weights: dict[int, int] = {}
+        self._changed: set[int] = set()
         self._left_out = 0
         self.notes: list[str] = []
 
@@ -77,7 +79,8 @@ class _Reader:
             before = row
         if self._left_out:
             self.notes.append(
-                f"the table leaves out {self._left_out} minutes: nothing is known of them"
+                f"the table leaves out {self._left_out:,} minute{'s' if self._left_out != 1 else ''}: "
+                "nothing is known of them"
             )
 
     def _gap(self, before: Row | None, row: Row) -> Iterator[Row]:
@@ -162,6 +165,13 @@ class _Reader:
         return int(weight)
 
     def _compare(self, line: Line, step: int, weight: int, planned: int) -> None:
+        before = self._weights.setdefault(step, weight)
+        if weight != before and step not in self._changed:
+            self._changed.add(step)
+            self.notes.append(
+                f"line {line.at}: step {step} has {weight_text(weight)} after {weight_text(before)}: "
+                "a step of a plan has one weight"
+            )
         if weight != planned and step not in self._off_plan:
             self._off_plan.add(step)
             self.notes.append(

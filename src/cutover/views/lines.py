@@ -16,6 +16,7 @@ from cutover.core.story import Story, Tone, ending, stamp, tell
 from cutover.core.values import MINUTE, RouteId, weight_text
 from cutover.ports import Listener
 from cutover.views.banner import banner
+from cutover.views.next_word import next_word, rehearsed
 from cutover.views.text import Stream, is_terminal, pad, paint, put, wants_colour, wrap
 
 WIDE = 96
@@ -116,7 +117,10 @@ class LinesView(Listener):
     def closed(self) -> None:
         if self._summary and self.story.state.opened is not None:
             self._write([""])
-            for line in ending(self.story):
+            lines = ending(self.story)
+            if rehearsed(self.story.state):
+                lines = (*lines[:-1], f"next: {next_word(self.story.state)}")
+            for line in lines:
                 head, colon, body = line.partition(": ")
                 self._write(self._folded(body, f"{head}{colon}"))
 

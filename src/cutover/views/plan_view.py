@@ -190,7 +190,7 @@ def default_lines(plan: Plan, width: int) -> list[str]:
     defaults = plan.effective_defaults()
     if not defaults:
         return []
-    size = min(40, max(columns(key) for key, _ in defaults))
+    size = min(48, max(columns(key) for key, _ in defaults))
     lines = ["values the plan does not say"]
     for key, value in defaults:
         lines += wrap(value, width, first=f"  {pad(key, size)}  ", rest="      ")

@@ -9,6 +9,7 @@ from cutover.core.gates.judging import Signal
 from cutover.core.moment import wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.retrospect import Attempt, Ended, HourOfDay, Lens, Look, Report
+from cutover.core.story import count_of
 from cutover.core.values import DAY, HOUR, weight_text
 from cutover.views.text import columns, pad, table, wrap
 
@@ -100,12 +101,13 @@ def report_lines(
     how = "its source divided in two" if divided else "its two groups side by side"
     days = _span_text(report.attempts)
     yield from wrap(f"{plan.name}, {pair}: {how}; {days}", width)
-    yield ""
-    yield from _table(report.hours, width, dated=dated)
+    if report.hours:
+        yield ""
+        yield from _table(report.hours, width, dated=dated)
     cut = report.count(Ended.CUT_OFF)
     if cut:
         yield from wrap(
-            f"{cut} of {len(report.attempts)} starts are not counted: the past ends before they do",
+            f"not counted: {cut} of {count_of(len(report.attempts), 'start')}; the past ends before they do",
             width,
         )
     yield ""
@@ -123,12 +125,10 @@ def _span_text(attempts: Sequence[Attempt]) -> str:
     if not attempts:
         return "no start: the past must reach back more than an hour before a full hour"
     days = (attempts[-1].began_ms - attempts[0].began_ms + HOUR) / DAY
-    return f"{len(attempts)} starts, one every hour of {days:.1f} days"
+    return f"{count_of(len(attempts), 'start')}, one every hour of {days:.1f} days"
 
 
 def _table(hours: Sequence[HourOfDay], width: int, *, dated: bool) -> list[str]:
-    if not hours:
-        return []
     heads = ("UTC" if dated else "HOUR", "STARTS", "COMPLETED", "HELD", "ROLLED BACK")
     rows = [
         (
@@ -155,7 +155,7 @@ def _worst(hour: HourOfDay, one: Attempt, width: int, *, dated: bool) -> list[st
     return [
         *wrap(f"worst hour: {hour.hour:02d}:00, {counts}", width),
         *wrap(
-            f"{_when(one, dated=dated)}: {one.ended} at step {one.step + 1} after {one.minutes} minutes: {one.sentence}",
+            f"{_when(one, dated=dated)}: {one.ended} at step {one.step + 1} after {count_of(one.minutes, 'minute')}: {one.sentence}",
             width,
             first="  ",
             rest="  ",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cutover.core.gates.judging import Verdict
 from cutover.core.moment import Moment, wall_from_ms
-from cutover.core.state import Phase, RouteState
+from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.story import (
     Stand,
     Standing,
@@ -15,7 +15,6 @@ from cutover.core.story import (
     after_deadline,
     baked,
     clock_text,
-    next_command,
     oddities_text,
     outlook,
     route_name,
@@ -23,6 +22,7 @@ from cutover.core.story import (
 )
 from cutover.core.story.words import judged
 from cutover.core.values import weight_text
+from cutover.views.next_word import next_word, rehearsed
 from cutover.views.text import columns, pad, wrap
 
 LAST = 5
@@ -81,9 +81,9 @@ def _head(
         width,
     )
     if state.opened is not None:
-        yield from _field("begun", _since(state.opened, now), width)
+        yield from _field("begun", _since(state, state.opened, now), width)
     if state.turned is not None:
-        yield from _field("so since", _since(state.turned, now), width)
+        yield from _field("so since", _since(state, state.turned, now), width)
     if liveness:
         yield from _field("process", liveness, width)
     if state.phase is Phase.BAKING and 0 <= state.step < len(plan.steps):
@@ -102,7 +102,9 @@ def _head(
         yield from _field("reason", story.reason, width)
 
 
-def _since(then: Moment, now: Moment) -> str:
+def _since(state: RunState, then: Moment, now: Moment) -> str:
+    if rehearsed(state):
+        return f"{stamp(then.wall)} (emulated time)"
     return f"{stamp(then.wall)} ({about(now.after(then))} ago)"
 
 
@@ -183,4 +185,4 @@ def _tail(story: Story, width: int, *, driven: bool) -> Iterator[str]:
             yield from wrap(line.text, width, first=f"    {stamp(line.at.wall)[11:]}  ")
     yield ""
     yield from _field("odd", oddities_text(story.oddities), width)
-    yield from _field("next", next_command(story.state, driven=driven), width)
+    yield from _field("next", next_word(story.state, driven=driven), width)

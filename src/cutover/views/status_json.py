@@ -8,15 +8,16 @@ from cutover.core.gates.judging import Signal, Verdict
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.state import NO_STEP, Phase, RouteState, RunState
-from cutover.core.story import Standing, after_deadline, baked, left_ms, next_command, standings
+from cutover.core.story import Standing, after_deadline, baked, left_ms, standings
+from cutover.views.next_word import next_word
 
 SCHEMA = "cutover.status.v1"
 
 
-def status_json(state: RunState, plan: Plan) -> dict[str, object]:
+def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str, object]:
     """The run as one JSON object: weights per mille, durations ms, rates ppm, times ISO 8601 UTC or null.
 
-    `state` is folded with its evidence, or the gates have no signals.
+    `state` is folded with its evidence, or the gates have no signals; `driven`: a living process drives the run.
     """
     gates = standings(plan, state)
     return {
@@ -73,7 +74,7 @@ def status_json(state: RunState, plan: Plan) -> dict[str, object]:
         },
         "closed": state.closed,
         "exit_code": state.exit_code if state.closed else None,
-        "next": next_command(state),
+        "next": next_word(state, driven=driven),
     }
 
 

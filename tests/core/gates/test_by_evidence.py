@@ -436,6 +436,13 @@ def test_requests_that_the_plan_asks_for_are_waited_for_without_end() -> None:
     assert feed.says(bake_ms=10 * MINUTE).verdict is PASS
 
 
+def test_patience_never_goes_on_with_requests_that_surely_fail_too_often() -> None:
+    feed = Bench("errors", ERRORS, weight=1000, next_weight=None)
+    feed.before(*(minute_of(at, group("source", 2)) for at in range(-60, 0)))
+    flapping = feed.feed(_alone(at, 1, int(at % 8 < 4)) for at in range(40)).says()
+    assert (flapping.verdict, rule(flapping)) == (WAITING, Rule.BOUND)
+
+
 def test_silence_ends_patience() -> None:
     silent = [minute(at, GONE, source=19) for at in range(30, 34)]
     feed = bench().feed([*(minute(at, 1, 0) for at in range(30)), *silent])
@@ -697,6 +704,15 @@ def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() 
     over = feed.feed(_alone(19, 6000, 6)).says()
     assert over.verdict is Verdict.PASS
     assert over.signals[0].evidence <= calm
+
+
+@pytest.mark.parametrize(("requests", "failed"), [(1, 1), (2, 2), (3, 2), (4, 2)])
+def test_few_requests_are_no_calm_while_they_fail(requests: int, failed: int) -> None:
+    feed = Bench("errors", ERRORS, weight=1000, next_weight=None)
+    feed.before(*(minute_of(at, group("source", requests)) for at in range(-60, 0)))
+    for at in range(40):
+        judgement = feed.feed(_alone(at, requests, failed)).says()
+        assert at < 4 or (judgement.verdict, judgement.on_breach) == (BREACH, "ask")
 
 
 def test_what_the_source_was_there_to_see_is_not_forgotten_when_it_is_gone() -> None:

@@ -290,6 +290,15 @@ def test_without_versus_source_only_max_counts() -> None:
     assert judgement.why.endswith("allowed 1.00 %")
 
 
+def test_a_bad_newest_minute_is_suspect_before_it_is_a_breach_and_with_few_requests_too() -> None:
+    feed = Bench("errors", {"max": "1%", "judge": "threshold", "min_requests": 100_000})
+    feed.feed(minute(at, 600, 0) for at in range(10))
+    assert not feed.says().suspects
+    suspected = feed.feed(minute(10, 600, 30)).says()
+    assert (suspected.verdict, suspected.suspects) == (Verdict.WAITING, True)
+    assert not feed.feed(minute(11, 600, 0)).says().suspects
+
+
 def test_the_allowance_never_rises_above_max_for_a_healthy_source() -> None:
     feed = Bench("errors").feed(minute(at, 600, 30, source=60, source_bad=0) for at in range(2))
     judgement = feed.says()

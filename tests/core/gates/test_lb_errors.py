@@ -8,6 +8,7 @@ import pytest
 
 from cutover.core.gates import Verdict
 from cutover.core.observation import Minute
+from cutover.core.story.judged import told
 from tests.core.gates.world import GONE, LB_ERRORS, UNREAD, Bench, group, minute_of
 
 
@@ -57,6 +58,9 @@ def test_on_a_balancer_with_other_groups_a_breach_holds_unless_said() -> None:
     judgement = bench().feed(others).says()
     assert (judgement.verdict, judgement.on_breach) == (Verdict.BREACH, "hold")
     assert "serves other groups too" in judgement.why
+    sequential = told(bench(LB_ERRORS | {"judge": "sequential"}).feed(others).says())
+    assert (sequential.verdict, sequential.on_breach) == (Verdict.BREACH, "hold")
+    assert sequential.why.endswith("serves other groups too, so it may not be the destination")
     early = bench(calibration={"elb_bad_ppm": 500}).alarming(others[0])
     assert early is not None
     assert early.on_breach == "hold"
@@ -77,6 +81,16 @@ def test_a_source_that_leaves_its_requests_unanswered_is_shared() -> None:
     ]
     assert bench().feed(sick).says().verdict is Verdict.SHARED
     assert bench(calibration={"elb_bad_ppm": 500}).alarming(sick[0]) is None
+
+
+@pytest.mark.parametrize("judge", ["sequential", "threshold"])
+def test_errors_that_are_the_sources_prove_nothing_whoever_judges(judge: str) -> None:
+    feed = bench(LB_ERRORS | {"judge": judge, "budget": "0.1%"})
+    hung = group("source", 5400, hung=500)
+    sick = [minute_of(at, hung, group("destination", 600), elb_504=500) for at in range(3)]
+    assert told(feed.feed(sick).says()).verdict is Verdict.SHARED
+    assert feed.feed(minute(at) for at in (3, 4)).says().verdict is not Verdict.SHARED
+    assert feed.says().facts["bad"] == 0
 
 
 def test_a_source_whose_requests_stay_away_is_shared() -> None:

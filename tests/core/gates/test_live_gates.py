@@ -203,6 +203,8 @@ def test_one_noisy_minute_is_watched() -> None:
     )
     judgement = feed.says()
     assert (judgement.verdict, judgement.why.endswith("watching")) == (WAITING, True)
+    assert judgement.suspects
+    assert not feed.feed(volume(11, 60, 900_000)).says().suspects
 
 
 def test_minutes_before_the_first_raise_are_the_baseline_when_there_are_any() -> None:

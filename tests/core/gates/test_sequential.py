@@ -386,6 +386,12 @@ def test_at_most_is_the_exact_sum(count: int, mean: float, k: float) -> None:
     assert at_most(count, mean, k) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("count", [55_000, 59_990])
+def test_at_most_is_no_zero_where_a_count_near_its_mean_is_likely(count: int) -> None:
+    """The chance of no bad request at all is smaller than any float here."""
+    assert 0.01 < at_most(count, 60_000.0, 160.0) < 0.6
+
+
 def test_at_most_takes_a_fraction_for_the_whole_requests_in_it() -> None:
     assert at_most(3.9, 50.0, 4.0) == at_most(3, 50.0, 4.0)
 

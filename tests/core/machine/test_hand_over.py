@@ -118,16 +118,6 @@ def test_a_bad_newest_minute_of_a_judge_without_signals_is_waited_for_too() -> N
     assert ended.after(intent_at(bench, 1000)) >= 15 * MINUTE
 
 
-def test_a_defect_that_a_threshold_judge_watches_does_not_complete_a_hand_over() -> None:
-    gates = [{"errors": {"max": "1%", "judge": "threshold"}}]
-    bench = Bench(plan_of(gates=gates, **HELD_BACK))
-    bench.at_weight(
-        1000, lambda: setattr(bench.traffic, "destination_errors", 0.1), 55 * SECOND
-    )
-    assert bench.run() == ExitCode.ROLLED_BACK
-    assert went_back(bench)[1].cause == "breach"
-
-
 def test_evidence_that_stays_in_between_at_a_hundred_holds_and_goes_on_when_it_falls() -> None:
     bench, gate = bench_of(**HELD_BACK)
     suspicious = WAITS.__class__(WAITS.verdict, "evidence builds up", signals=(signal(40.0),))

@@ -48,6 +48,8 @@ SICK_MINUTES = 2
 WHOLE_SHARE = 0.8
 """A minute looks published whole from 80 % of the median volume of the five before it on."""
 
+EXCUSED = "the source's own requests go unanswered or stay away in the same minutes"
+
 SURELY_SPREADS = 4.0
 """So many standard deviations above a rate are no noise (`max` for the source, the budget for the whole run)."""
 
@@ -107,6 +109,8 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         said = _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, source=bad_source[-1]))
         surely = int(_surely_bad(terms, memory))
         return replace(said, facts={**said.facts, SOURCE_SURELY_BAD: surely})
+    if sum(memory.excused) >= SICK_MINUTES:
+        return _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, said=EXCUSED))
     if unknown := _unknown(memory, scene, reason):
         return _say(Verdict.UNKNOWN, unknown)
     if waits:

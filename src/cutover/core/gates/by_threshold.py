@@ -178,9 +178,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
     if unknown:
         return Judgement(Verdict.UNKNOWN, unknown, facts)
     newest_is_bad = any(look.is_bad for look in memory.judge.recent[-1:])
-    return Judgement(
-        finding.verdict, _sentence(terms, finding), facts, suspects=newest_is_bad
-    )
+    return Judgement(finding.verdict, _sentence(terms, finding), facts, suspects=newest_is_bad)
 
 
 def _unknown(memory: Memory, scene: Scene) -> str:

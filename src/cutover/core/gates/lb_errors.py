@@ -182,8 +182,14 @@ def _on_shared_balancer(
     if sum(c.bad for c in others) <= OTHERS_SHARE * sum(c.total for c in others):
         return judgement
     said = "on_breach" in spec.model_fields_set
-    why = f"{judgement.why}; the load balancer serves other groups too, so it may not be the destination"
-    return replace(judgement, why=why, on_breach=spec.on_breach if said else "hold")
+    others_too = "; the load balancer serves other groups too, so it may not be the destination"
+    reason = judgement.reason and replace(judgement.reason, said=others_too)
+    return replace(
+        judgement,
+        why=f"{judgement.why}{others_too}",
+        reason=reason,
+        on_breach=spec.on_breach if said else "hold",
+    )
 
 
 def _others(minute: Minute) -> Counts:

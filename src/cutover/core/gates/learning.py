@@ -37,6 +37,7 @@ class Memory:
         baseline: the source's last minutes before the first raise.
         cv: measured on them; 0 before the first raise.
         sources: its last three minutes, with or without requests.
+        excused: in which of them it explains the bad ones for a reason that the counts do not show.
         volumes: requests of all sides in the last five minutes.
         weight, since: the weight of the newest minute, and for how many minutes it has been that.
         step, proof: the destination's requests of the step being judged.
@@ -53,6 +54,7 @@ class Memory:
     baseline: tuple[Counts, ...] = ()
     cv: float = 0.0
     sources: tuple[Counts, ...] = ()
+    excused: tuple[bool, ...] = ()
     volumes: tuple[int, ...] = ()
     weight: int = 0
     since: int = 0
@@ -89,6 +91,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         newest_ms=minute.at_ms,
         sources=(*memory.sources, source)[-SICK_OF:],
         volumes=(*memory.volumes, volume(minute))[-WHOLE_OF:],
+        excused=(*memory.excused, sample.shared)[-SICK_OF:],
     )
     if columns.before_first_raise(scene):
         return _before(memory, source, weighing)
@@ -106,10 +109,10 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
     destination = Counts(
         sample.destination.total, min(sample.destination.bad, sample.destination.total)
     )
-    if not is_sick(terms, source):
+    if not sample.shared and not is_sick(terms, source):
         memory = with_(memory, run=memory.run + destination, charged=memory.charged + 1)
     memory = with_(memory, silent=0, due=0)
-    if not sample.unread and columns.in_step(minute, scene):
+    if not sample.unread and not sample.shared and columns.in_step(minute, scene):
         memory = _proven(memory, destination, scene.step_began_ms)
     blindfold = sample.unread and sample.source is None  # then nobody knows what was allowed
     cold = terms.cold_start and memory.since <= 1

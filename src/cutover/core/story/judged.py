@@ -30,7 +30,7 @@ def _counted(reason: Reason) -> str:
 
 
 def _breach(reason: Reason) -> str:
-    return f"{_compared(reason)}; {_odds(reason.odds)}"
+    return f"{_compared(reason)}; {_odds(reason.odds)}{reason.said}"
 
 
 def _compared(reason: Reason) -> str:
@@ -62,13 +62,13 @@ def _nobody_to_compare(reason: Reason) -> str:
 
 
 def _budget(reason: Reason) -> str:
-    return (
-        f"{_counted(reason)} in the whole run, its budget is {percent(reason.signal.allowed_ppm)}"
-    )
+    return f"{_counted(reason)} in the whole run, its budget is {percent(reason.signal.allowed_ppm)}{reason.said}"
 
 
 def _shared(reason: Reason) -> str:
-    return f"the source is bad too: {rate_text(reason.source)} of its requests {reason.what} in its newest bad minute"
+    return reason.said or (
+        f"the source is bad too: {rate_text(reason.source)} of its requests {reason.what} in its newest bad minute"
+    )
 
 
 def _silent(reason: Reason) -> str:

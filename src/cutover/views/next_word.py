@@ -1,0 +1,21 @@
+"""What to type next, as it is shown: a rehearsal asks for nothing that would reach a real run."""
+
+from __future__ import annotations
+
+from cutover.core.state import RunState
+from cutover.core.story import next_command
+
+_REHEARSED = "nothing: this was a rehearsal, `cutover run PLAN` moves real traffic"
+
+
+def rehearsed(state: RunState) -> bool:
+    """Its times are emulated, and it takes no words."""
+    return state.mode == "rehearsal"
+
+
+def next_word(state: RunState, *, driven: bool = True) -> str:
+    """What to type next; `driven`: a living process drives the run.
+
+    `cutover rollback`, typed after a rehearsal, would find the live run of this machine.
+    """
+    return _REHEARSED if rehearsed(state) else next_command(state, driven=driven)
