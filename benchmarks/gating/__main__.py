@@ -33,8 +33,8 @@ def main() -> int:
     if asked.save:
         asked.save.write_text(json.dumps(as_json(found)), encoding="utf-8")
     if asked.write:
+        page.write(found, targets, asked.runs, asked.seed)  # it refuses outcomes that are not all
         pictures.draw(found)
-        page.write(found, targets, asked.runs, asked.seed)
     return 0 if all(one.met for one in targets) else 1
 
 

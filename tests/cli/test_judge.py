@@ -322,7 +322,7 @@ def test_a_weight_that_changes_inside_a_step_is_said_once(tmp_path: Path) -> Non
         ("\n3,0,1,", "\n3.5,0,1,", "65:1", "a minute is a whole number"),
         ("\n3,0,1,", "\n3,0,1,7,", "65:36", "15 cells, but the header has 14 columns"),
         ("\n3,0,1,5940,", "\n3,0,1,", "65:", "13 cells, but the header has 14 columns"),
-        ("\n3,0,1,5940,", '\n3,0,1,"5940,', "65:8", "a quote is not closed"),
+        ("\n3,0,1,5940,", '\n3,0,1,"5940,', "65:7", "a quote is not closed"),
         ("source_slow", "source_slwo", "1:", "'source_slwo' is no column of this table"),
         ("elb_503", "source_slow", "1:", "the column 'source_slow' comes twice"),
         ("weight,", "Gewicht,", "1:", "'Gewicht' is no column of this table"),

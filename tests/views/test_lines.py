@@ -11,6 +11,7 @@ from cutover.core.values import MINUTE, SECOND
 from cutover.views.lines import LinesView
 from cutover.views.text import columns
 from tests.fakes import RULE, START, TWO_ROUTES, Bench, plan_of
+from tests.views.real import real
 
 
 class Terminal(io.StringIO):
@@ -48,7 +49,7 @@ def bench() -> Bench:
 def shown(bench: Bench, width: int | None, **options: object) -> str:
     out = io.StringIO()
     view = LinesView(bench.plan, out, width=width, **options)  # type: ignore[arg-type]
-    for record in bench.journal.records:
+    for record in real(bench):
         view.told(record)
     view.closed()
     return out.getvalue()
@@ -203,3 +204,17 @@ def test_the_end_sums_up_and_names_the_next_command(bench: Bench) -> None:
     tail = shown(bench, 100).split("\n\n")[-1]
     assert tail.startswith("checkout: rolled back at 0 % after 6m\nreason: breach on errors")
     assert "next: nothing; this run is over" in tail
+
+
+def test_a_rehearsal_ends_with_no_word_that_would_reach_a_real_run() -> None:
+    bench = Bench(plan_of(hold_back="0%"))
+    bench.run()
+    out = io.StringIO()
+    view = LinesView(bench.plan, out)
+    for record in bench.journal.records:
+        view.told(record)
+    view.closed()
+    tail = out.getvalue().split("\n\n")[-1]
+    assert tail.startswith("checkout: completed at 100 %")
+    assert "next: nothing: this was a rehearsal" in tail
+    assert "cutover rollback" not in tail

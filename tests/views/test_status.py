@@ -16,11 +16,12 @@ from cutover.views.status import status_view
 from cutover.views.status_json import status_json
 from cutover.views.text import columns
 from tests.fakes import TWO_ROUTES, Bench, plan_of
+from tests.views.real import real
 
 
 def stories(bench: Bench) -> list[Story]:
     found = [Story.begin(bench.plan)]
-    for record in bench.journal.records:
+    for record in real(bench):
         found.append(tell(found[-1], record))
     return found
 
@@ -133,7 +134,7 @@ def test_a_run_whose_process_is_gone_says_resume_and_keeps_no_deadline() -> None
     bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 5 * MINUTE)
     bench.run()
     story = Story.begin(bench.plan)
-    for record in bench.journal.records:
+    for record in real(bench):
         story = tell(story, record)
     assert story.state.last is not None
     text = "\n".join(status_view(story, story.state.last, 100, driven=False))

@@ -527,6 +527,20 @@ def test_a_half_published_minute_says_nothing(requests: int, source: int, counts
     assert (bench().feed(good()).alarming(early) is not None) is counts
 
 
+@pytest.mark.parametrize(
+    ("requests", "bad", "breaches"),
+    [
+        pytest.param(30, 9, False, id="the errors of a whole minute, few of its requests yet"),
+        pytest.param(900, 900, True, id="so many errors that they are a third of all that is due"),
+    ],
+)
+def test_a_destination_published_in_part_is_held_against_what_its_weight_brings(
+    requests: int, bad: int, breaches: bool
+) -> None:
+    early = bench().feed(good()).alarming(minute(10, requests, bad))
+    assert (early is not None and early.verdict is BREACH) is breaches
+
+
 def test_one_quiet_minute_does_not_make_the_next_one_look_whole() -> None:
     """The usual volume is the median of five minutes, not the newest one's."""
     feed = bench().feed([*good(), minute(10, 300, 0, source=5_700, source_bad=5)])

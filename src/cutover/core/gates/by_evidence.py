@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import sqrt
 
-from cutover.core.gates import sequential
+from cutover.core.gates import columns, sequential
 from cutover.core.gates.counting import Sample, Terms, Weighing, stale
 from cutover.core.gates.judging import (
     SOURCE_SURELY_BAD,
@@ -34,7 +34,7 @@ from cutover.core.gates.rates import NO_REQUESTS, surely_above, upper_bound_ppm
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA
 from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
 from cutover.core.observation import Minute
-from cutover.core.values import MINUTE, PPM
+from cutover.core.values import FULL, MINUTE, PPM
 
 __all__ = ["START", "Memory", "early", "fold", "looks_whole", "restart", "variation", "verdict"]
 
@@ -64,13 +64,27 @@ def early(
     newest = 0
     for sample, minute in sampled:
         if looks_whole(memory.volumes, volume(minute)) and not sample.unread:
-            memory, newest = fold(terms, memory, sample, minute, scene), minute.at_ms
+            known = _against_due(sample, minute, scene)
+            memory, newest = fold(terms, memory, known, minute, scene), minute.at_ms
     if not newest:
         return None
     found = verdict(terms, memory, scene)
     if found.reason is None or found.reason.rule not in (Rule.EVIDENCE, Rule.WATCHING):
         return None
     return Early(replace(found, reason=replace(found.reason, early=True)), newest, twice=False)
+
+
+def _against_due(sample: Sample, minute: Minute, scene: Scene) -> Sample:
+    """A small destination may be published in part though the minute looks whole, its errors before its requests.
+
+    It is then held against what its weight should have brought; not in the minute of a raise, which has two weights.
+    """
+    known, due = sample.destination, columns.requests_due(minute, scene.weight)
+    if known is None or scene.weight >= FULL or not columns.in_step(minute, scene):
+        return sample
+    if known.total >= WHOLE_SHARE * due:
+        return sample
+    return replace(sample, destination=Counts(due, known.bad))
 
 
 def looks_whole(volumes: Sequence[float], volume: float) -> bool:
