@@ -201,7 +201,7 @@ def test_a_pass_says_how_sure_it_is() -> None:
     judgement = bench().feed(good()).says()
     assert judgement.verdict is PASS
     assert judgement.why == (
-        "30 of 30,000 requests failed (0.10 %), at most 0.15 % (95 %); evidence against it 0.0 of 200"
+        "30 of 30,000 requests failed (0.10 %), at most 0.15 % (95 %), allowed 0.21 %; evidence against it 0.0 of 200"
     )
 
 

@@ -130,6 +130,12 @@ class Judgement:
     on_breach: str = ""
     signals: tuple[Signal, ...] = ()
     reason: Reason | None = None
+
+    @property
+    def perhaps_shared(self) -> bool:
+        """SHARED, but few requests may make the source look bad by chance: no raise, and nothing more."""
+        return self.verdict is Verdict.SHARED and not self.facts.get(SOURCE_SURELY_BAD, 1)
+
     suspects: bool = False
 
 

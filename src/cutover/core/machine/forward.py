@@ -156,7 +156,7 @@ def baking(turn: Turn) -> Decision:
         return turn.poll("holding")
     decides = lacking(turn, judged)
     if covered < bake or decides is not None:
-        if decides is not None and decides.verdict is Verdict.WAITING and overdue:
+        if decides is not None and overdue and _waits(decides):
             turn.hold(Hold.EVIDENCE, f"{decides.gate}: {decides.judgement.why}")
         return turn.poll(minute_line(turn.plan, turn.state, covered, _standing(judged)))
     if why:
@@ -177,6 +177,11 @@ def _standing(judged: tuple[Judged, ...]) -> tuple[Standing, ...]:
         for one in judged
         if one.gate != MINUTES or one.verdict is not Verdict.PASS
     )
+
+
+def _waits(decides: Judged) -> bool:
+    """For more evidence; also when the source looks bad by what may be chance."""
+    return decides.verdict is Verdict.WAITING or decides.judgement.perhaps_shared
 
 
 def _earned(turn: Turn, judged: tuple[Judged, ...]) -> Decision:

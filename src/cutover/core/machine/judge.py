@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cutover.core.events import GateJudged, Observed
-from cutover.core.gates.judging import SOURCE_SURELY_BAD, Early, Judgement, Scene, Verdict
+from cutover.core.gates.judging import Early, Judgement, Scene, Verdict
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Known, Pair
 from cutover.core.plan import PlannedGate
@@ -181,7 +181,7 @@ def _shared_after_raise(
     """A source that turns bad right after our raise may be suffering from it: that is a breach."""
     if judgement.verdict is not Verdict.SHARED or not _right_after_raise(turn, gate, pair):
         return judgement
-    if not judgement.facts.get(SOURCE_SURELY_BAD, 1):
+    if judgement.perhaps_shared:
         return judgement
     why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
     return replace(judgement, verdict=Verdict.BREACH, why=why)

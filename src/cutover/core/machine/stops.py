@@ -44,7 +44,7 @@ def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
         journal(turn, decides)
         return begin_rollback(turn, sentence, "breach")
     untold = held is None or held.reason is Hold.UNCOMPARED  # now the source can be seen to be bad
-    if decides.verdict is Verdict.SHARED and untold:
+    if decides.verdict is Verdict.SHARED and untold and not decides.judgement.perhaps_shared:
         turn.hold(Hold.SHARED, sentence)
         return turn.poll("holding")
     return None

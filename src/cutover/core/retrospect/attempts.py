@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cutover.core.gates import Verdict
-from cutover.core.gates.judging import SOURCE_SURELY_BAD
 from cutover.core.machine.forward import WAITING_GRACE
 from cutover.core.machine.judge import SHARED_AFTER_RAISE, Judged, building, worst
 from cutover.core.machine.stops import UNKNOWN_HOLDS
@@ -154,7 +153,7 @@ def _suspected(
 
 def _blamed(one: Judged, own: str) -> Judged:
     why = one.judgement.why
-    if one.verdict is Verdict.SHARED and one.judgement.facts.get(SOURCE_SURELY_BAD, 1):
+    if one.verdict is Verdict.SHARED and not one.judgement.perhaps_shared:
         why = f"the source turned bad right after the raise and may be suffering from it: {why}"
     elif one.verdict is Verdict.BREACH and one.on_breach == "ask":
         why = f"{why}; it began right after the raise"
@@ -171,9 +170,10 @@ def _stops(plan: Plan, past: Past, course: _Course, index: int, decides: Judged)
     course.unknown = course.unknown + 1 if decides.verdict is Verdict.UNKNOWN and settled else 0
     if decides.verdict is Verdict.BREACH:
         return Ended.ROLLED_BACK if decides.on_breach == "rollback" else Ended.HELD
-    if decides.verdict is Verdict.SHARED or course.unknown > UNKNOWN_HOLDS:
+    perhaps = decides.judgement.perhaps_shared
+    if (decides.verdict is Verdict.SHARED and not perhaps) or course.unknown > UNKNOWN_HOLDS:
         return Ended.HELD
-    if decides.verdict is Verdict.WAITING and course.raise_at is None:
+    if (decides.verdict is Verdict.WAITING or perhaps) and course.raise_at is None:
         bake = plan.steps[course.step].bake
         overdue = settled * past.period_ms >= bake + max(bake, WAITING_GRACE)
         return Ended.HELD if overdue else None

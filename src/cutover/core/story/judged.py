@@ -115,7 +115,8 @@ def _patience(reason: Reason) -> str:
 
 def _passes(reason: Reason) -> str:
     return (
-        f"{_counted(reason)}, at most {percent(reason.signal.bound_ppm)} (95 %); evidence against it "
+        f"{_counted(reason)}, at most {percent(reason.signal.bound_ppm)} (95 %), "
+        f"allowed {percent(reason.signal.allowed_ppm)}; evidence against it "
         f"{_small(reason.signal.evidence)} of {reason.signal.needed:,.0f}"
     )
 
