@@ -408,7 +408,7 @@ def test_at_most_takes_a_fraction_for_the_whole_requests_in_it() -> None:
         pytest.param(Counts(6000, 2400), Counts(60, 0), 1, True, id="but enough for 40 %"),
         pytest.param(Counts(6000, 300), Counts(600, 0), 1, True, id="600 are enough for 5 %"),
         pytest.param(
-            Counts(18000, 900), Counts(180, 0), 3, True, id="and so are three minutes of 60"
+            Counts(24000, 1200), Counts(240, 0), 4, True, id="and so are four minutes of 60"
         ),
         pytest.param(
             Counts(6000, 2400), Counts(60, 6), 1, False, id="10 % against 40 % may be chance"

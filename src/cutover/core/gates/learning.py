@@ -182,11 +182,14 @@ def _proven(memory: Memory, destination: Counts, step: int) -> Memory:
     return with_(memory, step=step, proof=proof)
 
 
+def is_thin(found: sequential.Loudest) -> bool:
+    """Too little traffic at the source to show in the same minutes what it suffers."""
+    return found.source.total * THIN < found.destination.total
+
+
 def is_compared(found: sequential.Loudest, cv: float) -> bool:
     """The source was there to compare with, or surely does not suffer the same."""
-    return found.source.total * THIN >= found.destination.total or sequential.source_is_spared(
-        found, cv
-    )
+    return not is_thin(found) or sequential.source_is_spared(found, cv)
 
 
 def volume(minute: Minute) -> int:

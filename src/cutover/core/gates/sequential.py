@@ -47,7 +47,7 @@ ALLOWED_MOST = 0.9
 WINDOW = 10
 """Judged minutes kept for the sentence."""
 
-SHARED_ODDS = 0.0025
+SHARED_ODDS = 0.001
 """The source is shown not to suffer the same when its count is rarer than this under the destination's rate."""
 
 NEGLIGIBLE = 1e-12

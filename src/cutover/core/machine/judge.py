@@ -9,6 +9,7 @@ from cutover.core.gates.judging import Early, Judgement, Scene, Verdict
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Known, Pair
 from cutover.core.plan import PlannedGate
+from cutover.core.state import Hold
 from cutover.core.state.scene import scene_of
 from cutover.core.story import told
 
@@ -179,9 +180,9 @@ def _shared_after_raise(
     turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement
 ) -> Judgement:
     """A source that turns bad right after our raise may be suffering from it: that is a breach."""
-    if judgement.verdict is not Verdict.SHARED or not _right_after_raise(turn, gate, pair):
+    if judgement.verdict is not Verdict.SHARED or judgement.perhaps_shared:
         return judgement
-    if judgement.perhaps_shared:
+    if not _right_after_raise(turn, gate, pair, turn.plan.observe.settle):
         return judgement
     why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
     return replace(judgement, verdict=Verdict.BREACH, why=why)
@@ -194,24 +195,35 @@ def _suspects_the_raise(
 
     Even a source that is seen to be bad then is taken for a victim of the raise; one that cannot be seen is no better.
     """
-    if judgement.on_breach != "ask" or not _right_after_raise(turn, gate, pair):
+    if judgement.on_breach != "ask":
+        return judgement
+    early = judgement.reason is not None and judgement.reason.early
+    observe = turn.plan.observe
+    if not _right_after_raise(turn, gate, pair, -observe.period if early else observe.settle):
         return judgement
     return replace(judgement, on_breach="", why=f"{judgement.why}; it began right after the raise")
 
 
-def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair) -> bool:
-    """What the gate sees now began within 5 settled minutes of our own raise, and the plan suspects that."""
-    raised = turn.state.weights[-1] if turn.state.weights else None
+def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, late_ms: int) -> bool:
+    """What the gate sees now, `late_ms` after it happened, began within 5 settled minutes of our own raise.
+
+    A minute still being published is seen one period sooner than the first that could be settled. The plan may say that this raises no suspicion. A hand-over never does: it moves a sliver away from the source.
+    """
+    raised, step = turn.state.weights[-1] if turn.state.weights else None, turn.state.step
     if turn.plan.safety.on_shared_after_raise != "rollback" or raised is None or raised[1] == 0:
         return False
+    if step >= 0 and turn.plan.steps[step].hands_over:
+        return False
+    held = turn.state.held
+    if held is not None and held.reason is Hold.UNCOMPARED:
+        return False  # it was not suspected when it began
     before = turn.state.verdicts.get((gate.name, pair.id))
     began = (
         before.since.wall_ms
         if before is not None and before.verdict in ("SHARED", "BREACH")
         else turn.now.wall_ms
     )
-    observe = turn.plan.observe
-    span = observe.settle + (SHARED_AFTER_RAISE + 1) * observe.period
+    span = late_ms + (SHARED_AFTER_RAISE + 1) * turn.plan.observe.period
     return raised[0] <= began <= raised[0] + span
 
 
