@@ -80,7 +80,9 @@ def test_a_bake_shows_its_evidence_its_gates_and_when_it_advances(
     text = "\n".join(status_view(story, story.state.last, 100, gates=gates))
     assert re.search(r"evidence  \dm of 10m settled minutes; advances in \d min", text)
     assert ">   5 %  baking " in text
-    assert re.search(r"PASS +errors: \d+ of [\d,]+ requests failed .* at most .* \(95 %\), allowed .*;", text)
+    assert re.search(
+        r"PASS +errors: \d+ of [\d,]+ requests failed .* at most .* \(95 %\), allowed .*;", text
+    )
     assert "evidence against it" in " ".join(text.split())
     assert re.search(r"PASS +healthy: ", text)
 
