@@ -110,12 +110,11 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         sample.destination.total, min(sample.destination.bad, sample.destination.total)
     )
     memory = with_(memory, silent=0, due=0)
-    if not sample.shared and not is_sick(
-        terms, source
-    ):  # what both suffer proves and costs nothing
+    # what both suffer is not charged
+    if not sample.shared and not is_sick(terms, source):
         memory = with_(memory, run=memory.run + destination, charged=memory.charged + 1)
-        if not sample.unread and columns.in_step(minute, scene):
-            memory = _proven(memory, destination, scene.step_began_ms)
+    if not sample.shared and not sample.unread and columns.in_step(minute, scene):
+        memory = _proven(memory, destination, scene.step_began_ms)
     blindfold = sample.unread and sample.source is None  # then nobody knows what was allowed
     cold = terms.cold_start and memory.since <= 1
     if sample.shared or blindfold or cold or scene.weight <= 0:
