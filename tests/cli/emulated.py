@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -121,6 +122,8 @@ def emulated_aws() -> Iterator[Aws]:
     try:
         host, port = server.get_host_and_port()
         aws = Aws(f"http://{host}:{port}")
+        # moto's state belongs to the process: another module's server may have left its groups there
+        urlopen(Request(f"{aws.url}/moto-api/reset", method="POST")).close()
         ec2, elb = aws.client("ec2"), aws.client("elbv2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnets = [
