@@ -106,11 +106,9 @@ def negative_binomial_limit(mean: float, k: float, alpha: float) -> int:
     return high
 
 
-def surely_above(bad: int, of: int, rate: float, alpha: float = 0.05) -> bool:
-    """A one-sided exact binomial test: `bad` of `of` says with error `alpha` that the true rate is above `rate`."""
-    if bad <= 0:
-        return False
-    below = sum(
+def binomial_at_most(count: int, of: int, rate: float) -> float:
+    """Probability of at most `count` in `of` when each has this chance."""
+    return sum(
         exp(
             lgamma(of + 1)
             - lgamma(i + 1)
@@ -118,8 +116,15 @@ def surely_above(bad: int, of: int, rate: float, alpha: float = 0.05) -> bool:
             + i * log(rate)
             + (of - i) * log1p(-rate)
         )
-        for i in range(bad)
+        for i in range(count + 1)
     )
+
+
+def surely_above(bad: int, of: int, rate: float, alpha: float = 0.05) -> bool:
+    """A one-sided exact binomial test: `bad` of `of` says with error `alpha` that the true rate is above `rate`."""
+    if bad <= 0:
+        return False
+    below = binomial_at_most(bad - 1, of, rate)
     return 1.0 - below < alpha
 
 
@@ -130,15 +135,6 @@ def upper_bound(bad: int, of: int, alpha: float = 0.05) -> float:
     low, high = bad / of, 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        at_most = sum(
-            exp(
-                lgamma(of + 1)
-                - lgamma(i + 1)
-                - lgamma(of - i + 1)
-                + i * log(middle)
-                + (of - i) * log1p(-middle)
-            )
-            for i in range(bad + 1)
-        )
+        at_most = binomial_at_most(bad, of, middle)
         low, high = (middle, high) if at_most > alpha else (low, middle)
     return high
