@@ -65,6 +65,14 @@ def test_words_arrive_whole_once_and_in_the_order_they_were_left(
     assert not list(run.words.iterdir())
 
 
+def test_two_people_who_say_the_same_in_the_same_millisecond_are_both_heard(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    # with one file for both, the second could find its half-made file taken away (CI, stop 5)
+    assert leave_word(run, RESUME, AT) != leave_word(run, RESUME, AT)
+    assert mailbox.wait(AT) == (RESUME, RESUME)
+
+
 def test_a_past_deadline_only_polls(mailbox: WordsMailbox) -> None:
     assert mailbox.wait(AT.plus(-1)) == ()
 
