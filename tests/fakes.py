@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from cutover.core.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot, body
+from cutover.core.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import (
@@ -35,6 +35,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
+from cutover.core.records import body
 from cutover.core.state import RunState, replay
 from cutover.core.values import RouteId, Weight
 from cutover.ports import (

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from cutover.core import events as ev
-from cutover.core.events import VERSION
 from cutover.core.machine import decide
 from cutover.core.machine.turn import BASELINE_MINUTES
 from cutover.core.moment import Moment
 from cutover.core.observation import GroupHealth, Known, Observation, Word, WordName
 from cutover.core.plan import Plan
+from cutover.core.records import VERSION
 from cutover.core.state import RunState, evolve, replay
 from cutover.core.values import MINUTE
 from cutover.local.journal_file import encode

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cutover.core import events as ev
+from cutover.core import records
 from cutover.core.observation import Absent, Count, Minute
 
 
@@ -21,7 +22,7 @@ def test_an_event_reads_back_from_its_body() -> None:
             "form", {"route": "r", "form": {"text": "t", "attached": True, "list": [1, "2"]}}
         ),
     ):
-        assert ev.parse(event.type, ev.body(event)) == event
+        assert records.parse(event.type, records.body(event)) == event
 
 
 @pytest.mark.parametrize(
@@ -39,12 +40,12 @@ def test_what_is_not_an_event_is_refused(
     name: str, data: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
-        ev.parse(name, data)
+        records.parse(name, data)
 
 
 def test_a_float_cannot_be_journalled() -> None:
     with pytest.raises(TypeError, match="float"):
-        ev.body(ev.Observed("x", {"rate": 0.5}))
+        records.body(ev.Observed("x", {"rate": 0.5}))
 
 
 def test_a_minute_keeps_the_difference_between_absent_and_unknown() -> None:
@@ -85,16 +86,16 @@ def test_slow_requests_of_a_version_1_journal_are_read_in_thousandths(kind: str)
             "custom.slower.800": 7,
         },
     }
-    assert ev.UPCASTS[1](old)["counts"] == {
+    assert records.UPCASTS[1](old)["counts"] == {
         "source.requests": 100,
         "source.slower.800": 3_000,
         "destination.slower.1000": "-",
         "destination.slower.800": "?",
         "custom.slower.800": 7,
     }
-    assert old["counts"] != ev.UPCASTS[1](old)["counts"], "the record itself stays as it was"
+    assert old["counts"] != records.UPCASTS[1](old)["counts"], "the record itself stays as it was"
 
 
 def test_a_version_1_record_that_is_no_minute_stays_as_it_is() -> None:
     said = {"type": "observed", "what": "x", "facts": {}, "counts": {"source.slower.800": 3}}
-    assert ev.UPCASTS[1](said) == said
+    assert records.UPCASTS[1](said) == said

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from cutover.core import events as ev
+from cutover.core.records import body
 from cutover.core.story import Story, tell
 from cutover.views.jsonlines import JsonView
 from cutover.views.log import LogView
@@ -34,7 +35,7 @@ def test_every_record_is_one_json_object_with_its_schema(bench: Bench) -> None:
     assert [one["seq"] for one in found] == [record.seq for record in bench.journal.records]
     assert {one["schema"] for one in found} == {"cutover.record.v1"}
     assert [one["body"] for one in found] == [
-        ev.body(record.event) for record in bench.journal.records
+        body(record.event) for record in bench.journal.records
     ]
     breach = next(one for one in found if one["body"].get("cause") == "breach")
     assert breach["phase"] == "ROLLING_BACK"

@@ -56,8 +56,8 @@ def show(frame: Frame, run: str | None, everything: bool) -> int:
 
 def _every(frame: Frame, read: Read) -> None:
     from cutover.core.errors import printable
-    from cutover.core.events import body
     from cutover.core.moment import wall_text
+    from cutover.core.records import body
     from cutover.core.values import canonical_json
 
     for record in read.contents.records:

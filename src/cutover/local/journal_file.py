@@ -14,8 +14,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from cutover.core.events import TYPES, UPCASTS, VERSION, Event, Record, body, parse
+from cutover.core.events import TYPES, Event, Record
 from cutover.core.moment import Moment, wall_text
+from cutover.core.records import UPCASTS, VERSION, body, parse
 from cutover.core.values import canonical_json, digest
 
 ENVELOPE = frozenset(

@@ -9,7 +9,7 @@ approved twice. What cannot be read is taken for a pause (promises P26: unreadab
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import select
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from cutover.core.errors import RefusedError
 from cutover.core.moment import Moment
 from cutover.core.observation import Word, WordName
-from cutover.core.values import canonical_json
+from cutover.core.values import canonical_json, digest
 from cutover.local.keyboard import Keyboard
 from cutover.local.run_directory import RunDirectory
 from cutover.local.signals import Signals
@@ -43,8 +43,9 @@ def leave_word(run: RunDirectory, word: Word, at: Moment) -> Path:
     """
     said = {"name": word.name.value, "who": word.who, "why": word.why, "detail": word.detail}
     text = canonical_json(said).encode("ascii")
-    # two people may say the same in the same millisecond: a file for each
-    path = run.words / f"{at.wall_ms:015d}-{word.name.value}-{secrets.token_hex(6)}.json"
+    # two processes may say the same in the same millisecond: a file for each
+    unique = digest(f"{at.boot_ms} {os.getpid()} {text.decode('ascii')}")[:12]
+    path = run.words / f"{at.wall_ms:015d}-{word.name.value}-{unique}.json"
     try:
         run.disk.keep(path, text, durable=not run.rehearsal)
     except OSError as error:

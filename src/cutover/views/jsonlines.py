@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 
-from cutover.core.events import Record, body
+from cutover.core.events import Record
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
+from cutover.core.records import body
 from cutover.core.story import Story, tell
 from cutover.ports import Listener
 from cutover.views.text import Stream, put

@@ -4,7 +4,7 @@ State is never stored and never changed in place; anything a later decision rest
 """
 
 from cutover.core.state.evidence import NO_STEP, Evidence
-from cutover.core.state.fold import evolve, incident_began, replay
+from cutover.core.state.fold import evolve, replay
 from cutover.core.state.model import Held, RouteState, RunState, Seen, Sent, Verdicts
 from cutover.core.state.phases import (
     ACTIVE,
@@ -16,6 +16,7 @@ from cutover.core.state.phases import (
     HoldRule,
     Phase,
 )
+from cutover.core.state.turning import incident_began
 
 __all__ = [
     "ACTIVE",

@@ -8,19 +8,13 @@ from typing import Any
 
 from cutover.core import events as ev
 from cutover.core.forms import Form, form_of
-from cutover.core.moment import Moment, parse_wall, wall_ms
 from cutover.core.plan import Plan
 from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP, Folded
-from cutover.core.state.model import Held, RouteState, RunState, Seen, Sent, Verdicts
-from cutover.core.state.phases import TRANSITIONS, Hold, Phase
+from cutover.core.state.model import RouteState, RunState, Seen, Sent, Verdicts
+from cutover.core.state.phases import Phase
+from cutover.core.state.turning import turned
 from cutover.core.values import RouteId
-
-_PASSED = frozenset({Hold.APPROVAL, Hold.WINDOW})
-"""Holds that begin only after every gate of the step passed."""
-
-_ONE_INCIDENT = frozenset({Hold.SHARED, Hold.UNCOMPARED})
-"""Holds that may take turns in one incident: the source is bad too, or nobody can tell."""
 
 
 def evolve(plan: Plan, state: RunState, record: ev.Record) -> RunState:
@@ -105,82 +99,6 @@ def _snapshot(plan: Plan, state: RunState, record: ev.Record, event: ev.Snapshot
         source_healthy=dict(event.source_healthy),
         evidence=replace(state.evidence, calibration=event.calibration),
     )
-
-
-def _phase(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChanged) -> RunState:
-    before, after = Phase(event.before), Phase(event.after)
-    if before is not state.phase or after not in TRANSITIONS[before]:
-        raise ValueError(f"record {record.seq}: no way from {state.phase} by {before} -> {after}")
-    changed = replace(
-        state,
-        phase=after,
-        step=event.step,
-        target=event.step,
-        turned=record.at,
-        why=event.why,
-        held=None,
-        # only a bake that passed, or a destination attached and healthy, is evidence for a raise
-        raising=after is Phase.SHIFTING and before in (Phase.BAKING, Phase.ATTACHING),
-    )
-    if after is Phase.HOLDING:
-        deadline = wall_ms(parse_wall(event.deadline)) if event.deadline else 0
-        reason = Hold(event.hold)
-        began = incident_began(state.held, reason)
-        since = _held_since(state.held, reason, record.at)
-        changed = replace(changed, held=Held(reason, event.why, since, deadline, began))
-        if before is Phase.BAKING and Hold(event.hold) in _PASSED:
-            changed = replace(changed, proven=event.step)
-        if event.hold == Hold.APPROVAL:
-            changed = replace(changed, asked=state.asked | {event.step + 1})
-        if event.from_ms:
-            changed = replace(
-                changed,
-                evidence_from_ms=event.from_ms,
-                evidence=evid.restart(plan, state.evidence),
-            )
-    elif after is Phase.SHIFTING:
-        # PhaseChanged names the step whose weight is wanted; the committed one stays until verified.
-        changed = replace(
-            changed, step=state.step, target=event.step, evidence_from_ms=NO_STEP, shares={}
-        )
-        if before is Phase.BAKING:
-            changed = replace(changed, proven=state.step)
-    elif after is Phase.SETTLING:
-        changed = replace(
-            changed,
-            evidence_from_ms=event.from_ms,
-            shares={},
-            evidence=evid.restart(plan, state.evidence),
-        )
-    elif after is Phase.COMPLETED:
-        changed = replace(changed, proven=event.step)
-    elif after is Phase.ROLLING_BACK:
-        changed = replace(
-            changed,
-            rollback_at=record.at,
-            rollback_cause=event.cause,
-            escalated_at=None,
-            refused_interrupts=0,
-            evidence_from_ms=NO_STEP,
-            routes={
-                r: replace(s, restored=None, impossible=False, overwritten=0)
-                for r, s in state.routes.items()
-            },
-        )
-    return changed
-
-
-def _held_since(before: Held | None, reason: Hold, now: Moment) -> Moment:
-    """When the hold began. People who are told again of a pause did not say it again: it answers nothing newer."""
-    again = before is not None and before.reason is reason is Hold.PAUSED
-    return before.since if before is not None and again else now
-
-
-def incident_began(before: Held | None, reason: Hold) -> Moment | None:
-    """When the incident began whose hold another one takes over now; None for a new one, or the same one again."""
-    if before is None or before.reason is reason or {before.reason, reason} != _ONE_INCIDENT:
-        return None
-    return before.began or before.since
 
 
 def _route(state: RunState, route: str, change: Callable[[RouteState], RouteState]) -> RunState:
@@ -354,7 +272,7 @@ _FOLDS: dict[type, Callable[[Plan, RunState, ev.Record, Any], RunState]] = {
     ev.LeaseTaken: _lease,
     ev.CheckFound: _check,
     ev.Snapshot: _snapshot,
-    ev.PhaseChanged: _phase,
+    ev.PhaseChanged: turned,
     ev.Intent: _intent,
     ev.Outcome: _outcome,
     ev.Verified: _verified,
