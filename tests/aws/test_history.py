@@ -133,6 +133,15 @@ def test_who_may_not_ask_is_told_which_permission_is_missing() -> None:
     assert len(faults.calls) == 1, "it does not help to ask again"
 
 
+def test_who_is_no_longer_logged_in_is_told_to_log_in_and_not_to_grant_anything() -> None:
+    aws = session()
+    Faults({"GetMetricData": ["expired"] * 9}).install(aws, "cloudwatch")
+    with pytest.raises(CredentialsError, match="ExpiredToken") as refused:
+        next(history.read(PLAN, CloudWatchMetrics(aws, INLINE, Observe()), 1, NOW))
+    assert "log in again" in refused.value.hint
+    assert "grant" not in refused.value.hint
+
+
 def test_a_chunk_of_several_pages_is_put_together() -> None:
     first = END - DAY
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from cutover.aws.calibration import PERMISSION, percentile_queries
 from cutover.aws.cloudwatch import Answered, CloudWatchMetrics, count_at
+from cutover.aws.retry import lacks_permission
 from cutover.aws.series import Query, query_of
 from cutover.core.errors import CredentialsError, CutoverError, RefusedError, UsageError
 from cutover.core.moment import floor_to, wall_from_ms, wall_text
@@ -206,8 +207,10 @@ def _whole(
     """Every query's points, all of them."""
     answers = metrics.ask(queries, start, end, period)
     if isinstance(answers, Unknown) and answers.denied:
+        hint = "log in again, or give --profile; a past of your own is read with --csv FILE"
         raise CredentialsError(
-            f"CloudWatch may not be asked: {answers.reason}", hint=f"grant {PERMISSION}"
+            f"CloudWatch may not be asked: {answers.reason}",
+            hint=f"grant {PERMISSION}" if lacks_permission(answers.code) else hint,
         )
     if not isinstance(answers, Unknown) and all(one.complete for one in answers.values()):
         return answers

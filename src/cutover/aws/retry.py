@@ -58,6 +58,11 @@ _NEVER_SENT: Final = (
 )
 
 
+def lacks_permission(code: str) -> bool:
+    """Whether AWS knows who asks, and does not let them; else a denial is about the credentials themselves."""
+    return code in _DENIED
+
+
 class Kind(StrEnum):
     """What a failure means for what we asked."""
 

@@ -100,7 +100,7 @@ def test_a_slow_destination_is_told_by_its_limit() -> None:
     judgement = latency().feed(slow_minute(at, 600) for at in range(5)).says()
     assert judgement.verdict is BREACH
     assert judgement.why.startswith(
-        "2,400 of 6,000 requests were slower than 250ms (1.25 x the source's p95) (40.00 %) in 4 minutes, "
+        "2,400 of 6,000 requests were slower than 250ms, 1.25 x the source's p95 (40.00 %) in 4 minutes, "
         "allowed 5.3"
     )
 

@@ -66,7 +66,7 @@ def test_a_p95_twice_the_source_is_a_breach() -> None:
     judgement = bench(RELATIVE).feed(minute(at, slower=195) for at in range(3)).says()
     assert judgement.verdict is BREACH
     assert judgement.why.startswith(
-        "585 of 4,500 requests were slower than 250ms (1.25 x the source's p95) (13.00 %) in 3 minutes, allowed 5."
+        "585 of 4,500 requests were slower than 250ms, 1.25 x the source's p95 (13.00 %) in 3 minutes, allowed 5."
     )
 
 

@@ -231,7 +231,7 @@ def _relative_to(spec: LatencySpec, tau: int) -> _Limit | None:
     if spec.versus_source is None or tau <= 0:
         return None
     slow = max(1, round(tau * spec.versus_source.ratio))
-    what = f"were slower than {duration_text(slow)} ({spec.versus_source.ratio:g} x the source's {spec.name_of_percentile})"
+    what = f"were slower than {duration_text(slow)}, {spec.versus_source.ratio:g} x the source's {spec.name_of_percentile}"
     return _Limit(
         slow,
         tau,
