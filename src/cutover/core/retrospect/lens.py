@@ -189,4 +189,4 @@ def _limits(ratio: float, taken: set[int]) -> tuple[int, int]:
 
 def _made_up(relative: Any, slow_ms: int) -> tuple[tuple[str, str], ...]:
     times = f"{relative.versus_source.ratio:g} x the source's {relative.name_of_percentile}"
-    return ((f"{duration_text(slow_ms)} ({times})", times),)
+    return ((f"{duration_text(slow_ms)}, {times}", times),)
