@@ -184,6 +184,37 @@ def test_a_damaged_journal_refuses_to_go_forward_and_says_where(
     assert aws.form().weight == 50
 
 
+@pytest.mark.parametrize("journal", ["missing", "empty", "directory"])
+def test_a_journal_that_says_nothing_is_never_called_intact(
+    aws: Aws, place: StateDirectory, journal: str
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    run.journal.unlink()
+    if journal == "empty":
+        run.journal.touch()
+    elif journal == "directory":
+        run.journal.mkdir()
+    for command in ("verify", "replay", "show"):
+        for asked in ((), ("--json",)):
+            shown = called("journal", command, run.id, *asked)
+            assert shown.code == 7, command
+            assert str(run.journal) in shown.err
+            assert "intact" not in shown.out
+
+
+def test_a_replay_doubts_a_plan_that_the_run_did_not_begin_with(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    assert called("journal", "replay").code == 0
+    text = run.plan.read_text()
+    run.plan.write_text(text.replace("weight: 5,", "weight: 6,"))
+    assert run.plan.read_text() != text
+    shown = called("journal", "replay")
+    assert shown.code == 7
+    assert f"{run.plan} was changed since the run began" in shown.err
+
+
 def test_a_damaged_journal_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     damaged(run)

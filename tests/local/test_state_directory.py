@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from cutover.local.run_directory import RunDirectory, last_phase, new_run_id
 from cutover.local.snapshot_file import disarm_restore, read_snapshot
 from cutover.local.state_directory import StateDirectory, filesystem_of
 from tests.local.samples import AT, EVERY_TYPE, OPEN, PREFLIGHT, SNAPSHOT, journal_of, restore_text
+from tests.local.sim_disk import SimDisk
 
 
 @pytest.fixture
@@ -187,6 +189,28 @@ def test_what_is_no_run_is_not_listed(state: StateDirectory) -> None:
     (state.root / "runs" / "file").touch()
     (state.root / "runs" / "Upper").mkdir()
     assert state.list_runs() == ()
+
+
+def test_runs_that_cannot_be_listed_are_never_no_runs() -> None:
+    disk = SimDisk()
+    state = StateDirectory(Path("/state"), disk)
+    assert state.list_runs() == (), "nothing ran here yet"
+    disk.fail("list", errno.EACCES)
+    with pytest.raises(UsageError, match="/state/runs cannot be read, so nobody knows which runs"):
+        state.resolve(None)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "mend"), [(errno.ENOSPC, "free space"), (errno.EROFS, "make /state/runs writable")]
+)
+def test_a_run_that_cannot_be_created_says_how_to_mend_it(trouble: int, mend: str) -> None:
+    disk = SimDisk()
+    state = StateDirectory(Path("/state"), disk)
+    disk.make_directories(state.root / "runs")
+    disk.fail("make_directory", trouble)
+    with pytest.raises(UsageError) as caught:
+        state.create("shop-1", "")
+    assert caught.value.hint.startswith(mend)
 
 
 def test_the_last_phase_is_the_last_whole_phase_record() -> None:

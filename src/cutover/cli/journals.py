@@ -66,9 +66,15 @@ def _every(frame: Frame, read: Read) -> None:
 
 
 def _said(frame: Frame, read: Read) -> int:
-    """The exit code of a journal that was read: 7 when it is damaged, and say where."""
-    if read.contents.damage is None:
+    """The exit code of a journal that was read: 7 when it is damaged or says nothing, and say where."""
+    if read.contents.damage is None and read.contents.records:
         return int(ExitCode.COMPLETED)
+    if not read.contents.records:
+        raise JournalError(
+            read.trouble
+            or f"{read.run.journal} holds no record, so nothing can be said of the run",
+            hint=f"`cutover status` shows the run's files; if it ever wrote, sh {read.run.restore}",
+        )
     raise JournalError(
         read.trouble,
         hint=f"nothing from there on is believed; `cutover rollback {read.run.id}` works, and sh {read.run.restore}",

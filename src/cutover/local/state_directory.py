@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from cutover.local.disk import Disk, RealDisk
 from cutover.local.run_directory import RunDirectory, checked_run_id, is_run_id
 
 _NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs"})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOUNT_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -86,17 +88,29 @@ class StateDirectory:
                 f"run {run_id} exists already", hint="give another --run-id, or none"
             ) from None
         except OSError as error:
-            raise UsageError(f"{run.path}: {error.strerror or error}",
-                             hint="free space, or set CUTOVER_STATE_DIR to another local disk") from None  # fmt: skip
+            mend = "free space" if error.errno in _FULL else f"make {run.path.parent} writable"
+            raise UsageError(
+                f"{run.path}: {error.strerror or error}",
+                hint=f"{mend}, or set CUTOVER_STATE_DIR to another local disk",
+            ) from None
         return run
 
     def list_runs(self, *, rehearsals: bool = False) -> tuple[RunDirectory, ...]:
-        """Every run (or rehearsal) on this machine, by name."""
+        """Every run (or rehearsal) on this machine, by name.
+
+        Raises:
+            UsageError: when the directory is there and cannot be read: there may be runs in it.
+        """
         place = self.root / ("rehearsals" if rehearsals else "runs")
         try:
             names = self.disk.list(place)
-        except OSError:
+        except FileNotFoundError:
             return ()
+        except OSError as error:
+            raise UsageError(
+                f"{place} cannot be read, so nobody knows which runs live: {error.strerror or error}",
+                hint="look as the user who started them, or mend the directory's permissions",
+            ) from None
         known = (name for name in names if is_run_id(name))
         runs = (self._run(name, rehearsal=rehearsals) for name in known)
         return tuple(run for run in runs if self._is_directory(run.path))

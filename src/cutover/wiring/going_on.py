@@ -63,7 +63,7 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         )
     refuse_meaningless(run, read.state.phase, word)
     plan = read.plan
-    _refuse_changed(run, plan, read.opened, word)
+    _refuse_changed(run, plan, read.opened, read.changed, word)
     clock = SystemClock()
     clients = connect(
         plan, clock, profile=options.profile, region=options.region, place=place, run_id=run.id
@@ -131,17 +131,16 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
         )
 
 
-def _refuse_changed(run: RunDirectory, plan: Plan, opened: RunOpen, word: Word) -> None:
+def _refuse_changed(
+    run: RunDirectory, plan: Plan, opened: RunOpen, changed: str, word: Word
+) -> None:
     """A run goes on by the plan it began with (promises P24); going back needs only its routes."""
-    if plan.hash == opened.plan_hash:
+    if not changed:
         return
     if word.name in BACK and {route.id for route in plan.routes} == set(opened.routes):
         return
-    why = "changed"
-    if opened.tool != __version__:
-        why = f"changed, or read differently by this version ({__version__}; the run began with {opened.tool})"
     raise RefusedError(
-        f"{run.plan} was {why} since the run began",
+        f"{run.plan} was {changed} since the run began",
         hint=f"put it back as it was; `cutover rollback {run.id}` or sh {run.restore} take the traffic back",
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cutover import __version__
 from cutover.core.errors import (
     CutoverError,
     JournalError,
@@ -80,6 +81,18 @@ class Read:
     def opened(self) -> RunOpen | None:
         """The run's first record."""
         return opened(self.contents)
+
+    @property
+    def changed(self) -> str:
+        """How the plan that the run keeps is another than it began with; empty when it is the same."""
+        if self.plan is None or self.opened is None or self.plan.hash == self.opened.plan_hash:
+            return ""
+        if self.opened.tool == __version__:
+            return "changed"
+        return (
+            f"changed, or read differently by this version ({__version__}; the run began with "
+            f"{self.opened.tool})"
+        )
 
 
 def opened(contents: JournalContents) -> RunOpen | None:
@@ -193,17 +206,22 @@ def replay_run(read: Read) -> Replayed:
     """Fold the journal again; check every phase change against the table and every verdict against its evidence.
 
     Raises:
-        JournalError: for a damaged journal: nothing can be said about what follows the damage.
+        JournalError: for a journal that is damaged or holds nothing: nothing can be said about what follows.
         RefusedError: when the run's plan cannot be read.
     """
     from cutover.core.state import RunState, evolve
 
     if read.contents.damage is not None:
         raise JournalError(read.trouble, hint=f"`cutover journal verify {read.run.id}`")
+    if not read.contents.records:
+        raise JournalError(
+            read.trouble or f"{read.run.journal} holds no record: there is nothing to fold",
+            hint=f"`cutover journal verify {read.run.id}`",
+        )
     if read.plan is None:
         raise RefusedError(read.trouble, hint="a replay needs the plan that the run keeps")
     state, phases, gates = RunState(), 0, 0
-    doubts: list[str] = []
+    doubts = [f"{read.run.plan} was {read.changed} since the run began"] if read.changed else []
     for record in read.contents.records:
         if isinstance(record.event, GateJudged):
             gates += 1

@@ -157,6 +157,17 @@ def test_silence_says_what_was_due() -> None:
     )
 
 
+def test_a_source_that_was_never_seen_is_nothing_to_compare_with() -> None:
+    minutes = [minute_of(at, group("source", 0), group("destination", 3000)) for at in range(30)]
+    fed = Bench("errors", ERRORS, weight=50).feed(minutes)
+    assert fed.says().verdict is Verdict.UNKNOWN
+    assert "the source never had a datapoint" in fed.says().why
+    alone = Bench("errors", {"max": "1%"}, weight=50).feed(minutes)
+    assert alone.says().verdict is Verdict.PASS, "a plain limit compares with nobody"
+    last = Bench("errors", ERRORS, weight=1000).feed(minutes)
+    assert last.says().verdict is Verdict.PASS, "at 100 % the source is due nothing"
+
+
 def test_silence_that_is_no_surprise_waits() -> None:
     silent = [minute(at, GONE, source=19) for at in range(10, 14)]
     judgement = bench().feed([*good(), *silent]).says()

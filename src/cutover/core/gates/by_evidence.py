@@ -50,6 +50,8 @@ WHOLE_SHARE = 0.8
 
 EXCUSED = "the source's own requests go unanswered or stay away in the same minutes"
 
+NO_SOURCE = "the source never had a datapoint, though its weight should bring it requests: nothing to compare with"
+
 SURELY_SPREADS = 4.0
 """So many standard deviations above a rate are no noise (`max` for the source, the budget for the whole run)."""
 
@@ -125,7 +127,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         return replace(said, facts={**said.facts, SOURCE_SURELY_BAD: surely})
     if sum(memory.excused) >= SICK_MINUTES:
         return _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, said=EXCUSED))
-    if unknown := _unknown(memory, scene, reason):
+    if unknown := _unknown(terms, memory, scene, reason):
         return _say(Verdict.UNKNOWN, unknown)
     if waits:
         return _say(Verdict.WAITING, replace(reason, rule=Rule.WATCHING))
@@ -133,13 +135,16 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
     return _earned(terms, weighing, memory, scene, reason)
 
 
-def _unknown(memory: Memory, scene: Scene, reason: Reason) -> Reason | None:
+def _unknown(terms: Terms, memory: Memory, scene: Scene, reason: Reason) -> Reason | None:
     if memory.unread:
         return replace(reason, rule=Rule.UNREAD, said=memory.unread)
     if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
         return replace(reason, rule=Rule.SILENT, count=memory.silent, due=memory.due)
     if old := stale(memory.newest_ms, scene):
         return replace(reason, rule=Rule.UNREAD, said=old)
+    judged_alone = memory.weigher.last and not memory.weigher.pool
+    if terms.ratio and scene.weight < FULL and judged_alone:
+        return replace(reason, rule=Rule.UNREAD, said=NO_SOURCE)
     return None
 
 
