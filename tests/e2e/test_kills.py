@@ -25,7 +25,8 @@ def _at_write(does: Does, at_least: float, at_most: float = 1.0) -> Callable[[St
 
 
 def _in_a_bake(stage: Stage) -> Process:
-    run = stage.run(stage.plan(*STEPS))
+    # long enough for a slow machine to kill within it
+    run = stage.run(stage.plan("weight: 10, bake: 8s", "weight: 40, bake: 2s"))
     stage.until_phase("BAKING", run, step=0)
     os.kill(run.pid, signal.SIGKILL)
     return run

@@ -57,13 +57,14 @@ def test_of_two_that_start_together_one_runs_and_the_other_ends_with_6(stage: St
 
 
 def test_of_two_resumes_at_once_only_one_drives(stage: Stage) -> None:
-    run = stage.run(stage.plan("weight: 10, bake: 2s"))
+    run = stage.run(stage.plan("weight: 10, bake: 8s"))
     stage.until_phase("BAKING", run, step=0)
     os.kill(run.pid, signal.SIGKILL)
     run.ends()
     both = [stage.start("resume", "one") for _ in range(2)]
     codes = sorted(one.ends() for one in both)
-    assert codes in ([0, 0], [0, 6]), [one.said for one in both]
+    # the other was heard by the first, found the lease taken, or came when there was nothing to resume
+    assert codes in ([0, 0], [0, 6], [0, 7]), [one.said for one in both]
     assert stage.phase() == "COMPLETED"
     drivers = [one for one in stage.records() if one["type"] == "lease"]
     assert len(drivers) == 2, "the first process, and one of the two"

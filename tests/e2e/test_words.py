@@ -10,7 +10,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def test_pause_holds_the_weight_and_resume_goes_on_to_the_end(stage: Stage) -> None:
-    run = stage.run(stage.plan())
+    # long enough for a slow machine to start `pause` in it
+    run = stage.run(stage.plan("weight: 10, bake: 10s", "weight: 100, bake: 2s"))
     stage.until_phase("BAKING", run, step=0)
     paused = stage.say("pause", "--why", "a look at the logs")
     assert paused.code == 0, paused.said

@@ -156,6 +156,12 @@ class SimDisk(Disk):
             raise FileExistsError(errno.EEXIST, "File exists", str(path))
         names[path.name] = Inode(DIRECTORY_MODE, names={})
 
+    def remove_directory(self, path: Path) -> None:
+        self._called("remove_directory")
+        if self._names(path):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        del self._names(path.parent)[path.name]
+
     def replace(self, source: Path, to: Path) -> None:
         self._called("replace")
         inode = self._names(source.parent).pop(source.name)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +20,9 @@ from cutover.core.errors import ExitCode, LeaseError
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId
 from cutover.local.disk import RealDisk
-from cutover.local.lease import Claims, FlockLease, SoleLease, holder
+from cutover.local.lease import Claims, FlockLease, SoleLease, driver, holder
 from cutover.local.state_directory import StateDirectory
+from cutover.wiring.offline import read_run
 from tests.local.samples import AT, INTENT, OPEN, PREFLIGHT, journal_of
 
 A, B, C = (RouteId(f"arn:rule/{name}") for name in "abc")
@@ -86,6 +89,33 @@ def test_another_process_on_one_shared_route_is_refused_and_told_who_holds_it(
         assert holder(state, B) is not None
         assert holder(state, C) is None, "a refused lease keeps nothing"
         FlockLease.take(state, [C], "cart-1", AT).close()
+
+
+def test_a_process_that_drives_is_found_by_its_runs_name_before_the_run_says_anything(
+    state: StateDirectory,
+) -> None:
+    with process(state, "shop-1", A, B) as (other, _):
+        found = driver(state, "shop-1")
+        assert found is not None
+        assert found.pid == other.pid
+        assert driver(state, "shop-2") is None
+        run = state.create("shop-1", "")
+        read = read_run(state, run)
+        assert read.driver == found
+        assert "journal" not in read.trouble, "it is only not there yet"
+    assert driver(state, "shop-1") is None
+    assert driver(StateDirectory(state.root / "nowhere"), "shop-1") is None
+
+
+def test_who_only_looks_at_a_lock_refuses_nobody(state: StateDirectory) -> None:
+    FlockLease.take(state, [A], "shop-1", AT).close()
+    (lock,) = state.leases.glob("*.lock")
+    with lock.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        leaving = threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN))
+        leaving.start()
+        FlockLease.take(state, [A], "shop-1", AT).close()
+        leaving.join()
 
 
 def test_kill_9_frees_the_lock_but_not_the_claim(state: StateDirectory) -> None:

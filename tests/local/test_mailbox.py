@@ -319,6 +319,9 @@ def test_pasted_text_and_arrow_keys_say_nothing(terminal: tuple[int, int]) -> No
     with OursKeyboard(slave).listening() as keyboard:
         assert pressed(keyboard, master, b"approve") == []
         assert pressed(keyboard, master, b"\x1b[A") == []
+        # more than one read takes: the last part alone would approve
+        assert pressed(keyboard, master, b"x" * 1024 + b"a") == []
+        assert pressed(keyboard, master, b"a") == [WordName.APPROVE]
 
 
 def test_the_terminal_gets_its_modes_back_even_after_an_error(terminal: tuple[int, int]) -> None:

@@ -213,6 +213,30 @@ def test_a_run_that_cannot_be_created_says_how_to_mend_it(trouble: int, mend: st
     assert caught.value.hint.startswith(mend)
 
 
+def test_a_run_that_was_ended_before_its_first_record_is_in_nobodys_way(
+    state: StateDirectory,
+) -> None:
+    state.create("shop-0", "")
+    torn = state.create("shop-2", "")
+    torn.journal.write_bytes(journal_of((OPEN,))[:-9])
+    in_phase(state, "shop-1", "BAKING")
+    assert state.resolve(None).id == "shop-1"
+    kept = state.create("shop-3", "")
+    kept.snapshot.touch()
+    with pytest.raises(UsageError, match="2 times a live run"):
+        state.resolve(None)
+
+
+def test_a_run_that_the_disk_does_not_take_leaves_nothing_behind() -> None:
+    disk = SimDisk()
+    state = StateDirectory(Path("/state"), disk)
+    disk.make_directories(state.root / "runs")
+    disk.fail("write", errno.ENOSPC)
+    with pytest.raises(UsageError, match="No space left"):
+        state.create("shop-1", "version: 1")
+    assert state.list_runs() == ()
+
+
 def test_the_last_phase_is_the_last_whole_phase_record() -> None:
     data = journal_of(
         (OPEN, PREFLIGHT, events.Note('"type":"phase"'), events.Observed("x", {"type": "phase"}))

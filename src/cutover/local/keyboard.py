@@ -18,6 +18,9 @@ from cutover.core.observation import Word, WordName
 
 _KEYS = {b"p": WordName.PAUSE, b"r": WordName.RESUME, b"a": WordName.APPROVE}
 _ROLLBACK = b"R"
+_TYPED, _LONGEST, _QUIET_S = 2, 65_536, 0.02
+"""So many bytes at once are typed; more are read on, until nothing comes for so many seconds."""
+
 TWICE_WITHIN_MS = 3_000
 """Two presses of R within this time roll back; one alone does nothing."""
 
@@ -85,9 +88,17 @@ class Keyboard:
             if not select.select([self._descriptor], [], [], 0)[0]:
                 return ()
             keys = os.read(self._descriptor, 1024)
-        except OSError:  # the terminal hung up
+            while keys and len(keys) < _LONGEST and self._more():
+                keys += os.read(self._descriptor, 1024)
+            if len(keys) > _TYPED:
+                termios.tcflush(self._descriptor, termios.TCIFLUSH)
+        except (OSError, termios.error):  # the terminal hung up
             keys = b""
         if not keys:
             self._listening = False
         # a pasted text or an arrow key is no order
-        return tuple(bytes([key]) for key in keys) if len(keys) <= 2 else ()
+        return tuple(bytes([key]) for key in keys) if len(keys) <= _TYPED else ()
+
+    def _more(self) -> bool:
+        """A paste arrives in parts, of which the last may look like keys."""
+        return bool(select.select([self._descriptor], [], [], _QUIET_S)[0])

@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from cutover.core.values import RouteId, RunId, canonical_json, digest
 from cutover.local.disk import Disk
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Lease
+
+LOOKS, LOOK_S = 15, 0.02
+"""Who only looks (`holder`), or is refused a moment later, has the lock in hand for some milliseconds: so often, and so
+many seconds apart, a lock is tried again before somebody is said to drive."""
 
 IsOver = Callable[[str], bool]
 """Whether a run can never act again, by its id."""
@@ -204,7 +209,20 @@ class Claims:
 
 def holder(state: StateDirectory, route: RouteId) -> Holder | None:
     """Who locks the route now, or None when nobody does; asks the lock itself, not only its file."""
-    path = state.leases / f"{_key(route)}.lock"
+    return _held(state, state.leases / f"{_key(route)}.lock")
+
+
+def driver(state: StateDirectory, run_id: str) -> Holder | None:
+    """Who drives the run now. Its locks name it before its first record, or even its directory, is there."""
+    try:
+        names = state.disk.list(state.leases)
+    except OSError:
+        return None
+    held = (_held(state, state.leases / name) for name in names if name.endswith(".lock"))
+    return next((one for one in held if one is not None and one.run == run_id), None)
+
+
+def _held(state: StateDirectory, path: Path) -> Holder | None:
     try:
         if state.disk.look(path) is None:
             return None
@@ -230,6 +248,11 @@ def _lock(disk: Disk, path: Path, route: RouteId) -> int:
     handle = disk.open_lock(path)
     try:
         ours = _lock_now(disk, handle, path)
+        for _ in range(LOOKS):
+            if ours:
+                break
+            select.select([], [], [], LOOK_S)
+            ours = _lock_now(disk, handle, path)
     except OSError:
         disk.close(handle)
         raise

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -88,12 +89,21 @@ class StateDirectory:
                 f"run {run_id} exists already", hint="give another --run-id, or none"
             ) from None
         except OSError as error:
+            self._take_back(run)
             mend = "free space" if error.errno in _FULL else f"make {run.path.parent} writable"
             raise UsageError(
                 f"{run.path}: {error.strerror or error}",
                 hint=f"{mend}, or set CUTOVER_STATE_DIR to another local disk",
             ) from None
         return run
+
+    def _take_back(self, run: RunDirectory) -> None:
+        """A directory that could not be filled is no run."""
+        with contextlib.suppress(OSError):
+            self.disk.remove(run.plan)
+        for path in (run.words, run.path):
+            with contextlib.suppress(OSError):
+                self.disk.remove_directory(path)
 
     def list_runs(self, *, rehearsals: bool = False) -> tuple[RunDirectory, ...]:
         """Every run (or rehearsal) on this machine, by name.

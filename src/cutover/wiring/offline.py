@@ -111,7 +111,9 @@ def read_run(place: StateDirectory, run: RunDirectory) -> Read:
     try:
         contents = run.contents()
     except UsageError as error:
-        contents, trouble = read_journal(b""), str(error)
+        contents = read_journal(b"")
+        # between its directory and its first record a run has no journal: it did nothing yet
+        trouble = "" if run.is_stillborn() else str(error)
     if contents.damage is not None:
         damage = contents.damage
         trouble = f"{run.journal}:{damage.line}: {damage.kind}: {damage.why}"
@@ -146,13 +148,9 @@ def plan_of(run: RunDirectory) -> Plan:
 
 def driver_of(place: StateDirectory, run: RunDirectory, routes: Sequence[str]) -> Holder | None:
     """The living process that drives the run: the lock decides, its file only names it."""
-    from cutover.local.lease import holder  # it needs the ports, and those the plan's models
+    from cutover.local.lease import driver  # it needs the ports, and those the plan's models
 
-    for route in routes:
-        found = holder(place, RouteId(route))
-        if found is not None and found.run == run.id:
-            return found
-    return None
+    return driver(place, run.id)
 
 
 def routes_of(run: RunDirectory) -> tuple[str, ...]:

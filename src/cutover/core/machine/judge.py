@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cutover.core.events import GateJudged, Observed
+from cutover.core.gates.columns import requests_due
 from cutover.core.gates.judging import Early, Judgement, Scene, Verdict
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Known, Pair
@@ -17,6 +18,9 @@ MINUTES = "minutes"
 """The pseudo-gate that says whether settled minutes still arrive."""
 
 STALE_PERIODS = 3
+SILENT_DUE = 10
+"""With so many requests due, none at all in a minute is no chance (fewer than 1 of 20,000, Poisson)."""
+
 SHARED_AFTER_RAISE = 5
 """Settled minutes after our own raise in which a bad source may be suffering from it (design 3.3)."""
 
@@ -163,6 +167,12 @@ def _fresh(turn: Turn, pair: Pair) -> Judged:
             judgement = Judgement(
                 Verdict.UNKNOWN, f"no request on either side in {STALE_PERIODS} settled minutes"
             )
+        elif due := _stays_away(turn, pair, newest):
+            judgement = Judgement(
+                Verdict.WAITING,
+                "no destination datapoint in the newest settled minute, "
+                f"although its weight should have brought it about {due:,} requests",
+            )
     return Judged(MINUTES, pair.id, judgement, "rollback", live=True)
 
 
@@ -174,6 +184,21 @@ def _silent(turn: Turn, pair: Pair, newest_ms: int) -> bool:
         minute.number("source.requests") or minute.number("destination.requests")
         for minute in last
     )
+
+
+def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> int:
+    """How many requests the destination should have had in the newest settled minute, and has no datapoint of.
+
+    The gates call such silence unknown from its fourth minute on (gating.md section 4); nobody raises a weight onto
+    a destination that has just vanished.
+    """
+    last = turn.state.evidence.minutes(pair.id, newest_ms)
+    if not last or newest_ms < turn.state.evidence_from_ms or turn.state.evidence_from_ms <= 0:
+        return 0
+    if last[-1].number("destination.requests"):
+        return 0
+    due = requests_due(last[-1], turn.state.weight or 0)
+    return due if due >= SILENT_DUE else 0
 
 
 def _shared_after_raise(
