@@ -36,6 +36,17 @@ def load_plan(path: Path, *, strict: bool = False) -> LoadedPlan:
     return load(path, strict=strict)
 
 
+def load_plan_to_schedule(path: Path) -> LoadedPlan:
+    """The plan of a file whose steps may be too short for its traffic: `schedule` looks for others.
+
+    Raises:
+        PlanError: with everything else that is wrong.
+    """
+    from cutover.local.plan_file import load_plan_to_schedule as load
+
+    return load(path)
+
+
 def plan_schema() -> dict[str, Any]:
     """The JSON Schema of plan files."""
     from cutover.core.plan import plan_schema as schema
@@ -75,19 +86,19 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
     return live.start(loaded, options, run_id=run_id)
 
 
-def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
+def go_on(run: RunDirectory, word: Word, options: Options, *, left: Path | None = None) -> Ended:
     """Become the runner of a run that exists; see `wiring.going_on.go_on`."""
     from cutover.wiring import going_on
 
-    return going_on.go_on(run, word, options)
+    return going_on.go_on(run, word, options, left=left)
 
 
-def say(run: RunDirectory, word: Word) -> Heard | Waiting | Silent:
-    """Leave a word for the run's process, and see whether it is heard."""
+def say(run: RunDirectory, word: Word, *, left: Waiting | None = None) -> Heard | Waiting | Silent:
+    """Leave a word for the run's process, and see whether it is heard; with `left` it lies there already."""
     from cutover.wiring import offline, words
 
     place = offline.state_directory()
-    return words.say(place, run, offline.routes_of(run), word)
+    return words.say(place, run, offline.routes_of(run), word, left=left)
 
 
 def restore_without_run(

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cutover import api
+from cutover.cli import run
+from cutover.core.retrospect import Look
+from cutover.wiring.retrospect import JudgedTable
 from tests.cli.command import Called, called
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +203,57 @@ def test_errors_may_be_published_before_their_requests_but_only_in_the_newest_mi
     assert "errors: 30 of 10 requests" in shown.err
 
 
+@pytest.mark.parametrize("side", ["source", "destination"])
+@pytest.mark.parametrize("column", ["errors", "slow", "over_slo"])
+def test_failures_beside_an_empty_cell_of_requests_are_refused_and_not_passed(
+    side: str, column: str, tmp_path: Path
+) -> None:
+    rows = healthy(8)
+    end = "c" if side == "destination" else "b"
+    counted = f"{FIELDS[GROUP.index(column)]}_{end}"
+    rows[-3] |= dict.fromkeys((f"{name}_{end}" for name in FIELDS), None) | {counted: 30}
+    shown = judged(tmp_path, table_of(rows, percent=True))
+    assert (shown.code, shown.out) == (2, "")
+    assert f"{column}: 30 beside an empty {side}_requests" in shown.err
+    assert re.search(r"minutes\.csv:67:\d+: error: ", shown.err)
+    rows[-3] |= {counted: 0}
+    assert judged(tmp_path, table_of(rows, percent=True)).code == 0, "nothing failed of nothing"
+
+
+def test_failures_published_before_any_request_leave_the_newest_minute_out(tmp_path: Path) -> None:
+    rows = healthy(8)
+    rows[-1] |= {"n_c": None, "e_c": 30}
+    look = judged(tmp_path, table_of(rows, percent=True), "--at", 8, "--json").object
+    assert (look["left_out"], look["baked_minutes"]) == (True, 7)
+
+
+def test_requests_that_nobody_answered_may_stand_beside_no_requests(tmp_path: Path) -> None:
+    rows = healthy(8)
+    for row in rows[-3:]:
+        row |= {"n_c": None, "e_c": None, "slow_c": None, "vslow_c": None, "nr_c": 60}
+    assert judged(tmp_path, table_of(rows, percent=True)).code == 0
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_an_unanswered_column_of_one_group_alone_is_ignored_and_said(
+    side: str, tmp_path: Path
+) -> None:
+    rows = healthy(8)
+    for row in rows[-4:]:
+        row |= {"nr_c": 50, "nr_b": 3_000}
+    other = "destination" if side == "source" else "source"
+    lines = [line.split(",") for line in table_of(rows, percent=True).splitlines()]
+    gone = lines[0].index(f"{other}_unanswered")
+    text = "\n".join(",".join(line[:gone] + line[gone + 1 :]) for line in lines)
+    shown = judged(tmp_path, text, "--json")
+    assert {look["verdict"] for look in shown.objects} <= {"PASS", "WAITING"}
+    assert (
+        f"note: the column {side}_unanswered is ignored: there is no {other}_unanswered"
+        in shown.err
+    )
+    assert "requests that no target answered are not seen" in shown.err
+
+
 def test_minutes_that_the_table_leaves_out_are_unknown_and_never_a_pass(tmp_path: Path) -> None:
     rows = [row for row in healthy(12) if row["t"] not in (6, 7)]
     shown = judged(tmp_path, table_of(rows, percent=True), "--json")
@@ -300,6 +359,17 @@ def test_a_weight_that_changes_inside_a_step_is_said_once(tmp_path: Path) -> Non
         ("3,0,1,5940,6", "3,0,1,5940.5,6", "65:7", "'5940.5' is no whole number"),
         ("3,0,1,5940,6,0,300", "3,0,1,5940,6,0,inf", "65:16", "'inf' is no number"),
         ("3,0,1,5940,6,0,300", "3,0,1,5940,6,0,1e15", "65:16", "more than any minute"),
+        ("3,0,1,5940,6,0,300", "3,0,1,5940,6,0,1e999", "65:16", "more than any minute"),
+        ("3,0,1,5940,6", "3,0,1," + 15 * "9" + ",6", "65:7", "more than any minute"),
+        ("3,0,1,5940,6", "3,0,1," + 30 * "9" + ",6", "65:7", "more than any minute"),
+        ("3,0,1,5940,6", "3,0,1," + 5_000 * "9" + ",6", "65:7", "more than any minute"),
+        ("3,0,1,5940,6", "3,0,1,10000000001,6", "65:7", "more than any minute"),
+        ("3,0,1,5940,6", "3,0,1,\u0665,6", "65:7", "is no whole number"),
+        ("3,0,1,5940,6,0,300", "3,0,1,5940,6,0,\u0665", "65:16", "is no number"),
+        ("\n3,0,1,", "\n3,0,\u0661,", "65:5", "is no weight"),
+        ("\n3,0,1,", "\n\u0663,0,1,", "65:1", "is no number"),
+        ("\n3,0,1,", "\n" + 5_000 * "9" + ",0,1,", "65:1", "count minutes from the first raise"),
+        ("\n3,0,1,", "\n3," + 5_000 * "9" + ",1,", "65:3", "the plan's last step is 4"),
         ("3,0,1,5940,6", "3,0,1,5940,7000", "65:12", "errors: 7000 of 5,940 requests"),
         ("3,0,1,5940,6,0", "3,0,1,5940,6,5939", "65:14", "errors and unanswered together"),
         ("3,0,1,5940,6,0,300", "3,0,1,5940,6,0,6000", "65:16", "slow: 6000 of 5,940"),
@@ -355,6 +425,9 @@ def test_a_mistake_is_one_message_with_its_line_and_column_and_nothing_is_judged
         (HEAD.encode() + b"\n0,0,1,\xff", "2:7: error: byte 0xff is not UTF-8"),
         (b"\0\0\0", "this is no text"),
         (b"minute,step\n0,0\n", "there is no column weight"),
+        (HEAD.encode() + b"\r0,0,1,5\r", "1:204: error: the lines end in a carriage return alone"),
+        (b"-3,-1,0,6012,5,,\n-2,-1,0,5987,7,,\n", "the first line must name the columns"),
+        (b"minute,,,\n0,0,1,5\n", "a column without a name"),
     ],
 )
 def test_what_is_no_such_table_is_said_in_one_message(
@@ -365,6 +438,7 @@ def test_what_is_no_such_table_is_said_in_one_message(
     shown = called("judge", "--plan", PLAN, "--csv", table)
     assert (shown.code, shown.out) == (2, "")
     assert said in shown.err
+    assert "nothing was judged" in shown.err
     assert called("judge", "--plan", PLAN, "--csv", table, "--json").object["exit_code"] == 2
 
 
@@ -373,6 +447,82 @@ def test_a_table_of_months_is_refused_before_it_fills_the_memory(tmp_path: Path)
     shown = judged(tmp_path, "\n".join(lines))
     assert shown.code == 2
     assert "more than 100,000 rows" in shown.err
+
+
+def test_minutes_that_are_left_out_count_for_the_size_of_a_table(tmp_path: Path) -> None:
+    rows = [f"{minute},0,1,5940,6,0,,,60,0,0,,,0" for minute in range(0, 12 * 10_000, 10_000)]
+    assert judged(tmp_path, "\n".join([HEAD, *rows[:3]]), "--at", 1).code == 0
+    shown = judged(tmp_path, "\n".join([HEAD, *rows]))
+    assert (shown.code, shown.out) == (2, "")
+    assert (
+        ":12:1: error: with those that are left out the table has more than 100,000" in shown.err
+    )
+
+
+def test_a_directory_is_no_table_and_nothing_was_judged(tmp_path: Path) -> None:
+    shown = called("judge", "--plan", PLAN, "--csv", tmp_path)
+    assert shown.code == 2
+    assert "this is a directory; name the table file in it" in shown.err
+    assert "nothing was judged" in shown.err
+
+
+@pytest.mark.parametrize("words", [("judge", "--plan", PLAN), ("backtest", PLAN)])
+def test_an_empty_name_of_a_table_is_said(words: tuple[object, ...]) -> None:
+    shown = called(*words, "--csv", "")
+    assert (shown.code, shown.out) == (2, "")
+    assert "error: --csv is empty" in shown.err
+
+
+def test_whoever_waits_at_a_named_pipe_is_told_so(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as other:
+        written = other.submit(pipe.write_bytes, (SAMPLES / "tiny.csv").read_bytes())
+        shown = called("judge", "--plan", PLAN, "--csv", pipe)
+        written.result()
+    assert shown.code == 0
+    assert f"note: {pipe} is a named pipe: waiting" in shown.err
+    reads, writes = os.pipe()
+    os.write(writes, (SAMPLES / "tiny.csv").read_bytes())
+    os.close(writes)
+    substituted = called("judge", "--plan", PLAN, "--csv", f"/dev/fd/{reads}")
+    os.close(reads)
+    assert substituted.out == shown.out
+    assert "named pipe" not in substituted.err
+
+
+class _Left(io.StringIO):
+    """A reader who leaves after one line."""
+
+    def write(self, text: str) -> int:
+        if self.getvalue():
+            raise BrokenPipeError
+        return super().write(text)
+
+    def fileno(self) -> int:
+        raise OSError
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_nothing_more_is_judged_when_the_reader_has_left(
+    more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_table = api.judge_table
+    seen: list[Look] = []
+
+    def told(looks: Iterator[Look]) -> Iterator[Look]:
+        for look in looks:
+            seen.append(look)
+            yield look
+
+    def counted(*arguments: Any, **options: Any) -> JudgedTable:
+        table = judge_table(*arguments, **options)
+        return replace(table, looks=told(table.looks))
+
+    monkeypatch.setattr(api, "judge_table", counted)
+    with contextlib.redirect_stdout(_Left()), contextlib.redirect_stderr(io.StringIO()):
+        run(["judge", "--plan", str(PLAN), "--csv", str(SAMPLES / "quiet-night.csv"), *more])
+    assert len(seen) <= 2
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -168,6 +168,13 @@ def test_a_backtest_needs_one_past(more: tuple[str, ...]) -> None:
         ("minute,requests,errors\n1,1,2\n2,1,0\n", "errors: 2 of 1 requests"),
         ("minute,requests,errrors\n1,1,2\n2,1,0\n", "did you mean errors?"),
         ("minute,source_requests,requests\n1,1,2\n", "'requests' is no column"),
+        (
+            "minute,requests,errors\n1,,3\n2,1,0\n",
+            "2:4: error: errors: 3 beside an empty requests",
+        ),
+        ("minute,requests,errors\n1,99999999999,3\n", "more than any minute has"),
+        ("minute,requests,errors\n\u0661,9,3\n", "is no number"),
+        ("6000,5,3\n", "the first line must name the columns"),
         ("minute,requests\n1,1\n", "no gate of the plan can be judged"),
     ],
 )
@@ -175,6 +182,26 @@ def test_a_mistake_in_the_past_is_one_message(text: str, said: str, tmp_path: Pa
     shown = backtested(tmp_path, text)
     assert (shown.code, shown.out) == (2, "")
     assert said in shown.err
+
+
+def test_a_row_for_each_week_is_no_past_of_minutes_and_does_not_fill_the_memory(
+    tmp_path: Path,
+) -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = (f"{(first + timedelta(days=7 * n)).isoformat()},6000,6" for n in range(1_000))
+    shown = backtested(tmp_path, "\n".join(["time,requests,errors", *rows]))
+    assert (shown.code, shown.out) == (2, "")
+    assert (
+        ":12:1: error: with those that are left out the table has more than 100,000" in shown.err
+    )
+
+
+def test_a_column_that_one_group_alone_has_is_ignored_and_said(tmp_path: Path) -> None:
+    text = "minute,source_requests,source_errors,destination_requests,destination_errors,destination_unanswered"
+    rows = [f"{minute},5940,6,60,0,60" for minute in range(26 * 60)]
+    shown = backtested(tmp_path, "\n".join([text, *rows]), "--json")
+    assert "destination_unanswered is ignored: there is no source_unanswered" in shown.err
+    assert shown.object["rolled_back"] == 0
 
 
 def test_times_of_any_zone_are_read_and_a_past_may_come_from_a_pipe(

@@ -107,7 +107,7 @@ def test_a_smaller_overload_budget_takes_smaller_raises() -> None:
         ((*BUDGET, "--rate", "-1/min"), "is not a rate"),
         ((*BUDGET, "--rate", "\x1b[2J/min"), r"\x1b[2J/min"),
         ((*BUDGET, *RATE, "--time", "2"), "is not a duration"),
-        ((*BUDGET, *RATE, "--time", "0s"), "longer than 0s"),
+        ((*BUDGET, *RATE, "--time", "0s"), "--time must be longer than 0s, not 0s"),
         ((*BUDGET, *RATE, "--rate-from-cloudwatch", "14d"), "say two things"),
         ((*BUDGET, "--rate-from-cloudwatch", "14d"), "needs a PLAN"),
         ((*BUDGET, "--rate-from-cloudwatch", "90m"), "not whole days"),
@@ -131,11 +131,71 @@ def test_a_plan_whose_failures_nothing_ends_gets_no_steps(tmp_path: Path, minima
     assert "no `errors` gate ends a failure" in shown.err
 
 
+QUIET = (
+    "steps: [{weight: 5, bake: 10m}, {weight: 100, bake: 10m}]\nhold_back: 0%\ntraffic: 5/min\n"
+)
+
+
+def test_a_plan_whose_own_steps_are_too_short_for_its_traffic_gets_steps_that_fit(
+    minimal: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "quiet.yaml"
+    head = minimal.read_text(encoding="utf-8").partition("steps:")[0]
+    plan.write_text(head + QUIET, encoding="utf-8")
+    assert "can never pass here" in called("validate", plan).err
+    shown = called("schedule", plan, *BUDGET)
+    assert (shown.code, shown.err) == (0, "")
+    assert "5/min (the plan's traffic)" in shown.out
+    assert "steps:" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{weight: 100, bake: 10m}", "{weight: 4, bake: 10m}", "weights must rise"),
+        ("{weight: 100, bake: 10m}", "{weight: 100, bake: 1s}", "a bake of 1s ends before"),
+        ("traffic: 5/min", "traffic: 5/min\nstore: s3", "a store is"),
+        ("traffic: 5/min", "traffic: 5/m", "'5/m' is not a rate"),
+        ("hold_back: 0%", "hold_back: 0", "needs a unit"),
+    ],
+)
+def test_whatever_else_is_wrong_with_such_a_plan_is_still_refused(
+    old: str, new: str, said: str, minimal: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "quiet.yaml"
+    head = minimal.read_text(encoding="utf-8").partition("steps:")[0]
+    plan.write_text(head + QUIET.replace(old, new), encoding="utf-8")
+    shown = called("schedule", plan, *BUDGET, *RATE)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+
+
+def test_a_budget_with_the_threshold_judge_is_no_promise_and_everyone_says_so(
+    minimal: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "threshold.yaml"
+    text = minimal.read_text(encoding="utf-8").partition("gates:")[0]
+    gate = "gates: [{errors: {max: 1%, judge: threshold}}]\n"
+    plan.write_text(text + gate + "traffic: 6000/min\nrisk: {harmed_requests: 90000}\n")
+    said = "this plan's `errors` gate has `judge: threshold`"
+    assert said in called("validate", plan).err
+    strict = called("validate", plan, "--strict")
+    assert strict.code == 2
+    assert re.search(r"error: risk.harmed_requests cannot be promised: .*" + said, strict.err)
+    assert said in " ".join(called("plan", "--offline", plan).out.split())
+    shown = called("schedule", plan)
+    assert said in shown.err
+    assert "warning: " in shown.err
+    plan.write_text(plan.read_text().replace("judge: threshold", "judge: sequential"))
+    assert "forecast for" not in called("validate", plan).err
+    assert called("schedule", plan).err == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "why", "instead"),
     [
         (("--budget", "harmed_requests=5", *RATE), "is too small", "harmed_requests=22"),
-        ((*BUDGET, "--budget", "overload_requests=9", *RATE), "too few", "overload_requests=220"),
+        ((*BUDGET, "--budget", "overload_requests=9", *RATE), "too few", "overload_requests=219"),
         ((*BUDGET, *RATE, "--time", "20m"), "take 1h5m", "allow --time 1h5m"),
         ((*BUDGET, "--rate", "1/h"), "no bake is long enough", "too little traffic"),
     ],
@@ -158,7 +218,8 @@ def test_nothing_that_fits_is_json_too() -> None:
 
 def test_an_answer_that_it_gives_does_fit() -> None:
     assert called("schedule", "--budget", "harmed_requests=22", *RATE).code == 0
-    assert called("schedule", *BUDGET, "--budget", "overload_requests=220", *RATE).code == 0
+    assert called("schedule", *BUDGET, "--budget", "overload_requests=219", *RATE).code == 0
+    assert called("schedule", *BUDGET, "--budget", "overload_requests=218", *RATE).code == 7
     assert called("schedule", *BUDGET, *RATE, "--time", "1h5m").code == 0
 
 

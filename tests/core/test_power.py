@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from math import inf, sqrt
 from random import Random
@@ -371,6 +372,16 @@ def test_a_budget_that_not_even_a_tenth_of_a_percent_fits_says_the_smallest_that
     assert "all of 0.1 % fails" in found.why
     assert found.instead == "the smallest that fits is harmed_requests=23"
     assert isinstance(answer(ground(100), Wish(23, 6_000), None), Schedule)
+
+
+@pytest.mark.parametrize(("rps", "budget"), [(5_000, 5), (400, 3), (37, 1)])
+def test_the_smallest_budget_that_fits_is_the_smallest(rps: float, budget: int) -> None:
+    wish = Wish(budget, round(60 * rps))
+    found = answer(ground(rps), wish, None)
+    assert isinstance(found, Nothing)
+    smallest = int(found.instead.rpartition("=")[2])
+    assert isinstance(answer(ground(rps), replace(wish, budget=smallest), None), Schedule)
+    assert isinstance(answer(ground(rps), replace(wish, budget=smallest - 1), None), Nothing)
 
 
 def test_an_overload_budget_below_one_percent_says_the_smallest_that_fits() -> None:

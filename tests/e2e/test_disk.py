@@ -66,7 +66,9 @@ def test_a_state_directory_that_is_deleted_stops_the_raise_and_not_the_rollback(
 ) -> None:
     run = stage.run(stage.plan("weight: 10, bake: 4s", "weight: 100, bake: 2s"))
     stage.until_phase("BAKING", run, step=0)
-    gone = stage.state.rename(stage.state.with_name("deleted"))  # nothing is written to it any more
+    gone = stage.state.rename(
+        stage.state.with_name("deleted")
+    )  # nothing is written to it any more
     shutil.rmtree(gone)
     stage.until("a hold", lambda: "HOLDING" in run.said, run)
     stage.witness.traffic.break_destination(0.5)

@@ -47,14 +47,18 @@ def judge(frame: Frame, plan: Path, csv: str, at: int | None) -> int:
     """
     from cutover import api
 
+    _say_pipes(frame, plan, csv)
+    stdin = _stdin(csv)
     loaded = api.load_plan(plan)
-    judged = api.judge_table(loaded.plan, csv, at=at, stdin=_stdin(csv))
+    judged = api.judge_table(loaded.plan, csv, at=at, stdin=stdin)
     _say_notes(frame, judged.notes, judged.lens)
     if frame.json:
         from cutover.views.retrospect import look_json
 
         for look in judged.looks:
             frame.give("cutover.judge.v1", look_json(look, judged.lens))
+            if frame.out.broken:
+                break  # the reader left: nobody sees the rest
         return 0
     _show_looks(frame, len(loaded.plan.steps), judged)
     return 0
@@ -62,11 +66,26 @@ def judge(frame: Frame, plan: Path, csv: str, at: int | None) -> int:
 
 def _stdin(csv: str) -> BinaryIO | None:
     """Standard input, when the table is read from it."""
+    if not csv:
+        raise UsageError("--csv is empty: name the table to read", hint="`-` reads standard input")
     if csv != "-":
         return None
     if sys.stdin is None:
         raise UsageError("standard input is closed: there is no table to read")
     return sys.stdin.buffer
+
+
+def _say_pipes(frame: Frame, plan: Path, csv: str | None) -> None:
+    """A named pipe keeps the command waiting until somebody writes into it; a shell's `<(...)` does at once."""
+    for one in (plan, Path(csv or "-")):
+        try:
+            waits = one.is_fifo() and one.parts[1:2] not in (("dev",), ("proc",))
+        except (OSError, ValueError):
+            continue
+        if waits:
+            frame.warn(
+                f"note: {printable(str(one))} is a named pipe: waiting for what is written into it"
+            )
 
 
 def _show_looks(frame: Frame, steps: int, judged: JudgedTable) -> None:
@@ -80,6 +99,8 @@ def _show_looks(frame: Frame, steps: int, judged: JudgedTable) -> None:
     for look in judged.looks:
         frame.say(printable(look_line(look, steps, width), 2_000))
         last = look
+        if frame.out.broken:
+            return
     if width is not None and last is not None:
         frame.say("")
         for line in wrap(f"{last.decides.verdict.name}: {last.sentence}", width, rest="  "):
@@ -143,9 +164,11 @@ def backtest(
             "say where the past is: `--from cloudwatch` or `--csv FILE`",
             hint="`cutover backtest --help` shows both",
         )
+    _say_pipes(frame, plan, csv)
+    stdin = None if csv is None else _stdin(csv)
     loaded = api.load_plan(plan)
     if csv is not None:
-        tested = api.backtest_table(loaded.plan, csv, pair=pair, stdin=_stdin(csv))
+        tested = api.backtest_table(loaded.plan, csv, pair=pair, stdin=stdin)
     else:
         tested = api.backtest_cloudwatch(
             loaded.plan,

@@ -75,6 +75,7 @@ def schedule(  # noqa: PLR0917  # click gives each option
     given.setdefault(OVERLOAD, max(given[HARMED], round(usual)))
     held = worth_holding_back(ground, given[OVERLOAD]) if loaded is None else loaded.hold_back or 0
     found = answer(ground, Wish(given[HARMED], given[OVERLOAD], held), within_ms)
+    _say_caution(frame, loaded)
     if isinstance(found, Nothing):
         raise RefusedError(f"nothing fits: {found.why}", hint=found.instead)
 
@@ -89,12 +90,20 @@ def schedule(  # noqa: PLR0917  # click gives each option
     return 0
 
 
+def _say_caution(frame: Frame, plan: Plan | None) -> None:
+    from cutover.core.plan.risk import not_forecast
+
+    why = "" if plan is None else not_forecast(plan)
+    if why:
+        frame.warn(f"warning: {why}")
+
+
 def _loaded(file: Path | None) -> Plan | None:
     if file is None:
         return None
     from cutover import api
 
-    return api.load_plan(file).plan
+    return api.load_plan_to_schedule(file).plan
 
 
 def _budgets(texts: tuple[str, ...]) -> dict[str, int]:
@@ -212,7 +221,8 @@ def _duration(option: str, text: str | None) -> int | None:
         raise UsageError(f"{option}: {printable(str(error))}") from None
     if found <= 0:
         raise UsageError(
-            f"{option} {printable(text)}: longer than 0s", hint="write for example 2h or 14d"
+            f"{option} must be longer than 0s, not {printable(text)}",
+            hint="write for example 2h or 14d",
         )
     return found
 

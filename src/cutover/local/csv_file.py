@@ -22,11 +22,13 @@ MAX_ROWS: Final = 100_000
 """Over two months of minutes."""
 
 STDIN: Final = "-"
-MOST_COUNT: Final = 10**12
+MOST_COUNT: Final = 10**10
+"""Requests that no load balancer serves in a minute: a count above it is a slip, and would hide every failure beside it."""
+
 HINT: Final = "nothing was judged; docs/judge.md describes the table"
 
-_WHOLE = re.compile(r"[+-]?\d{1,15}(?:\.0*)?")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?")
+_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -54,7 +56,7 @@ class Line:
             return None
         if _WHOLE.fullmatch(text) is None:
             self.refuse(name, f"{_quoted(text)} is no whole number", _NO_NUMBER)
-        return self._counted(name, int(text.partition(".")[0]))
+        return self._counted(name, Decimal(text), 1)
 
     def thousandths(self, name: str) -> int | None:
         """A count that may be a fraction, in thousandths; None for an empty cell.
@@ -63,10 +65,10 @@ class Line:
             PlanError: for anything that is no such number.
         """
         number = self.number(name)
-        return None if number is None else self._counted(name, round(number * 1000))
+        return None if number is None else self._counted(name, number, 1000)
 
-    def number(self, name: str) -> Decimal | None:
-        """A number; None for an empty cell.
+    def number(self, name: str, fix: str = "") -> Decimal | None:
+        """A number; None for an empty cell. `fix` says what to write instead of anything else.
 
         Raises:
             PlanError: for anything else.
@@ -74,16 +76,18 @@ class Line:
         text = self.cell(name)
         if not text:
             return None
-        if _NUMBER.fullmatch(text) is None:
-            self.refuse(name, f"{_quoted(text)} is no number", _NO_NUMBER)
-        return Decimal(text)
+        number = decimal_of(text)
+        if number is None:
+            self.refuse(name, f"{_quoted(text)} is no number", fix or _NO_NUMBER)
+        return number
 
-    def _counted(self, name: str, count: int) -> int:
-        if count < 0:
-            self.refuse(name, f"{self.cell(name)} is negative: a count never is")
-        if count > 1000 * MOST_COUNT:
+    def _counted(self, name: str, number: Decimal, parts: int) -> int:
+        """The count in so many parts of a request."""
+        if number < 0:
+            self.refuse(name, f"{printable(self.cell(name), 40)} is negative: a count never is")
+        if number > MOST_COUNT:
             self.refuse(name, f"{_quoted(self.cell(name))} is more than any minute has")
-        return count
+        return round(number * parts)
 
     def problem(self, name: str, message: str, fix: str = "") -> Problem:
         """What is wrong with one cell, at its place."""
@@ -165,6 +169,11 @@ class Table:
         return PlanError(self.file, (problem,), hint=HINT)
 
 
+def decimal_of(text: str) -> Decimal | None:
+    """The number that a cell says in ASCII digits; None when it says none."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
 def cells_of(text: str) -> list[str]:
     """The cells of one line; quotes as spreadsheets write them."""
     if '"' not in text:
@@ -194,28 +203,38 @@ def open_table(path: str, stdin: BinaryIO | None = None) -> Table:
     Raises:
         PlanError: when it cannot be read, is empty, too large, not UTF-8, or has no usable header.
     """
-    if path == STDIN and stdin is not None:
-        data = stdin.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise PlanError(
-                "<stdin>",
-                (Problem(1, 1, f"larger than {MAX_BYTES // 1024 // 1024} MiB"),),
-                hint=HINT,
-            )
-        return _table(text_of_bytes("<stdin>", data))
-    return _table(read_text(Path(path), what="table", limit=MAX_BYTES))
+    try:
+        return _table(_source(path, stdin))
+    except PlanError as error:
+        raise PlanError(error.file, error.problems, hint=HINT) from None
+
+
+def _source(path: str, stdin: BinaryIO | None) -> SourceText:
+    if path != STDIN or stdin is None:
+        return read_text(Path(path), what="table", limit=MAX_BYTES)
+    data = stdin.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        problem = Problem(1, 1, f"larger than {MAX_BYTES // 1024 // 1024} MiB")
+        raise PlanError("<stdin>", (problem,))
+    return text_of_bytes("<stdin>", data)
 
 
 def _table(source: SourceText) -> Table:
     def refuse(message: str, fix: str = "", column: int = 1) -> NoReturn:
         problem = source.problem(Place(1, column), message, fix)
-        raise PlanError(source.file, (problem,), hint=HINT)
+        raise PlanError(source.file, (problem,))
 
     head = source.lines[0]
     if not source.text.strip():
         refuse("the table is empty: its first line must name the columns")
     if "\0" in head:
         refuse("this is no text: save the table as CSV (UTF-8)")
+    if "\r" in head:
+        refuse(
+            "the lines end in a carriage return alone, as on old Macs",
+            "save the table with LF or CRLF line ends",
+            head.index("\r") + 1,
+        )
     for mark, what in _OTHERS.items():
         if "," not in head and mark in head:
             refuse(
@@ -225,7 +244,14 @@ def _table(source: SourceText) -> Table:
             )
     names = tuple(name.strip() for name in cells_of(head))
     for at, name in enumerate(names):
-        if name in names[:at]:
+        if decimal_of(name) is not None:
+            refuse(
+                f"the first line must name the columns, and {_quoted(name)} is a number",
+                "write the header above the rows",
+                column_of(head, at),
+            )
+    for at, name in enumerate(names):
+        if name and name in names[:at]:
             refuse(f"the column {_quoted(name)} comes twice", column=column_of(head, at))
     return Table(source, names, {name: at for at, name in enumerate(names)})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cutover.core.errors import PlanError, Problem
 from cutover.core.retrospect import COLUMNS, Group
-from cutover.local.csv_file import Line, Table
+from cutover.local.csv_file import MAX_ROWS, Line, Table
 
 MOST_GAP = 7 * 1440
 """Minutes that a table may leave out at once; more is a mistake in the numbers."""
@@ -62,10 +62,38 @@ def told_columns(table: Table, *sides: str) -> frozenset[str]:
     )
 
 
+def one_sided(table: Table, *sides: str) -> tuple[str, ...]:
+    """A note for each column that only one group has.
+
+    It is not read: of one group alone it would blame the destination for what its source may do too, or excuse it.
+    """
+    return tuple(
+        f"the column {_name(has, column)} is ignored: there is no {_name(lacks, column)} to compare it with"
+        for column in COLUMNS
+        for has in sides
+        for lacks in sides
+        if _name(has, column) in table.index and _name(lacks, column) not in table.index
+    )
+
+
+def check_span(line: Line, column: str, minutes: int) -> None:
+    """Refuse a table that would be too large with every minute that it leaves out.
+
+    Raises:
+        PlanError: at the first row that is too far from the first.
+    """
+    if minutes > MAX_ROWS:
+        line.refuse(
+            column,
+            f"with those that are left out the table has more than {MAX_ROWS:,} minutes here",
+            "give one row for each minute, and fewer days",
+        )
+
+
 def _impossible(line: Line, side: str, group: Group) -> Problem | None:
     most = group.requests
     if most is None:
-        return None
+        return _without_requests(line, side, group)
     failed = (group.errors or 0) + (group.unanswered or 0)
     for column, count in (
         ("errors", group.errors or 0),
@@ -78,6 +106,19 @@ def _impossible(line: Line, side: str, group: Group) -> Problem | None:
             name = _name(side, column)
             return line.problem(
                 name, f"{what}: {count:g} of {most:,} requests: more than there were"
+            )
+    return None
+
+
+def _without_requests(line: Line, side: str, group: Group) -> Problem | None:
+    """Failures or answers beside an empty cell; `unanswered` may be: nobody counts for a group without a target."""
+    for column in ("errors", "slow", "over_slo"):
+        if getattr(group, column):
+            name, requests = _name(side, column), _name(side, "requests")
+            return line.problem(
+                name,
+                f"{column}: {line.cell(name)} beside an empty {requests}: more than there were",
+                f"write how many requests there were into {requests}",
             )
     return None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
+from cutover.core.errors import printable
 from cutover.core.moment import wall_ms
 from cutover.core.retrospect import NOTHING, Row
 from cutover.core.retrospect.rows import EPOCH, MOST_MINUTES
@@ -15,8 +16,10 @@ from cutover.local.csv_file import Line, Table, check_columns, open_table
 from cutover.local.csv_groups import (
     MOST_GAP,
     Newest,
+    check_span,
     columns_of,
     group_of,
+    one_sided,
     told_columns,
 )
 
@@ -34,6 +37,7 @@ class HistoryTable:
         pair: two groups that served side by side; else one service.
         dated: the minutes are times (UTC).
         left_out: minutes that the table does not have.
+        notes: what a reader should know about how it was read.
     """
 
     rows: tuple[Row, ...]
@@ -41,6 +45,7 @@ class HistoryTable:
     pair: bool
     dated: bool
     left_out: int
+    notes: tuple[str, ...] = ()
 
 
 def read_history(path: str, stdin: BinaryIO | None = None) -> HistoryTable:
@@ -64,7 +69,8 @@ def read_history(path: str, stdin: BinaryIO | None = None) -> HistoryTable:
         raise table.refused(table.problem(1, 0, message, fix))
     rows, left_out = _rows(table, _time if dated else _minute, pair=pair)
     sides = ("source", "destination") if pair else ("",)
-    return HistoryTable(rows, told_columns(table, *sides), pair, dated, left_out)
+    notes = one_sided(table, *sides)
+    return HistoryTable(rows, told_columns(table, *sides), pair, dated, left_out, notes)
 
 
 def _rows(table: Table, when: Callable[[Line], int], *, pair: bool) -> tuple[tuple[Row, ...], int]:
@@ -87,6 +93,7 @@ def _rows(table: Table, when: Callable[[Line], int], *, pair: bool) -> tuple[tup
                 line.refuse(
                     column, f"{line.cell(column)} is {gap:,} minutes after the row before it"
                 )
+            check_span(line, column, minute - rows[0].minute + 1)
             left_out += gap
             rows += (
                 Row(missing, -1, 0, known=False) for missing in range(rows[-1].minute + 1, minute)
@@ -101,9 +108,11 @@ def _rows(table: Table, when: Callable[[Line], int], *, pair: bool) -> tuple[tup
 
 
 def _minute(line: Line) -> int:
-    number = line.number("minute")
+    number = line.number("minute", "write a whole number of minutes, or a column `time`")
     if number is None or number != number.to_integral_value() or abs(number) > MOST_MINUTES:
-        line.refuse("minute", f"'{line.cell('minute')}' is no whole number of minutes")
+        line.refuse(
+            "minute", f"'{printable(line.cell('minute'), 40)}' is no whole number of minutes"
+        )
     return int(number)
 
 
@@ -111,7 +120,7 @@ def _time(line: Line) -> int:
     """The minute whose `Row.at_ms` is that time. A time without an offset is UTC, as CloudWatch gives it."""
     text = line.cell("time")
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text if text.isascii() else "")
     except ValueError:
         line.refuse("time", f"'{text[:40]}' is no time", "ISO 8601, for example 2026-11-20T12:00Z")
     at = wall_ms(found if found.tzinfo is not None else found.replace(tzinfo=UTC)) // MINUTE

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import BinaryIO, Final
 
+from cutover.core.errors import printable
 from cutover.core.plan import Plan
 from cutover.core.retrospect import Row
 from cutover.core.retrospect.rows import MOST_MINUTES
 from cutover.core.values import FULL, weight_text
-from cutover.local.csv_file import Line, Table, check_columns, open_table
-from cutover.local.csv_groups import MOST_GAP, Newest, columns_of, group_of, told_columns
+from cutover.local.csv_file import Line, Table, check_columns, decimal_of, open_table
+from cutover.local.csv_groups import (
+    MOST_GAP,
+    Newest,
+    check_span,
+    columns_of,
+    group_of,
+    one_sided,
+    told_columns,
+)
 
 SIDES: Final = ("source", "destination")
 KNOWN: Final = ("minute", "step", "weight", *columns_of(*SIDES), "elb_503")
@@ -46,7 +55,8 @@ def read_minutes(path: str, plan: Plan, stdin: BinaryIO | None = None) -> Minute
     rows = tuple(reader.rows())
     if not rows:
         raise table.refused(table.problem(1, 0, "the table has a header and no row"))
-    return MinutesTable(rows, told_columns(table, *SIDES), tuple(reader.notes))
+    notes = (*reader.notes, *one_sided(table, *SIDES))
+    return MinutesTable(rows, told_columns(table, *SIDES), notes)
 
 
 class _Reader:
@@ -60,6 +70,7 @@ class _Reader:
         self._weights: dict[int, int] = {}
         self._changed: set[int] = set()
         self._left_out = 0
+        self._first: int | None = None
         self.notes: list[str] = []
 
     def rows(self) -> Iterator[Row]:
@@ -91,13 +102,15 @@ class _Reader:
             yield Row(minute, before.step, before.weight, known=False)
 
     def _minute(self, line: Line, before: Row | None) -> int:
-        number = line.number("minute")
+        number = line.number("minute", "0 is the first minute of the first step")
         if number is None or number != number.to_integral_value():
             line.refuse("minute", "a minute is a whole number, negative before the run")
         minute = int(number)
         if abs(minute) > MOST_MINUTES:
-            line.refuse("minute", f"minute {minute}: count minutes from the first raise")
+            text = printable(line.cell("minute"), 40)
+            line.refuse("minute", f"minute {text}: count minutes from the first raise")
         if before is None:
+            self._first = minute
             return minute
         if minute == before.minute:
             line.refuse("minute", f"minute {minute} comes twice")
@@ -109,10 +122,11 @@ class _Reader:
             )
         if minute - before.minute > MOST_GAP:
             line.refuse("minute", f"minute {minute} comes right after minute {before.minute}")
+        check_span(line, "minute", minute - (self._first or 0) + 1)
         return minute
 
     def _step(self, line: Line, minute: int, before: Row | None) -> int:
-        number = line.number("step")
+        number = line.number("step", "0 is the first step, -1 before the first raise")
         if number is None or number != number.to_integral_value() or number < -1:
             line.refuse(
                 "step", "a step is a whole number: 0 is the first, -1 before the first raise"
@@ -121,7 +135,7 @@ class _Reader:
         if step > last:
             line.refuse(
                 "step",
-                f"step {step}, but the plan's last step is {last} ({weight_text(self._plan.steps[last].weight)})",
+                f"step {printable(line.cell('step'), 40)}, but the plan's last step is {last} ({weight_text(self._plan.steps[last].weight)})",
             )
         if minute < 0 <= step:
             line.refuse("step", f"step {step} in minute {minute}: before minute 0 the step is -1")
@@ -136,13 +150,15 @@ class _Reader:
         planned = self._plan.steps[step].weight if step >= 0 else 0
         if not text:
             return planned
-        number = _decimal(text.removesuffix("%").rstrip())
+        number = decimal_of(text.removesuffix("%").rstrip())
         if number is None:
             line.refuse(
-                "weight", f"'{text}' is no weight", "percent as in the plan, for example 2.5"
+                "weight",
+                f"'{printable(text, 40)}' is no weight",
+                "percent as in the plan, for example 2.5",
             )
         if number < 0 or number > 100:
-            line.refuse("weight", f"a weight is 0 to 100 percent, not {text}")
+            line.refuse("weight", f"a weight is 0 to 100 percent, not {printable(text, 40)}")
         if step < 0:
             if number:
                 line.refuse(
@@ -186,11 +202,3 @@ def _is_fraction(number: Decimal, planned: int) -> bool:
     if percent == planned or fraction > FULL:
         return False
     return fraction == planned or percent != percent.to_integral_value()
-
-
-def _decimal(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except ArithmeticError:
-        return None
-    return number if number.is_finite() else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.core.errors import Problem
+from cutover.core.errors import PlanError, Problem
 from cutover.core.plan import Plan, lint
+from cutover.core.values import parse_rate
 from cutover.local.yaml_builder import read_tree
 from cutover.local.yaml_file import read_yaml, strictly, validate
 from cutover.local.yaml_text import text_of
@@ -46,6 +47,30 @@ def load_plan(path: Path, *, strict: bool = False) -> LoadedPlan:
         PlanError: when the file cannot be read or is wrong: every problem at once, sorted by place.
     """
     return _loaded(read_yaml(path), strict=strict)
+
+
+def load_plan_to_schedule(path: Path) -> LoadedPlan:
+    """The plan of a file, though its bakes may be too short for what its traffic brings; no warnings.
+
+    Steps and traffic are both sound on their own, only not together: so the plan is checked without its traffic.
+
+    Raises:
+        PlanError: when anything else is wrong.
+    """
+    tree = read_yaml(path)
+    try:
+        return _loaded(tree, strict=False)
+    except PlanError as refused:
+        rate = tree.data.get("traffic") if isinstance(tree.data, dict) else None
+        try:
+            traffic = parse_rate(rate) if isinstance(rate, str) else None
+        except ValueError:
+            traffic = None
+        if traffic is None:
+            raise refused from None
+    rest = {key: value for key, value in tree.data.items() if key != "traffic"}
+    plan = validate(replace(tree, data=rest), Plan, stand_ins=_STAND_INS)
+    return LoadedPlan(plan.model_copy(update={"traffic": traffic}), tree.source.text, ())
 
 
 def plan_of_text(text: str, *, file: str = "plan.yaml", strict: bool = False) -> LoadedPlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cutover.core.plan import Plan
-from cutover.core.plan.risk import nothing_keeps, rate_words
+from cutover.core.plan.risk import not_forecast, nothing_keeps, rate_words
 from cutover.core.power import Outlook
 from cutover.core.schedule import timeline
 from cutover.core.values import duration_text, rate_text, weight_text
@@ -42,7 +42,8 @@ def outlook_lines(plan: Plan, width: int, *, rate: float | None = None) -> list[
     ) + "; the day's highest and lowest are not known"
     lines = wrap(f"{title}, at {rate_text(round(per_minute, 1))} ({known})", width, rest="  ")
     lines += ["  " + line for line in outlook_table(found, width - 2)]
-    for note in NOTES:
+    other = not_forecast(plan)
+    for note in (*((f"caution: {other}",) if other else ()), *NOTES):
         lines += wrap(note, width, first="  ", rest="    ")
     if plan.risk is not None:
         worst = max(found, key=lambda one: one.blast)

@@ -18,7 +18,6 @@ from cutover.core.errors import (
     UsageError,
 )
 from cutover.core.events import GateJudged, PhaseChanged, Record, RunOpen
-from cutover.core.values import RouteId
 from cutover.local.journal_file import JournalContents, read_journal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory

@@ -128,7 +128,7 @@ def backtest_table(
         )
     past = past_of_rows(plan, meant, table.rows, table.columns, divided=not table.pair)
     _some_gate(past.lens)
-    notes = list(_notes(past.lens, table.columns))
+    notes = [*table.notes, *_notes(past.lens, table.columns)]
     if table.left_out:
         notes.append(f"the table leaves out {table.left_out:,} minutes: nothing is known of them")
     return _backtested(plan, meant, past, FROM_TABLE, tuple(notes), dated=table.dated)

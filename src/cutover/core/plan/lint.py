@@ -9,7 +9,7 @@ from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.gates import PlannedGate
 from cutover.core.plan.model import Plan
-from cutover.core.plan.risk import nothing_keeps, outlooks_of, over_budget
+from cutover.core.plan.risk import not_forecast, nothing_keeps, outlooks_of, over_budget
 from cutover.core.plan.steps import Step
 from cutover.core.power import SHORTEST_BAKE, STEEPEST, THIN
 from cutover.core.values import FULL, MINUTE, SECOND, duration_text, weight_text
@@ -107,6 +107,18 @@ def _over_budget(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
         )
     elif plan.traffic and (over := over_budget(plan, plan.traffic)):
         yield (("steps", over.steps[0], "weight"), over.message, over.fix)
+
+
+def _budget_of_another_judge(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
+    """`risk` with `judge: threshold` in the `errors` gate: the budget holds for the sequential judge only."""
+    why = not_forecast(plan)
+    if plan.risk is not None and why:
+        at = next(i for i, gate in enumerate(plan.gates) if gate.kind == "errors")
+        yield (
+            ("gates", at, "errors", "judge"),
+            f"risk.harmed_requests cannot be promised: {why}",
+            "remove `judge: threshold` from this gate, or `risk` from the plan",
+        )
 
 
 def _sees_no_failure(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
@@ -278,6 +290,7 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _too_little_traffic,
     _risk_without_traffic,
     _over_budget,
+    _budget_of_another_judge,
     _sees_no_failure,
     _no_leak_seen,
     _thin_source,

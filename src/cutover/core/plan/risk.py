@@ -120,6 +120,17 @@ def nothing_keeps(plan: Plan) -> str:
     return ""
 
 
+def not_forecast(plan: Plan) -> str:
+    """Why the forecasts do not hold for this plan's `errors` gate; empty when they do."""
+    spec = errors_spec(plan.gates)
+    if spec is None or spec.judge == "sequential":
+        return ""
+    return (
+        "what a step sees and costs is forecast for `judge: sequential`; this plan's `errors` gate has "
+        "`judge: threshold`, which may see a failure later or never, and let more requests fail"
+    )
+
+
 def over_budget(plan: Plan, a_minute: float) -> OverBudget | None:
     """What is beyond `risk.harmed_requests` at this rate; None when every step fits, or there is no budget."""
     ground = ground_of(plan, traffic_of(plan, a_minute))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil
-from typing import Final
+from math import ceil, isqrt
 
 from cutover.core.gates.sequential import Course
 from cutover.core.power.evidence import need
@@ -13,9 +12,6 @@ from cutover.core.power.fastest import Schedule, Wish, fastest
 from cutover.core.power.ground import LEAST_HORIZON, Ground
 from cutover.core.power.outlook import harm
 from cutover.core.values import FULL, duration_text, rate_text, weight_text
-
-PRECISE: Final = 1.02
-"""The smallest budget is looked for to within 2 %."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +108,17 @@ def _fits(ground: Ground, wish: Wish, within_ms: int | None = None) -> bool:
 
 
 def _least(fits: Callable[[int], bool], too_few: int, enough: int) -> int | None:
-    """About the smallest number that fits, rounded up to two digits; None when not even `enough` does."""
+    """The smallest number that fits (`too_few` does not); None when not even `enough` does."""
     if enough <= too_few or not fits(enough):
         return None
-    while enough > too_few + 1 and enough > PRECISE * too_few:
-        middle = max(too_few + 1, min(enough - 1, round((max(1, too_few) * enough) ** 0.5)))
+    while enough > too_few + 1:
+        # by order of magnitude first: what fits is far below `enough`
+        if enough > 2 * too_few:
+            middle = max(too_few + 1, min(enough - 1, isqrt(max(1, too_few) * enough)))
+        else:
+            middle = (too_few + enough) // 2
         if fits(middle):
             enough = middle
         else:
             too_few = middle
-    ten = int(10 ** max(0, len(str(enough)) - 2))
-    return -(-enough // ten) * ten
+    return enough

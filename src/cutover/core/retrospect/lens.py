@@ -7,7 +7,7 @@ balancer's own 502 and 504, target health, alarms): those gates are named as not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cutover.core.gates import Scene
@@ -43,6 +43,7 @@ class Lens:
         slow_ms: the limits that `slow` counts against at (source, destination).
         over_ms: the limit that `over_slo` counts against.
         made_up: words of a sentence that name a made-up limit, and what they mean.
+        unanswered: both groups' unanswered requests are known; of one alone they would blame or excuse the destination.
     """
 
     gates: tuple[PlannedGate, ...]
@@ -52,6 +53,7 @@ class Lens:
     slow_ms: tuple[int, int] | None = None
     over_ms: int | None = None
     made_up: tuple[tuple[str, str], ...] = ()
+    unanswered: bool = True
 
     def minute(self, pair: Pair, row: Row) -> Minute:
         """The row as CloudWatch would have answered.
@@ -63,21 +65,22 @@ class Lens:
         if not row.known:
             return Minute(pair.id, row.at_ms, {})
         counts: dict[str, Count] = {}
-        for side, group, limit in (
-            ("source", row.source, 0),
-            ("destination", row.destination, 1),
-        ):
+        source, destination = self._seen(row.source), self._seen(row.destination)
+        for side, group, limit in (("source", source, 0), ("destination", destination, 1)):
             counts |= _answers(side, group)
             if self.slow_ms is not None:
                 counts[f"{side}.slower.{self.slow_ms[limit]}"] = _or_none(group.slow)
             if self.over_ms is not None:
                 counts[f"{side}.slower.{self.over_ms}"] = _or_none(group.over_slo)
-        lost = (row.source.unanswered or 0) + (row.destination.unanswered or 0)
+        lost = (source.unanswered or 0) + (destination.unanswered or 0)
         counts["balancer.requests"] = row.size or Absent.NO_DATAPOINT
         counts["balancer.elb_502"] = lost or Absent.NO_DATAPOINT
         counts["balancer.elb_503"] = _or_none(row.elb_503)
         counts["balancer.elb_504"] = Absent.NO_DATAPOINT
         return Minute(pair.id, row.at_ms, counts)
+
+    def _seen(self, group: Group) -> Group:
+        return group if self.unanswered else replace(group, unanswered=None)
 
     def said(self, why: str) -> str:
         """A gate's clause without limits that were never measured."""
@@ -154,6 +157,7 @@ def lens_of_table(plan: Plan, columns: frozenset[str]) -> Lens:
         slow_ms=slow_ms,
         over_ms=absolute,
         made_up=() if relative is None or slow_ms is None else _made_up(relative, slow_ms[1]),
+        unanswered="unanswered" in columns,
     )
 
 

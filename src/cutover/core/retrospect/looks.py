@@ -130,7 +130,7 @@ def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[L
         after = fold(lens, memories, lens.minute(pair, row), here)
         hushed = 0 if row.source.requests or row.destination.requests else silent + 1
         if row.step >= 0:
-            whole = row.known and looks_whole(sizes, row.size)
+            whole = row.known and not row.torn and looks_whole(sizes, row.size)
             yield _look(
                 plan,
                 lens,

@@ -65,6 +65,14 @@ class Row:
         return ms_of(self.minute)
 
     @property
+    def torn(self) -> bool:
+        """A group's failures or answers are counted and its requests are not: they are still to be published."""
+        return any(
+            group.requests is None and bool(group.errors or group.slow or group.over_slo)
+            for group in (self.source, self.destination)
+        )
+
+    @property
     def size(self) -> int:
         """Every request of the minute that anybody counted."""
         return (self.source.requests or 0) + (self.destination.requests or 0) + (self.elb_503 or 0)
