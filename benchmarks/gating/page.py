@@ -60,15 +60,18 @@ SETTLED_LATE: Final = """\
 Two definitions were settled after first figures had been seen, and both are kinder to the judge than what was measured
 first. The clairvoyant had even odds before (the second row): against that one a 1 % defect and slow requests take up to
 about twice its time, because 80 % of power is what a fixed test is planned with, and because the judge leaves out the
-cold minute after a raise. And *burst* came every 15 minutes before: at 5 requests a second such a service is rolled back
-in some of 100 cutovers, because few requests in one bad minute can look like 5 % of failures. That is the column *bursts*
-below, and a limit of the judge."""
+cold minute after a raise. And *burst* came every 15 minutes before: such a service is rolled back in some of 100 cutovers,
+because in one bad minute few requests can look like 5 % of failures, and among many a burst of 30 x can come near it. That
+is the column *bursts* below, and a limit of the judge."""
 
 SAMPLING: Final = """\
 Sampling error: from 400 runs on every healthy cell must itself be at 1 % or below. With fewer, a cell misses when a one-sided
 exact binomial test says with 95 % confidence that its true share is above 1 % (3 of 40), and all healthy cells together
 are tested alike. A peer is left out only when the same test puts it above 15 % somewhere. Harm and delay are compared as
 measured. `judge: threshold` runs in every fourth world, stress with a quarter of the runs, what is counted apart with half."""
+
+UNSEEN: Final = """ \
+The judge was built and corrected on seed 1; any other seed is a world that it had not seen."""
 
 OUTSIDE: Final = """\
 Harm is compared with the best peer that is not surely above 15 % false rollbacks in some healthy cell: {peers}."""
@@ -83,8 +86,9 @@ def body(found: Found, targets: Sequence[Target], runs: int, seed: int) -> str:
     missed = [one for one in targets if not one.met]
     variants = f"`{ALONE}` leaves the source nothing at 100 %; `{SIMPLE}` is `judge: threshold`."
     parts = [
-        f"`make bench-gating RUNS={runs}` (seed {seed}): {len(targets) - len(missed)} of {len(targets)} targets met."
-        + _missed(missed),
+        f"`make bench-gating RUNS={runs} ARGS='--seed {seed}'`: {len(targets) - len(missed)} of {len(targets)} targets met."
+        + _missed(missed)
+        + UNSEEN,
         WORLD,
         *(f"![{text}](pictures/{name}.svg)" for name, text in zip(NAMES, CAPTIONS, strict=True)),
         "### False rollbacks, % of healthy cutovers",
