@@ -21,9 +21,9 @@ _WHAT_NOW: dict[ExitCode, str] = {
     ExitCode.REFUSED: "Mend what the message names. A finding of preflight says its own fix.",
     ExitCode.CREDENTIALS: "Log in again, or give `--profile`; `cutover validate` and `rehearse` need none.",
     ExitCode.UNEXPECTED_REHEARSAL: "The mismatches are named; the run's journal is kept: `cutover list --rehearsals`.",
-    ExitCode.HANGUP: "As 130.",
+    ExitCode.HANGUP: "A rehearsal is not resumed: begin it again. A run goes on when its terminal is closed.",
     ExitCode.INTERRUPTED: "The run holds at its weight, unless the plan says `on_interrupt: rollback`. "
-    "`cutover resume RUN` or `cutover rollback RUN`.",
+    "`cutover resume RUN` or `cutover rollback RUN`. A rehearsal ends there and is not resumed.",
     ExitCode.TERMINATED: "As 130.",
 }
 

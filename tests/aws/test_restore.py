@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cutover.aws.restore import restore_script
+from cutover.aws.restore import rehearsed_script, restore_script
 
 LINES = (
     'aws elbv2 modify-rule --rule-arn arn:one --actions \'[{"a":"it\'"\'"\'s"}]\' --region eu-west-1',
@@ -89,3 +89,18 @@ def test_a_disarmed_script_only_says_why(tmp_path: Path) -> None:
 
 def test_a_script_without_routes_restores_nothing_and_succeeds(tmp_path: Path) -> None:
     assert run(tmp_path, restore_script((), "111122223333", "eu-west-1", "r"))[0] == 0
+
+
+def test_the_script_of_a_rehearsal_refuses_and_shows_its_lines_as_comments(tmp_path: Path) -> None:
+    script = rehearsed_script(
+        (*LINES, "aws elbv2 modify-rule\naws elbv2 delete-rule"), "checkout-1"
+    )
+    code, said, asked = run(tmp_path, script)
+    assert (code, asked) == (1, [])
+    assert "run checkout-1 was a rehearsal" in said
+    assert "Nothing was moved" in said
+    assert [line for line in script.splitlines() if "aws elbv2" in line] == [
+        *(f"# {line}" for line in LINES),
+        "# aws elbv2 modify-rule",
+        "# aws elbv2 delete-rule",
+    ]

@@ -40,7 +40,10 @@ def test_a_rehearsal_needs_a_plan_and_says_which() -> None:
 
 def test_options_that_cannot_go_together_are_refused(minimal: Path) -> None:
     assert called("rehearse", minimal, "--all", "--scenario", "healthy").code == 2
-    assert called("rehearse", minimal, "--speed", "0").code == 2
+    for speed in ("0", "1e-300", "nan", "-1", "0.001"):
+        shown = called("rehearse", minimal, "--speed", speed)
+        assert shown.code == 2
+        assert "--speed" in shown.err
 
 
 def test_a_scenario_that_is_not_there_names_the_list(minimal: Path) -> None:
@@ -98,6 +101,27 @@ def test_a_rehearsal_says_how_many_requests_each_judge_harmed(
     said = called("rehearse", minimal, "--scenario", scenario).out
     assert f"sequential judge: {end['harmed']:,} harmed requests" in said
     assert f"threshold judge: {end['compared']['harmed']:,} harmed requests" in said
+
+
+@pytest.mark.slow
+def test_a_rehearsal_that_went_back_is_no_answer_to_a_rollback(
+    minimal: Path, tmp_path: Path, place: StateDirectory
+) -> None:
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text(BURST.format(compare="false"))
+    called("rehearse", minimal, "--scenario", scenario)
+    (run,) = place.list_runs(rehearsals=True)
+    shown = called("rollback", run.id)
+    assert shown.code == 2
+    assert "is a rehearsal" in shown.err
+    run.plan.unlink()
+    run.journal.write_bytes(b"graffiti\n")
+    for asked in (("status",), ("journal", "verify")):
+        shown = called(*asked, run.id)
+        assert shown.code == 7
+        assert "rehearse again" in shown.err
+        assert "cutover rollback" not in shown.err
+        assert "restore.sh" not in shown.err
 
 
 @pytest.mark.slow

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cutover.core.events import GateJudged
+from cutover import api
+from cutover.core.errors import UsageError
+from cutover.core.events import GateJudged, WordSaid
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import Phase
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
+from cutover.local.disk import RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
+from cutover.local.mailbox import WordsMailbox
 from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
+from cutover.local.snapshot_file import is_armed
 from cutover.local.state_directory import StateDirectory
-from cutover.wiring.live import restore_text_of
+from cutover.wiring.live import Options, restore_text_of
 from cutover.wiring.words import Silent, say
 from tests.cli.command import called
 from tests.cli.emulated import Aws, crashed_run, damaged, emulated_aws, phases
@@ -426,3 +432,111 @@ def test_the_source_is_not_detached_while_it_has_traffic(aws: Aws, place: StateD
     assert called("finish", "--detach-source").code == 7
     assert phases(run)[-1] == "COMPLETED"
     assert called("finish", "--detach-source", "--leave-as-is", "x").code == 2
+
+
+def test_a_rollback_that_cannot_have_the_lease_stays_for_whoever_gets_it(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    starting = locked(place, aws, "not-yet-known")
+    try:
+        refused = called("rollback", run.id, "--why", "customers see errors")
+    finally:
+        starting.close()
+    for claim in place.leases.glob("*.claim"):
+        claim.unlink()
+    assert refused.code == 6
+    assert "the rollback stays" in refused.err
+    assert len(list(run.words.iterdir())) == 1
+    assert called("resume", run.id).code == 3
+    assert phases(run)[-1] == "ROLLED_BACK"
+    assert not aws.form().attached
+    assert list(run.words.iterdir()) == []
+
+
+def test_a_rollback_that_a_process_heard_and_died_of_is_done_by_who_said_it(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run, clock = crashed_run(place, aws, Phase.BAKING), SystemClock()
+    lease = locked(place, aws, run.id)
+
+    def dies() -> None:
+        (word,) = WordsMailbox(run, clock).wait(clock.now().plus(60_000))
+        text = restore_text_of("1", "r", run.id)
+        journal = FileJournal.open_existing(run, restore_text=text)
+        journal.append(WordSaid(word.name, word.who, word.why, word.source), clock.now())
+        journal.close()
+        lease.close()
+
+    process = threading.Thread(target=dies)
+    process.start()
+    shown = called("rollback", run.id)
+    process.join(60)
+    assert shown.code == 3
+    assert not aws.form().attached
+    assert phases(run)[-1] == "ROLLED_BACK"
+
+
+def test_a_rollback_that_is_refused_leaves_no_word_behind(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.BAKING, mode="live")
+    assert called("rollback").code == 7
+    assert list(run.words.iterdir()) == []
+
+
+def test_a_rollback_is_journalled_once_and_its_word_is_gone(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    assert called("rollback", "--why", "enough").code == 3
+    assert list(run.words.iterdir()) == []
+    said = [json.loads(line) for line in run.journal.read_text().splitlines()]
+    assert [one["word"] for one in said if one["type"] == "word"] == ["rollback"]
+
+
+def test_the_process_that_leaves_a_run_as_it_is_disarms_its_script_itself(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING)
+    assert is_armed(run)
+    api.go_on(run, Word(WordName.LEAVE, "ana@bastion", "EC2 is gone"), Options())
+    assert phases(run)[-1] == "ABANDONED"
+    assert not is_armed(run)
+
+
+def test_finish_said_again_disarms_a_script_that_a_killed_process_left_armed(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING)
+    armed = run.restore.read_bytes()
+    assert called("finish", run.id, "--leave-as-is", "EC2 is gone").code == 0
+    run.restore.write_bytes(armed)
+    again = called("finish", run.id)
+    assert again.code == 2
+    assert "restore.sh is disarmed" in again.out + again.err
+    assert not is_armed(run)
+    assert "disarmed" not in called("finish", run.id).out
+
+
+def test_a_second_rollback_of_a_damaged_run_leaves_the_first_ones_journal_where_it_is(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    damaged(run)
+    first: list[int] = []
+
+    class Meanwhile(RealDisk):
+        """Somebody else rolls the run back after this process has read its journal."""
+
+        def read(self, path: Path, limit: int | None = None) -> bytes:
+            if path == run.snapshot and not first:
+                first.append(called("rollback", run.id).code)
+            return super().read(path, limit)
+
+    second = RunDirectory(run.path, Meanwhile())
+    with pytest.raises(UsageError, match="has ended: ROLLED_BACK"):
+        api.go_on(second, Word(WordName.ROLLBACK, "ana@bastion"), Options())
+    assert first == [3]
+    assert [path.name for path in run.path.glob("journal.damaged-*")] == [
+        "journal.damaged-1.jsonl"
+    ]
+    assert called("journal", "verify", run.id).code == 0

@@ -12,7 +12,7 @@ import pytest
 from cutover.core import events
 from cutover.core.errors import ExitCode, NeedsHumanError, RefusedError, UsageError
 from cutover.local.journal import FileJournal
-from cutover.local.run_directory import RunDirectory, last_phase, new_run_id
+from cutover.local.run_directory import RunDirectory, is_run_id, last_phase, new_run_id
 from cutover.local.snapshot_file import disarm_restore, read_snapshot
 from cutover.local.state_directory import StateDirectory, filesystem_of
 from tests.local.samples import AT, EVERY_TYPE, OPEN, PREFLIGHT, SNAPSHOT, journal_of, restore_text
@@ -118,6 +118,14 @@ def test_a_generated_id_names_plan_and_second_and_can_be_a_directory() -> None:
     assert len(run_id) == len("checkout-ber-20261120-120000-") + 4
     assert new_run_id("Checkout", AT) != new_run_id("Checkout", AT.plus(1))
     assert new_run_id("///", AT).startswith("run-2026")
+
+
+def test_the_id_of_a_rehearsal_says_its_scenario_whatever_the_plan_is_called() -> None:
+    run_id = new_run_id("c" * 90, AT, of="nobody-to-compare-with-threshold")
+    assert "-nobody-to-compare-with-threshold-2026" in run_id
+    assert is_run_id(run_id)
+    assert is_run_id(new_run_id("c" * 90, AT, of="\u00dc/" * 90))
+    assert is_run_id(new_run_id("checkout", AT, of="///"))
 
 
 @pytest.mark.parametrize(

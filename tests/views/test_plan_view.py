@@ -12,7 +12,14 @@ from cutover.core.forms import Form
 from cutover.core.schedule import RoutePreview
 from cutover.core.values import Weight
 from cutover.views.plan_view import plan_json, plan_view
-from cutover.views.tables import RehearsalRow, RunRow, findings_view, list_view, rehearsals_view
+from cutover.views.tables import (
+    RehearsalRow,
+    RunRow,
+    findings_view,
+    list_view,
+    rehearsals_list_view,
+    rehearsals_view,
+)
 from cutover.views.text import columns
 from tests.fakes import DESTINATION, SOURCE, TWO_ROUTES, plan_of
 
@@ -180,6 +187,24 @@ def test_runs_are_a_table_and_blocks_where_it_is_narrow() -> None:
     )
     assert max(map(columns, list_view(rows, 60))) <= 60
     assert "no runs yet" in list_view([], 60)[0]
+
+
+def test_rehearsals_are_one_line_each_for_programs_and_fit_a_terminal() -> None:
+    rows = [
+        RunRow(
+            "checkout-error-burst-20261120-120000-abcd", "checkout", "BAKING", 50, alive=alive, last=STARTS,
+            mode="rehearsal", began=STARTS, interrupted=not alive, judge="sequential",
+        )
+        for alive in (True, False)
+    ]  # fmt: skip
+    head, running, interrupted = rehearsals_list_view(rows, None)
+    assert head.split() == ["RUN", "PHASE", "WEIGHT", "PROCESS", "JUDGE", "BEGUN"]
+    assert running.split()[-5:] == ["%", "running", "sequential", "2026-11-20", "22:00:00Z"]
+    assert "interrupted" in interrupted
+    for width in (60, 90, 200):
+        assert max(map(columns, rehearsals_list_view(rows, width))) <= width
+    assert len(rehearsals_list_view(rows, 90)) == 3
+    assert "no rehearsals yet" in rehearsals_list_view([], None)[0]
 
 
 def test_rehearsals_end_in_one_table_that_says_what_went_wrong() -> None:

@@ -104,6 +104,7 @@ def test_nobody_is_told_when_a_bake_advances_that_no_process_drives(
     gates = standings(story.plan, state)
     text = "\n".join(status_view(story, story.state.last, 100, gates=gates, driven=False))
     assert "advances in" not in text
+    assert status_json(state, story.plan, driven=False)["advance_in_ms"] is None
 
 
 def test_programs_get_the_evidence_of_every_signal_and_what_the_bake_still_wants(

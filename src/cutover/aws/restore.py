@@ -46,6 +46,25 @@ fi
 echo "all {count} route(s) restored" >&2
 """
 
+_REHEARSED = """\
+#!/bin/sh
+# cutover: the restore script of a REHEARSAL, run {run}. It does nothing, always.
+echo "refused: run {run} was a rehearsal on an emulated AWS. Nothing was moved, so nothing is to be restored; nothing was done." >&2
+exit 1
+# The restore.sh of a real run would run these lines. Their routing is the emulated one, not yours:
+"""
+
+
+def rehearsed_script(commands: Sequence[str], run_id: str) -> str:
+    """The script of a rehearsal: it refuses first, for its commands name real routes with emulated routing.
+
+    Args:
+        commands: what a real run's script would run; here they are comments.
+        run_id: the rehearsal.
+    """
+    lines = "\n".join(commands).splitlines()
+    return _REHEARSED.format(run=_comment(run_id)) + "".join(f"# {line}\n" for line in lines)
+
 
 def restore_script(
     commands: Sequence[str],

@@ -54,6 +54,7 @@ def finish(
     from cutover import api
     from cutover.cli.words import tell_run, word_of
 
+    _disarm_what_is_over(frame, api.find_run(run))
     if leave_as_is is None:
         word = word_of("finish", why, "detach_source" if detach_source else "")
     else:
@@ -77,20 +78,38 @@ def _refuse_unfinished(run: RunDirectory, word: Word) -> None:
         refuse_meaningless(run, Phase(phase), word)
 
 
+def _disarm_what_is_over(frame: Frame, run: RunDirectory) -> None:
+    """A process that was killed right after its last record left restore.sh armed: `finish`, said again, mends it."""
+    from cutover.local.snapshot_file import is_armed
+    from cutover.wiring.live import KEEPS_ROUTES
+
+    if not run.rehearsal and run.phase() in KEEPS_ROUTES and is_armed(run):
+        _disarmed(frame, run)
+
+
 def _finished(frame: Frame, run: RunDirectory, *, detached: bool) -> None:
-    """Disarm restore.sh, and say what the infrastructure code should say now."""
-    from cutover.core.state import Phase
-    from cutover.wiring.live import disarm
+    """Say that restore.sh is disarmed, and what the infrastructure code should say now."""
+    from cutover.wiring.live import KEEPS_ROUTES
     from cutover.wiring.offline import plan_of
 
-    if run.phase() not in (Phase.FINISHED, Phase.ABANDONED):
+    if run.phase() not in KEEPS_ROUTES:
+        frame.tell(
+            f"run {run.id} is {run.phase()} still: its process disarms restore.sh when it ends it"
+        )
         return
-    if trouble := disarm(run, f"run {run.id} is {run.phase()}"):
+    _disarmed(frame, run)
+    for line in handover(plan_of(run).managed_by or "none", _live(run), detached=detached):
+        frame.tell(line)
+
+
+def _disarmed(frame: Frame, run: RunDirectory) -> None:
+    """Whoever ended the run disarmed the script; one that it left armed is disarmed here."""
+    from cutover.wiring.live import disarm
+
+    if trouble := disarm(run, run.phase()):
         frame.warn(f"warning: {trouble}")
     else:
         frame.tell(f"restore.sh is disarmed: {run.restore}")
-    for line in handover(plan_of(run).managed_by or "none", _live(run), detached=detached):
-        frame.tell(line)
 
 
 def _live(run: RunDirectory) -> tuple[str, ...]:

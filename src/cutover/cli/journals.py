@@ -73,11 +73,11 @@ def _said(frame: Frame, read: Read) -> int:
         raise JournalError(
             read.trouble
             or f"{read.run.journal} holds no record, so nothing can be said of the run",
-            hint=f"`cutover status` shows the run's files; if it ever wrote, sh {read.run.restore}",
+            hint=read.way_back,
         )
     raise JournalError(
         read.trouble,
-        hint=f"nothing from there on is believed; `cutover rollback {read.run.id}` works, and sh {read.run.restore}",
+        hint=f"nothing from there on is believed; {read.way_back}",
     )
 
 

@@ -8,10 +8,12 @@ import click
 
 from cutover.cli.frame import Frame
 from cutover.cli.options import json_option, run_argument
-from cutover.core.errors import ExitCode
+from cutover.core.errors import ExitCode, printable
 
 if TYPE_CHECKING:
+    from cutover.local.rehearsal_file import Rehearsed
     from cutover.local.run_directory import RunDirectory
+    from cutover.views.tables import RunRow
     from cutover.wiring.offline import Read
 
 
@@ -39,9 +41,11 @@ def status(frame: Frame, run: str | None) -> int:
     from cutover.views.status_json import status_json
 
     if frame.json:
-        body = status_json(read.state, read.plan, driven=read.driver is not None)
-        extra = {"run": read.run.id, "rehearsal": read.run.rehearsal, "alive": read.driver is not None,
-                 "damage": read.trouble, "restore": str(read.run.restore)}  # fmt: skip
+        said = rehearsed(read)
+        alive = is_alive(read, said)
+        body = status_json(read.state, read.plan, driven=alive)
+        extra = {"run": read.run.id, "rehearsal": read.run.rehearsal, "alive": alive,
+                 "rehearsed": _rehearsed_body(said), "damage": read.trouble, "restore": restore_of(read)}  # fmt: skip
         frame.give(str(body.pop("schema")), {**extra, **body})
     else:
         _show(frame, read)
@@ -55,7 +59,7 @@ def _live() -> list[RunDirectory]:
 
 
 def _show(frame: Frame, read: Read) -> None:
-    from cutover.core.story import Story, standings, tell
+    from cutover.core.story import Story, stamp, standings, tell
     from cutover.local.clock import SystemClock
     from cutover.views.status import status_view
 
@@ -65,20 +69,42 @@ def _show(frame: Frame, read: Read) -> None:
     for record in read.contents.records:
         story = tell(story, record)
     frame.say(f"run {read.run.id}")
-    now, driven = SystemClock().now(), read.driver is not None
+    said, now = rehearsed(read), SystemClock().now()
+    if said is not None:
+        frame.say(
+            f"rehearsal of scenario {printable(said.scenario)}{_with_judge(said)}, begun {stamp(said.began)} by the real clock"
+        )
     for line in status_view(
         story,
         now,
         frame.width,
-        liveness=liveness(read),
-        driven=driven or read.run.rehearsal,
+        liveness=liveness(read, said),
+        driven=is_alive(read, said),
         gates=standings(read.plan, read.state),
     ):
         frame.say(line)
+    if read.changed:
+        frame.warn(
+            f"warning: {read.run.plan} was {read.changed} since the run began: its steps and gates may be others"
+        )
 
 
-def liveness(read: Read) -> str:
+def rehearsed(read: Read) -> Rehearsed | None:
+    """What a rehearsal's own file says of it; None for a live run."""
+    from cutover.local.rehearsal_file import read_rehearsed
+
+    return read_rehearsed(read.run) if read.run.rehearsal else None
+
+
+def is_alive(read: Read, said: Rehearsed | None) -> bool:
+    """A living process drives the run, or rehearses."""
+    return said.alive if said is not None else read.driver is not None
+
+
+def liveness(read: Read, said: Rehearsed | None) -> str:
     """What the lock and beat.json say of the process."""
+    if said is not None:
+        return _rehearsing(said)
     seen = (
         f", looked {read.beat.last}, looks again {read.beat.next}" if read.beat is not None else ""
     )
@@ -89,29 +115,60 @@ def liveness(read: Read) -> str:
     return f"none lives: nobody watches its gates and deadlines{seen}"
 
 
+def _rehearsing(said: Rehearsed) -> str:
+    if said.alive:
+        return f"running in process {said.pid} on {printable(said.host)}"
+    if said.interrupted:
+        return f"interrupted: process {said.pid} ended, nothing goes on, and a rehearsal is not resumed"
+    return "ended by an error: nothing goes on" if said.ended == "failed" else ""
+
+
+def _with_judge(said: Rehearsed) -> str:
+    return f", {printable(said.judge)} judge" if said.judge else ""
+
+
+def restore_of(read: Read) -> str:
+    """The path of restore.sh; empty for a rehearsal, whose script restores nothing."""
+    return "" if read.run.rehearsal else str(read.run.restore)
+
+
+def _rehearsed_body(said: Rehearsed | None) -> dict[str, Any] | None:
+    from cutover.core.moment import wall_text
+
+    if said is None:
+        return None
+    return {
+        "scenario": said.scenario,
+        "judge": said.judge,
+        "began": wall_text(said.began),
+        "ended": said.ended or ("interrupted" if said.interrupted else None),
+    }
+
+
 def _say_trouble(frame: Frame, read: Read) -> None:
     if read.trouble:
         frame.warn(f"error: {read.trouble}")
-        frame.warn(
-            f"hint: no weight is raised from it; `cutover rollback {read.run.id}` works, and sh {read.run.restore}"
-        )
+        frame.warn(f"hint: {read.way_back}")
 
 
 def _broken(frame: Frame, read: Read) -> int:
     """A run whose plan or journal cannot be folded: say what is known."""
+    said = rehearsed(read)
     if frame.json:
         body: dict[str, Any] = {
             "run": read.run.id,
             "phase": read.run.phase() or None,
-            "alive": read.driver is not None,
+            "rehearsal": read.run.rehearsal,
+            "alive": is_alive(read, said),
+            "rehearsed": _rehearsed_body(said),
             "damage": read.trouble,
-            "restore": str(read.run.restore),
+            "restore": restore_of(read),
         }
         frame.give("cutover.status.v1", body)
     else:
         frame.say(f"run {read.run.id}: its files cannot be believed, so where it is is not known")
         frame.say(f"  last phase that its journal names: {read.run.phase() or 'none'}")
-        frame.say(f"  process: {liveness(read) or 'none lives'}")
+        frame.say(f"  process: {liveness(read, said) or 'none lives'}")
     _say_trouble(frame, read)
     return int(ExitCode.REFUSED)
 
@@ -124,46 +181,77 @@ def list_runs(frame: Frame, rehearsals: bool) -> int:
     """List the runs on this machine, newest first."""
     from cutover import api
 
-    reads = sorted(
-        (api.read_run(run) for run in api.runs(rehearsals=rehearsals)),
-        key=lambda read: read.contents.records[0].at.wall_ms if read.contents.records else 0,
-        reverse=True,
-    )
+    listed = [_Listed(read) for read in map(api.read_run, api.runs(rehearsals=rehearsals))]
+    listed.sort(key=lambda one: one.began_ms, reverse=True)
     if frame.json:
-        for read in reads:
-            frame.give("cutover.run.v1", _row_body(read))
+        for one in listed:
+            frame.give("cutover.run.v1", _row_body(one))
         return 0
-    from cutover.views.tables import RunRow, list_view
+    from cutover.views.tables import list_view, rehearsals_list_view
 
-    rows = [
-        RunRow(
-            run=read.run.id,
-            plan=read.opened.plan_name if read.opened else "-",
-            phase=("damaged: " if read.trouble else "") + (read.run.phase() or "no phase yet"),
-            weight=read.state.weight if read.state and not read.trouble else None,
-            alive=read.driver is not None,
-            last=read.contents.records[-1].at.wall if read.contents.records else None,
-            mode=read.opened.mode if read.opened else "live",
-        )
-        for read in reads
-    ]
-    if not rows:
-        frame.say(f"no runs in {api.state_root()}")
-    for line in list_view(rows, frame.width):
+    if not listed:
+        frame.say(f"no {'rehearsals' if rehearsals else 'runs'} in {api.state_root()}")
+    rows = [_row(one) for one in listed]
+    width = frame.width if frame.out.isatty() else None
+    lines = rehearsals_list_view(rows, width) if rehearsals else list_view(rows, frame.width)
+    for line in lines:
         frame.say(line)
     return 0
 
 
-def _row_body(read: Read) -> dict[str, Any]:
+class _Listed:
+    """A run with what its rehearsal says, and when it really began."""
+
+    def __init__(self, read: Read) -> None:
+        from cutover.core.moment import wall_ms
+        from cutover.local.rehearsal_file import really_began
+
+        self.read = read
+        self.said = rehearsed(read)
+        self.alive = is_alive(read, self.said)
+        records = read.contents.records
+        opened = records[0].at.wall if records else None
+        # a rehearsal's records have emulated times
+        self.began = really_began(read.run, self.said) if read.run.rehearsal else opened
+        self.began_ms = 0 if self.began is None else wall_ms(self.began)
+
+
+def _row(one: _Listed) -> RunRow:
+    from cutover.views.tables import RunRow
+
+    read = one.read
+    return RunRow(
+        run=read.run.id,
+        plan=read.opened.plan_name if read.opened else "-",
+        phase=_phase(one),
+        weight=read.state.weight if read.state and not read.trouble else None,
+        alive=one.alive,
+        last=read.contents.records[-1].at.wall if read.contents.records else None,
+        mode=read.opened.mode if read.opened else "rehearsal" if read.run.rehearsal else "live",
+        began=one.began,
+        interrupted=one.said is not None and one.said.interrupted,
+        judge=one.said.judge if one.said is not None else "",
+    )
+
+
+def _phase(one: _Listed) -> str:
+    if one.read.run.is_stillborn() and not one.alive:
+        return "ended before it began"
+    return ("damaged: " if one.read.trouble else "") + (one.read.run.phase() or "no phase yet")
+
+
+def _row_body(one: _Listed) -> dict[str, Any]:
     from cutover.core.moment import wall_text
 
+    read = one.read
     records = read.contents.records
     return {
         "run": read.run.id,
         "plan": read.opened.plan_name if read.opened else None,
         "phase": read.run.phase() or None,
         "weight": read.state.weight if read.state and not read.trouble else None,
-        "alive": read.driver is not None,
+        "alive": one.alive,
+        "rehearsed": _rehearsed_body(one.said),
         "mode": read.opened.mode if read.opened else None,
         "opened": wall_text(records[0].at.wall) if records else None,
         "last": wall_text(records[-1].at.wall) if records else None,

@@ -9,7 +9,7 @@ import click
 
 from cutover.cli.frame import Frame
 from cutover.cli.options import json_option
-from cutover.core.errors import ExitCode, UsageError
+from cutover.core.errors import ExitCode, StoppedError, UsageError
 from cutover.core.story import count_of
 from cutover.core.values import MINUTE, duration_text
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cutover.ports import Listener
     from cutover.views.tables import RehearsalRow
     from cutover.wiring.rehearsed import RehearsalResult
+
+SLOWEST = 0.01
+"""Of `--speed`: the minute that everything waits for then takes more than an hour and a half."""
 
 
 @click.command()
@@ -63,9 +66,10 @@ def rehearse(
         )
     if every and scenario is not None:
         raise UsageError("--all and --scenario exclude each other", hint="leave one out")
-    if speed is not None and not speed > 0:
+    if speed is not None and not speed >= SLOWEST:
         raise UsageError(
-            f"--speed {speed:g} is not above 0", hint="600 shows ten minutes in a second"
+            f"--speed {speed:g} is not {SLOWEST:g} or more",
+            hint="600 shows ten minutes in a second",
         )
     loaded = api.load_plan(plan)
     if every:
@@ -168,6 +172,9 @@ def _one(frame: Frame, result: RehearsalResult) -> None:
         frame.warn(f"error: not as scenario {result.name} expects: {mismatch}")
     if result.expects and result.expected_ok:
         frame.tell("as expected")
+    frame.tell(f"run {result.run.id}: `cutover status {result.run.id}` shows it")
+    if result.compared is not None:
+        frame.tell(f"run {result.compared.run.id}: the same world, {result.compared.judge} judge")
 
 
 def _all(frame: Frame, loaded: LoadedPlan, seed: int, *, judges: bool | None) -> int:
@@ -177,14 +184,23 @@ def _all(frame: Frame, loaded: LoadedPlan, seed: int, *, judges: bool | None) ->
     from cutover.wiring.scenarios import load_scenario
 
     rows = []
-    for result in api.rehearse_all(loaded, seed=seed, compare=judges):
-        if frame.json:
-            frame.give("cutover.rehearsal.v1", _body(result))
-        elif frame.err.isatty():
-            frame.warn(f"{result.name}: {result.outcome}")
-        rows.append(_row(result, load_scenario(result.name)[1].expect.outcome or "anything"))
+    stopped: StoppedError | None = None
+    try:
+        for result in api.rehearse_all(loaded, seed=seed, compare=judges):
+            if frame.json:
+                frame.give("cutover.rehearsal.v1", _body(result))
+            elif frame.err.isatty():
+                frame.warn(f"{result.name}: {result.outcome}")
+            rows.append(_row(result, load_scenario(result.name)[1].expect.outcome or "anything"))
+    except StoppedError as error:
+        stopped = error
+    if stopped is not None and not rows:
+        raise stopped
     for line in rehearsals_view(rows, frame.width):
         frame.tell(line)
+    if stopped is not None:
+        raise stopped
+    frame.tell("`cutover list --rehearsals` names their runs")
     unexpected = sum(not row.ok for row in rows)
     return int(ExitCode.UNEXPECTED_REHEARSAL if unexpected else ExitCode.COMPLETED)
 

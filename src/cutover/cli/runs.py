@@ -1,4 +1,4 @@
-"""`run`, `resume` and `rollback`: the commands that drive a run."""
+"""`run` and `resume`: the commands that drive a run forward."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from cutover.cli.frame import Frame
 from cutover.cli.options import aws_options, json_option, plan_argument, run_argument, why_option
-from cutover.core.errors import ExitCode, NeedsHumanError, UsageError, printable
+from cutover.core.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from cutover.core.observation import Word
@@ -146,95 +146,12 @@ def resume(
     )
 
 
-@click.command()
-@run_argument
-@why_option
-@click.option(
-    "--confirm-restored", is_flag=True, help="It was restored by hand; a read must agree."
-)
-@click.option(
-    "--plan",
-    type=click.Path(path_type=Path),
-    help="With --no-run: the plan whose routes to take back.",
-)
-@click.option(
-    "--no-run",
-    is_flag=True,
-    help="Break-glass: no run directory needed; source full, destination 0.",
-)
-@aws_options
-@json_option
-@click.pass_obj
-def rollback(
-    frame: Frame,
-    run: str | None,
-    *,
-    why: str,
-    confirm_restored: bool,
-    plan: Path | None,
-    no_run: bool,
-    profile: str | None,
-    region: str | None,
+def become(
+    frame: Frame, run: RunDirectory, word: Word, options: Options, *, left: Path | None = None
 ) -> int:
-    """Take all traffic of RUN back to the source, and read it back. Needs no evidence."""
-    if no_run or plan is not None:
-        if plan is None or not no_run or run is not None:
-            raise UsageError(
-                "--no-run and --plan belong together, and take no RUN",
-                hint="cutover rollback --plan PLAN --no-run",
-            )
-        return _break_glass(frame, plan, profile, region)
-    from cutover import api
-    from cutover.cli.words import tell_run, word_of
-
-    try:
-        found = api.find_run(run)
-    except UsageError as error:
-        # the panic path is never a dead end
-        hint = f"{error.hint}; without any run: cutover rollback --plan PLAN --no-run"
-        raise UsageError(str(error), hint=hint) from None
-    if not confirm_restored and found.phase() == "ROLLED_BACK":
-        frame.tell(f"run {found.id} is rolled back already")
-        return int(ExitCode.ROLLED_BACK)
-    word = word_of("confirm_restored" if confirm_restored else "rollback", why)
-    found, code = tell_run(frame, run, word)
-    if code is not None:
-        return code
-    return become(frame, found, word, live_options(frame, profile, region))
-
-
-def become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
-    """Drive the run to the end of this process, and say how it ended."""
+    """Drive the run to the end of this process, and say how it ended; `left` is the word's file."""
     from cutover import api
     from cutover.cli.showing import ended
 
     frame.drives = True
-    return ended(frame, api.go_on(run, word, options))
-
-
-def _break_glass(frame: Frame, plan: Path, profile: str | None, region: str | None) -> int:
-    from cutover import api
-
-    loaded = api.load_plan(plan)
-    restored = api.restore_without_run(
-        loaded.plan, profile=profile, region=region, tell=frame.tell
-    )
-    for route, why in restored.open.items():
-        frame.warn(f"error: {route}: {why}")
-    if frame.json:
-        body = {
-            "exit_code": int(restored.exit_code),
-            "restored": dict(restored.done),
-            "open": dict(restored.open),
-        }
-        frame.give("cutover.restored.v1", body)
-    if restored.open:
-        raise NeedsHumanError(
-            f"{len(restored.open)} of {len(loaded.plan.routes)} routes are not verified as restored",
-            hint="run the command again; or set their weights in the console: source full, destination 0",
-        )
-    frame.tell(
-        f"{loaded.plan.name}: every route sends everything to its source; read back twice. "
-        "What was attached stays attached; a run that is still alive will see drift and hold."
-    )
-    return int(restored.exit_code)
+    return ended(frame, api.go_on(run, word, options, left=left))

@@ -8,7 +8,14 @@ import click
 
 from cutover.cli.frame import Frame
 from cutover.cli.options import json_option, run_argument, why_option
-from cutover.core.errors import ExitCode, NeedsHumanError, RefusedError, UsageError, printable
+from cutover.core.errors import (
+    CutoverError,
+    ExitCode,
+    NeedsHumanError,
+    RefusedError,
+    UsageError,
+    printable,
+)
 
 if TYPE_CHECKING:
     from cutover.core.observation import Word
@@ -38,7 +45,25 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
         RefusedError: when it did not hear, or did not follow, another word.
     """
     from cutover import api
-    from cutover.wiring.words import Heard, Silent, take_back
+    from cutover.wiring.words import Waiting, take_back
+
+    run = listening_run(text)
+    answer = api.say(run, word)
+    if not isinstance(answer, Waiting):
+        return run, answered(frame, run, word, answer)
+    if word.name != "approve":
+        # whoever becomes the runner brings the word along; lying there it would be heard twice
+        take_back(answer, run)
+    return run, None
+
+
+def listening_run(text: str | None) -> RunDirectory:
+    """The run that is meant.
+
+    Raises:
+        UsageError: for a run that is over, or none, or a rehearsal: it hears no word.
+    """
+    from cutover import api
 
     run = api.find_run(text)
     if run.rehearsal:
@@ -51,15 +76,20 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
             f"run {run.id} has ended: {run.phase()}",
             hint="`cutover list` shows the runs; `cutover run PLAN` starts one",
         )
-    answer = api.say(run, word)
+    return run
+
+
+def answered(frame: Frame, run: RunDirectory, word: Word, answer: Heard | Silent) -> int:
+    """Say how the run's process answered a word, and give the exit code.
+
+    Raises:
+        NeedsHumanError, RefusedError: as `tell_run`.
+    """
+    from cutover.wiring.words import Heard
+
     if isinstance(answer, Heard):
-        return run, _heard(frame, run, word, answer)
-    if isinstance(answer, Silent):
-        _silent(run, word, answer)
-    elif word.name != "approve":
-        # whoever becomes the runner brings the word along; lying there it would be heard twice
-        take_back(answer, run)
-    return run, None
+        return _heard(frame, run, word, answer)
+    raise _silence(run, word, answer)
 
 
 def _heard(frame: Frame, run: RunDirectory, word: Word, heard: Heard) -> int:
@@ -100,15 +130,15 @@ def _word_body(run: RunDirectory, word: Word, became: str, phases: list[str]) ->
     }
 
 
-def _silent(run: RunDirectory, word: Word, silent: Silent) -> None:
+def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
     """A process holds the lock and does not listen: say what works all the same."""
     who = f"process {silent.by.pid} on {silent.by.host}"
     if word.name == "rollback":
-        raise NeedsHumanError(
+        return NeedsHumanError(
             f"{who} drives run {run.id} but has not heard the rollback yet; the word stays for it",
             hint=f"if it hangs: kill -9 {silent.by.pid}, then `cutover rollback {run.id}`; or sh {run.restore}",
         )
-    raise RefusedError(
+    return RefusedError(
         f"{who} drives run {run.id} but has not heard {word.name} yet; the word stays for it",
         hint=f"`cutover status {run.id}` shows when it looks next",
     )

@@ -8,6 +8,7 @@ CutoverError
 +-- RefusedError      7  preflight, drift or a window forbids it; nothing was written
 +-- CredentialsError  8  AWS refused or has no credentials
 +-- JournalError      7  a journal is damaged or from a newer version: no raise, reading and rollback only
++-- StoppedError   128+  a signal ended the rehearsal
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ EXIT_CODE_MEANING: dict[ExitCode, str] = {
     ExitCode.REFUSED: "refused: preflight, drift, a window, or no schedule that fits; nothing was written to AWS",
     ExitCode.CREDENTIALS: "AWS credentials or a permission are missing",
     ExitCode.UNEXPECTED_REHEARSAL: "a rehearsal did not end as its scenario expects",
-    ExitCode.HANGUP: "ended by SIGHUP, journalled",
+    ExitCode.HANGUP: "a rehearsal was ended by SIGHUP, journalled",
     ExitCode.INTERRUPTED: "ended by Ctrl-C, journalled",
     ExitCode.TERMINATED: "ended by SIGTERM, journalled",
 }
@@ -125,6 +126,14 @@ class JournalError(CutoverError):
     """A journal is damaged, or written by a newer version: reading and rollback only."""
 
     exit_code = ExitCode.REFUSED
+
+
+class StoppedError(CutoverError):
+    """A signal ended what was asked before it was done; the exit code is the signal's."""
+
+    def __init__(self, message: str, *, hint: str = "", signal: int = 2) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = ExitCode(128 + signal)
 
 
 def printable(text: str, limit: int = 200) -> str:

@@ -88,6 +88,10 @@ class Disk(ABC):
         """Create one directory; it is an error when the path exists."""
 
     @abstractmethod
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty directory."""
+
+    @abstractmethod
     def replace(self, source: Path, to: Path) -> None:
         """Give `source` the name `to` in one step, over whatever had it."""
 
@@ -193,6 +197,9 @@ class RealDisk(Disk):
 
     def make_directory(self, path: Path) -> None:
         os.mkdir(path, DIRECTORY_MODE)
+
+    def remove_directory(self, path: Path) -> None:
+        os.rmdir(path)
 
     def replace(self, source: Path, to: Path) -> None:
         os.replace(source, to)

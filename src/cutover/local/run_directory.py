@@ -7,6 +7,7 @@ snapshot.json restore.sh  the way back, with and without this tool
 beat.json                 liveness, for display only
 words/                    what operators' commands say to the runner
 HOLD, ROLLBACK            kill switches of this run
+rehearsal.json            of a rehearsal: its scenario, and whether its process lives
 """
 
 from __future__ import annotations
@@ -28,17 +29,27 @@ from cutover.local.journal_file import JournalContents, join, read_journal
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 """Phases after which nothing can happen in a run, and its routes are free (design section 2)."""
 
+_FIRST_RECORD = 65_536
+"""No first record is longer."""
+
 _RUN_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
 
 
-def new_run_id(plan_name: str, now: Moment) -> str:
-    """`<plan-name>-YYYYMMDD-HHMMSS-<4 hex>`, in UTC; what an id cannot hold becomes a dash.
+def new_run_id(plan_name: str, now: Moment, *, of: str = "") -> str:
+    """`<plan-name>[-<of>]-YYYYMMDD-HHMMSS-<4 hex>`, in UTC; what an id cannot hold becomes a dash.
 
-    The four digits tell apart runs that begin in one second; they need not be secret.
+    The four digits tell apart runs that begin in one second; they need not be secret. `of` says more,
+    a rehearsal's scenario: a long plan name makes room for it.
     """
-    name = re.sub(r"[^a-z0-9]+", "-", plan_name.lower())[:60].strip("-") or "run"
+    more = _dashed(of)[:44].strip("-")
+    name = _dashed(plan_name)[: 60 - len(more)].strip("-") or "run"
+    name = f"{name}-{more}" if more else name
     suffix = digest(f"{now.boot_id} {now.boot_ms} {os.getpid()}")[:4]
     return f"{name}-{now.wall.astimezone(UTC):%Y%m%d-%H%M%S}-{suffix}"
+
+
+def _dashed(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower())
 
 
 def is_run_id(text: str) -> bool:
@@ -153,8 +164,18 @@ class RunDirectory:
             return ""
 
     def is_over(self) -> bool:
-        """Nothing can happen in this run any more."""
-        return self.phase() in TERMINAL
+        """Nothing can happen in this run any more, unless its process is just beginning it."""
+        return self.phase() in TERMINAL or self.is_stillborn()
+
+    def is_stillborn(self) -> bool:
+        """It has neither a first record nor a snapshot: it is beginning, or was ended before it did anything."""
+        try:
+            begun = b"\n" in self.disk.read(self.journal, _FIRST_RECORD)
+        except FileNotFoundError:
+            begun = False
+        except OSError:
+            return False  # somebody may have written it
+        return not begun and self.disk.look(self.snapshot) is None
 
     def wrote_nothing(self) -> bool:
         """The run never came as far as an intent or a snapshot, so AWS was never changed by it.

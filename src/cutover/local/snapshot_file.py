@@ -7,6 +7,7 @@ written by a newer version (design 5.3), so it also says which account, Region a
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,14 +79,19 @@ def read_snapshot(run: RunDirectory) -> KeptSnapshot | None:
     return None
 
 
+_DISARMED = "echo 'This script is disarmed"
+
+
 def disarm_restore(run: RunDirectory, why: str) -> None:
     """Make restore.sh exit at its first line: a finished run must not be undone by an old script.
+
+    Two processes may do it at once: each writes a file of its own, and the last one stays.
 
     Raises:
         OSError: when the disk does not take it; the script is then still armed.
     """
     said = "".join(c if c.isalnum() or c in " .,:;()/%-" else "?" for c in why)
-    first = f"echo 'This script is disarmed: {said}. Nothing was done.' >&2; exit 1\n"
+    first = f"{_DISARMED}: {said}. Nothing was done.' >&2; exit 1\n"
     try:
         script = run.disk.read(run.restore).decode()
     except FileNotFoundError:
@@ -93,14 +99,25 @@ def disarm_restore(run: RunDirectory, why: str) -> None:
     shebang, _, rest = (
         script.partition("\n") if script.startswith("#!") else ("#!/bin/sh", "", script)
     )
-    if rest.startswith("echo 'This script is disarmed"):
+    if rest.startswith(_DISARMED):
         return
-    run.disk.keep(
-        run.restore,
-        f"{shebang}\n{first}{rest}".encode(),
-        durable=not run.rehearsal,
-        mode=SCRIPT_MODE,
-    )
+    ours = run.restore.with_name(f".restore.{os.getpid()}.sh")
+    text = f"{shebang}\n{first}{rest}".encode()
+    run.disk.keep(ours, text, durable=not run.rehearsal, mode=SCRIPT_MODE)
+    run.disk.replace(ours, run.restore)
+    if not run.rehearsal:
+        run.disk.sync_directory(run.path)
+
+
+def is_armed(run: RunDirectory) -> bool:
+    """restore.sh exists and would move traffic; one that cannot be read may."""
+    try:
+        script = run.disk.read(run.restore)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return _DISARMED.encode() not in b"".join(script.splitlines(keepends=True)[:2])
 
 
 def _parsed(text: bytes, run_id: str) -> KeptSnapshot:

@@ -119,7 +119,7 @@ class LinesView(Listener):
             self._write([""])
             lines = ending(self.story)
             if rehearsed(self.story.state):
-                lines = (*lines[:-1], f"next: {next_word(self.story.state)}")
+                lines = (*lines[:-1], f"next: {next_word(self.story.state, driven=False)}")
             for line in lines:
                 head, colon, body = line.partition(": ")
                 self._write(self._folded(body, f"{head}{colon}"))

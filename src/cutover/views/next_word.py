@@ -6,6 +6,7 @@ from cutover.core.state import RunState
 from cutover.core.story import next_command
 
 _REHEARSED = "nothing: this was a rehearsal, `cutover run PLAN` moves real traffic"
+_REHEARSING = "nothing: this is a rehearsal, it takes words from its scenario only"
 
 
 def rehearsed(state: RunState) -> bool:
@@ -18,4 +19,6 @@ def next_word(state: RunState, *, driven: bool = True) -> str:
 
     `cutover rollback`, typed after a rehearsal, would find the live run of this machine.
     """
-    return _REHEARSED if rehearsed(state) else next_command(state, driven=driven)
+    if rehearsed(state):
+        return _REHEARSING if driven else _REHEARSED
+    return next_command(state, driven=driven)

@@ -74,7 +74,7 @@ def _head(
     yield from wrap(
         f"{plan.name}: {state.phase} at {weight_text(state.weight)}{where}", width, rest="  "
     )
-    mode = "" if state.mode == "live" else f" ({state.mode}: no real traffic)"
+    mode = "" if state.mode in ("live", "") else f" ({state.mode}: no real traffic)"
     yield from _field(
         "where",
         f"{state.account or plan.aws.account} {state.region or plan.aws.region}{mode}",
@@ -180,7 +180,7 @@ def _route(known: RouteState) -> str:
 def _tail(story: Story, width: int, *, driven: bool) -> Iterator[str]:
     if story.lines:
         yield ""
-        yield "  last"
+        yield "  last, by the emulated clock" if rehearsed(story.state) else "  last"
         for line in story.lines[-LAST:]:
             yield from wrap(line.text, width, first=f"    {stamp(line.at.wall)[11:]}  ")
     yield ""

@@ -58,7 +58,7 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
             }
             for (gate, pair), known in state.verdicts.items()
         ],
-        "advance_in_ms": _advance_in(state, plan, gates),
+        "advance_in_ms": _advance_in(state, plan, gates) if driven else None,
         "rollback": None
         if state.rollback_at is None
         else {

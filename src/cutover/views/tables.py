@@ -9,7 +9,9 @@ from typing import Protocol
 
 from cutover.core.story import about, count_of, stamp
 from cutover.core.values import weight_text
-from cutover.views.text import table, wrap
+from cutover.views.text import columns, table, wrap
+
+_ANY_WIDTH = 100_000
 
 
 class Found(Protocol):
@@ -63,7 +65,14 @@ def findings_view(findings: Iterable[Found], width: int = 100) -> list[str]:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run in `cutover list`; `weight` per mille (None: not to be believed), `last` the newest record's time."""
+    """One run in `cutover list`; `weight` per mille (None: not to be believed).
+
+    Attributes:
+        last: the newest record's time, emulated in a rehearsal.
+        began: real time.
+        interrupted: a rehearsal whose process ended before it did.
+        judge: a rehearsal's.
+    """
 
     run: str
     plan: str
@@ -72,6 +81,9 @@ class RunRow:
     alive: bool
     last: datetime | None
     mode: str = "live"
+    began: datetime | None = None
+    interrupted: bool = False
+    judge: str = ""
 
 
 def list_view(rows: Sequence[RunRow], width: int = 100) -> list[str]:
@@ -91,6 +103,32 @@ def list_view(rows: Sequence[RunRow], width: int = 100) -> list[str]:
         for row in rows
     ]
     return table(heads, cells, width, right=frozenset({3}))
+
+
+def rehearsals_list_view(rows: Sequence[RunRow], width: int | None = 100) -> list[str]:
+    """The rehearsals of this machine, when they really began and what they came to.
+
+    One row each, without judge and time where those do not fit into `width`; None: for a program, on one line each.
+    """
+    if not rows:
+        return ["no rehearsals yet: `cutover rehearse PLAN` makes one"]
+    heads = ("RUN", "PHASE", "WEIGHT", "PROCESS", "JUDGE", "BEGUN")
+    cells = [
+        (
+            row.run,
+            f"{row.phase} ({row.mode})",
+            "?" if row.weight is None else weight_text(row.weight),
+            "running" if row.alive else "interrupted" if row.interrupted else "-",
+            row.judge or "-",
+            "-" if row.began is None else stamp(row.began),
+        )
+        for row in rows
+    ]
+    right = frozenset({2})
+    full = table(heads, cells, _ANY_WIDTH, right=right)
+    if width is None or max(map(columns, full)) <= width:
+        return full
+    return table(heads[:4], [row[:4] for row in cells], width, right=right)
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,14 @@ from cutover.local.state_directory import StateDirectory
 from cutover.wiring.clients import connect
 from cutover.wiring.live import Ended, Helm, Options, restore_text_of
 from cutover.wiring.offline import Read, plan_of, read_run, state_directory
+from cutover.wiring.words import Brought
 
 BACK = frozenset({WordName.ROLLBACK, WordName.CONFIRM_RESTORED})
 """Words that need no sound journal: back needs nothing but the snapshot."""
 
 
-def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
-    """Become the runner of a run that exists, with `word` as its first.
+def go_on(run: RunDirectory, word: Word, options: Options, *, left: Path | None = None) -> Ended:
+    """Become the runner of a run that exists, with `word` as its first; `left` is its file in words/, if it has one.
 
     Raises:
         UsageError: when the word means nothing in the run's phase.
@@ -47,7 +48,7 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
     place.prepare()
     read = read_run(place, run)
     if read.trouble and word.name is WordName.ROLLBACK:
-        return _recover(place, read, word, options)
+        return _recover(place, read, word, options, left)
     if read.contents.damage is not None:
         raise JournalError(
             read.trouble,
@@ -56,10 +57,10 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
     if read.plan is None or read.state is None or read.opened is None:
         raise RefusedError(
             read.trouble
-            or f"run {run.id} ended before its first record; nothing was written to AWS",
+            or f"run {run.id} has neither a record nor a snapshot: it ended before it wrote anything to AWS",
             hint=f"`cutover rollback {run.id}`, or sh {run.restore}"
             if read.trouble
-            else "start a new run",
+            else "start a new run; if its files were deleted: `cutover rollback --plan PLAN --no-run`",
         )
     refuse_meaningless(run, read.state.phase, word)
     plan = read.plan
@@ -82,6 +83,7 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
     helm = Helm(
         plan, run, place, clock, clients, lease, journal, replay(plan, journal.contents.records)
     )
+    helm.brought = _brought(run, left)
     try:
         refuse_meaningless(run, helm.state.phase, word)
         helm.watch(options)
@@ -175,7 +177,9 @@ class Recovery(RunDirectory):
         return self.path / f"journal.recovery-{self.number}.fallback.jsonl"
 
 
-def _recover(place: StateDirectory, read: Read, word: Word, options: Options) -> Ended:
+def _recover(
+    place: StateDirectory, read: Read, word: Word, options: Options, left: Path | None
+) -> Ended:
     """Roll back from snapshot.json alone: the journal is damaged, newer, or does not fold."""
     run = read.run
     kept = read_snapshot(run)
@@ -193,11 +197,16 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
         _refuse_other_world(run, kept.opened.mode, clients.mode)
     routes = tuple(RouteId(route) for route in kept.snapshot.forms)
     lease = FlockLease.take(place, routes, run.id, clock.now(), for_rollback=True)
+    if not read_run(place, run).trouble:
+        # another rollback recovered the run a moment ago: its good journal tells how that ended
+        lease.close()
+        return go_on(run, word, options, left=left)
     earlier = ("journal.recovery-", "journal.damaged-")
     number = 1 + sum(name.startswith(earlier) for name in run.disk.list(run.path))
     recovery = Recovery(run.path, run.disk, run.rehearsal, number)
     journal = _fresh_journal(recovery, plan, read.trouble)
     helm = Helm(plan, run, place, clock, clients, lease, journal, RunState())
+    helm.brought = _brought(run, left)
     try:
         helm.watch(options)
         opening = kept.opened or RunOpen(
@@ -221,6 +230,10 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
     if ended.state.phase in TERMINAL and not journal.fallback_records:
         _replace_journal(run, recovery)
     return ended
+
+
+def _brought(run: RunDirectory, left: Path | None) -> tuple[Brought, ...]:
+    return () if left is None else (Brought(run, left),)
 
 
 def _plan_for_recovery(run: RunDirectory, kept: KeptSnapshot) -> Plan:

@@ -15,7 +15,7 @@ from cutover.core.errors import CutoverError, ExitCode, RefusedError, UsageError
 from cutover.core.events import Event, LeaseTaken, Note, Record, RunOpen
 from cutover.core.observation import Known, Word
 from cutover.core.plan import Plan
-from cutover.core.state import TERMINAL, RunState, evolve
+from cutover.core.state import TERMINAL, Phase, RunState, evolve
 from cutover.local.clock import SystemClock
 from cutover.local.journal import FileJournal, RestoreText
 from cutover.local.keyboard import Keyboard
@@ -31,6 +31,9 @@ from cutover.ports import Listener, Router
 from cutover.runner import Ports, Runner
 from cutover.wiring.clients import Clients, connect
 from cutover.wiring.offline import operator, state_directory
+
+KEEPS_ROUTES = frozenset({Phase.FINISHED, Phase.ABANDONED})
+"""Ends that leave the routes as they are: an old restore.sh must not undo them."""
 
 Watchers = Callable[[Plan, RunDirectory, Sequence[Record], Router], Sequence[Listener]]
 """Who is told of a run's records from now on; the records so far are given."""
@@ -79,6 +82,7 @@ class Helm:
     journal: FileJournal
     state: RunState
     outlets: tuple[Outlet, ...] = ()
+    brought: tuple[Listener, ...] = ()
 
     def record(self, event: Event, *, must: bool) -> None:
         """Append, fold and tell; a rollback (`must` is False) goes on without the disk.
@@ -149,7 +153,7 @@ class Helm:
                     lease=self.lease,
                     clock=self.clock,
                     mailbox=mailbox,
-                    listeners=self.outlets,
+                    listeners=(*self.brought, *self.outlets),
                 )
                 code = self._run(Runner(self.plan, ports, self.state), words)
         finally:
@@ -186,10 +190,15 @@ class Helm:
         )
 
     def close(self) -> None:
-        """Give back the journal, the claims of a run that is over, and the lease."""
+        """Give back the journal, the claims of a run that is over, and the lease.
+
+        Whoever ends a run that keeps its routes as they are also disarms its restore.sh, while the lease is its own.
+        """
         for outlet in self.outlets:
             outlet.closed()
         self.journal.close()
+        if self.state.phase in KEEPS_ROUTES:
+            disarm(self.run, self.state.phase)
         if self.state.phase in TERMINAL:
             Claims(self.place).release(tuple(self.state.routes), self.run.id)
         self.lease.close()
@@ -252,10 +261,10 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
         helm.close()
 
 
-def disarm(run: RunDirectory, why: str) -> str:
+def disarm(run: RunDirectory, phase: str) -> str:
     """Disarm restore.sh of a run that is over; what to say when the disk does not take it."""
     try:
-        disarm_restore(run, why)
+        disarm_restore(run, f"run {run.id} is {phase}")
     except (OSError, UnicodeDecodeError) as error:
         return f"{run.restore} is still armed ({error}); remove it by hand"
     return ""

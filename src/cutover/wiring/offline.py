@@ -82,6 +82,13 @@ class Read:
         return opened(self.contents)
 
     @property
+    def way_back(self) -> str:
+        """What still works when the files cannot be believed."""
+        if self.run.rehearsal:
+            return "this was a rehearsal: nothing was moved; rehearse again"
+        return f"no weight is raised from it; `cutover rollback {self.run.id}` works, and sh {self.run.restore}"
+
+    @property
     def changed(self) -> str:
         """How the plan that the run keeps is another than it began with; empty when it is the same."""
         if self.plan is None or self.opened is None or self.plan.hash == self.opened.plan_hash:
@@ -139,9 +146,8 @@ def plan_of(run: RunDirectory) -> Plan:
         text = run.disk.read(run.plan).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(
-            f"{run.plan}: {why or error}", hint=f"sh {run.restore} needs no plan"
-        ) from None
+        hint = "rehearse again" if run.rehearsal else f"sh {run.restore} needs no plan"
+        raise UsageError(f"{run.plan}: {why or error}", hint=hint) from None
     return plan_of_text(text, file=str(run.plan)).plan
 
 

@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from random import Random
 
-from cutover import __version__
-from cutover.aws.alb import AlbRouter
-from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
-from cutover.aws.fanout import Inline
-from cutover.aws.forms import Ends
-from cutover.aws.restore import restore_script
-from cutover.aws.session import AwsSession
-from cutover.aws.survey import AwsSurveyor
-from cutover.aws.target_health import AlbTargetHealth
-from cutover.core.errors import ExitCode, UsageError
-from cutover.core.events import LeaseTaken, RunOpen
-from cutover.core.moment import Moment
-from cutover.core.observation import Known, Word, WordName
+from cutover.core.errors import ExitCode, StoppedError
 from cutover.core.plan import Plan
-from cutover.core.state import Phase, RunState, evolve, replay
+from cutover.core.state import Phase, RunState
 from cutover.local.clock import SystemClock
-from cutover.local.journal import FileJournal
-from cutover.local.lease import SoleLease
+from cutover.local.rehearsal_file import INTERRUPTED, Attended
 from cutover.local.run_directory import RunDirectory, new_run_id
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Listener
 from cutover.rehearsal.ending import Ending, Truth, expects_something, unmet
 from cutover.rehearsal.scenario import Scenario
-from cutover.rehearsal.wire import RehearsalOverError, RunnerKilledError
 from cutover.rehearsal.world import World
-from cutover.runner import Ports, Runner
+from cutover.wiring.rehearsal_journal import room_in
+from cutover.wiring.rehearsing import Rehearsing
 from cutover.wiring.scenarios import (
     builtin_scenarios,
     judges_of,
     load_scenario,
     planned,
+    text_of_plan,
     with_judge,
 )
+from cutover.wiring.stopping import SignalError, Stop
 
 HEALTHY = "healthy"
 """The scenario of `cutover rehearse PLAN`."""
+
+FAILED = "failed"
+"""How a rehearsal ended that an error ended."""
 
 _OUTCOMES = {
     Phase.COMPLETED: "completed",
@@ -107,147 +99,81 @@ def rehearse(
     """Run the plan once in the scenario's world, with `judge` in place of its own when one is named.
 
     Raises:
+        StoppedError: when a signal ended it; its journal says so.
+        RefusedError: when its journal cannot be kept.
         CutoverError: when the plan cannot be rehearsed at all; never because the cutover went badly.
     """
-    place.prepare()
-    plan = planned(plan, scenario)
+    ran = planned(plan, scenario)
     if judge:
-        plan = with_judge(plan, judge)
-    run = place.create(new_run_id(plan.name, SystemClock().now()), plan_text, rehearsal=True)
-    with World.build(plan, scenario, seed, pace=pace) as world:
-        began = world.clock.now()
-        code, state = _drive(
-            plan,
-            world,
-            run,
-            seed,
-            (world.listener, *listeners),
-            exit_on_hold=scenario.exit_on_hold,
-        )
-        truth = world.truth()
-        virtual_ms = world.clock.now().after(began)
+        ran = with_judge(ran, judge)
+    of = f"{name}-{judge}" if judge else name
+    run_id = new_run_id(plan.name, SystemClock().now(), of=of)
+    run = RunDirectory(place.root / "rehearsals" / run_id, place.disk, rehearsal=True)
+    stop = Stop()
+    try:
+        with stop.installed(), room_in(place, run):
+            place.prepare()
+            # what `status` and `journal replay` read is the plan that really ran
+            kept = plan_text if plan_text and ran.hash == plan.hash else text_of_plan(ran)
+            place.create(run_id, kept, rehearsal=True)
+            return _attended(Rehearsing(ran, scenario, run, seed, stop), name, pace, listeners)
+    except SignalError as came:
+        raise StoppedError(
+            f"{came.name} ended rehearsal {run_id} before its end",
+            hint=f"a rehearsal is not resumed, begin it again; `cutover status {run_id}` shows how far it came",
+            signal=came.number,
+        ) from None
+
+
+def _attended(
+    one: Rehearsing,
+    name: str,
+    pace: Callable[[int], None] | None,
+    listeners: Sequence[Listener],
+) -> RehearsalResult:
+    """The rehearsal, from the first to the last word of the file that says whether it goes on."""
+    file = Attended.begin(one.run, name, judges_of(one.plan), SystemClock().now())
+    ended = FAILED
+    try:
+        paced = None if pace is None else one.stop.pacing(pace)
+        with ExitStack() as stack:
+            with one.stop.safely():
+                built = World.build(one.plan, one.scenario, one.seed, pace=paced)
+                world = stack.enter_context(built)
+            result = _result(one, name, world, (world.listener, *listeners, one.stop))
+        ended = result.outcome
+    except SignalError:
+        ended = INTERRUPTED
+        raise
+    finally:
+        file.end(ended)
+        file.close()
+    return result
+
+
+def _result(
+    one: Rehearsing, name: str, world: World, listeners: tuple[Listener, ...]
+) -> RehearsalResult:
+    """How it ends in this world."""
+    began = world.clock.now()
+    code = one.drive(world, listeners)
+    truth, lasted, state = world.truth(), world.clock.now().after(began), one.state
     outcome = _OUTCOMES.get(state.phase, "ended")
     why = state.held.why if state.held is not None else state.why
     ending = Ending(outcome, int(code), why, truth)
+    expect = one.scenario.expect
     return RehearsalResult(
         name,
         code,
         state,
         truth,
         outcome,
-        virtual_ms,
-        expects_something(scenario.expect),
-        unmet(scenario.expect, ending, [int(step.weight) for step in plan.steps]),
-        run,
-        judges_of(plan),
+        lasted,
+        expects_something(expect),
+        unmet(expect, ending, [int(step.weight) for step in one.plan.steps]),
+        one.run,
+        judges_of(one.plan),
     )
-
-
-def _drive(
-    plan: Plan,
-    world: World,
-    run: RunDirectory,
-    seed: int,
-    listeners: tuple[Listener, ...],
-    *,
-    exit_on_hold: bool,
-) -> tuple[ExitCode, RunState]:
-    """One process after another, as the scenario kills and restarts them."""
-    words: tuple[Word, ...] = ()
-    process = _process(plan, world, run, seed, listeners, exit_on_hold=exit_on_hold, first=True)
-    while True:
-        runner, journal = process
-        try:
-            return runner.run(words), runner.state
-        except RunnerKilledError as death:
-            named = world.revive(death)
-            if not named:
-                return ExitCode.BUG, runner.state
-            words = tuple(
-                Word(WordName(one), "operator", "after the crash", "first") for one in named
-            )
-        except RehearsalOverError:
-            return ExitCode.HELD, runner.state
-        finally:
-            journal.close()
-        process = _process(
-            plan, world, run, seed + 1, listeners, exit_on_hold=exit_on_hold, first=False
-        )
-
-
-def _process(
-    plan: Plan,
-    world: World,
-    run: RunDirectory,
-    seed: int,
-    listeners: tuple[Listener, ...],
-    *,
-    exit_on_hold: bool,
-    first: bool,
-) -> tuple[Runner, FileJournal]:
-    """What one process is made of: adapters on the world's session, and the journal."""
-    aws = AwsSession(
-        world.session, world.clock, emulated=True, trust_date=True, random=Random(seed)
-    )
-    fanout = Inline()
-
-    def restore_text(commands: Sequence[str]) -> str:
-        return restore_script(commands, plan.aws.account, plan.aws.region, run.id)
-
-    if first:
-        journal = FileJournal.open_new(run, restore_text=restore_text, durable=False)
-        state = RunState()
-        routes = tuple(str(route.id) for route in plan.routes)
-        opened = RunOpen(
-            plan.name,
-            plan.hash,
-            plan.aws.account,
-            plan.aws.region,
-            "rehearsal",
-            __version__,
-            routes,
-        )
-        state = _append(plan, journal, state, opened, world.clock.now(), listeners=listeners)
-    else:
-        journal = FileJournal.open_existing(run, restore_text=restore_text, durable=False)
-        state = replay(plan, journal.contents.records)
-    taken = LeaseTaken("operator", "rehearsal", world.restarts + 1, exit_on_hold=int(exit_on_hold))
-    state = _append(plan, journal, state, taken, world.clock.now(), listeners=listeners)
-    ports = Ports(
-        AlbRouter(
-            aws, fanout, {route.id: Ends(route.source, route.destination) for route in plan.routes}
-        ),
-        CloudWatchMetrics(aws, fanout, plan.observe),
-        AlbTargetHealth(aws, fanout),
-        CloudWatchAlarms(aws, fanout),
-        AwsSurveyor(aws, fanout),
-        journal,
-        SoleLease(),
-        world.clock,
-        world.mailbox,
-        listeners,
-    )
-    return Runner(plan, ports, state), journal
-
-
-def _append(
-    plan: Plan,
-    journal: FileJournal,
-    state: RunState,
-    event: RunOpen | LeaseTaken,
-    at: Moment,
-    *,
-    listeners: tuple[Listener, ...],
-) -> RunState:
-    appended = journal.append(event, at)
-    if not isinstance(appended, Known):
-        raise UsageError(
-            f"the rehearsal's journal cannot be written: {appended}",
-            hint="free space there, or set CUTOVER_STATE_DIR to another local disk",
-        )
-    for listener in listeners:
-        listener.told(appended.value)
-    return evolve(plan, state, appended.value)
 
 
 __all__ = [

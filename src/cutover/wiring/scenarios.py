@@ -75,3 +75,9 @@ def with_judge(plan: Plan, judge: str) -> Plan:
             if kind in entry:
                 entry[kind]["judge"] = judge
     return Plan.model_validate_json(json.dumps(data))
+
+
+def text_of_plan(plan: Plan) -> str:
+    """A plan file that says exactly this plan, for one that no file says: JSON is YAML."""
+    said = json.dumps(plan.data(), ensure_ascii=False, indent=2)
+    return f"# the plan that this rehearsal ran, as its scenario and judge make it\n{said}\n"

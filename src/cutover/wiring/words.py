@@ -4,41 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cutover.core.observation import Word
+from cutover.core.errors import RefusedError
+from cutover.core.events import Record, WordSaid
+from cutover.core.observation import Word, WordName
 from cutover.local.clock import SystemClock
 from cutover.local.lease import Holder
 from cutover.local.mailbox import leave_word
-from cutover.local.run_directory import RunDirectory
+from cutover.local.run_directory import TERMINAL, RunDirectory
 from cutover.local.state_directory import StateDirectory
-from cutover.ports import Clock
+from cutover.ports import Clock, Listener
 from cutover.wiring.offline import driver_of
 
 HEARD_WITHIN_MS = 30_000
 """The loop hears a word within a quarter of a second, unless AWS keeps a turn for its 13 s deadline."""
 
 _LOOK_EVERY_MS = 200
-_AFTERWARDS_MS = 600
-"""How long after the word is journalled its first consequence is waited for."""
+_AFTERWARDS_MS = 5_000
+"""How long after the word is journalled the end of its turn, or of its process, is waited for."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """The run's process journalled the word; `followed` is what it journalled from there on."""
+    """The run's process journalled the word.
+
+    Attributes:
+        by: the process.
+        followed: what it journalled from the word on.
+        gone: it drives the run no more.
+    """
 
     by: Holder
     followed: tuple[dict[str, Any], ...]
+    gone: bool = False
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """No process drives the run: the word lies in `path`."""
+    """No process drives the run: the word lies in `path`, or nowhere on a disk that takes nothing.
 
-    path: Path
+    `start` is how long the journal was when the word was left.
+    """
+
+    path: Path | None
+    start: int
 
 
 @dataclass(frozen=True)
@@ -54,37 +67,116 @@ def say(
     routes: Sequence[str],
     word: Word,
     *,
+    left: Waiting | None = None,
     clock: Clock | None = None,
     within_ms: int = HEARD_WITHIN_MS,
 ) -> Heard | Waiting | Silent:
-    """Leave the word first, then see who hears it.
+    """Leave the word first, then see who hears it; with `left` it lies there already.
 
     Raises:
         RefusedError: when the disk does not take the word; its hint says what works then.
     """
     clock = clock or SystemClock()
-    start = _size(run)
-    path = leave_word(run, word, clock.now())
+    # looked up before: the process may hear the word, act and end while it is being made durable
+    last = driver_of(place, run, routes)
+    if left is None or left.path is None:
+        left = _leave(run, word, clock, driven=last is not None)
+
+    def driven() -> bool:
+        return driver_of(place, run, routes) is not None
+
     deadline = clock.now().plus(within_ms)
-    last: Holder | None = None
     while True:
         driver = driver_of(place, run, routes)
         last = driver or last
-        followed = _since(run, start, word)
-        if followed and last is not None:
-            clock.sleep(_AFTERWARDS_MS)
-            return Heard(last, _since(run, start, word))
+        if last is not None and _since(run, left.start, word):
+            return Heard(last, *_what_followed(run, left.start, word, clock, driven))
         if driver is None:
-            return Waiting(path)
+            return left
         if clock.now().after(deadline) > 0:
             return Silent(driver)
         clock.sleep(_LOOK_EVERY_MS)
 
 
+def _leave(run: RunDirectory, word: Word, clock: Clock, *, driven: bool) -> Waiting:
+    start = _size(run)
+    try:
+        return Waiting(leave_word(run, word, clock.now()), start)
+    except RefusedError:
+        if driven or word.name is not WordName.ROLLBACK:
+            raise
+        # whoever says it does it: a full disk must not keep the traffic where it is (promises P13)
+        return Waiting(None, start)
+
+
+def _what_followed(
+    run: RunDirectory,
+    start: int,
+    word: Word,
+    clock: Clock,
+    driven: Callable[[], bool],
+) -> tuple[tuple[dict[str, Any], ...], bool]:
+    """The word and what came of it: to a new phase, the end of its turn, or the end of its process (True)."""
+    until = clock.now().plus(_AFTERWARDS_MS)
+    while True:
+        # looked at before the journal: what is over has written everything
+        gone = not driven()
+        beat = _beat(run)
+        followed = _since(run, start, word)
+        phase = next((str(one.get("after")) for one in followed if one.get("type") == "phase"), "")
+        if gone or clock.now().after(until) > 0:
+            return followed, gone
+        if phase not in TERMINAL and (phase or _is_over(followed[0], beat)):
+            return (
+                followed,
+                gone,
+            )  # a phase that ends the run is followed by the end of its process
+        clock.sleep(_LOOK_EVERY_MS)
+
+
+def _is_over(said: dict[str, Any], beat: dict[str, Any]) -> bool:
+    """The turn that journalled the word is over: beat.json is written last, with the turn's own time."""
+    then, now = said.get("boot_ms"), beat.get("boot_ms")
+    if said.get("boot_id") != beat.get("boot_id"):
+        return False
+    return isinstance(then, int) and isinstance(now, int) and now >= then
+
+
+def _beat(run: RunDirectory) -> dict[str, Any]:
+    try:
+        data = json.loads(run.disk.read(run.beat, 4_096))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
 def take_back(waiting: Waiting, run: RunDirectory) -> None:
     """Remove a word that nobody heard."""
+    if waiting.path is None:
+        return
     with contextlib.suppress(OSError):  # heard in this very moment, or a disk that takes nothing
         run.disk.remove(waiting.path)
+
+
+class Brought(Listener):
+    """Takes the file of the word that this process brings itself away, once the journal has that word.
+
+    Until then the file stays: whoever becomes the runner instead hears it there.
+    """
+
+    def __init__(self, run: RunDirectory, path: Path) -> None:
+        self._run = run
+        self._path: Path | None = path
+
+    def told(self, record: Record) -> None:
+        """Remove it at the first word that the journal took: a process brings its own before all others."""
+        if self._path is None or not isinstance(record.event, WordSaid):
+            return
+        with contextlib.suppress(
+            OSError
+        ):  # then it is heard twice, and a rollback once begun stays one
+            self._run.disk.remove(self._path)
+        self._path = None
 
 
 def _size(run: RunDirectory) -> int:

@@ -15,6 +15,7 @@ from cutover.core.machine.stops import blind, forbidden, harmed, lacking, on_dri
 from cutover.core.machine.turn import PROPAGATION, Turn
 from cutover.core.observation import NotAsked, Unknown
 from cutover.core.state import Hold, Phase
+from cutover.core.state.scene import weight_after
 from cutover.core.story import Standing, minute_line
 from cutover.core.values import MINUTE, SECOND, weight_text
 
@@ -120,7 +121,7 @@ def settling(turn: Turn) -> Decision:
     """Wait until the observed share follows the weight; a breach does not wait for that."""
     if drifted(turn):
         return on_drift(turn)
-    judged = judge(turn, None)
+    judged = judge(turn, weight_after(turn.plan, turn.state))
     if stopped := harmed(turn, judged) or blind(turn, judged):
         return stopped
     found = share(turn)
@@ -143,7 +144,7 @@ def baking(turn: Turn) -> Decision:
         return on_drift(turn)
     steps = turn.plan.steps
     last = turn.state.step + 1 >= len(steps)
-    judged = judge(turn, None if last else steps[turn.state.step + 1].weight)
+    judged = judge(turn, weight_after(turn.plan, turn.state))
     if stopped := harmed(turn, judged) or blind(turn, judged):
         return stopped
     covered, bake = baked(turn), steps[turn.state.step].bake or turn.plan.observe.period

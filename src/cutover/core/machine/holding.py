@@ -16,6 +16,7 @@ from cutover.core.machine.stops import blind, harmed, lacking, on_drift, unanswe
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Word, WordName
 from cutover.core.state import HOLDS, Held, Hold, Phase
+from cutover.core.state.scene import weight_after
 from cutover.core.values import weight_text
 
 _STRANDED = (Hold.NOT_WRITTEN, Hold.CREDENTIALS, Hold.UNREADABLE, Hold.JOURNAL)
@@ -34,7 +35,7 @@ def holding(turn: Turn) -> Decision:
         return begin_rollback(
             turn, f"only some routes are at the next weight: {held.why}", "partial"
         )
-    judged = judge(turn, _next_weight(turn))
+    judged = judge(turn, weight_after(turn.plan, turn.state))
     if turn.state.step >= 0 or turn.exposed():
         if stopped := harmed(turn, judged):
             return stopped
@@ -173,11 +174,6 @@ def _held(turn: Turn) -> Held:
     held = turn.state.held
     assert held is not None  # noqa: S101 - the fold gives every HOLDING its reason
     return held
-
-
-def _next_weight(turn: Turn) -> int | None:
-    following = turn.state.step + 1
-    return turn.plan.steps[following].weight if following < len(turn.plan.steps) else None
 
 
 def _cleared(turn: Turn, reason: Hold, judged: tuple[Judged, ...]) -> str:

@@ -9,6 +9,7 @@ from cutover.core.moment import Moment
 from cutover.core.observation import AlarmState, GroupHealth, Known, Reading
 from cutover.core.plan import Plan
 from cutover.core.state.model import RunState
+from cutover.core.state.phases import Phase
 
 
 def scene_of(
@@ -49,7 +50,9 @@ def scene_of(
 
 
 def weight_after(plan: Plan, state: RunState) -> int | None:
-    """The weight of the step after this one, per mille; None after the last."""
+    """The weight of the step after this one, per mille; None after the last, and while this one is not yet in effect."""
+    if state.phase is Phase.SETTLING:
+        return None
     following = state.step + 1
     return int(plan.steps[following].weight) if following < len(plan.steps) else None
 

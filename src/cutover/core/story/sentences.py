@@ -55,7 +55,10 @@ def _check(plan: Plan, before: RunState, record: ev.Record, event: ev.CheckFound
 
 
 def _snapshot(plan: Plan, before: RunState, record: ev.Record, event: ev.Snapshot) -> str:
-    return f"wrote down {count_of(len(event.forms), 'route')} as found; restore.sh puts that back without cutover"
+    found = f"wrote down {count_of(len(event.forms), 'route')} as found"
+    if before.mode == "rehearsal":
+        return f"{found}; the restore.sh of a real run puts that back without cutover"
+    return f"{found}; restore.sh puts that back without cutover"
 
 
 def _intent(plan: Plan, before: RunState, record: ev.Record, event: ev.Intent) -> str | None:
@@ -199,6 +202,8 @@ def _close(plan: Plan, before: RunState, record: ev.Record, event: ev.Close) -> 
             before.phase, "completed"
         )
     told = f"the process ends with {code}: {meaning}"
+    if before.mode == "rehearsal":
+        return told  # it takes no words, and nobody goes on with it
     if before.phase is Phase.HOLDING:
         return f"{told}; the weight stays at {weight_text(before.weight)} and nobody keeps watch: `cutover resume` or `cutover rollback`"
     if before.phase is Phase.ROLLING_BACK:

@@ -1,0 +1,249 @@
+"""A word to a run: who hears it, and how long its consequence is waited for. The run's process is played here."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from cutover.core.events import (
+    Close,
+    Event,
+    LeaseTaken,
+    Note,
+    PhaseChanged,
+    Record,
+    RunOpen,
+    WordSaid,
+)
+from cutover.core.moment import Moment
+from cutover.core.observation import Known, Word, WordName
+from cutover.core.values import RouteId
+from cutover.local.disk import Disk, RealDisk
+from cutover.local.journal import FileJournal
+from cutover.local.lease import FlockLease
+from cutover.local.mailbox import leave_word
+from cutover.local.run_directory import RunDirectory
+from cutover.local.snapshot_file import disarm_restore, is_armed
+from cutover.local.state_directory import StateDirectory
+from cutover.ports import Clock
+from cutover.wiring.words import Brought, Heard, Waiting, say
+from tests.local.samples import AT, SNAPSHOT, restore_text
+
+ROUTE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1/2"
+
+
+class Process:
+    """The run's process; what is left of `acts` happens one by one while somebody waits."""
+
+    def __init__(self, place: StateDirectory, run: RunDirectory) -> None:
+        self.now = AT
+        self.acts: list[Callable[[], object]] = []
+        self.lease = FlockLease.take(place, (RouteId(ROUTE),), run.id, AT)
+        self.journal = FileJournal.open_new(run, restore_text=restore_text)
+        self.writes(RunOpen("shop", "0" * 64, "1", "eu-west-1", "emulated", "0", (ROUTE,)))
+
+    def writes(self, *events: Event) -> None:
+        for event in events:
+            assert isinstance(self.journal.append(event, self.now), Known)
+
+    def hears(self, word: Word) -> None:
+        self.writes(WordSaid(word.name, word.who, word.why, word.source))
+
+    def turns_to(self, after: str, before: str = "BAKING") -> None:
+        self.writes(PhaseChanged(before, after, "said so", 0))
+
+    def looks_again(self) -> None:
+        self.journal.beat(self.now, self.now.plus(1_000))
+
+    def ends(self) -> None:
+        self.writes(Close(0, "ABANDONED", "left"))
+        self.journal.close()
+        self.lease.close()
+
+
+class Waits(Clock):
+    """Time passes only while somebody waits, and then the process acts."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.waited = 0
+        self.at = AT
+
+    def now(self) -> Moment:
+        return self.at
+
+    def sleep(self, ms: int) -> None:
+        self.waited += ms
+        self.at = self.at.plus(ms)
+        if self.process.acts:
+            self.process.acts.pop(0)()
+
+
+@pytest.fixture
+def run(place: StateDirectory) -> RunDirectory:
+    place.prepare()
+    return place.create("shop-1", "")
+
+
+@pytest.fixture
+def process(place: StateDirectory, run: RunDirectory) -> Iterator[Process]:
+    process = Process(place, run)
+    yield process
+    process.journal.close()
+    process.lease.close()
+
+
+@pytest.fixture
+def waits(process: Process) -> Waits:
+    return Waits(process)
+
+
+def types(heard: object) -> list[object]:
+    assert isinstance(heard, Heard), heard
+    return [one["type"] for one in heard.followed]
+
+
+def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    pause = Word(WordName.PAUSE, "ana")
+    nothing = [lambda: None] * 10
+    process.acts = [lambda: process.hears(pause), *nothing, lambda: process.turns_to("HOLDING")]
+    assert types(say(place, run, (ROUTE,), pause, clock=waits)) == ["word", "phase"]
+
+
+def test_a_note_before_the_phase_is_not_taken_for_the_answer(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    resume = Word(WordName.RESUME, "ana")
+    process.acts = [
+        lambda: process.hears(resume),
+        lambda: process.writes(Note("something else")),
+        lambda: process.turns_to("SETTLING", "HOLDING"),
+    ]
+    assert types(say(place, run, (ROUTE,), resume, clock=waits)) == ["word", "note", "phase"]
+
+
+def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    process.looks_again()
+    process.now = AT.plus(1_000)
+    pause = Word(WordName.PAUSE, "ana")
+    process.acts = [lambda: process.hears(pause), process.looks_again]
+    assert types(say(place, run, (ROUTE,), pause, clock=waits)) == ["word"]
+    assert waits.waited <= 600
+
+
+def test_a_process_that_never_looks_again_is_not_waited_for_without_end(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    pause = Word(WordName.PAUSE, "ana")
+    process.acts = [lambda: process.hears(pause)]
+    assert types(say(place, run, (ROUTE,), pause, clock=waits)) == ["word"]
+    assert waits.waited <= 6_000
+
+
+def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    leave = Word(WordName.LEAVE, "ana", "they know")
+    process.acts = [
+        lambda: process.hears(leave),
+        lambda: process.turns_to("ABANDONED", "HOLDING"),
+        lambda: None,
+        process.ends,
+    ]
+    assert types(say(place, run, (ROUTE,), leave, clock=waits)) == ["word", "phase", "close"]
+
+
+def test_a_process_that_hears_and_ends_while_the_word_is_made_durable_is_not_missed(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    leave = Word(WordName.LEAVE, "ana", "they know")
+
+    class Slow(RealDisk):
+        """A disk on which the process is done before the speaker's word is durable."""
+
+        def sync_directory(self, path: Path) -> None:
+            if path == run.words:
+                process.hears(leave)
+                process.turns_to("ABANDONED", "HOLDING")
+                process.ends()
+            super().sync_directory(path)
+
+    slow = RunDirectory(run.path, Slow())
+    assert types(say(place, slow, (ROUTE,), leave, clock=waits)) == ["word", "phase", "close"]
+
+
+class Full(RealDisk):
+    """A disk that takes no new file."""
+
+    def create(self, path: Path, mode: int = 0o600) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def test_on_a_full_disk_a_rollback_that_nobody_hears_is_done_by_who_says_it(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    process.lease.close()
+    full = RunDirectory(run.path, Full())
+    answer = say(place, full, (ROUTE,), Word(WordName.ROLLBACK, "ana"), clock=waits)
+    assert isinstance(answer, Waiting)
+    assert answer.path is None
+
+
+def test_a_word_that_lies_there_is_not_left_twice(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    process.lease.close()
+    rollback = Word(WordName.ROLLBACK, "ana")
+    left = say(place, run, (ROUTE,), rollback, clock=waits)
+    assert isinstance(left, Waiting)
+    assert say(place, run, (ROUTE,), rollback, left=left, clock=waits) == left
+    assert list(run.words.iterdir()) == [left.path]
+
+
+def test_a_word_that_a_process_brings_itself_lies_there_until_the_journal_has_it(
+    run: RunDirectory,
+) -> None:
+    path = leave_word(run, Word(WordName.ROLLBACK, "ana"), AT)
+    brought = Brought(run, path)
+    brought.told(Record(1, 1, AT, LeaseTaken("ana", "bastion", 1)))
+    assert path.exists()
+    for seq in (2, 3):
+        brought.told(Record(seq, 1, AT, WordSaid("rollback", "ana", "", "first")))
+    assert not path.exists()
+
+
+def _disarm(path: Path) -> None:
+    disarm_restore(RunDirectory(path, RealDisk()), "run shop-1 is ABANDONED")
+
+
+def test_two_processes_may_disarm_one_restore_script_at_once(
+    run: RunDirectory, process: Process
+) -> None:
+    process.journal.keep_snapshot(SNAPSHOT, [])
+    assert is_armed(run)
+    others: list[int] = []
+
+    class Both(RealDisk):
+        """Another process begins and ends while this one writes."""
+
+        def sync(self, handle: int) -> None:
+            others.append(handle)
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                pool.submit(_disarm, run.path).result()
+            super().sync(handle)
+
+    disk: Disk = Both()
+    disarm_restore(RunDirectory(run.path, disk), "run shop-1 is ABANDONED")
+    assert others
+    assert not is_armed(run)
+    assert run.restore.read_text().count("This script is disarmed") == 1
+    assert [path.name for path in run.path.glob(".restore*")] == []
