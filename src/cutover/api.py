@@ -86,11 +86,11 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
     return live.start(loaded, options, run_id=run_id)
 
 
-def go_on(run: RunDirectory, word: Word, options: Options, *, left: Path | None = None) -> Ended:
+def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
     """Become the runner of a run that exists; see `wiring.going_on.go_on`."""
     from cutover.wiring import going_on
 
-    return going_on.go_on(run, word, options, left=left)
+    return going_on.go_on(run, word, options)
 
 
 def say(run: RunDirectory, word: Word, *, left: Waiting | None = None) -> Heard | Waiting | Silent:
@@ -98,7 +98,7 @@ def say(run: RunDirectory, word: Word, *, left: Waiting | None = None) -> Heard 
     from cutover.wiring import offline, words
 
     place = offline.state_directory()
-    return words.say(place, run, offline.routes_of(run), word, left=left)
+    return words.say(place, run, word, left=left)
 
 
 def restore_without_run(

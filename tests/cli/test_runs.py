@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cutover import api
-from cutover.core.errors import UsageError
+from cutover.core.errors import LeaseError, UsageError
 from cutover.core.events import GateJudged, WordSaid
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import Phase
@@ -20,13 +20,13 @@ from cutover.local.clock import SystemClock
 from cutover.local.disk import RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
-from cutover.local.mailbox import WordsMailbox
+from cutover.local.mailbox import WordsMailbox, leave_word
 from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import is_armed
 from cutover.local.state_directory import StateDirectory
 from cutover.wiring.live import Options, restore_text_of
-from cutover.wiring.words import Silent, say
+from cutover.wiring.words import Silent, Waiting, say
 from tests.cli.command import called
 from tests.cli.emulated import Aws, crashed_run, damaged, emulated_aws, phases
 
@@ -221,6 +221,45 @@ def test_a_replay_doubts_a_plan_that_the_run_did_not_begin_with(
     assert f"{run.plan} was changed since the run began" in shown.err
 
 
+@pytest.mark.parametrize("journal", [b"", b"\0" * 4096, b'{"half":'])
+def test_a_journal_without_a_record_never_refuses_a_rollback(
+    aws: Aws, place: StateDirectory, journal: bytes
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    run.journal.write_bytes(journal)
+    assert called("status").code == 7
+    assert called("resume").code == 7
+    assert called("rollback").code == 3
+    assert aws.form().weight == 0
+
+
+@pytest.mark.parametrize("command", [("finish", "--leave-as-is", "x"), ("resume",)])
+def test_a_rollback_that_waits_in_the_run_comes_before_what_anybody_else_says(
+    aws: Aws, place: StateDirectory, command: tuple[str, ...]
+) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING)
+    leave_word(run, Word(WordName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now())
+    assert called(*command).code == 3
+    assert phases(run)[-1] == "ROLLED_BACK"
+    assert not aws.form().attached
+
+
+def test_locks_that_cannot_be_looked_at_may_be_held(aws: Aws, place: StateDirectory) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+
+    class Blind(RealDisk):
+        def list(self, path: Path) -> tuple[str, ...]:
+            if path.name == "leases":
+                raise PermissionError(13, "Permission denied")
+            return super().list(path)
+
+    blind = StateDirectory(place.root, Blind())
+    with pytest.raises(LeaseError, match="a process may drive run shop-1"):
+        say(blind, run, Word(WordName.PAUSE, "ana@bastion"))
+    answer = say(blind, run, Word(WordName.ROLLBACK, "ana@bastion"))
+    assert isinstance(answer, Waiting), "the lease itself decides, and a rollback is never refused"
+
+
 def test_a_damaged_journal_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     damaged(run)
@@ -326,7 +365,7 @@ def test_a_process_that_does_not_hear_is_named_and_the_word_stays(
     lease = locked(place, aws, run.id)
     word = Word(WordName.ROLLBACK, "ana@bastion")
     try:
-        answer = say(place, run, (aws.listener,), word, within_ms=1)
+        answer = say(place, run, word, within_ms=1)
     finally:
         lease.close()
     assert isinstance(answer, Silent)

@@ -13,10 +13,8 @@ import pytest
 from cutover.core.events import (
     Close,
     Event,
-    LeaseTaken,
     Note,
     PhaseChanged,
-    Record,
     RunOpen,
     WordSaid,
 )
@@ -26,12 +24,11 @@ from cutover.core.values import RouteId
 from cutover.local.disk import Disk, RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
-from cutover.local.mailbox import leave_word
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, is_armed
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
-from cutover.wiring.words import Brought, Heard, Waiting, say
+from cutover.wiring.words import Heard, Waiting, say
 from tests.local.samples import AT, SNAPSHOT, restore_text
 
 ROUTE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1/2"
@@ -114,7 +111,7 @@ def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
     pause = Word(WordName.PAUSE, "ana")
     nothing = [lambda: None] * 10
     process.acts = [lambda: process.hears(pause), *nothing, lambda: process.turns_to("HOLDING")]
-    assert types(say(place, run, (ROUTE,), pause, clock=waits)) == ["word", "phase"]
+    assert types(say(place, run, pause, clock=waits)) == ["word", "phase"]
 
 
 def test_a_note_before_the_phase_is_not_taken_for_the_answer(
@@ -126,7 +123,7 @@ def test_a_note_before_the_phase_is_not_taken_for_the_answer(
         lambda: process.writes(Note("something else")),
         lambda: process.turns_to("SETTLING", "HOLDING"),
     ]
-    assert types(say(place, run, (ROUTE,), resume, clock=waits)) == ["word", "note", "phase"]
+    assert types(say(place, run, resume, clock=waits)) == ["word", "note", "phase"]
 
 
 def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
@@ -136,7 +133,7 @@ def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
     process.now = AT.plus(1_000)
     pause = Word(WordName.PAUSE, "ana")
     process.acts = [lambda: process.hears(pause), process.looks_again]
-    assert types(say(place, run, (ROUTE,), pause, clock=waits)) == ["word"]
+    assert types(say(place, run, pause, clock=waits)) == ["word"]
     assert waits.waited <= 600
 
 
@@ -145,7 +142,7 @@ def test_a_process_that_never_looks_again_is_not_waited_for_without_end(
 ) -> None:
     pause = Word(WordName.PAUSE, "ana")
     process.acts = [lambda: process.hears(pause)]
-    assert types(say(place, run, (ROUTE,), pause, clock=waits)) == ["word"]
+    assert types(say(place, run, pause, clock=waits)) == ["word"]
     assert waits.waited <= 6_000
 
 
@@ -159,7 +156,7 @@ def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
         lambda: None,
         process.ends,
     ]
-    assert types(say(place, run, (ROUTE,), leave, clock=waits)) == ["word", "phase", "close"]
+    assert types(say(place, run, leave, clock=waits)) == ["word", "phase", "close"]
 
 
 def test_a_process_that_hears_and_ends_while_the_word_is_made_durable_is_not_missed(
@@ -178,7 +175,7 @@ def test_a_process_that_hears_and_ends_while_the_word_is_made_durable_is_not_mis
             super().sync_directory(path)
 
     slow = RunDirectory(run.path, Slow())
-    assert types(say(place, slow, (ROUTE,), leave, clock=waits)) == ["word", "phase", "close"]
+    assert types(say(place, slow, leave, clock=waits)) == ["word", "phase", "close"]
 
 
 class Full(RealDisk):
@@ -193,7 +190,7 @@ def test_on_a_full_disk_a_rollback_that_nobody_hears_is_done_by_who_says_it(
 ) -> None:
     process.lease.close()
     full = RunDirectory(run.path, Full())
-    answer = say(place, full, (ROUTE,), Word(WordName.ROLLBACK, "ana"), clock=waits)
+    answer = say(place, full, Word(WordName.ROLLBACK, "ana"), clock=waits)
     assert isinstance(answer, Waiting)
     assert answer.path is None
 
@@ -203,22 +200,10 @@ def test_a_word_that_lies_there_is_not_left_twice(
 ) -> None:
     process.lease.close()
     rollback = Word(WordName.ROLLBACK, "ana")
-    left = say(place, run, (ROUTE,), rollback, clock=waits)
+    left = say(place, run, rollback, clock=waits)
     assert isinstance(left, Waiting)
-    assert say(place, run, (ROUTE,), rollback, left=left, clock=waits) == left
+    assert say(place, run, rollback, left=left, clock=waits) == left
     assert list(run.words.iterdir()) == [left.path]
-
-
-def test_a_word_that_a_process_brings_itself_lies_there_until_the_journal_has_it(
-    run: RunDirectory,
-) -> None:
-    path = leave_word(run, Word(WordName.ROLLBACK, "ana"), AT)
-    brought = Brought(run, path)
-    brought.told(Record(1, 1, AT, LeaseTaken("ana", "bastion", 1)))
-    assert path.exists()
-    for seq in (2, 3):
-        brought.told(Record(seq, 1, AT, WordSaid("rollback", "ana", "", "first")))
-    assert not path.exists()
 
 
 def _disarm(path: Path) -> None:

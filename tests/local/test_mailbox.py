@@ -334,6 +334,24 @@ def test_the_terminal_gets_its_modes_back_even_after_an_error(terminal: tuple[in
     assert termios.tcgetattr(slave) == before
 
 
+def test_a_terminal_that_hangs_up_after_a_key_never_keeps_the_loop() -> None:
+    master, slave = pty.openpty()
+
+    class HangsUp(OursKeyboard):
+        def _more(self) -> bool:
+            if not hung_up:
+                os.close(master)
+                hung_up.append(True)
+            return super()._more()
+
+    hung_up: list[bool] = []
+    with HangsUp(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"p") == [WordName.PAUSE]
+        assert keyboard.take(AT) == ()
+        assert keyboard.fileno() is None
+    os.close(slave)
+
+
 def test_a_terminal_that_hangs_up_ends_the_listening_and_nothing_else() -> None:
     master, slave = pty.openpty()
     with OursKeyboard(slave).listening() as keyboard:

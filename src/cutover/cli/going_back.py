@@ -116,15 +116,21 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
             return answered(frame, run, word, answer)
         left = answer
         try:
-            return become(frame, run, word, options, left=left.path)
+            return become(frame, run, word, options)
         except LeaseError as error:
             # somebody became the runner after we looked: see whether that process hears the word
             if clock.now().after(give_up) > 0:
+                script = f"; or sh {run.restore}" if run.disk.look(run.restore) else ""
                 raise LeaseError(
                     f"{error}; the rollback stays in {run.words} for who drives run {run.id}",
-                    hint=f"{error.hint}; or sh {run.restore}",
+                    hint=f"{error.hint}{script}",
                 ) from None
             clock.sleep(_LEASE_AGAIN_MS)
+        except KeyboardInterrupt:
+            frame.warn(
+                f"warning: the rollback stays in {run.words}: who resumes run {run.id} rolls it back"
+            )
+            raise
         except CutoverError:
             take_back(left, run)
             if run.phase() == "ROLLED_BACK":  # by somebody who said the same

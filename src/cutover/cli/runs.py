@@ -146,12 +146,10 @@ def resume(
     )
 
 
-def become(
-    frame: Frame, run: RunDirectory, word: Word, options: Options, *, left: Path | None = None
-) -> int:
-    """Drive the run to the end of this process, and say how it ended; `left` is the word's file."""
+def become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
+    """Drive the run to the end of this process, and say how it ended."""
     from cutover import api
     from cutover.cli.showing import ended
 
     frame.drives = True
-    return ended(frame, api.go_on(run, word, options, left=left))
+    return ended(frame, api.go_on(run, word, options))

@@ -106,7 +106,11 @@ def _heard(frame: Frame, run: RunDirectory, word: Word, heard: Heard) -> int:
             "cutover.word.v1",
             _word_body(run, word, "heard", [str(one.get("after")) for one in phases]),
         )
-    if word.name == "approve" and str(heard.followed[0].get("detail", "")).startswith("-"):
+    if (
+        word.name == "approve"
+        and heard.followed
+        and str(heard.followed[0].get("detail", "")).startswith("-")
+    ):
         raise RefusedError(
             f"run {run.id} does not ask for approval now, so nothing was approved",
             hint=f"`cutover status {run.id}` shows where it is; approve when it holds and asks",
@@ -133,6 +137,11 @@ def _word_body(run: RunDirectory, word: Word, became: str, phases: list[str]) ->
 def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
     """A process holds the lock and does not listen: say what works all the same."""
     who = f"process {silent.by.pid} on {silent.by.host}"
+    if word.name == "rollback" and run.phase() == "ROLLING_BACK":
+        return NeedsHumanError(
+            f"{who} is rolling run {run.id} back already; the word stays for it",
+            hint=f"`cutover status {run.id}` shows how far it is; or sh {run.restore}",
+        )
     if word.name == "rollback":
         return NeedsHumanError(
             f"{who} drives run {run.id} but has not heard the rollback yet; the word stays for it",

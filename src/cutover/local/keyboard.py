@@ -18,8 +18,8 @@ from cutover.core.observation import Word, WordName
 
 _KEYS = {b"p": WordName.PAUSE, b"r": WordName.RESUME, b"a": WordName.APPROVE}
 _ROLLBACK = b"R"
-_TYPED, _LONGEST, _QUIET_S = 2, 65_536, 0.02
-"""So many bytes at once are typed; more are read on, until nothing comes for so many seconds."""
+_TYPED, _PARTS, _QUIET_S = 2, 16, 0.02
+"""So many bytes at once are typed; more are read on, in so many parts, until nothing comes for so many seconds."""
 
 TWICE_WITHIN_MS = 3_000
 """Two presses of R within this time roll back; one alone does nothing."""
@@ -88,8 +88,14 @@ class Keyboard:
             if not select.select([self._descriptor], [], [], 0)[0]:
                 return ()
             keys = os.read(self._descriptor, 1024)
-            while keys and len(keys) < _LONGEST and self._more():
-                keys += os.read(self._descriptor, 1024)
+            for _ in range(_PARTS):
+                if not keys or not self._more():
+                    break
+                more = os.read(self._descriptor, 1024)
+                if not more:
+                    self._listening = False
+                    break
+                keys += more
             if len(keys) > _TYPED:
                 termios.tcflush(self._descriptor, termios.TCIFLUSH)
         except (OSError, termios.error):  # the terminal hung up

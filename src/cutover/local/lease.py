@@ -209,32 +209,40 @@ class Claims:
 
 def holder(state: StateDirectory, route: RouteId) -> Holder | None:
     """Who locks the route now, or None when nobody does; asks the lock itself, not only its file."""
-    return _held(state, state.leases / f"{_key(route)}.lock")
+    try:
+        return _held(state, state.leases / f"{_key(route)}.lock")
+    except OSError:
+        return None
 
 
 def driver(state: StateDirectory, run_id: str) -> Holder | None:
-    """Who drives the run now. Its locks name it before its first record, or even its directory, is there."""
+    """Who drives the run now. Its locks name it before its first record, or even its directory, is there.
+
+    Raises:
+        LeaseError: when the locks cannot be looked at: somebody may drive it.
+    """
     try:
         names = state.disk.list(state.leases)
-    except OSError:
+        held = [_held(state, state.leases / name) for name in names if name.endswith(".lock")]
+    except FileNotFoundError:
         return None
-    held = (_held(state, state.leases / name) for name in names if name.endswith(".lock"))
+    except OSError as error:
+        raise LeaseError(
+            f"the locks in {state.leases} cannot be looked at, so a process may drive run {run_id}: "
+            f"{error.strerror or error}",
+            hint=f"repair the directory, or say it by signal: kill -TERM makes a run hold; `cutover rollback {run_id}` works",
+        ) from None
     return next((one for one in held if one is not None and one.run == run_id), None)
 
 
 def _held(state: StateDirectory, path: Path) -> Holder | None:
-    try:
-        if state.disk.look(path) is None:
-            return None
-        handle = state.disk.open_lock(path)
-    except OSError:
+    if state.disk.look(path) is None:
         return None
+    handle = state.disk.open_lock(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _signed(state.disk, path)
-    except OSError:
-        return None
     finally:
         state.disk.close(handle)
     return None

@@ -28,14 +28,13 @@ from cutover.local.state_directory import StateDirectory
 from cutover.wiring.clients import connect
 from cutover.wiring.live import Ended, Helm, Options, restore_text_of
 from cutover.wiring.offline import Read, plan_of, read_run, state_directory
-from cutover.wiring.words import Brought
 
 BACK = frozenset({WordName.ROLLBACK, WordName.CONFIRM_RESTORED})
 """Words that need no sound journal: back needs nothing but the snapshot."""
 
 
-def go_on(run: RunDirectory, word: Word, options: Options, *, left: Path | None = None) -> Ended:
-    """Become the runner of a run that exists, with `word` as its first; `left` is its file in words/, if it has one.
+def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
+    """Become the runner of a run that exists, with `word` as its first; it may lie in words/ too.
 
     Raises:
         UsageError: when the word means nothing in the run's phase.
@@ -48,7 +47,7 @@ def go_on(run: RunDirectory, word: Word, options: Options, *, left: Path | None 
     place.prepare()
     read = read_run(place, run)
     if read.trouble and word.name is WordName.ROLLBACK:
-        return _recover(place, read, word, options, left)
+        return _recover(place, read, word, options)
     if read.contents.damage is not None:
         raise JournalError(
             read.trouble,
@@ -83,7 +82,6 @@ def go_on(run: RunDirectory, word: Word, options: Options, *, left: Path | None 
     helm = Helm(
         plan, run, place, clock, clients, lease, journal, replay(plan, journal.contents.records)
     )
-    helm.brought = _brought(run, left)
     try:
         refuse_meaningless(run, helm.state.phase, word)
         helm.watch(options)
@@ -177,9 +175,7 @@ class Recovery(RunDirectory):
         return self.path / f"journal.recovery-{self.number}.fallback.jsonl"
 
 
-def _recover(
-    place: StateDirectory, read: Read, word: Word, options: Options, left: Path | None
-) -> Ended:
+def _recover(place: StateDirectory, read: Read, word: Word, options: Options) -> Ended:
     """Roll back from snapshot.json alone: the journal is damaged, newer, or does not fold."""
     run = read.run
     kept = read_snapshot(run)
@@ -200,13 +196,12 @@ def _recover(
     if not read_run(place, run).trouble:
         # another rollback recovered the run a moment ago: its good journal tells how that ended
         lease.close()
-        return go_on(run, word, options, left=left)
+        return go_on(run, word, options)
     earlier = ("journal.recovery-", "journal.damaged-")
     number = 1 + sum(name.startswith(earlier) for name in run.disk.list(run.path))
     recovery = Recovery(run.path, run.disk, run.rehearsal, number)
     journal = _fresh_journal(recovery, plan, read.trouble)
     helm = Helm(plan, run, place, clock, clients, lease, journal, RunState())
-    helm.brought = _brought(run, left)
     try:
         helm.watch(options)
         opening = kept.opened or RunOpen(
@@ -230,10 +225,6 @@ def _recover(
     if ended.state.phase in TERMINAL and not journal.fallback_records:
         _replace_journal(run, recovery)
     return ended
-
-
-def _brought(run: RunDirectory, left: Path | None) -> tuple[Brought, ...]:
-    return () if left is None else (Brought(run, left),)
 
 
 def _plan_for_recovery(run: RunDirectory, kept: KeptSnapshot) -> Plan:

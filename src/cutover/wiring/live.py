@@ -82,7 +82,6 @@ class Helm:
     journal: FileJournal
     state: RunState
     outlets: tuple[Outlet, ...] = ()
-    brought: tuple[Listener, ...] = ()
 
     def record(self, event: Event, *, must: bool) -> None:
         """Append, fold and tell; a rollback (`must` is False) goes on without the disk.
@@ -153,9 +152,13 @@ class Helm:
                     lease=self.lease,
                     clock=self.clock,
                     mailbox=mailbox,
-                    listeners=(*self.brought, *self.outlets),
+                    listeners=self.outlets,
                 )
-                code = self._run(Runner(self.plan, ports, self.state), words)
+                # what lies in words/ is heard in the first turn: a rollback comes before any other word
+                waiting = (
+                    word for word in mailbox.wait(self.clock.now()) if not _is_one_of(word, words)
+                )
+                code = self._run(Runner(self.plan, ports, self.state), (*words, *waiting))
         finally:
             signals.close()
         return Ended(self.run, code, self.state, any(outlet.stuck for outlet in self.outlets))
@@ -202,6 +205,12 @@ class Helm:
         if self.state.phase in TERMINAL:
             Claims(self.place).release(tuple(self.state.routes), self.run.id)
         self.lease.close()
+
+
+def _is_one_of(word: Word, words: Sequence[Word]) -> bool:
+    """The same word in a file: whoever brings it left it there too, and nobody says it twice."""
+    said = {(one.name, one.who, one.why, one.detail) for one in words}
+    return (word.name, word.who, word.why, word.detail) in said
 
 
 def restore_text_of(account: str, region: str, run_id: str) -> RestoreText:

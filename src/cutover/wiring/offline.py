@@ -6,7 +6,6 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from cutover import __version__
 from cutover.core.errors import (
     CutoverError,
     JournalError,
+    LeaseError,
     RefusedError,
     UsageError,
 )
@@ -123,14 +123,14 @@ def read_run(place: StateDirectory, run: RunDirectory) -> Read:
     if contents.damage is not None:
         damage = contents.damage
         trouble = f"{run.journal}:{damage.line}: {damage.kind}: {damage.why}"
+    if not (trouble or contents.records or run.is_stillborn()):
+        trouble = f"{run.journal} holds no record, though the run has a snapshot"
     try:
         plan = plan_of(run)
         state = replay(plan, contents.records)
     except (CutoverError, ValueError, KeyError) as error:
         trouble = trouble or str(error)
-    found = opened(contents)
-    routes = found.routes if found else ()
-    return Read(run, contents, plan, state, driver_of(place, run, routes), _beat(run), trouble)
+    return Read(run, contents, plan, state, driver_of(place, run), _beat(run), trouble)
 
 
 def plan_of(run: RunDirectory) -> Plan:
@@ -151,34 +151,14 @@ def plan_of(run: RunDirectory) -> Plan:
     return plan_of_text(text, file=str(run.plan)).plan
 
 
-def driver_of(place: StateDirectory, run: RunDirectory, routes: Sequence[str]) -> Holder | None:
-    """The living process that drives the run: the lock decides, its file only names it."""
+def driver_of(place: StateDirectory, run: RunDirectory) -> Holder | None:
+    """The living process that drives the run, for display: the lock decides, its file only names it."""
     from cutover.local.lease import driver  # it needs the ports, and those the plan's models
 
-    return driver(place, run.id)
-
-
-def routes_of(run: RunDirectory) -> tuple[str, ...]:
-    """The run's routes, from its journal or its snapshot; empty when neither can be read."""
-    from cutover.local.snapshot_file import read_snapshot
-
     try:
-        found = opened(read_journal(_head(run)))
-        if found is not None:
-            return found.routes
-        kept = read_snapshot(run)
-    except CutoverError:
-        return ()
-    return tuple(kept.snapshot.forms) if kept is not None else ()
-
-
-def _head(run: RunDirectory) -> bytes:
-    """The journal's first line."""
-    try:
-        data = run.disk.read(run.journal, 65_536)
-    except OSError:
-        return b""
-    return data[: data.find(b"\n") + 1]
+        return driver(place, run.id)
+    except LeaseError:
+        return None
 
 
 def _beat(run: RunDirectory) -> Beat | None:

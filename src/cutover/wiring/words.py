@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cutover.core.errors import RefusedError
-from cutover.core.events import Record, WordSaid
+from cutover.core.errors import LeaseError, RefusedError, UsageError
 from cutover.core.observation import Word, WordName
 from cutover.local.clock import SystemClock
-from cutover.local.lease import Holder
+from cutover.local.lease import Holder, driver
 from cutover.local.mailbox import leave_word
 from cutover.local.run_directory import TERMINAL, RunDirectory
 from cutover.local.state_directory import StateDirectory
-from cutover.ports import Clock, Listener
-from cutover.wiring.offline import driver_of
+from cutover.ports import Clock
 
 HEARD_WITHIN_MS = 30_000
 """The loop hears a word within a quarter of a second, unless AWS keeps a turn for its 13 s deadline."""
@@ -64,7 +62,6 @@ class Silent:
 def say(
     place: StateDirectory,
     run: RunDirectory,
-    routes: Sequence[str],
     word: Word,
     *,
     left: Waiting | None = None,
@@ -75,26 +72,35 @@ def say(
 
     Raises:
         RefusedError: when the disk does not take the word; its hint says what works then.
+        LeaseError: when nobody can tell whether a process drives the run; a rollback goes on without.
     """
     clock = clock or SystemClock()
+
+    def find() -> Holder | None:
+        try:
+            return driver(place, run.id)
+        except LeaseError:
+            if word.name is not WordName.ROLLBACK:
+                raise
+            return None  # whoever takes the lease finds out
+
     # looked up before: the process may hear the word, act and end while it is being made durable
-    last = driver_of(place, run, routes)
+    last = find()
     if left is None or left.path is None:
         left = _leave(run, word, clock, driven=last is not None)
 
-    def driven() -> bool:
-        return driver_of(place, run, routes) is not None
-
     deadline = clock.now().plus(within_ms)
     while True:
-        driver = driver_of(place, run, routes)
-        last = driver or last
+        found = find()
+        last = found or last
         if last is not None and _since(run, left.start, word):
-            return Heard(last, *_what_followed(run, left.start, word, clock, driven))
-        if driver is None:
+            return Heard(
+                last, *_what_followed(run, left.start, word, clock, lambda: find() is not None)
+            )
+        if found is None:
             return left
         if clock.now().after(deadline) > 0:
-            return Silent(driver)
+            return Silent(found)
         clock.sleep(_LOOK_EVERY_MS)
 
 
@@ -126,11 +132,9 @@ def _what_followed(
         phase = next((str(one.get("after")) for one in followed if one.get("type") == "phase"), "")
         if gone or clock.now().after(until) > 0:
             return followed, gone
-        if phase not in TERMINAL and (phase or _is_over(followed[0], beat)):
-            return (
-                followed,
-                gone,
-            )  # a phase that ends the run is followed by the end of its process
+        # a phase that ends the run is followed by the end of its process
+        if phase not in TERMINAL and (phase or (followed and _is_over(followed[0], beat))):
+            return followed, gone
         clock.sleep(_LOOK_EVERY_MS)
 
 
@@ -158,39 +162,18 @@ def take_back(waiting: Waiting, run: RunDirectory) -> None:
         run.disk.remove(waiting.path)
 
 
-class Brought(Listener):
-    """Takes the file of the word that this process brings itself away, once the journal has that word.
-
-    Until then the file stays: whoever becomes the runner instead hears it there.
-    """
-
-    def __init__(self, run: RunDirectory, path: Path) -> None:
-        self._run = run
-        self._path: Path | None = path
-
-    def told(self, record: Record) -> None:
-        """Remove it at the first word that the journal took: a process brings its own before all others."""
-        if self._path is None or not isinstance(record.event, WordSaid):
-            return
-        with contextlib.suppress(
-            OSError
-        ):  # then it is heard twice, and a rollback once begun stays one
-            self._run.disk.remove(self._path)
-        self._path = None
-
-
 def _size(run: RunDirectory) -> int:
     try:
-        return len(run.disk.read(run.journal))
-    except OSError:
+        return len(run.journal_bytes())
+    except UsageError:
         return 0
 
 
 def _since(run: RunDirectory, start: int, word: Word) -> tuple[dict[str, Any], ...]:
     """The journal's records from the word on, unverified: they are only shown."""
     try:
-        new = run.disk.read(run.journal)[start:]
-    except OSError:
+        new = run.journal_bytes()[start:]
+    except UsageError:
         return ()
     found: list[dict[str, Any]] = []
     for line in new.split(b"\n")[:-1]:
