@@ -114,8 +114,12 @@ def test_who_only_looks_at_a_lock_refuses_nobody(state: StateDirectory) -> None:
         fcntl.flock(looking, fcntl.LOCK_SH)
         leaving = threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN))
         leaving.start()
-        FlockLease.take(state, [A], "shop-1", AT).close()
+        lease = FlockLease.take(state, [A], "shop-1", AT)
         leaving.join()
+        found = driver(state, "shop-1")
+        assert found is not None
+        assert found.pid == os.getpid()
+        lease.close()
 
 
 def test_kill_9_frees_the_lock_but_not_the_claim(state: StateDirectory) -> None:
