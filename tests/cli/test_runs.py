@@ -244,6 +244,18 @@ def test_a_rollback_that_waits_in_the_run_comes_before_what_anybody_else_says(
     assert not aws.form().attached
 
 
+def test_status_says_which_words_the_next_process_will_hear(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING)
+    assert called("status", "--json").object["waiting"] == []
+    leave_word(run, Word(WordName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now())
+    assert called("status", "--json").object["waiting"] == ["rollback"]
+    assert "rollback said by ana@bastion waits for" in " ".join(called("status").out.split())
+    (run.words / "000-torn.json").write_text("{")
+    assert called("status", "--json").object["waiting"] == ["pause", "rollback"]
+
+
 def test_locks_that_cannot_be_looked_at_may_be_held(aws: Aws, place: StateDirectory) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
 

@@ -11,6 +11,7 @@ from cutover.cli.options import json_option, run_argument
 from cutover.core.errors import ExitCode, printable
 
 if TYPE_CHECKING:
+    from cutover.core.observation import Word
     from cutover.local.rehearsal_file import Rehearsed
     from cutover.local.run_directory import RunDirectory
     from cutover.views.tables import RunRow
@@ -45,7 +46,8 @@ def status(frame: Frame, run: str | None) -> int:
         alive = is_alive(read, said)
         body = status_json(read.state, read.plan, driven=alive)
         extra = {"run": read.run.id, "rehearsal": read.run.rehearsal, "alive": alive,
-                 "rehearsed": _rehearsed_body(said), "damage": read.trouble, "restore": restore_of(read)}  # fmt: skip
+                 "rehearsed": _rehearsed_body(said), "damage": read.trouble, "restore": restore_of(read),
+                 "waiting": [word.name.value for word in _waiting(read)]}  # fmt: skip
         frame.give(str(body.pop("schema")), {**extra, **body})
     else:
         _show(frame, read)
@@ -112,7 +114,20 @@ def liveness(read: Read, said: Rehearsed | None) -> str:
         return f"driven by process {read.driver.pid} on {read.driver.host} since {read.driver.since}{seen}"
     if read.run.rehearsal or read.run.is_over():
         return ""
-    return f"none lives: nobody watches its gates and deadlines{seen}"
+    waits = "".join(
+        f"; {word.name} said by {printable(word.who)} waits for who takes it up"
+        for word in _waiting(read)
+    )
+    return f"none lives: nobody watches its gates and deadlines{seen}{waits}"
+
+
+def _waiting(read: Read) -> tuple[Word, ...]:
+    """The words that the next process will hear first."""
+    from cutover.local.mailbox import waiting_words
+
+    if read.driver is not None or read.run.rehearsal or read.run.is_over():
+        return ()
+    return waiting_words(read.run)
 
 
 def _rehearsing(said: Rehearsed) -> str:
@@ -163,6 +178,7 @@ def _broken(frame: Frame, read: Read) -> int:
             "rehearsed": _rehearsed_body(said),
             "damage": read.trouble,
             "restore": restore_of(read),
+            "waiting": [word.name.value for word in _waiting(read)],
         }
         frame.give("cutover.status.v1", body)
     else:

@@ -57,6 +57,23 @@ def leave_word(run: RunDirectory, word: Word, at: Moment) -> Path:
     return path
 
 
+def waiting_words(run: RunDirectory) -> tuple[Word, ...]:
+    """The words that nobody has heard yet, oldest first; for display, they stay where they are."""
+    words: list[Word] = []
+    try:
+        names = [name for name in run.disk.list(run.words) if not name.startswith(".")]
+    except OSError:
+        return ()
+    for name in names:
+        try:
+            words.append(_parsed(run.disk.read(run.words / name, _LONGEST + 1)))
+        except FileNotFoundError:
+            continue  # heard in this very moment
+        except (OSError, ValueError):
+            words.append(Word(WordName.PAUSE, "unknown", f"{name} cannot be read"))
+    return tuple(words)
+
+
 class WordsMailbox(Mailbox):
     """The mailbox of a live run. `switches` are directories whose HOLD and ROLLBACK files count."""
 
