@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cutover.core.events import Close, Note
+from cutover.local.clock import SystemClock
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from tests.cli.command import called, held_against_its_schema
@@ -160,5 +161,11 @@ def test_a_signal_ends_all_rehearsals_and_what_is_finished_is_shown(
 
 
 def assert_nobody_left(group: int) -> None:
-    with pytest.raises(ProcessLookupError):
-        os.killpg(group, 0)
+    """Soon: whoever was killed may still have to be reaped."""
+    for _ in range(PATIENCE):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        SystemClock().sleep(100)
+    pytest.fail("a process of the rehearsals is left")

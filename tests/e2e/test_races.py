@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 def killed(stage: Stage) -> None:
     """A run whose process was killed in its first bake."""
-    run = stage.run(stage.plan("weight: 10, bake: 4s", "weight: 100, bake: 2s"))
+    run = stage.run(stage.plan("weight: 10, bake: 8s", "weight: 100, bake: 2s"))
     stage.until_phase("BAKING", run, step=0)
     os.kill(run.pid, signal.SIGKILL)
     run.ends()
