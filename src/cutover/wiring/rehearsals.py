@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
-from cutover.core.errors import RefusedError, StoppedError
+from cutover.core.errors import StoppedError
 from cutover.core.plan import Plan
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Listener
@@ -15,7 +16,7 @@ from cutover.rehearsal.scenario import Scenario
 from cutover.wiring.rehearsed import RehearsalResult, rehearse
 from cutover.wiring.scenarios import judges_of, load_scenario, planned
 from cutover.wiring.stopping import SignalError, Stop
-from cutover.wiring.workers import in_worker, workers
+from cutover.wiring.workers import side_by_side
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Task:
     seed: int
     place: StateDirectory
     other: str = ""
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Whom it is rehearsed with: the plan's own judge is the empty one."""
+        return ("", self.other) if self.other else ("",)
 
     def run(
         self,
@@ -102,26 +108,29 @@ def rehearse_tasks(tasks: Sequence[Task]) -> Iterator[RehearsalResult]:
         StoppedError: when a signal ended it.
         CutoverError: when a scenario or the plan cannot be rehearsed at all.
     """
-    count = min(sum(2 if one.other else 1 for one in tasks), os.cpu_count() or 1)
+    count = min(sum(len(one.judges) for one in tasks), os.cpu_count() or 1)
     if count <= 1:
         yield from (rehearse_task(one) for one in tasks)
         return
-    stop = Stop()
-    pairs: list[_Pair] = []
+    parts = [(index, judge) for index, one in enumerate(tasks) for judge in one.judges]
+    calls = [partial(tasks[index].run, judge=judge) for index, judge in parts]
+    done: dict[tuple[int, str], RehearsalResult] = {}
     given = 0
+    stop = Stop()
     try:
-        with stop.installed(), workers(count) as pool:
-            pairs += [_Pair.submitted(pool, one) for one in tasks]
-            for pair in pairs:
-                with stop.safely():
-                    result = pair.result()
-                yield result
-                given += 1
+        with stop.installed(), closing(side_by_side(calls, count, stop.safely)) as answers:
+            for number, answer in answers:
+                done[parts[number]] = answer
+                while given < len(tasks) and all(
+                    (given, one) in done for one in tasks[given].judges
+                ):
+                    given += 1
+                    yield _together(done, given - 1, tasks[given - 1])
     except SignalError as came:
-        finished = [pair.finished() for pair in pairs[given:]]
-        results = [one for one in finished if one is not None]
-        yield from results
-        left = len(tasks) - given - len(results)
+        finished = [index for index in range(given, len(tasks)) if (index, "") in done]
+        for index in finished:
+            yield _together(done, index, tasks[index])
+        left = len(tasks) - given - len(finished)
         raise StoppedError(
             f"{came.name} ended the rehearsals: {left} of {len(tasks)} scenarios are not finished",
             hint="`cutover list --rehearsals` shows those that were going on; they are not resumed",
@@ -129,41 +138,8 @@ def rehearse_tasks(tasks: Sequence[Task]) -> Iterator[RehearsalResult]:
         ) from None
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A task on its way: with the plan's own judge, and with the other one."""
-
-    own: Future[RehearsalResult]
-    other: Future[RehearsalResult] | None
-
-    @classmethod
-    def submitted(cls, pool: Executor, one: Task) -> _Pair:
-        """Both rehearsals of a task, as work for the pool."""
-        own = pool.submit(in_worker, one.run)
-        return cls(own, pool.submit(in_worker, one.run, judge=one.other) if one.other else None)
-
-    def result(self) -> RehearsalResult:
-        """Wait for both.
-
-        Raises:
-            RefusedError: when a process that rehearses was ended from outside.
-        """
-        try:
-            own = self.own.result()
-            return own if self.other is None else replace(own, compared=self.other.result())
-        except BrokenExecutor:
-            raise RefusedError(
-                "a process that rehearses was ended from outside",
-                hint="`cutover list --rehearsals` shows what was interrupted; is there enough memory?",
-            ) from None
-
-    def finished(self) -> RehearsalResult | None:
-        """What is there now; without its comparison when only that is missing."""
-        own = _there(self.own)
-        return replace(own, compared=_there(self.other)) if own is not None else None
-
-
-def _there(future: Future[RehearsalResult] | None) -> RehearsalResult | None:
-    if future is None or not future.done() or future.cancelled() or future.exception() is not None:
-        return None
-    return future.result()
+def _together(
+    done: Mapping[tuple[int, str], RehearsalResult], index: int, one: Task
+) -> RehearsalResult:
+    """A task's rehearsal with its comparison; without it when only that is missing."""
+    return replace(done[index, ""], compared=done.get((index, one.other)) if one.other else None)

@@ -6,44 +6,112 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from multiprocessing import connection
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from cutover.core.errors import StoppedError
+from cutover.core.errors import CutoverError, RefusedError, StoppedError
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 _GRACE_SECONDS = 0.5
 """How long a process may take to write that it was ended; a rehearsal needs milliseconds."""
 
 
-@contextmanager
-def workers(count: int) -> Iterator[Executor]:
-    """A pool; when its block is left by an error or a signal, its processes are ended at once."""
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(max_workers=count, initializer=_begin)
+def side_by_side(
+    calls: Sequence[Callable[[], T]],
+    count: int,
+    safely: Callable[[], AbstractContextManager[None]],
+) -> Generator[tuple[int, T], None, None]:
+    """Each call's index and result as it comes, from at most `count` processes, which end when this does.
+
+    Each process has a pipe of its own, whose other end nobody else holds: one that is killed in the middle of
+    its answer is the end of that pipe. A `ProcessPoolExecutor` shares one pipe, and waits for the rest forever.
+
+    Args:
+        calls: with arguments and results that can be pickled.
+        count: how many processes there may be.
+        safely: surrounds each wait for an answer; it may raise what ends the work.
+
+    Raises:
+        RefusedError: when one of the processes was ended from outside.
+        Exception: what a call raised.
+    """
+    crew: list[tuple[BaseProcess, Connection]] = []
+    left = iter(enumerate(calls))
+    busy: dict[Any, int] = {}
     try:
-        yield pool
-    except BaseException:
-        # only the processes of this pool
-        _end([one for one in multiprocessing.active_children() if one not in others])
-        # its processes are gone: this takes what they had finished, and waits for nothing else
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown()
+        # in this order: `zip` takes no call for which there is no process
+        for _, (index, call) in zip(range(count), left, strict=False):
+            crew.append(_begun())
+            busy[_given(crew[-1][1], call)] = index
+        while busy:
+            with safely():
+                answered = connection.wait(list(busy))
+            for pipe in answered:
+                index, result = busy.pop(pipe), _answer(pipe)
+                for following, call in left:
+                    busy[_given(pipe, call)] = following
+                    break
+                yield index, result
+    finally:
+        _end([process for process, _ in crew])
+        for _, pipe in crew:
+            pipe.close()
 
 
-def in_worker(call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """The call; when a signal ended it, the whole process ends, or it would begin the next one."""
+def _begun() -> tuple[BaseProcess, Connection]:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=_work, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def _given(pipe: Any, call: Callable[[], object]) -> Any:
     try:
-        return call(*arguments, **named)
-    except StoppedError as stopped:
-        os._exit(int(stopped.exit_code))
+        pipe.send(call)
+    except OSError:
+        raise _ended_from_outside() from None
+    return pipe
+
+
+def _answer(pipe: Any) -> Any:
+    try:
+        ok, value = pipe.recv()
+    except (EOFError, OSError):
+        raise _ended_from_outside() from None
+    if not ok:
+        raise value
+    return value
+
+
+def _ended_from_outside() -> RefusedError:
+    return RefusedError(
+        "a process that rehearses was ended from outside",
+        hint="`cutover list --rehearsals` shows what was interrupted; is there enough memory?",
+    )
+
+
+def _work(pipe: Connection) -> None:
+    """What a process does: call after call, until it is ended."""
+    _begin()
+    while True:
+        call = pipe.recv()
+        try:
+            answer = True, call()
+        except StoppedError as stopped:
+            # a signal ended the call: it is meant for the process too
+            os._exit(int(stopped.exit_code))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            if not isinstance(error, CutoverError):
+                error.add_note(traceback.format_exc())
+            answer = False, error
+        pipe.send(answer)
 
 
 def _begin() -> None:
@@ -73,4 +141,4 @@ def _end(processes: list[BaseProcess]) -> None:
             for process in late.values():
                 process.kill()
         for sentinel in ended:
-            del late[sentinel]  # type: ignore[arg-type]
+            late.pop(sentinel).join()  # type: ignore[arg-type]
