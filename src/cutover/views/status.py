@@ -20,7 +20,7 @@ from cutover.core.story import (
     route_name,
     stamp,
 )
-from cutover.core.story.words import judged
+from cutover.core.story.words import judged, reason
 from cutover.core.values import weight_text
 from cutover.views.next_word import next_word, rehearsed
 from cutover.views.text import columns, pad, wrap
@@ -92,7 +92,7 @@ def _head(
         ahead = f"; {outlook(plan, state, done, gates)}" if gates and driven else ""
         yield from _field("evidence", f"{about(done)}{of} settled minutes{ahead}", width)
     if state.held is not None:
-        yield from _field("holding", state.held.why, width)
+        yield from _field("holding", reason(plan, state.held.why), width)
         if state.held.deadline_ms:
             at = clock_text(wall_from_ms(state.held.deadline_ms), now.wall)
             then = after_deadline(plan, state.held.reason)

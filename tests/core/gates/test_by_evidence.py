@@ -722,6 +722,7 @@ def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() 
     feed.before(*(minute_of(at, group("source", 6000, 6)) for at in range(-60, 0)))
     feed.feed(_alone(at, 6000, 6) for at in range(5))
     calm = feed.says().signals[0].evidence
+    assert "left out" not in feed.says().why
     asked = feed.feed(_alone(at, 6000, 300) for at in range(5, 17)).says()
     assert (asked.verdict, asked.on_breach) == (Verdict.BREACH, "ask")
     feed.feed(_alone(at, 6000, 6) for at in range(17, 19))
@@ -729,6 +730,7 @@ def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() 
     over = feed.feed(_alone(19, 6000, 6)).says()
     assert over.verdict is Verdict.PASS
     assert over.signals[0].evidence <= calm
+    assert "; left out of that evidence: 12 minutes of an incident that is over" in over.why
 
 
 @pytest.mark.parametrize(("requests", "failed"), [(1, 1), (2, 2), (3, 2), (4, 2)])

@@ -112,7 +112,14 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         minutes=found.minutes,
         bound_ppm=upper_bound_ppm(proof),
     )
-    reason = Reason(Rule.EVIDENCE, terms.what, signal, odds=evidence * share, source=found.source)
+    reason = Reason(
+        Rule.EVIDENCE,
+        terms.what,
+        signal,
+        odds=evidence * share,
+        source=found.source,
+        left_out=memory.left_out,
+    )
     if evidence >= signal.needed:
         spared = not weighing.compares or is_compared(found, memory.cv)
         return _say(Verdict.BREACH, reason, on_breach="" if spared else "ask")

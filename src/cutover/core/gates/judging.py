@@ -97,6 +97,7 @@ class Reason:
         due: requests that the weight should have brought in those minutes.
         said: a clause that the rule brings along.
         early: some of the minutes are still being published.
+        left_out: minutes of incidents that nobody could compare with the source, and that are over.
     """
 
     rule: Rule
@@ -109,6 +110,7 @@ class Reason:
     due: int = 0
     said: str = ""
     early: bool = False
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

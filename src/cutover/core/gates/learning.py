@@ -46,11 +46,15 @@ class Memory:
         unread: what nobody could read in the newest minute.
         trusted: the e-process when it last was no reason to wait.
         uncompared: since then it was a breach, with too little traffic at the source to compare with.
+        doubted: minutes weighed since then.
+        left_out: minutes of such incidents that are over, and count no more.
     """
 
     weigher: sequential.Memory = sequential.START
     trusted: sequential.Memory = sequential.START
     uncompared: bool = False
+    doubted: int = 0
+    left_out: int = 0
     baseline: tuple[Counts, ...] = ()
     cv: float = 0.0
     sources: tuple[Counts, ...] = ()
@@ -137,7 +141,8 @@ def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene)
     """
     weigher, needed = memory.weigher, 1 / (ALPHA * weighing.share * scene.alpha_scale)
     if weigher.evidence < needed * ALPHA / HOLD_ALPHA:
-        return with_(memory, trusted=weigher, uncompared=False)
+        return with_(memory, trusted=weigher, uncompared=False, doubted=0)
+    memory = with_(memory, doubted=memory.doubted + 1)
     if not weighing.compares or is_compared(sequential.loudest(weigher), memory.cv):
         return with_(memory, uncompared=False)
     if before < needed <= weigher.evidence:  # what the source was there to see stays
@@ -147,7 +152,8 @@ def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene)
     forgotten = replace(
         memory.trusted, pool=weigher.pool, begun=weigher.begun, unspent=weigher.unspent
     )
-    return with_(memory, weigher=forgotten, uncompared=False)
+    over = memory.left_out + memory.doubted - CALM_MINUTES
+    return with_(memory, weigher=forgotten, uncompared=False, doubted=0, left_out=over)
 
 
 def _before(memory: Memory, source: Counts, weighing: Weighing) -> Memory:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cutover.core.gates.judging import Judgement, Reason, Rule
 from cutover.core.gates.rates import count_text, percent, rate_text
+from cutover.core.story.words import count_of
 
 MOST_ODDS = 1e12
 """Beyond this a number says nothing more to a person."""
@@ -19,6 +20,8 @@ def told(judgement: Judgement) -> Judgement:
     said = _SENTENCES[judgement.reason.rule](judgement.reason)
     if judgement.on_breach == "ask":
         said += _nobody_to_compare(judgement.reason)
+    elif judgement.reason.left_out:
+        said += _left_out(judgement.reason.left_out)
     return replace(judgement, why=said)
 
 
@@ -59,6 +62,14 @@ def _nobody_to_compare(reason: Reason) -> str:
             "; no source traffic is left to compare with, so it may be an incident of both sides"
         )
     return f"; only {left:,.0f} requests of the source to compare with, so it may be an incident of both sides"
+
+
+def _left_out(minutes: int) -> str:
+    """Why the counts of a step may be worse than its evidence."""
+    return (
+        f"; left out of that evidence: {count_of(minutes, 'minute')} of an incident that is over, "
+        "with too little source traffic to say whose fault it was"
+    )
 
 
 def _budget(reason: Reason) -> str:
