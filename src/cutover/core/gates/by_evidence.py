@@ -22,6 +22,7 @@ from cutover.core.gates.judging import (
 from cutover.core.gates.learning import (
     START,
     Memory,
+    exceeds,
     fold,
     is_compared,
     is_sick,
@@ -51,9 +52,6 @@ WHOLE_SHARE = 0.8
 EXCUSED = "the source's own requests go unanswered or stay away in the same minutes"
 
 NO_SOURCE = "the source never had a datapoint, though its weight should bring it requests: nothing to compare with"
-
-SURELY_SPREADS = 4.0
-"""So many standard deviations above a rate are no noise (`max` for the source, the budget for the whole run)."""
 
 BUDGET_REQUESTS = 20
 MOST_FACT = 2**53
@@ -152,7 +150,16 @@ def _unknown(terms: Terms, memory: Memory, scene: Scene, reason: Reason) -> Reas
     judged_alone = memory.weigher.last and not memory.weigher.pool
     if terms.ratio and scene.weight < FULL and judged_alone:
         return replace(reason, rule=Rule.UNREAD, said=NO_SOURCE)
+    if terms.ratio and memory.source_silent >= SILENT_MINUTES and memory.source_due >= SILENT_DUE:
+        return replace(reason, rule=Rule.UNREAD, said=_source_silent(memory))
     return None
+
+
+def _source_silent(memory: Memory) -> str:
+    return (
+        f"no source datapoint for {memory.source_silent} minutes, although its share of the weight should have "
+        f"brought it about {memory.source_due:,} requests: nothing to compare with"
+    )
 
 
 def _earned(
@@ -204,16 +211,11 @@ def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:
 def _surely_bad(terms: Terms, memory: Memory) -> bool:
     """The source's last minutes together exceed `max` by more than noise, were it the same in all of them."""
     total, bad = sum(c.total for c in memory.sources), sum(c.bad for c in memory.sources)
-    return _exceeds(Counts(total, bad), terms.max_ppm or 0, memory.cv)
+    return exceeds(Counts(total, bad), terms.max_ppm or 0, memory.cv)
 
 
 def _is_spent(memory: Memory, budget_ppm: int) -> bool:
     """The whole run's bad requests exceed the budget by more than noise, looked at every minute as it is."""
     if memory.run.bad < BUDGET_REQUESTS:
         return False
-    return _exceeds(memory.run, budget_ppm, memory.cv / sqrt(memory.charged))
-
-
-def _exceeds(counts: Counts, rate_ppm: int, cv: float) -> bool:
-    mean = counts.total * rate_ppm / PPM
-    return counts.bad > mean + SURELY_SPREADS * sqrt(mean + (cv * mean) ** 2)
+    return exceeds(memory.run, budget_ppm, memory.cv / sqrt(memory.charged))

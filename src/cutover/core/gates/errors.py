@@ -24,7 +24,7 @@ from cutover.core.gates.judging import Counts, Early, Judgement, Scene
 from cutover.core.gates.spec import Budget, CountingSpec, Judge, VersusSource
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Share
-from cutover.core.values import FULL, PPM
+from cutover.core.values import FULL, PPM, with_fields
 
 UNANSWERED_PPM = 1_000
 """A source that leaves more than 0.1 % unanswered in normal times does so by design."""
@@ -103,7 +103,7 @@ class ErrorsGate:
         """The memory after one settled minute."""
         memory = _learn(memory, minute, scene)
         sample = _sample(memory, minute, scene)
-        return replace(
+        return with_fields(
             memory, counting=judges.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
@@ -166,13 +166,13 @@ def _learn(memory: Memory, minute: Minute, scene: Scene) -> Memory:
         )
         if requests and answers is not None:
             seen = Counts(requests, max(0, requests - answers))
-            memory = replace(
+            memory = with_fields(
                 memory, unanswered=(*memory.unanswered, seen)[-counting.BASELINE_MINUTES :]
             )
     requests = minute.number(columns.BALANCER_REQUESTS.key)
     made = minute.zero_if_requests(columns.ELB_503.key, columns.BALANCER_REQUESTS.key)
     if before and requests and made is not None:
-        memory = replace(
+        memory = with_fields(
             memory,
             usual_503=(*memory.usual_503, Counts(requests, made))[-counting.BASELINE_MINUTES :],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from math import sqrt
 
 from cutover.core.gates import columns, sequential
 from cutover.core.gates.counting import Sample, Terms, Weighing
@@ -12,7 +12,7 @@ from cutover.core.gates.judging import Counts, Scene
 from cutover.core.gates.rates import NO_REQUESTS
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA, Course, Look, Standard, Trial
 from cutover.core.observation import Minute
-from cutover.core.values import PPM
+from cutover.core.values import FULL, PPM, with_fields
 
 BASELINE_MINUTES = 60
 """The source's minutes before the first raise that say how much its rate varies."""
@@ -23,6 +23,9 @@ WHOLE_OF = 5
 
 THIN = 4
 """A source with less than a fourth of the destination's requests is a thin control."""
+
+SURELY_SPREADS = 4.0
+"""So many standard deviations above a rate are no noise (`max` for the source, the budget for the whole run)."""
 
 CALM_MINUTES = 3
 """An incident that nobody could attribute is over after so many minutes within what is allowed."""
@@ -37,12 +40,14 @@ class Memory:
         baseline: the source's last minutes before the first raise.
         cv: measured on them; 0 before the first raise.
         sources: its last three minutes, with or without requests.
+        ailed: the e-process still knows minutes in which the source was surely above `max`.
         excused: in which of them it explains the bad ones for a reason that the counts do not show.
         volumes: requests of all sides in the last five minutes.
         weight, since: the weight of the newest minute, and for how many minutes it has been that.
         step, proof: the destination's requests of the step being judged.
         run, charged: of the whole run, without minutes in which the source was bad itself; how many minutes that is.
         silent, due: minutes in a row without a datapoint of the destination, and requests it should have had.
+        source_silent, source_due: the same of the source.
         unread: what nobody could read in the newest minute.
         trusted: the e-process when it last was no reason to wait.
         uncompared: since then it was a breach, with too little traffic at the source to compare with.
@@ -58,6 +63,7 @@ class Memory:
     baseline: tuple[Counts, ...] = ()
     cv: float = 0.0
     sources: tuple[Counts, ...] = ()
+    ailed: bool = False
     excused: tuple[bool, ...] = ()
     volumes: tuple[int, ...] = ()
     weight: int = 0
@@ -68,6 +74,8 @@ class Memory:
     charged: int = 0
     silent: int = 0
     due: int = 0
+    source_silent: int = 0
+    source_due: int = 0
     unread: str = ""
     newest_ms: int = 0
 
@@ -75,31 +83,33 @@ class Memory:
 START = Memory()
 
 
-def with_(memory: Memory, **changes: Any) -> Memory:
-    """`dataclasses.replace` without running `__init__` over every field: a minute is folded thousands of times."""
-    changed = object.__new__(Memory)
-    changed.__dict__.update(memory.__dict__, **changes)
-    return changed
-
-
 def restart(memory: Memory) -> Memory:
     """Evidence for the destination is gone: the step proves itself again. What was spent of alpha stays spent."""
-    return with_(memory, proof=NO_REQUESTS, silent=0, due=0, newest_ms=0)
+    return with_fields(
+        memory,
+        proof=NO_REQUESTS,
+        silent=0,
+        due=0,
+        source_silent=0,
+        source_due=0,
+        newest_ms=0,
+    )
 
 
 def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
     """The memory after one minute."""
     source, weighing = sample.source or NO_REQUESTS, weighing_of(terms)
-    memory = with_(
+    memory = with_fields(
         memory,
         newest_ms=minute.at_ms,
         sources=(*memory.sources, source)[-SICK_OF:],
         volumes=(*memory.volumes, volume(minute))[-WHOLE_OF:],
         excused=(*memory.excused, sample.shared)[-SICK_OF:],
     )
+    memory = _recovered(terms, memory, source)
     if columns.before_first_raise(scene):
         return _before(memory, source, weighing)
-    memory = with_(
+    memory = with_fields(
         memory,
         cv=memory.cv or variation(weighing, memory.baseline),
         weight=scene.weight,
@@ -108,22 +118,22 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
     )
     if sample.destination is None or sample.destination.total <= 0:
         if weighing.before:
-            memory = with_(memory, weigher=sequential.learn(memory.weigher, source))
+            memory = with_fields(memory, weigher=sequential.learn(memory.weigher, source))
         return _silent(memory, sample, minute, scene)
     destination = Counts(
         sample.destination.total, min(sample.destination.bad, sample.destination.total)
     )
-    memory = with_(memory, silent=0, due=0)
+    memory = _beside_source(with_fields(memory, silent=0, due=0), sample, minute, scene)
     # what both suffer is not charged
     if not sample.shared and not is_sick(terms, source):
-        memory = with_(memory, run=memory.run + destination, charged=memory.charged + 1)
+        memory = with_fields(memory, run=memory.run + destination, charged=memory.charged + 1)
     if not sample.shared and not sample.unread and columns.in_step(minute, scene):
         memory = _proven(memory, destination, scene.step_began_ms)
     blindfold = sample.unread and sample.source is None  # then nobody knows what was allowed
     cold = terms.cold_start and memory.since <= 1
     if sample.shared or blindfold or cold or scene.weight <= 0:
-        return with_(memory, weigher=sequential.learn(memory.weigher, source))
-    weighed = with_(
+        return with_fields(memory, weigher=sequential.learn(memory.weigher, source))
+    weighed = with_fields(
         memory,
         weigher=sequential.fold(
             Trial(_standard(terms, weighing), memory.cv, Course(scene.steps, scene.horizon)),
@@ -141,28 +151,58 @@ def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene)
     """
     weigher, needed = memory.weigher, 1 / (ALPHA * weighing.share * scene.alpha_scale)
     if weigher.evidence < needed * ALPHA / HOLD_ALPHA:
-        return with_(memory, trusted=weigher, uncompared=False, doubted=0)
-    memory = with_(memory, doubted=memory.doubted + 1)
+        return with_fields(memory, trusted=weigher, uncompared=False, doubted=0)
+    memory = with_fields(memory, doubted=memory.doubted + 1)
     if not weighing.compares or is_compared(sequential.loudest(weigher), memory.cv):
-        return with_(memory, uncompared=False)
+        return with_fields(memory, uncompared=False)
     if before < needed <= weigher.evidence:  # what the source was there to see stays
-        memory = with_(memory, uncompared=True)
+        memory = with_fields(memory, uncompared=True)
     if not memory.uncompared or not sequential.is_calm(weigher, CALM_MINUTES):
         return memory
     forgotten = replace(
         memory.trusted, pool=weigher.pool, begun=weigher.begun, unspent=weigher.unspent
     )
     over = memory.left_out + memory.doubted - CALM_MINUTES
-    return with_(memory, weigher=forgotten, uncompared=False, doubted=0, left_out=over)
+    return with_fields(memory, weigher=forgotten, uncompared=False, doubted=0, left_out=over)
+
+
+def _recovered(terms: Terms, memory: Memory, source: Counts) -> Memory:
+    """An incident of the source allows the destination as much while it lasts, and nothing once the source is well.
+
+    Its minutes are left out of what the source taught; gating.md section 4 keeps them until 50 bad requests came
+    after them, which beside a sliver of traffic takes half an hour.
+    """
+    if _ailed(terms, memory, source):
+        return with_fields(memory, ailed=True)
+    well = len(memory.sources) == SICK_OF and all(
+        one.total >= SICK_REQUESTS and not is_sick(terms, one) for one in memory.sources
+    )
+    if not memory.ailed or not well:
+        return memory
+    kept = tuple(one for one in memory.weigher.pool if not _ailed(terms, memory, one))
+    return with_fields(memory, weigher=replace(memory.weigher, pool=kept), ailed=False)
+
+
+def _ailed(terms: Terms, memory: Memory, source: Counts) -> bool:
+    """The source was above `max` by more than noise: leaving out its noisy minutes too would make it better than it is."""
+    if terms.max_ppm is None or not is_sick(terms, source):
+        return False
+    return exceeds(source, terms.max_ppm, memory.cv or weighing_of(terms).cv)
+
+
+def exceeds(counts: Counts, rate_ppm: int, cv: float) -> bool:
+    """More bad requests than this rate and its variation explain."""
+    mean = counts.total * rate_ppm / PPM
+    return counts.bad > mean + SURELY_SPREADS * sqrt(mean + (cv * mean) ** 2)
 
 
 def _before(memory: Memory, source: Counts, weighing: Weighing) -> Memory:
     if source.total <= 0:
         return memory
-    memory = with_(memory, baseline=(*memory.baseline, source)[-BASELINE_MINUTES:])
+    memory = with_fields(memory, baseline=(*memory.baseline, source)[-BASELINE_MINUTES:])
     if not weighing.before:
         return memory
-    return with_(memory, weigher=sequential.learn(memory.weigher, source))
+    return with_fields(memory, weigher=sequential.learn(memory.weigher, source))
 
 
 def variation(weighing: Weighing, baseline: Sequence[Counts]) -> float:
@@ -174,17 +214,29 @@ def variation(weighing: Weighing, baseline: Sequence[Counts]) -> float:
 def _silent(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
     if sample.unread or not columns.in_step(minute, scene):
         return memory
-    return with_(
+    return with_fields(
         memory,
         silent=memory.silent + 1,
         due=memory.due + columns.requests_due(minute, scene.weight),
     )
 
 
+def _beside_source(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
+    """Whether the source had a datapoint beside the destination's, as its share of the weight says it should."""
+    if scene.weight >= FULL or (sample.source is not None and sample.source.total > 0):
+        return with_fields(memory, source_silent=0, source_due=0)
+    if sample.unread or sample.destination is None or not columns.in_step(minute, scene):
+        return memory
+    due = round(sample.destination.total) * (FULL - scene.weight) // scene.weight
+    return with_fields(
+        memory, source_silent=memory.source_silent + 1, source_due=memory.source_due + due
+    )
+
+
 def _proven(memory: Memory, destination: Counts, step: int) -> Memory:
     """A minute that lies wholly in the step counts for it."""
     proof = memory.proof + destination if step == memory.step else destination
-    return with_(memory, step=step, proof=proof)
+    return with_fields(memory, step=step, proof=proof)
 
 
 def is_thin(found: sequential.Loudest) -> bool:

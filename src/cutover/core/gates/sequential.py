@@ -17,10 +17,11 @@ however long it goes on (Ville's inequality; gating.md section 5 has the argumen
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, lgamma, log, sqrt
 
 from cutover.core.gates.judging import Counts
+from cutover.core.values import with_fields
 
 ALPHA = 0.01
 """At most this part of healthy cutovers is rolled back, over all signals and looks."""
@@ -161,7 +162,7 @@ def learn(memory: Memory, source: Counts) -> Memory:
     """The memory after a minute that only says something about the source."""
     if source.total <= 0:
         return memory
-    return replace(memory, pool=(*memory.pool, source)[-POOL_MOST:])
+    return with_fields(memory, pool=(*memory.pool, source)[-POOL_MOST:])
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,15 @@ from cutover.core.observation import Known, Pair
 from cutover.core.plan import PlannedGate
 from cutover.core.state import Hold
 from cutover.core.state.scene import scene_of
-from cutover.core.story import told
+from cutover.core.story import count_of, told
 
 MINUTES = "minutes"
 """The pseudo-gate that says whether settled minutes still arrive."""
 
 STALE_PERIODS = 3
+HOLES_OF = 4
+"""Settled minutes of which the destination may have missed none when a weight is raised."""
+
 SILENT_DUE = 10
 """With so many requests due, none at all in a minute is no chance (fewer than 1 of 20,000, Poisson)."""
 
@@ -167,12 +170,8 @@ def _fresh(turn: Turn, pair: Pair) -> Judged:
             judgement = Judgement(
                 Verdict.UNKNOWN, f"no request on either side in {STALE_PERIODS} settled minutes"
             )
-        elif due := _stays_away(turn, pair, newest):
-            judgement = Judgement(
-                Verdict.WAITING,
-                "no destination datapoint in the newest settled minute, "
-                f"although its weight should have brought it about {due:,} requests",
-            )
+        elif missing := _stays_away(turn, pair, newest):
+            judgement = Judgement(Verdict.WAITING, missing)
     return Judged(MINUTES, pair.id, judgement, "rollback", live=True)
 
 
@@ -186,19 +185,31 @@ def _silent(turn: Turn, pair: Pair, newest_ms: int) -> bool:
     )
 
 
-def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> int:
-    """How many requests the destination should have had in the newest settled minute, and has no datapoint of.
+def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> str:
+    """Which of the last settled minutes have no datapoint of the destination, although requests were due; "" for none.
 
     The gates call such silence unknown from its fourth minute on (gating.md section 4); nobody raises a weight onto
-    a destination that has just vanished.
+    a destination that has just vanished, or comes and goes.
     """
-    last = turn.state.evidence.minutes(pair.id, newest_ms)
-    if not last or newest_ms < turn.state.evidence_from_ms or turn.state.evidence_from_ms <= 0:
-        return 0
-    if last[-1].number("destination.requests"):
-        return 0
-    due = requests_due(last[-1], turn.state.weight or 0)
-    return due if due >= SILENT_DUE else 0
+    since, period = turn.state.evidence_from_ms, turn.plan.observe.period
+    if since <= 0:
+        return ""
+    last = turn.state.evidence.minutes(pair.id, max(since, newest_ms - (HOLES_OF - 1) * period))
+    weight = turn.state.weight or 0
+    missing = {
+        minute.at_ms: due
+        for minute in last
+        if not minute.number("destination.requests")
+        and (due := requests_due(minute, weight)) >= SILENT_DUE
+    }
+    if not missing:
+        return ""
+    if newest_ms in missing:
+        where, due = "in the newest settled minute", missing[newest_ms]
+    else:
+        where = f"in {len(missing)} of the last {count_of(len(last), 'settled minute')}"
+        due = sum(missing.values())
+    return f"no destination datapoint {where}, although its weight should have brought it about {due:,} requests"
 
 
 def _shared_after_raise(

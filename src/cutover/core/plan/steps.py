@@ -16,11 +16,9 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cutover.core.plan.texts import Sentence
+from cutover.core.power import MOST_HELD_BACK
 from cutover.core.units import Duration, Model, Percentage
 from cutover.core.values import FULL, parse_percent, percent_text
-
-MOST_HELD_BACK = 200
-"""Per mille: more than a fifth is a step of its own, and should be written as one."""
 
 _PPM_OF_PER_MILLE = 1_000
 

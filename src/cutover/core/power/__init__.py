@@ -10,18 +10,24 @@ from cutover.core.power.answer import Nothing, answer
 from cutover.core.power.fastest import (
     SHORTEST_BAKE,
     STEEPEST,
-    THIN,
     Schedule,
     Wish,
     fastest,
     heaviest_start,
-    worth_holding_back,
 )
 from cutover.core.power.ground import Ground, Stage, Traffic, planned_horizon
 from cutover.core.power.outlook import LONGEST_BAKE, Outlook, beyond_budget, outlooks
+from cutover.core.power.sliver import (
+    MOST_HELD_BACK,
+    THIN,
+    bearable,
+    least_comparable,
+    proposed,
+)
 
 __all__ = [
     "LONGEST_BAKE",
+    "MOST_HELD_BACK",
     "SHORTEST_BAKE",
     "STEEPEST",
     "THIN",
@@ -33,10 +39,12 @@ __all__ = [
     "Traffic",
     "Wish",
     "answer",
+    "bearable",
     "beyond_budget",
     "fastest",
     "heaviest_start",
+    "least_comparable",
     "outlooks",
     "planned_horizon",
-    "worth_holding_back",
+    "proposed",
 ]

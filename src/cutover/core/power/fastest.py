@@ -27,6 +27,7 @@ from cutover.core.power.outlook import (
     leak_bake,
     tolerated,
 )
+from cutover.core.power.sliver import THIN, kept
 from cutover.core.values import FULL, MINUTE
 
 STEEPEST: Final = 5
@@ -44,12 +45,6 @@ _ROUND: Final = (frozenset((10, 50, 100, 250, 500, 750, 1000)), frozenset((1, 2,
 
 MOST_STEPS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100)
 """Numbers of steps the prior may be made for: more steps, less weight for each."""
-
-SLIVERS: Final = (50, 100, 150, 200, 20, 10)
-"""What may be held back (per mille), the best first: 95 % for the last judged bake (gating.md section 6), or less."""
-
-THIN: Final = 50.0
-"""Requests a minute the source should keep, to be a comparison (gating.md section 7)."""
 
 
 @dataclass(frozen=True)
@@ -103,22 +98,9 @@ def fastest(ground: Ground, wish: Wish) -> Schedule | None:
     raised_by_5, last = ground.harmed(50, ground.swift_ms), FULL - wish.hold_back
     choice = wish.weights or (_COARSE if raised_by_5 <= wish.overload else _FINE)
     weights = (*(one for one in choice if one < last), last)
-    comparable = tuple(one for one in weights if one == last or _kept(ground, one) >= THIN)
+    comparable = tuple(one for one in weights if one == last or kept(ground.traffic, one) >= THIN)
     found = _fastest(ground, wish, comparable)
     return found if found or comparable == weights else _fastest(ground, wish, weights)
-
-
-def worth_holding_back(ground: Ground, overload: int) -> int:
-    """What part (per mille) of the traffic is a comparison for the last bake; 0: none is, or it is too much."""
-    return next(
-        (
-            one
-            for one in SLIVERS
-            if _kept(ground, FULL - one) >= THIN
-            and ground.harmed(one, ground.swift_ms) <= overload
-        ),
-        0,
-    )
 
 
 def _fastest(ground: Ground, wish: Wish, weights: Sequence[int]) -> Schedule | None:
@@ -240,11 +222,6 @@ def heaviest_start(ground: Ground, stages: tuple[Stage, ...], budget: int) -> in
     nats = need(ground.odds, ground.course(stages), first=True)
     fits = (one for one in range(FULL, 0, -1) if harm(ground, one, 1.0, nats) <= budget)
     return next(fits, 0)
-
-
-def _kept(ground: Ground, weight: int) -> float:
-    """Requests a minute that the source of one pair keeps, at the trough."""
-    return ground.traffic.trough * (FULL - weight) / FULL / ground.traffic.pairs
 
 
 def _unround(weight: int) -> int:

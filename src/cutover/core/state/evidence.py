@@ -15,6 +15,7 @@ from cutover.core.gates.judging import Scene
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Minute
 from cutover.core.plan import Plan
+from cutover.core.values import with_fields
 
 KEEP = 30
 NO_STEP = 2**53
@@ -74,10 +75,10 @@ def begin(plan: Plan) -> Evidence:
 
 def fold(plan: Plan, evidence: Evidence, folded: Folded) -> Evidence:
     """The evidence after one more minute, or after a restart mark."""
-    kept = replace(folded, before=evidence.memories)
+    kept = with_fields(folded, before=evidence.memories)
     recent = (*evidence.recent, kept)
     keep = KEEP * len(plan.pairs)
-    return replace(
+    return with_fields(
         evidence,
         memories=_step(plan, evidence, evidence.memories, folded),
         recent=recent[-keep:] if len(recent) > 2 * keep else recent,

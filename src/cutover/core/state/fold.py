@@ -14,7 +14,7 @@ from cutover.core.state.evidence import NO_STEP, Folded
 from cutover.core.state.model import RouteState, RunState, Seen, Sent, Verdicts
 from cutover.core.state.phases import Phase
 from cutover.core.state.turning import turned
-from cutover.core.values import RouteId
+from cutover.core.values import RouteId, with_fields
 
 
 def evolve(plan: Plan, state: RunState, record: ev.Record) -> RunState:
@@ -24,7 +24,7 @@ def evolve(plan: Plan, state: RunState, record: ev.Record) -> RunState:
         ValueError: for a phase change that `TRANSITIONS` forbids; the state is unchanged.
     """
     folded = _FOLDS[type(record.event)](plan, state, record, record.event)
-    return replace(folded, seq=record.seq, epoch=record.epoch, last=record.at)
+    return with_fields(folded, seq=record.seq, epoch=record.epoch, last=record.at)
 
 
 def replay(plan: Plan, records: Iterable[ev.Record]) -> RunState:
@@ -186,7 +186,7 @@ def _minute(plan: Plan, state: RunState, record: ev.Record, event: ev.MinuteSett
     baseline = first is None or minute.at_ms + period <= first
     weight = state.weight_in(minute.at_ms, period)
     folded = Folded(minute, weight, 0 if baseline else state.evidence_from_ms)
-    return replace(
+    return with_fields(
         state,
         evidence=evid.fold(plan, state.evidence, folded),
         journalled_ms={**state.journalled_ms, event.pair: event.at_ms},
