@@ -21,6 +21,9 @@ INCIDENT_MINUTES = 12
 CAPACITY = 0.35
 """The destination of `capacity` can serve this much of all traffic."""
 
+INCIDENT_AT, INCIDENT_BEFORE, WELL_BETWEEN = 6.0, 8.0, 4.0
+"""Minutes of `after5`: from the raise to 50 % to the source's incident, its length, and until the defect."""
+
 LATE_AFTER = 3.0
 """`late5` appears so many minutes after the raise to 50 %."""
 
@@ -231,6 +234,26 @@ def _shared(name: str, kind: Kind, what: str, times: Times, effects: Effects) ->
     return Scenario(name, kind, what, during(times, effects), times)
 
 
+def _after_incident(course: Course, fate: Fate) -> Sequence[float]:
+    """A defect at 50 % and, before it, an incident of the source: too late for our own raise to be suspected of it."""
+    began = course.raised(LAST - 1)
+    if began is None:
+        return ()
+    first = began + INCIDENT_AT
+    last = first + INCIDENT_BEFORE
+    return (last + WELL_BETWEEN, first, last)
+
+
+def _after(course: Course, at: float, fate: Fate) -> Effects:
+    found = _after_incident(course, fate)
+    if not found:
+        return QUIET
+    onset, first, last = found
+    if at >= onset:
+        return Effects(destination_add=0.05)
+    return Effects(source_add=0.2) if first <= at < last else QUIET
+
+
 EDGE = Effects(destination_times=2.0, destination_scale=1.25)
 LATER = incident(0, LAST - 1, 5.5, 9.0)
 EARLY = incident(0, LAST - 1, 0.2, 4.8)
@@ -277,6 +300,13 @@ _DEFECTS = (
     _defect("leak", "0.2 % more errors and 3 % more latency every minute", _leak),
     _defect("capacity", "overload above 35 %", _overload, after_raise(LAST - 1)),
     _defect("late5", "5 % errors from 3 min into 50 %", Effects(destination_add=0.05), _LATE),
+    Scenario(
+        "after5",
+        _D,
+        "5 % errors, 4 minutes after 8 minutes of 20 % at EC2",
+        _after,
+        _after_incident,
+    ),
     _defect("last5", "5 % only at 100 %", Effects(destination_add=0.05), after_raise(LAST)),
 )
 _STRESS = (
