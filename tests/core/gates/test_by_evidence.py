@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cutover.core.gates import Verdict
-from cutover.core.gates.judging import SOURCE_SURELY_BAD, Judgement, Rule
+from cutover.core.gates.judging import SOURCE_SURELY_BAD, Counts, Judgement, Rule
 from cutover.core.observation import Minute
 from cutover.core.values import MINUTE
 from tests.core.gates.world import GONE, UNREAD, Bench, group, minute_of, slow
@@ -82,7 +82,7 @@ def test_a_breach_says_counts_what_was_allowed_and_how_rare_that_is() -> None:
     judgement = Bench("errors", ERRORS, weight=10).before(*before).feed(bad).says()
     assert judgement.verdict is BREACH
     assert judgement.why == (
-        "90 of 9,000 requests failed (1.00 %) in 3 minutes, allowed 0.21 % given the source; "
+        "90 of 9,000 requests failed (1.00 %) in the last 3 judged minutes, allowed 0.21 % given the source; "
         "a healthy destination would ever show this in fewer than 1 of 6,479,776 cutovers"
     )
     assert judgement.facts["needed"] == 200
@@ -100,7 +100,7 @@ def test_a_slow_destination_is_told_by_its_limit() -> None:
     judgement = latency().feed(slow_minute(at, 600) for at in range(5)).says()
     assert judgement.verdict is BREACH
     assert judgement.why.startswith(
-        "2,400 of 6,000 requests were slower than 250ms, 1.25 x the source's p95 (40.00 %) in 4 minutes, "
+        "2,400 of 6,000 requests were slower than 250ms, 1.25 x the source's p95 (40.00 %) in the last 4 judged minutes, "
         "allowed 5.3"
     )
 
@@ -140,11 +140,12 @@ def test_evidence_that_builds_up_waits_and_says_how_far_it_is() -> None:
     assert 20 <= judgement.signals[0].evidence < 200
 
 
-def test_a_source_that_is_bad_too_is_shared_and_named() -> None:
+def test_a_source_that_is_bad_is_shared_and_named() -> None:
     judgement = bench().feed(good(source_bad=5_700)).says()
     assert judgement.verdict is SHARED
     assert judgement.why == (
-        "the source is bad too: 5,700 of 57,000 (10.00 %) of its requests failed in its newest bad minute"
+        "the source is bad: 5,700 of 57,000 (10.00 %) of its requests failed in its newest bad minute, "
+        "3 of 3,000 (0.10 %) of the destination's"
     )
     assert judgement.facts["source_bad"] == 5_700
 
@@ -187,7 +188,7 @@ def test_few_requests_say_how_many_the_plan_asks_for() -> None:
     judgement = bench({"min_requests": 10_000}).feed(good(3)).says(bake_ms=0)
     assert (judgement.verdict, judgement.why) == (
         WAITING,
-        "9 of 9,000 requests failed (0.10 %), needs 10,000 requests in this step",
+        "9 of 9,000 requests failed (0.10 %) in this step, which needs 10,000 requests",
     )
 
 
@@ -195,7 +196,8 @@ def test_a_step_that_proves_too_little_says_what_may_still_be() -> None:
     judgement = bench().feed(minute(at, 3, 0) for at in range(10)).says(bake_ms=10 * MINUTE)
     assert (judgement.verdict, rule(judgement)) == (WAITING, Rule.BOUND)
     assert judgement.why == (
-        "0 of 30 requests failed (0.00 %), but up to 10.00 % may be bad (95 %): needs more requests to exclude 5.00 %"
+        "0 of 30 requests failed (0.00 %) in this step, but up to 10.00 % may be bad (95 %): "
+        "needs more requests to exclude 5.00 %"
     )
 
 
@@ -203,8 +205,8 @@ def test_patience_says_what_it_goes_on_without() -> None:
     judgement = bench().feed(minute(at, 1, 0) for at in range(30)).says(bake_ms=10 * MINUTE)
     assert (judgement.verdict, rule(judgement)) == (PASS, Rule.PATIENCE)
     assert judgement.why == (
-        "0 of 30 requests failed (0.00 %); waited for more requests 20 minutes beyond the bake and goes on without "
-        "them: up to 10.00 % may be bad (95 %)"
+        "0 of 30 requests failed (0.00 %) in this step; waited for more requests 20 minutes beyond the bake and goes on "
+        "without them: up to 10.00 % may be bad (95 %)"
     )
 
 
@@ -212,7 +214,8 @@ def test_a_pass_says_how_sure_it_is() -> None:
     judgement = bench().feed(good()).says()
     assert judgement.verdict is PASS
     assert judgement.why == (
-        "30 of 30,000 requests failed (0.10 %), at most 0.15 % (95 %), allowed 0.21 %; evidence against it 0.0 of 200"
+        "30 of 30,000 requests failed (0.10 %) in this step, at most 0.15 % (95 %); "
+        "allowed 0.21 % in its newest judged minute; evidence against it 0.0 of 200"
     )
 
 
@@ -420,7 +423,7 @@ def test_a_latency_gate_passes_with_as_many_requests(slower: int, verdict: Verdi
     judgement = feed.feed(few).says(bake_ms=10 * MINUTE)
     assert judgement.verdict is verdict
     if verdict is WAITING:
-        assert judgement.why.endswith("needs 60 requests in this step")
+        assert judgement.why.endswith("in this step, which needs 60 requests")
 
 
 @pytest.mark.parametrize(
@@ -451,7 +454,7 @@ def test_patience_never_goes_on_with_requests_that_surely_fail_too_often() -> No
     feed = Bench("errors", ERRORS, weight=1000, next_weight=None)
     feed.before(*(minute_of(at, group("source", 2)) for at in range(-60, 0)))
     flapping = feed.feed(_alone(at, 1, int(at % 8 < 4)) for at in range(40)).says()
-    assert (flapping.verdict, rule(flapping)) == (WAITING, Rule.BOUND)
+    assert (flapping.verdict, rule(flapping)) == (WAITING, Rule.TOO_MANY)
 
 
 def test_silence_ends_patience() -> None:
@@ -762,6 +765,68 @@ def test_a_noisy_minute_of_the_source_does_not_excuse_the_defect_after_it() -> N
     bad = [minute(at, 59_400, 3_000, source=40, source_bad=0) for at in (6, 7)]
     judgement = feed.feed(bad).says()
     assert (judgement.verdict, judgement.on_breach) == (BREACH, "ask")
+
+
+def _sliver(at: int, source_bad: int, bad: int = 6) -> Minute:
+    """A minute at 95 %: 300 requests are left at the source."""
+    return minute(at, 5_700, bad, source=300, source_bad=source_bad)
+
+
+def test_an_incident_of_the_source_excuses_nothing_once_the_source_is_well() -> None:
+    feed = Bench("errors", ERRORS, weight=950)
+    feed.before(*(minute_of(at, group("source", 6000, 6)) for at in range(-60, 0)))
+    feed.feed(_sliver(at, source_bad=60) for at in range(10))
+    assert feed.says().verdict is Verdict.SHARED
+    assert feed.feed(_sliver(at, source_bad=0) for at in range(10, 14)).says().verdict is PASS
+    defect = feed.feed(_sliver(at, source_bad=0, bad=114) for at in range(14, 17)).says()
+    assert defect.verdict is BREACH
+    assert defect.signals[0].allowed_ppm <= 10_000
+
+
+def test_an_incident_of_the_source_before_the_run_excuses_nothing_either() -> None:
+    feed = Bench("errors", ERRORS, weight=500)
+    hour = [minute_of(at, group("source", 300, 60 if at < -5 else 0)) for at in range(-60, 0)]
+    feed.before(*hour).feed(minute(at, 300, 6, source=300, source_bad=0) for at in range(4))
+    assert feed.says().signals[0].allowed_ppm <= 10_000
+
+
+def test_noisy_minutes_of_a_source_stay_in_what_it_taught() -> None:
+    """Leaving out its bad luck alone would make it look better than it is, and the destination worse."""
+    feed = Bench("errors", ERRORS, weight=950)
+    feed.before(*(minute_of(at, group("source", 300, 2)) for at in range(-60, 0)))
+    feed.feed(_sliver(at, source_bad=6 if at == 3 else 2) for at in range(10))
+    assert Counts(300, 6) in feed.memory.counting.weigher.pool
+
+
+def test_a_source_that_vanishes_in_a_step_is_unknown_from_its_fourth_minute_on() -> None:
+    feed = bench()
+    feed.feed(good(5))
+    feed.feed(minute(at, source=GONE) for at in range(5, 8))
+    assert feed.says().verdict is PASS
+    gone = feed.feed(minute(8, source=GONE)).says()
+    assert gone.verdict is Verdict.UNKNOWN
+    assert gone.why == (
+        "no source datapoint for 4 minutes, although its share of the weight should have brought it about "
+        "228,000 requests: nothing to compare with"
+    )
+    assert feed.feed(minute(9)).says().verdict is PASS
+
+
+def test_at_a_hundred_percent_no_source_is_missed() -> None:
+    feed = bench(weight=1000).feed(_alone(at, 6000, 6) for at in range(10))
+    assert feed.says().verdict is PASS
+
+
+def test_a_fresh_bake_counts_the_minutes_without_a_source_anew() -> None:
+    feed = bench().feed(minute(at, source=GONE) for at in range(4))
+    assert feed.says().verdict is Verdict.UNKNOWN
+    feed.restart().feed(minute(at, source=GONE) for at in range(4, 7))
+    assert feed.says().verdict is not Verdict.UNKNOWN
+
+
+def test_without_a_limit_beside_the_source_nobody_needs_it() -> None:
+    alone = bench({"versus_source": None}).feed(minute(at, source=GONE) for at in range(9))
+    assert alone.says().verdict is PASS
 
 
 def test_an_incident_that_the_source_surely_did_not_share_is_not_forgotten() -> None:

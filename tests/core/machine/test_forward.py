@@ -125,6 +125,21 @@ def test_nobody_raises_onto_a_destination_that_has_just_vanished() -> None:
     assert any("should have brought it about 300 requests" in why for why in whys), whys
 
 
+def test_nobody_raises_onto_a_destination_that_comes_and_goes() -> None:
+    bench = Bench(plan_of(safety={"hold_timeout": "3h"}))
+    traffic = bench.traffic
+    for at in range(4, 60, 2):
+        bench.at_weight(50, lambda: setattr(traffic, "quiet_destination", True), at * MINUTE)
+        back = (at + 1) * MINUTE
+        bench.at_weight(50, lambda: setattr(traffic, "quiet_destination", False), back)
+    assert bench.run() == ExitCode.COMPLETED
+    raised = next(at for at, _, one in bench.router.writes if int(one.weight or 0) == 500)
+    first = next(at for at, _, one in bench.router.writes if int(one.weight or 0) == 50)
+    assert raised - first > 60 * MINUTE
+    held = next(one for one in bench.events(ev.PhaseChanged) if one.hold)
+    assert "no destination datapoint" in held.why
+
+
 def test_metrics_that_cannot_be_read_hold_and_never_raise() -> None:
     bench = Bench(plan_of(safety={"on_hold_timeout": "hold", "blind_budget": "40h"}))
     bench.at_weight(
