@@ -9,6 +9,7 @@ import pytest
 from cutover.core import events as ev
 from cutover.core.forms import Form, form_body
 from cutover.core.moment import wall_text
+from cutover.core.observation import Minute
 from cutover.core.state import (
     HOLDS,
     TRANSITIONS,
@@ -22,6 +23,8 @@ from cutover.core.state import (
 )
 from cutover.core.story import HOLD_WORDS, NEXT, sentence
 from cutover.core.values import HOUR, MINUTE, RouteId, Weight
+from tests.core.gates.world import GONE, group, minute_of, slow
+from tests.core.gates.world import Bench as Gate
 from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, START, TWO_ROUTES, plan_of
 
 PLAN = plan_of(routes=TWO_ROUTES)
@@ -484,4 +487,189 @@ def test_a_gate_names_its_pair_where_there_are_several() -> None:
     assert told is not None
     assert told.startswith(
         "breach on errors (checkout-ec2>checkout-eks): 90 of 9,000 requests failed"
+    )
+
+
+# --- the sequential judge: whose counts, of which minutes, and what to do
+
+JUDGED = {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}
+
+
+def judging(weight: int = 500, **options: object) -> Gate:
+    """A gate `errors` whose source failed 0.1 % of 60,000 requests a minute for an hour."""
+    before = [minute_of(at, group("source", 60_000, 60)) for at in range(-60, 0)]
+    return Gate("errors", {**JUDGED, **options}, weight=weight).before(*before)
+
+
+def both(
+    at: int, bad: int, source_bad: int, requests: object = 30_000, source: object = 30_000
+) -> Minute:
+    return minute_of(at, group("source", source, source_bad), group("destination", requests, bad))
+
+
+def test_a_step_that_failed_with_its_source_does_not_ask_for_more_requests() -> None:
+    sick, well = (
+        [both(at, 12_000, 11_700) for at in range(4)],
+        [both(at, 30, 30) for at in range(4, 8)],
+    )
+    gate = judging().feed([*sick, *well])
+    assert gate.says(bake_ms=0).why == (
+        "48,120 of 240,000 requests failed (20.05 %) in this step, too many to go on (at most 5.00 % may); the destination is "
+        "not blamed, because 46,920 of 240,000 (19.55 %) of the source's failed too in the same minutes; `cutover pause`, then "
+        "`cutover resume` for a fresh bake, or `cutover rollback`"
+    )
+    assert (
+        gate.restart().feed(both(at, 30, 30) for at in range(8, 10)).says().verdict.name == "PASS"
+    )
+
+
+def test_a_step_whose_source_has_no_requests_left_is_told_what_it_last_showed() -> None:
+    sick = [both(at, 12_000, 11_700) for at in range(10)]
+    alone = [both(at, 24_000, 0, 60_000, GONE) for at in range(10, 14)]
+    gate = judging().feed(sick).step(10, 1000).feed(alone)
+    assert gate.says().why.startswith(
+        "96,000 of 240,000 requests failed (40.00 %) in this step, too many to go on (at most 5.00 % may); the destination is "
+        "not blamed, because 35,100 of 90,000 (39.00 %) of the source's failed too when it last had requests; `cutover pause`"
+    )
+
+
+def test_nobody_names_a_source_that_was_well() -> None:
+    """An incident at 100 % that nobody could attribute is over: its minutes are no evidence, and count in the step."""
+    alone = [both(at, 20_000 if 10 <= at < 14 else 30, 0, 60_000, GONE) for at in range(19)]
+    said = judging(weight=1000).feed(alone).says()
+    assert "too many to go on" in said.why
+    assert "the source's failed" not in said.why
+    assert "; the destination is not blamed: evidence against it 0." in said.why
+    assert said.why.index("left out of that evidence: ") < said.why.index("`cutover resume`")
+
+
+def test_a_rate_that_the_plan_allows_waits_for_its_time_not_for_more_requests() -> None:
+    gate = judging(max="10%", versus_source=None).feed(both(at, 2_000, 30) for at in range(10))
+    assert gate.says(bake_ms=10 * MINUTE).why == (
+        "20,000 of 300,000 requests failed (6.67 %) in this step, more than 5.00 %: goes on 20 minutes beyond the bake, "
+        "or once fewer fail"
+    )
+    late = gate.feed(both(at, 2_000, 30) for at in range(10, 40)).says(bake_ms=10 * MINUTE)
+    assert late.verdict.name == "PASS"
+    assert late.why == (
+        "80,000 of 1,200,000 requests failed (6.67 %) in this step; waited 20 minutes beyond the bake for fewer and goes on: "
+        "up to 6.71 % may be bad (95 %), not surely more than the plan's `max`"
+    )
+
+
+def test_a_pass_says_which_counts_are_the_steps_and_which_limit_is_the_newest_minutes() -> None:
+    sick, well = (
+        [both(at, 1_200, 1_200) for at in range(2)],
+        [both(at, 30, 30) for at in range(2, 20)],
+    )
+    said = judging().feed([*sick, *well]).says()
+    assert said.verdict.name == "PASS"
+    assert said.why == (
+        "2,940 of 600,000 requests failed (0.49 %) in this step, at most 0.51 % (95 %); "
+        "allowed 0.22 % in its newest judged minute; evidence against it 0.0 of 200"
+    )
+
+
+def lost(at: int, destination: object, failed: int = 0) -> Minute:
+    return minute_of(
+        at, group("source", 57_000, 57), group("destination", destination, failed), elb_503=3_500
+    )
+
+
+def test_requests_that_found_no_target_are_told_as_the_load_balancers() -> None:
+    """`RequestCount` of the destination is empty in CloudWatch: who looks must find the number."""
+    gate = judging(weight=50)
+    assert (
+        gate.feed(lost(0, GONE))
+        .says()
+        .why.startswith(
+            "3,000 of 3,000 requests failed (100.00 %) in one minute, all of them answered 503 by the load balancer because no "
+            "target took them, allowed "
+        )
+    )
+    assert (
+        gate.feed(lost(1, 1_000, 10))
+        .says()
+        .why.startswith(
+            "5,010 of 6,000 requests failed (83.50 %) in the last 2 judged minutes, 5,000 of them answered 503 by the load balancer "
+            "because no target took them, allowed "
+        )
+    )
+
+
+def test_requests_that_found_no_target_are_whole_ones() -> None:
+    odd = minute_of(0, group("source", 1_234, 1), group("destination", GONE), elb_503=500)
+    assert (
+        judging(weight=50).feed(odd).says().why.startswith("65 of 65 requests failed (100.00 %)")
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (
+            3_000,
+            (
+                "the source is bad too: 3,000 of 30,000 (10.00 %) of its requests failed in its newest bad minute, "
+                "3,000 of 30,000 (10.00 %) of the destination's"
+            ),
+        ),
+        (
+            30,
+            (
+                "the source is bad: 3,000 of 30,000 (10.00 %) of its requests failed in its newest bad minute, "
+                "30 of 30,000 (0.10 %) of the destination's"
+            ),
+        ),
+    ],
+)
+def test_a_bad_source_is_bad_too_only_when_the_destination_is(bad: int, said: str) -> None:
+    assert judging().feed(both(at, bad, 3_000) for at in range(3)).says().why == said
+
+
+def test_a_bad_source_is_told_alone_while_the_destination_has_no_requests() -> None:
+    silent = [both(at, 0, 3_000, GONE) for at in range(1, 3)]
+    assert judging().feed([both(0, 30, 30), *silent]).says().why == (
+        "the source is bad: 3,000 of 30,000 (10.00 %) of its requests failed in its newest bad minute"
+    )
+
+
+def test_a_minute_still_being_published_tells_what_found_no_target_too() -> None:
+    early = minute_of(10, group("source", 57_000, 57), group("destination", GONE), elb_503=1_000)
+    said = (
+        judging(weight=50).feed(both(at, 3, 57, 3_000, 57_000) for at in range(10)).alarming(early)
+    )
+    assert said is not None
+    assert said.why.startswith(
+        "1,000 of 3,000 requests failed (33.33 %) in one minute (some still being published), all of them answered 503 by "
+        "the load balancer because no target took them, allowed "
+    )
+
+
+def test_a_step_that_must_see_many_requests_never_goes_on_with_too_many_failures() -> None:
+    gate = judging(max="10%", versus_source=None, min_requests=1_000)
+    said = gate.feed(both(at, 2_000, 30) for at in range(40)).says(bake_ms=10 * MINUTE)
+    assert "too many to go on (at most 5.00 % may)" in said.why
+
+
+def test_a_fresh_bake_tells_only_what_the_source_did_since() -> None:
+    gate = judging().feed(both(at, 12_000, 11_700) for at in range(4)).restart()
+    gate.feed([both(4, 12_000, 11_700), *(both(at, 30, 30) for at in range(5, 8))])
+    assert (
+        "because 11,790 of 120,000 (9.82 %) of the source's failed too" in gate.says(bake_ms=0).why
+    )
+
+
+def test_a_pass_before_any_minute_was_judged_tells_no_limit() -> None:
+    """Latency is not judged in the first minute of a step, when caches are cold."""
+    tables = {"source": {200: 225}, "destination": {250: 30}}
+    minute = minute_of(
+        0,
+        *(group(side, 1_500) for side in tables),
+        *(slow(side, table) for side, table in tables.items()),
+    )
+    gate = Gate("latency", {"percentile": 95, "versus_source": {"ratio": 1.25}}).feed(minute)
+    assert gate.says().why == (
+        "30 of 1,500 requests were slower than 250ms, 1.25 x the source's p95 (2.00 %) in this step, at most 2.93 % (95 %); "
+        "evidence against it 0.0 of 400"
     )

@@ -20,6 +20,7 @@ from cutover.core.gates.judging import (
     Verdict,
 )
 from cutover.core.gates.learning import (
+    SICK_OF,
     START,
     Memory,
     exceeds,
@@ -31,7 +32,7 @@ from cutover.core.gates.learning import (
     volume,
     weighing_of,
 )
-from cutover.core.gates.rates import NO_REQUESTS, surely_above, upper_bound_ppm
+from cutover.core.gates.rates import NO_REQUESTS, rate_ppm, surely_above, upper_bound_ppm
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA
 from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
 from cutover.core.observation import Minute
@@ -84,7 +85,7 @@ def _against_due(sample: Sample, minute: Minute, scene: Scene) -> Sample:
         return sample
     if known.total >= WHOLE_SHARE * due:
         return sample
-    return replace(sample, destination=Counts(due, known.bad))
+    return replace(sample, destination=replace(known, total=due))
 
 
 def looks_whole(volumes: Sequence[float], volume: float) -> bool:
@@ -127,7 +128,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         return _say(Verdict.BREACH, replace(reason, rule=Rule.BUDGET, signal=spent, odds=0.0))
     bad_source = [one for one in memory.sources if is_sick(terms, one)]
     if len(bad_source) >= SICK_MINUTES:
-        said = _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, source=bad_source[-1]))
+        said = _say(Verdict.SHARED, _sick(terms, memory, reason, bad_source[-1]))
         surely = int(_surely_bad(terms, memory))
         return replace(said, facts={**said.facts, SOURCE_SURELY_BAD: surely})
     if sum(memory.excused) >= SICK_MINUTES:
@@ -162,6 +163,18 @@ def _source_silent(memory: Memory) -> str:
     )
 
 
+def _sick(terms: Terms, memory: Memory, reason: Reason, source: Counts) -> Reason:
+    """The source's newest bad minute, and the destination's requests in the same one."""
+    same = (one.destination for one in reversed(memory.weigher.last) if one.source is source)
+    return replace(
+        reason,
+        rule=Rule.SHARED,
+        source=source,
+        destination=next(same, NO_REQUESTS),
+        limit_ppm=terms.max_ppm or 0,
+    )
+
+
 def _earned(
     terms: Terms, weighing: Weighing, memory: Memory, scene: Scene, reason: Reason
 ) -> Judgement:
@@ -186,7 +199,26 @@ def _earned(
         return _say(Verdict.PASS, replace(reason, rule=Rule.PATIENCE))
     if not weighing.bounded:
         return _say(Verdict.WAITING, replace(reason, rule=Rule.FEW, count=least))
+    if hopeless or (fewest and surely_above(proof, EXCLUDED_PPM)):
+        return _say(Verdict.WAITING, _too_many(terms, memory, reason))
     return _say(Verdict.WAITING, replace(reason, rule=Rule.BOUND))
+
+
+def _too_many(terms: Terms, memory: Memory, reason: Reason) -> Reason:
+    """No request more would let the step go on; a source that is above `max` itself clears the destination."""
+    source, when = memory.beside, "in the same minutes"
+    if not source.total:
+        last = memory.weigher.pool[-SICK_OF:]
+        source, when = sum(last, start=NO_REQUESTS), "when it last had requests"
+    clears = rate_ppm(source) > (terms.max_ppm or 0)
+    limit = EXCLUDED_PPM if terms.min_requests else max(EXCLUDED_PPM, terms.max_ppm or 0)
+    return replace(
+        reason,
+        rule=Rule.TOO_MANY,
+        source=source if clears else NO_REQUESTS,
+        limit_ppm=limit,
+        said=when,
+    )
 
 
 def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:

@@ -211,7 +211,7 @@ def _sample(memory: Memory, minute: Minute, scene: Scene, *, whole: bool = True)
             source,
             unread="the load balancer's 503s could not be read in the newest minute",
         )
-    return Sample(destination + Counts(lost, lost), source)
+    return Sample(destination + Counts(lost, lost, lost) if lost else destination, source)
 
 
 def _failed(minute: Minute, side: Side, most: int | None) -> Counts | None:

@@ -28,15 +28,17 @@ class Counts:
     """Bad requests out of all of them, the only thing statistics ever see.
 
     Both may be fractions: CloudWatch interpolates the count of requests slower than a limit (`TC`), and requests that
-    found no target are at most what the weight should have brought.
+    found no target are at most what the weight should have brought. `lost` are those: bad ones that the load balancer
+    answered itself and counts for no target group. Only sentences ask for them.
     """
 
     total: float
     bad: float
+    lost: float = 0.0
 
     def __add__(self, other: Counts) -> Counts:
         """Both together."""
-        return Counts(self.total + other.total, self.bad + other.bad)
+        return Counts(self.total + other.total, self.bad + other.bad, self.lost + other.lost)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Rule(StrEnum):
     WATCHING = "watching"
     FEW = "few"
     BOUND = "bound"
+    TOO_MANY = "too_many"
     PATIENCE = "patience"
     PASSES = "passes"
 
@@ -91,7 +94,8 @@ class Reason:
         what: the bad ones: "failed", "were slower than 800 ms".
         signal: the numbers of the signal it spoke about.
         odds: a healthy destination would ever show this in fewer than 1 of so many cutovers; 0: not said.
-        source: the source's counts in the same minutes.
+        source: the source's counts in the same minutes; for `too_many` only those that clear the destination.
+        destination: the destination's in the minute of a bad source, where it had requests.
         limit_ppm: the rate to exclude, or the budget.
         count: minutes of silence, or requests that the plan asks for, as the rule has it.
         due: requests that the weight should have brought in those minutes.
@@ -105,6 +109,7 @@ class Reason:
     signal: Signal
     odds: float = 0.0
     source: Counts = Counts(0, 0)
+    destination: Counts = Counts(0, 0)
     limit_ppm: int = 0
     count: int = 0
     due: int = 0

@@ -45,6 +45,7 @@ class Memory:
         volumes: requests of all sides in the last five minutes.
         weight, since: the weight of the newest minute, and for how many minutes it has been that.
         step, proof: the destination's requests of the step being judged.
+        beside: the source's in the same minutes.
         run, charged: of the whole run, without minutes in which the source was bad itself; how many minutes that is.
         silent, due: minutes in a row without a datapoint of the destination, and requests it should have had.
         source_silent, source_due: the same of the source.
@@ -70,6 +71,7 @@ class Memory:
     since: int = 0
     step: int = 0
     proof: Counts = NO_REQUESTS
+    beside: Counts = NO_REQUESTS
     run: Counts = NO_REQUESTS
     charged: int = 0
     silent: int = 0
@@ -88,6 +90,7 @@ def restart(memory: Memory) -> Memory:
     return with_fields(
         memory,
         proof=NO_REQUESTS,
+        beside=NO_REQUESTS,
         silent=0,
         due=0,
         source_silent=0,
@@ -120,15 +123,15 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         if weighing.before:
             memory = with_fields(memory, weigher=sequential.learn(memory.weigher, source))
         return _silent(memory, sample, minute, scene)
-    destination = Counts(
-        sample.destination.total, min(sample.destination.bad, sample.destination.total)
-    )
+    destination = sample.destination
+    if destination.bad > destination.total:
+        destination = replace(destination, bad=destination.total)
     memory = _beside_source(with_fields(memory, silent=0, due=0), sample, minute, scene)
     # what both suffer is not charged
     if not sample.shared and not is_sick(terms, source):
         memory = with_fields(memory, run=memory.run + destination, charged=memory.charged + 1)
     if not sample.shared and not sample.unread and columns.in_step(minute, scene):
-        memory = _proven(memory, destination, scene.step_began_ms)
+        memory = _proven(memory, destination, source, scene.step_began_ms)
     blindfold = sample.unread and sample.source is None  # then nobody knows what was allowed
     cold = terms.cold_start and memory.since <= 1
     if sample.shared or blindfold or cold or scene.weight <= 0:
@@ -233,10 +236,11 @@ def _beside_source(memory: Memory, sample: Sample, minute: Minute, scene: Scene)
     )
 
 
-def _proven(memory: Memory, destination: Counts, step: int) -> Memory:
+def _proven(memory: Memory, destination: Counts, source: Counts, step: int) -> Memory:
     """A minute that lies wholly in the step counts for it."""
-    proof = memory.proof + destination if step == memory.step else destination
-    return with_fields(memory, step=step, proof=proof)
+    if step != memory.step:
+        return with_fields(memory, step=step, proof=destination, beside=source)
+    return with_fields(memory, proof=memory.proof + destination, beside=memory.beside + source)
 
 
 def is_thin(found: sequential.Loudest) -> bool:
