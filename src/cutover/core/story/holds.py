@@ -45,7 +45,7 @@ HOLD_WORDS: dict[Hold, HoldWords] = {
     ),
     Hold.GATE: HoldWords("gate", f"look, then `cutover resume` (a fresh bake) or {BACK}"),
     Hold.SHARED: HoldWords(
-        "source is bad too", f"goes on by itself when the source is well again, or {BACK}"
+        "source is bad", f"goes on by itself when the source is well again, or {BACK}"
     ),
     Hold.UNCOMPARED: HoldWords(
         "nobody to compare with",
@@ -56,7 +56,7 @@ HOLD_WORDS: dict[Hold, HoldWords] = {
         "no data", f"goes on by itself when data come back (then a fresh bake), or {BACK}"
     ),
     Hold.EVIDENCE: HoldWords(
-        "too few requests", f"goes on by itself when enough requests were seen, or {BACK}"
+        "not proven", f"goes on by itself when the step has proven itself, or {BACK}"
     ),
     Hold.SHARE: HoldWords(
         "share", f"goes on by itself when the share follows the weight, or {BACK}"
