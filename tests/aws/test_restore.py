@@ -34,7 +34,12 @@ def run(
         "BROKEN": broken,
     }
     done = subprocess.run(
-        ["/bin/sh", "-c", script], env=env, capture_output=True, text=True, check=False, timeout=60
+        ["/bin/sh", "-c", script],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
     )
     return done.returncode, done.stderr, log.read_text().splitlines()
 

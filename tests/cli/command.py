@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,15 @@ def called(*arguments: object) -> Called:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code, _ = run([str(one) for one in arguments])
     return Called(code, out.getvalue(), err.getvalue())
+
+
+def everything_on(terminal: int) -> str:
+    """What was written to a pseudo terminal whose other side nobody has open any more; it may come in parts."""
+    found = b""
+    with contextlib.suppress(OSError):  # EIO: the end
+        while part := os.read(terminal, 65_536):
+            found += part
+    return found.decode()
 
 
 class _Terminal(io.StringIO):

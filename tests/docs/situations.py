@@ -47,7 +47,8 @@ def rolled_back(stage: Stage) -> None:
 
 def crashed(stage: Stage) -> None:
     """A run whose process was killed in its first bake."""
-    run = stage.run(stage.plan("weight: 10, bake: 4s", "weight: 50, bake: 2s"))
+    # long enough for a slow machine to kill within it
+    run = stage.run(stage.plan("weight: 10, bake: 8s", "weight: 50, bake: 2s"))
     stage.until_phase("BAKING", run)
     os.kill(run.pid, signal.SIGKILL)
     run.ends()
@@ -83,7 +84,7 @@ def drifted(stage: Stage) -> None:
 
 def expired(stage: Stage) -> None:
     """A run whose credentials AWS refuses from now on."""
-    run = stage.run(stage.plan("weight: 10, bake: 4s", "weight: 50, bake: 300s"))
+    run = stage.run(stage.plan("weight: 10, bake: 300s", "weight: 50, bake: 300s"))
     stage.until_phase("BAKING", run)
     stage.witness.happens("expired", lambda _: True, times=1_000_000)
     stage.until_phase("HOLDING")

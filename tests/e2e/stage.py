@@ -18,7 +18,7 @@ from tests.e2e.emulator import ACCOUNT, REGION, Emulator, Place, meaning
 from tests.e2e.traffic import Traffic
 from tests.e2e.witness import Witness
 
-PATIENCE = 90.0
+PATIENCE = 300.0
 """Seconds that anything may take on a busy machine before a test gives up waiting for it."""
 
 Record = dict[str, Any]

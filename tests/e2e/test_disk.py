@@ -64,7 +64,7 @@ def test_a_full_disk_stops_the_raise_and_not_the_rollback(stage: Stage) -> None:
 def test_a_state_directory_that_is_deleted_stops_the_raise_and_not_the_rollback(
     stage: Stage,
 ) -> None:
-    run = stage.run(stage.plan("weight: 10, bake: 4s", "weight: 100, bake: 2s"))
+    run = stage.run(stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s"))
     stage.until_phase("BAKING", run, step=0)
     gone = stage.state.rename(
         stage.state.with_name("deleted")

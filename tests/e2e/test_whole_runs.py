@@ -65,22 +65,15 @@ def test_a_breach_goes_back_also_while_a_raise_is_held(stage: Stage) -> None:
     stage.until_phase("SHIFTING", run, step=1)
     assert stage.say("pause", "one").code == 0
     stage.witness.traffic.break_destination(0.5)
-    seen = len(stage.records())
-    stage.until(
-        "a verdict, and many minutes more",
-        lambda: (
-            run.popen.poll() is not None
-            or sum(one["type"] == "minute" for one in stage.records()[seen:]) > 15
-        ),
-        run,
-    )
-    assert stage.phase() in ("ROLLING_BACK", "ROLLED_BACK"), stage.story()
+    stage.until_phase("ROLLING_BACK", run)
     stage.expect(run, 3)
+    rollback = next(one for one in stage.records() if one.get("after") == "ROLLING_BACK")
+    assert rollback["cause"] == "breach"
     assert stage.is_restored()
 
 
 def test_cloudwatch_that_denies_is_no_evidence_and_the_run_holds(stage: Stage) -> None:
-    run = stage.run(stage.plan("weight: 10, bake: 3s", "weight: 100, bake: 2s"))
+    run = stage.run(stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s"))
     stage.until_phase("SETTLING", run, step=0)
     stage.witness.happens("denied", named("GetMetricData"), times=10_000)
     stage.until("a hold", lambda: stage.phase() == "HOLDING", run)
@@ -91,13 +84,14 @@ def test_cloudwatch_that_denies_is_no_evidence_and_the_run_holds(stage: Stage) -
 
 
 def test_minutes_without_requests_raise_nothing(stage: Stage) -> None:
-    run = stage.run(stage.plan("weight: 10, bake: 3s", "weight: 100, bake: 2s"))
+    # long enough for a slow machine to silence it before
+    run = stage.run(stage.plan("weight: 10, bake: 8s", "weight: 100, bake: 2s"))
     stage.until_phase("SETTLING", run, step=0)
     stage.witness.traffic.silent = time.time()
     seen = len(stage.records())
     stage.until(
         "many more minutes than the bake is long",
-        lambda: sum(one["type"] == "minute" for one in stage.records()[seen:]) > 12,
+        lambda: sum(one["type"] == "minute" for one in stage.records()[seen:]) > 24,
         run,
     )
     assert stage.shares() == {0.1}

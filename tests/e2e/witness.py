@@ -23,6 +23,8 @@ from typing import Any, Literal
 from tests.e2e.traffic import Traffic
 
 READS = ("Describe", "Get", "List")
+PATIENCE = 300.0
+"""Seconds that the emulator, or whoever opens a gate, is waited for."""
 _SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 
 Does = Literal[
@@ -179,7 +181,7 @@ class Witness:
             _kill(call.client)
             return None
         if fault is not None and does == "wait":
-            fault.gate.wait(60)
+            fault.gate.wait(PATIENCE)
         answer = self._carried_out(call, wire)
         if call.share is not None and answer[0] == 200:
             self.traffic.wrote(call.route, call.share)
@@ -198,7 +200,7 @@ class Witness:
                 if name in self.alarms
             ]
             return _json({"MetricAlarms": found, "CompositeAlarms": []})
-        connection = http.client.HTTPConnection(self._emulator, timeout=30)
+        connection = http.client.HTTPConnection(self._emulator, timeout=PATIENCE)
         try:
             connection.request(wire.method, wire.path, wire.body, wire.headers)
             answer = connection.getresponse()

@@ -20,7 +20,7 @@ from cutover.core.errors import ExitCode, LeaseError
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId
 from cutover.local.disk import RealDisk
-from cutover.local.lease import Claims, FlockLease, SoleLease, driver, holder
+from cutover.local.lease import LOOK_S, LOOKS, Claims, FlockLease, SoleLease, driver, holder
 from cutover.local.state_directory import StateDirectory
 from cutover.wiring.offline import read_run
 from tests.local.samples import AT, INTENT, OPEN, PREFLIGHT, journal_of
@@ -112,10 +112,13 @@ def test_who_only_looks_at_a_lock_refuses_nobody(state: StateDirectory) -> None:
     (lock,) = state.leases.glob("*.lock")
     with lock.open() as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
-        leaving = threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN))
+        # longer than who drives is waited for: a look on a machine that stalls
+        leaving = threading.Timer(2 * LOOKS * LOOK_S, fcntl.flock, (looking, fcntl.LOCK_UN))
         leaving.start()
-        lease = FlockLease.take(state, [A], "shop-1", AT)
-        leaving.join()
+        try:
+            lease = FlockLease.take(state, [A], "shop-1", AT)
+        finally:
+            leaving.join()
         found = driver(state, "shop-1")
         assert found is not None
         assert found.pid == os.getpid()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 from cutover.core.events import Note, Record
 from cutover.core.moment import Moment
+from cutover.local.clock import SystemClock
 from cutover.local.outlet import GIVE_UP_AFTER, Outlet
 from cutover.ports import Listener
 from tests.local.samples import AT
+
+PATIENCE = 60.0
 
 
 def record(number: int) -> Record:
@@ -45,7 +52,7 @@ class Recorder(Listener):
 
 def test_everything_is_told_in_order_and_closing_flushes() -> None:
     listener = Recorder()
-    outlet = Outlet(listener)
+    outlet = Outlet(listener, flush_seconds=PATIENCE)
     outlet.told(record(1))
     outlet.looked(AT, AT, "nothing new")
     outlet.told(record(2))
@@ -59,7 +66,7 @@ def test_everything_is_told_in_order_and_closing_flushes() -> None:
 
 def test_a_listener_that_blocks_loses_the_oldest_records_and_delays_nobody() -> None:
     listener = Recorder(held=True)
-    outlet = Outlet(listener, room=3)
+    outlet = Outlet(listener, room=3, flush_seconds=PATIENCE)
     outlet.told(record(1))
     assert listener.entered.wait(30)
     for number in range(2, 1_000):
@@ -80,10 +87,37 @@ def test_closing_gives_a_blocked_listener_a_bounded_time() -> None:
     listener.gate.set()
 
 
+STALLED = """
+import os, signal, sys, threading
+from cutover.local.outlet import Outlet
+from cutover.ports import Listener
+
+class Stalls(Listener):
+    def told(self, record):
+        pass
+
+    def closed(self):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        threading.Event().wait(0.05)
+
+outlet = Outlet(Stalls(), flush_seconds=1.0)
+outlet.closed()
+sys.exit(int(outlet.stuck))
+"""
+
+
+def test_a_machine_that_stalls_does_not_use_up_the_time_of_a_listener() -> None:
+    process = subprocess.Popen([sys.executable, "-c", STALLED])
+    assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+    SystemClock().sleep(1_100)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(PATIENCE) == 0
+
+
 def test_a_closed_terminal_is_given_up_after_some_failures() -> None:
     listener = Recorder(held=True)
     listener.broken = BrokenPipeError()
-    outlet = Outlet(listener)
+    outlet = Outlet(listener, flush_seconds=PATIENCE)
     for number in range(GIVE_UP_AFTER + 10):
         outlet.told(record(number))
     listener.gate.set()
@@ -98,7 +132,7 @@ def test_a_closed_terminal_is_given_up_after_some_failures() -> None:
 
 def test_one_failure_costs_one_record() -> None:
     listener = Recorder(held=True)
-    outlet = Outlet(listener)
+    outlet = Outlet(listener, flush_seconds=PATIENCE)
     listener.broken = ValueError("a bug in a view")
     outlet.told(record(1))
     assert listener.entered.wait(30)

@@ -57,3 +57,19 @@ def test_after_a_signal_what_is_finished_still_comes_also_out_of_turn() -> None:
     with pytest.raises(StoppedError, match="SIGTERM ended the rehearsals: 1 of 2") as caught:
         next(results)
     assert caught.value.exit_code == ExitCode.TERMINATED
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_signal_between_two_rehearsals_is_heard_on_one_core_too(
+    cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    nothing = cast("Any", None)
+    tasks = [
+        kind(nothing, "", name, Scenario(description="any"), 0, nothing)
+        for kind, name in ((_Finished, "first"), (_Endless, "second"))
+    ]
+    results = rehearse_tasks(tasks)
+    assert next(results).name == "first"
+    with pytest.raises(StoppedError, match="SIGTERM ended the rehearsals: 1 of 2"):
+        next(results)

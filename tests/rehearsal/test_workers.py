@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cutover.core.errors import RefusedError, UsageError
+from cutover.core.errors import PlanError, Problem, RefusedError, UsageError
 from cutover.local.clock import SystemClock
+from cutover.wiring.stopping import SignalError, Stop
 from cutover.wiring.workers import side_by_side
 
 MORE_THAN_A_PIPE_HOLDS = 10_000_000
@@ -46,6 +50,29 @@ def _refuse() -> int:
 
 def _break() -> int:
     return 1 // 0
+
+
+def _refuse_plan() -> int:
+    raise PlanError("plan.yaml", (Problem(1, 1, "no such gate"),), hint="mend it")
+
+
+def _break_locally() -> int:
+    class _LocalError(Exception):
+        pass
+
+    raise _LocalError("only here")
+
+
+def _end_here() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _pass_on(pid: Path) -> None:
+    """It does not end; who wants to end it hears another signal."""
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getppid(), signal.SIGALRM))
+    pid.write_text(str(os.getpid()))
+    while True:
+        signal.pause()
 
 
 def _pid() -> int:
@@ -106,7 +133,90 @@ def test_what_a_call_raises_is_raised_here_with_its_hint() -> None:
 
 
 def test_a_bug_in_a_call_says_where_it_was() -> None:
+    threads = threading.active_count()
     with pytest.raises(ZeroDivisionError) as caught:
         list(side_by_side([_break, _pid], 2, contextlib.nullcontext))
     assert "in _break" in caught.value.__notes__[0]
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads
+
+
+def test_a_plan_that_is_wrong_comes_with_its_problems() -> None:
+    with pytest.raises(PlanError, match=r"plan\.yaml: 1 error") as caught:
+        list(side_by_side([_refuse_plan, _pid], 2, contextlib.nullcontext))
+    assert [one.message for one in caught.value.problems] == ["no such gate"]
+    assert caught.value.hint == "mend it"
+
+
+def test_an_error_that_no_other_process_can_have_comes_in_words() -> None:
+    with pytest.raises(RuntimeError, match="_LocalError: only here") as caught:
+        list(side_by_side([_break_locally, _pid], 2, contextlib.nullcontext))
+    assert "in _break_locally" in caught.value.__notes__[0]
+
+
+def test_a_signal_to_all_processes_is_told_as_the_signal_and_not_as_a_process_that_ended() -> None:
+    stop = Stop()
+
+    def killed() -> Iterator[None]:
+        """The processes hear it first: their ends are there before anybody waits."""
+        stop.check()
+        yield
+        stop.number = stop.number or signal.SIGTERM
+
+    answers = side_by_side([_end_here, _end_here], 2, contextlib.contextmanager(killed))
+    with pytest.raises(SignalError) as caught:
+        next(answers)
+    assert caught.value.number == signal.SIGTERM
+
+
+NOTED = """
+import contextlib, os, signal
+from cutover.core.errors import RefusedError
+from cutover.wiring.workers import side_by_side
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+try:
+    print(list(side_by_side([os.getpid], 1, contextlib.nullcontext)))
+except RefusedError as error:
+    print(error)
+"""
+
+
+def test_a_signal_to_a_process_that_is_just_beginning_ends_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOTED], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "a process that rehearses was ended from outside\n", done.stderr
+
+
+def test_a_signal_that_comes_just_before_the_wait_is_heard_while_nothing_else_comes(
+    tmp_path: Path,
+) -> None:
+    stop, waits = Stop(), iter((0, signal.SIGTERM))
+
+    def late() -> Iterator[None]:
+        """As if it came after the look and before the wait."""
+        stop.check()
+        stop.number = next(waits)
+        yield
+
+    never = partial(_soon, (tmp_path / "never").exists)
+    answers = side_by_side([never], 1, contextlib.contextmanager(late))
+    with pytest.raises(SignalError):
+        next(answers)
+
+
+def test_a_second_signal_waits_for_no_process(tmp_path: Path) -> None:
+    def again(*_: object) -> None:
+        raise SignalError(signal.SIGALRM)
+
+    pid = tmp_path / "pid"
+    calls: list[Callable[[], object]] = [partial(_pass_on, pid), partial(_say, pid)]
+    answers = side_by_side(calls, 2, contextlib.nullcontext)
+    before = signal.signal(signal.SIGALRM, again)
+    try:
+        next(answers)
+        with pytest.raises(SignalError):
+            answers.close()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    _soon(lambda: not multiprocessing.active_children())

@@ -31,8 +31,11 @@ from cutover.local.state_directory import StateDirectory
 from cutover.ports import Lease
 
 LOOKS, LOOK_S = 15, 0.02
-"""Who only looks (`holder`), or is refused a moment later, has the lock in hand for some milliseconds: so often, and so
-many seconds apart, a lock is tried again before somebody is said to drive."""
+"""Who is refused a moment later has the lock in hand for some milliseconds: so often, and so many seconds apart, a lock
+is tried again before somebody is said to drive."""
+
+PATIENT_LOOKS = 500
+"""The same while the lock is only shared: who shares it only looks (`holder`), and drives nothing however long it takes."""
 
 IsOver = Callable[[str], bool]
 """Whether a run can never act again, by its id."""
@@ -255,12 +258,15 @@ def _key(route: RouteId) -> str:
 def _lock(disk: Disk, path: Path, route: RouteId) -> int:
     handle = disk.open_lock(path)
     try:
-        ours = _lock_now(disk, handle, path)
-        for _ in range(LOOKS):
-            if ours:
+        driven = looked_at = 0
+        while not (ours := _lock_now(disk, handle, path)):
+            if driven == LOOKS or looked_at == PATIENT_LOOKS:
                 break
             select.select([], [], [], LOOK_S)
-            ours = _lock_now(disk, handle, path)
+            if _only_looked_at(disk, handle, path):
+                looked_at += 1
+            else:
+                driven += 1
     except OSError:
         disk.close(handle)
         raise
@@ -281,6 +287,15 @@ def _lock_now(disk: Disk, handle: int, path: Path) -> bool:
     except BlockingIOError:
         return False
     # removed between open and lock: somebody else may hold its successor
+    return disk.size_if_same(handle, path) is not None
+
+
+def _only_looked_at(disk: Disk, handle: int, path: Path) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(handle, fcntl.LOCK_UN)
     return disk.size_if_same(handle, path) is not None
 
 

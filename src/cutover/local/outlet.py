@@ -18,6 +18,9 @@ from cutover.ports import Listener
 GIVE_UP_AFTER = 5
 """Failures in a row after which a listener is told nothing more."""
 
+SLICES = 20
+"""In so many parts the end is waited for: a machine that stalls uses up one of them, and not the listener's time."""
+
 
 class Outlet(Listener):
     """Tells a slow or faulty listener, in order, from a daemon thread.
@@ -58,7 +61,10 @@ class Outlet(Listener):
             self._waiting.append((None, self._listener.closed))
             self._ending = True
             self._changed.notify()
-        self._thread.join(self._flush_seconds)
+        for _ in range(SLICES):
+            self._thread.join(self._flush_seconds / SLICES)
+            if not self._thread.is_alive():
+                return
 
     @property
     def stuck(self) -> bool:

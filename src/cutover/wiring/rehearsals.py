@@ -108,11 +108,9 @@ def rehearse_tasks(tasks: Sequence[Task]) -> Iterator[RehearsalResult]:
         StoppedError: when a signal ended it.
         CutoverError: when a scenario or the plan cannot be rehearsed at all.
     """
-    count = min(sum(len(one.judges) for one in tasks), os.cpu_count() or 1)
-    if count <= 1:
-        yield from (rehearse_task(one) for one in tasks)
-        return
     parts = [(index, judge) for index, one in enumerate(tasks) for judge in one.judges]
+    # also on one core: between two rehearsals nobody else would hear a signal
+    count = min(len(parts), os.cpu_count() or 1)
     calls = [partial(tasks[index].run, judge=judge) for index, judge in parts]
     done: dict[tuple[int, str], RehearsalResult] = {}
     given = 0

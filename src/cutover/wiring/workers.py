@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import traceback
@@ -15,11 +16,15 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from cutover.core.errors import CutoverError, RefusedError, StoppedError
+from cutover.wiring.stopping import HEARD
 
 T = TypeVar("T")
 
-_GRACE_SECONDS = 0.5
-"""How long a process may take to write that it was ended; a rehearsal needs milliseconds."""
+_GRACE_SECONDS = 5.0
+"""How long a process may take to write that it was ended; a rehearsal needs milliseconds, unless the machine stalls."""
+
+_LOOK_SECONDS = 1.0
+"""So often who waits is asked whether it still may: a signal just before the wait begins does not end it."""
 
 
 def side_by_side(
@@ -51,23 +56,36 @@ def side_by_side(
             busy[_given(crew[-1][1], call)] = index
         while busy:
             with safely():
-                answered = connection.wait(list(busy))
+                answered = connection.wait(list(busy), timeout=_LOOK_SECONDS)
             for pipe in answered:
                 index, result = busy.pop(pipe), _answer(pipe)
                 for following, call in left:
                     busy[_given(pipe, call)] = following
                     break
                 yield index, result
+    except _EndedError:
+        with safely():
+            """A signal for all of us ends the processes too: then it is what is told."""
+        raise _ended_from_outside() from None
     finally:
         _end([process for process, _ in crew])
         for _, pipe in crew:
             pipe.close()
 
 
+class _EndedError(Exception):
+    """The other end of a pipe is gone."""
+
+
 def _begun() -> tuple[BaseProcess, Connection]:
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(target=_work, args=(theirs,), daemon=True)
-    process.start()
+    # it begins as a copy of us, which would only take note of a signal: until it hears in its own way, signals wait
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     return process, ours
 
@@ -76,7 +94,7 @@ def _given(pipe: Any, call: Callable[[], object]) -> Any:
     try:
         pipe.send(call)
     except OSError:
-        raise _ended_from_outside() from None
+        raise _EndedError from None
     return pipe
 
 
@@ -84,9 +102,9 @@ def _answer(pipe: Any) -> Any:
     try:
         ok, value = pipe.recv()
     except (EOFError, OSError):
-        raise _ended_from_outside() from None
+        raise _EndedError from None
     if not ok:
-        raise value
+        raise _put_together(*value)
     return value
 
 
@@ -101,7 +119,10 @@ def _work(pipe: Connection) -> None:
     """What a process does: call after call, until it is ended."""
     _begin()
     while True:
-        call = pipe.recv()
+        try:
+            call = pipe.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # nobody asks any more
         try:
             answer = True, call()
         except StoppedError as stopped:
@@ -110,8 +131,27 @@ def _work(pipe: Connection) -> None:
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             if not isinstance(error, CutoverError):
                 error.add_note(traceback.format_exc())
-            answer = False, error
+            answer = False, _parts(error)
         pipe.send(answer)
+
+
+def _parts(error: Exception) -> tuple[type[Exception], tuple[object, ...], dict[str, object]]:
+    """What the error is made of: its constructor may want other arguments than pickle would give it."""
+    parts = type(error), error.args, dict(error.__dict__)
+    try:
+        pickle.loads(pickle.dumps(parts))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever it holds may raise what it likes
+        said = f"{type(error).__name__}: {error}"
+        return RuntimeError, (said,), {"__notes__": list(getattr(error, "__notes__", ()))}
+    return parts
+
+
+def _put_together(
+    kind: type[Exception], said: tuple[object, ...], more: dict[str, object]
+) -> Exception:
+    error = kind.__new__(kind, *said)
+    error.__dict__.update(more)
+    return error
 
 
 def _begin() -> None:
@@ -124,6 +164,8 @@ def _begin() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    # only now: the thread never hears one, so each wakes the work
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
 
 
 def _end_with(parent: Any) -> None:
@@ -132,6 +174,15 @@ def _end_with(parent: Any) -> None:
 
 
 def _end(processes: list[BaseProcess]) -> None:
+    try:
+        _end_in_order(processes)
+    except BaseException:  # a second signal: at once
+        for process in processes:
+            process.kill()
+        raise
+
+
+def _end_in_order(processes: list[BaseProcess]) -> None:
     for process in processes:
         process.terminate()
     late = {process.sentinel: process for process in processes}
