@@ -95,11 +95,26 @@ def history_rows(seed: int, days: int, per_minute: float, *, incident: bool) -> 
         yield ",".join((at.strftime("%Y-%m-%dT%H:%MZ"), *map(str, counts), "0"))
 
 
+def pair_rows(seed: int, per_minute: float) -> Iterator[str]:
+    """A day on which two groups served side by side, and the destination alone lost a node for 20 minutes."""
+    chance, service = Random(seed), Service()
+    began = datetime(2026, 11, 18, tzinfo=UTC)
+    yield ",".join(("time", *(f"{side}_{n}" for side in ("source", "destination") for n in GROUP)))
+    for minute in range(1440):
+        at = began + timedelta(minutes=minute)
+        day = 1 - 0.6 * math.cos(2 * math.pi * (minute - 180) / 1440)
+        lost = 14 * 60 + 10 <= minute < 14 * 60 + 30
+        here = service.minute(chance, poisson(chance, per_minute * day))
+        there = service.minute(chance, poisson(chance, per_minute * day), 40.0 if lost else 1.0)
+        yield ",".join((at.strftime("%Y-%m-%dT%H:%MZ"), *map(str, (*here, *there))))
+
+
 def tables() -> dict[str, str]:
     """The text of every sample, by its file's name."""
     made = {
         "quiet-night.csv": judge_rows(1, 1_200, Service(), last=4),
         "bad-deploy.csv": judge_rows(2, 6_000, Service(errors=0.02), last=1),
+        "side-by-side.csv": pair_rows(4, 2_000),
         "two-days.csv": history_rows(3, 2, 6_000, incident=True),
     }
     return {name: "\n".join(rows) + "\n" for name, rows in made.items()}

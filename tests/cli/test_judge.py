@@ -22,7 +22,7 @@ from cutover import api
 from cutover.cli import run
 from cutover.core.retrospect import Look
 from cutover.wiring.retrospect import JudgedTable
-from tests.cli.command import Called, called
+from tests.cli.command import Called, called, everything_on
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = ROOT / "plans" / "judge.yaml"
@@ -166,10 +166,10 @@ def test_a_narrow_terminal_gets_one_line_for_each_look_and_the_last_sentence_who
         stderr=subprocess.DEVNULL,
         env={**os.environ, "COLUMNS": str(columns)},
         check=False,
-        timeout=60,
+        timeout=240,
     )
     os.close(theirs)
-    lines = os.read(ours, 65_536).decode().splitlines()
+    lines = everything_on(ours).splitlines()
     os.close(ours)
     assert done.returncode == 0
     assert max(len(line) for line in lines) <= columns

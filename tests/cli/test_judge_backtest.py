@@ -120,6 +120,32 @@ def test_a_past_without_datapoints_holds_for_a_person(tmp_path: Path) -> None:
     assert all(one["began"].startswith("hour ") for one in held)
 
 
+def test_what_is_not_known_is_not_called_no_request(tmp_path: Path) -> None:
+    lines = ["minute,requests,errors", *(f"{minute},6000,6" for minute in range(120))]
+    empty = backtested(
+        tmp_path, "\n".join((*lines, *(f"{n},," for n in range(120, 140)))), "--json"
+    )
+    assert "nothing is known of requests on either side in 6 minutes" in empty.out
+    zeros = [f"{n},0,0" for n in range(120, 140)]
+    assert (
+        "no request on either side in 6 minutes"
+        in backtested(tmp_path, "\n".join((*lines, *zeros)), "--json").out
+    )
+    mixed = [*zeros[:3], *(f"{n},," for n in range(123, 140))]
+    said = "no request on either side in 6 minutes, 3 of them without a datapoint"
+    assert said in backtested(tmp_path, "\n".join((*lines, *mixed)), "--json").out
+
+
+def test_one_start_is_not_called_starts(tmp_path: Path) -> None:
+    lines = ["minute,requests,errors", *(f"{minute},6000,6" for minute in range(60))]
+    dark = [f"{minute},," for minute in range(60, 120)]
+    shown = backtested(tmp_path, "\n".join((*lines, *dark)))
+    assert "only 1 start came to an end" in shown.out
+    cut = backtested(tmp_path, "\n".join((*lines, "60,6000,6", "62,6000,6")))
+    assert "not counted: 1 of 1 start; the past ends before it does" in cut.out
+    assert "the table leaves out 1 minute:" in cut.err
+
+
 def test_two_groups_that_really_served_are_compared_as_they_were(tmp_path: Path) -> None:
     fine = backtested(tmp_path, pair(Service()), "--pair", PAIR, "--json").object
     assert (fine["divided"], fine["rolled_back"]) == (False, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cutover.local.plan_file import plan_of_text
-from tests.cli.command import called
+from tests.cli.command import Called, called
 from tests.cli.emulated import Aws, emulated_aws
 
 BUDGET = ("--budget", "harmed_requests=500")
@@ -37,21 +37,113 @@ def test_the_steps_can_be_pasted_into_a_plan() -> None:
     ]
 
 
-@pytest.mark.parametrize("rate", ["2000/min", "100/s", "5000/s"])
-@pytest.mark.parametrize("seconds", [5, 30, 120])
+GATES = """\
+gates:
+  - errors: {max: 1%, versus_source: {ratio: 2.0, floor: 0.2%}}
+  - latency: {percentile: 95, versus_source: {ratio: 1.25}}
+managed_by: none
+"""
+
+
+def pasted(minimal: Path, steps: str, rate: float, budget: int) -> list[str]:
+    """What strict validation says of a plan with these steps."""
+    head = minimal.read_text(encoding="utf-8").partition("steps:")[0]
+    tail = f"traffic: {rate:g}/min\nrisk: {{harmed_requests: {budget}}}\n"
+    return [one.message for one in plan_of_text(head + steps + GATES + tail).warnings]
+
+
+@pytest.mark.parametrize("rate", [20, 60, 100, 200, 300, 357, 358, 700, 1_400, 6_000, 300_000])
+@pytest.mark.parametrize(("seconds", "overload"), [(3, None), (30, None), (120, 0.06), (30, 0.3)])
 def test_every_schedule_is_a_plan_that_strict_validation_takes(
-    minimal: Path, tmp_path: Path, rate: str, seconds: int
+    minimal: Path, rate: int, seconds: int, overload: float | None
 ) -> None:
-    number, unit = rate.split("/")
-    a_second = int(number) / (60 if unit == "min" else 1)
-    budget = round(a_second * seconds)
-    shown = called("schedule", "--budget", f"harmed_requests={budget}", "--rate", rate)
+    budgets = {"harmed_requests": round(rate / 60 * seconds)}
+    if overload is not None:
+        budgets["overload_requests"] = round(overload * rate)
+
+    def asked() -> Called:
+        said = (f"--budget={key}={most}" for key, most in budgets.items())
+        return called("schedule", f"--rate={rate}/min", *said)
+
+    shown = asked()
+    if shown.code == 7:
+        hint = shown.err.partition("hint: ")[2].partition(";")[0]
+        budgets |= {key: int(least) for key, least in re.findall(r"(\w+_requests)=(\d+)", hint)}
+        shown = asked()
+    assert (shown.code, shown.err) == (0, "")
+    assert "hold_back: " in shown.out
+    assert pasted(minimal, shown.out, rate, budgets["harmed_requests"]) == []
+
+
+OWN = "steps: [{weight: 20, bake: 30m}, {weight: 100, bake: 30m}]\n"
+
+
+@pytest.mark.parametrize("rate", [6_000, 300])
+@pytest.mark.parametrize("said", ["", "hold_back: 5%\n", "hold_back: 0%\n"])
+def test_what_a_plan_does_not_hold_back_or_not_enough_is_proposed(
+    minimal: Path, tmp_path: Path, rate: int, said: str
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    traffic = f"traffic: {rate}/min\nrisk: {{harmed_requests: {rate // 10}}}\n"
+    head = minimal.read_text(encoding="utf-8").partition("steps:")[0]
+    plan.write_text(head + OWN + GATES + said + traffic)
+    shown = called("schedule", plan)
+    held = said if said and not (rate == 300 and "5" in said) else ""
+    held = held or f"hold_back: {'5' if rate == 6_000 else '0'}%\n"
     assert shown.code == 0
-    before = minimal.read_text(encoding="utf-8").partition("steps:")[0]
-    gates = "gates: [{errors: {max: 1%, versus_source: {ratio: 2.0, floor: 0.2%}}}]\n"
-    tail = f"traffic: {rate}\nrisk: {{harmed_requests: {budget}}}\nmanaged_by: none\n"
-    found = plan_of_text(before + shown.out + gates + tail)
-    assert [warning.message for warning in found.warnings] == []
+    assert block(shown.out).endswith(held.strip())
+    assert ("leaves the source too few requests" in shown.err) == (rate == 300 and "5" in said)
+    assert pasted(minimal, shown.out, rate, rate // 10) == []
+
+
+@pytest.mark.parametrize("rate", [80, 300, 357, 358, 700, 1_400, 6_000])
+@pytest.mark.parametrize("before", [25, 90, 95, 99])
+@pytest.mark.parametrize("said", ["", "hold_back: 0.5%\n"])
+def test_what_strict_validation_says_to_hold_back_is_what_it_takes(
+    minimal: Path, rate: int, before: int, said: str
+) -> None:
+    def asked(before: int, said: str) -> list[str]:
+        steps = f"[{{weight: 20, bake: 30m}}, {{weight: {before}, bake: 30m}}, {{weight: 100, bake: 30m}}]"
+        head = minimal.read_text(encoding="utf-8").partition("steps:")[0]
+        text = f"{head}steps: {steps}\n{said}{GATES}traffic: {rate}/min\n"
+        return [one.fix for one in plan_of_text(text).warnings if "hold_back" in one.fix]
+
+    found = asked(before, said)
+    if said and not found:
+        assert rate * 0.005 >= 50
+        return
+    share = re.search(r"`(hold_back: (\d+)%)`", found[0])
+    assert share is not None
+    lower = re.search(r"no step from (\d+) % on but 100", found[0])
+    assert (lower is not None) == (before >= 100 - int(share[2]) and share[2] != "0")
+    assert asked(int(lower[1]) - 1 if lower else before, share[1] + "\n") == []
+
+
+def test_a_schedule_that_holds_nothing_back_says_what_that_means() -> None:
+    out = called("schedule", *BUDGET, "--rate", "300/min").out
+    assert "at 100 % a breach then asks a person\nhold_back: 0%" in out
+
+
+def test_the_hand_over_at_the_end_is_named_when_it_is_what_does_not_fit(
+    minimal: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    head = minimal.read_text(encoding="utf-8").partition("steps:")[0]
+    plan.write_text(head + OWN + GATES + "hold_back: 5%\ntraffic: 300000/min\n")
+
+    def asked(harmed: int, overload: int) -> Called:
+        budgets = (f"--budget=harmed_requests={harmed}", f"--budget=overload_requests={overload}")
+        return called("schedule", plan, *budgets)
+
+    both = asked(500, 2_000)
+    assert "harmed_requests=1092 and overload_requests=54600" in both.err
+    assert "the 5 % of `hold_back` follow in one raise, which may fail about 54,600" in both.err
+    end = asked(1_092, 10_920)
+    assert "follow in one raise" in end.err
+    assert "every raise by 1 %" not in end.err
+    assert "the smallest that fits is overload_requests=54600" in end.err
+    codes = [asked(1_092, 54_600).code, asked(1_091, 54_600).code, asked(1_092, 54_599).code]
+    assert codes == [0, 7, 7]
 
 
 def test_every_comment_says_what_its_step_sees_and_risks() -> None:
@@ -100,7 +192,9 @@ def test_a_smaller_overload_budget_takes_smaller_raises() -> None:
         (("--budget", "harmed_requests=1.5", *RATE), "not KEY=N"),
         (("--budget", "harmed_requests", *RATE), "not KEY=N"),
         (("--budget", "harmed_requests=0", *RATE), "no step costs less than one request"),
-        (("--budget", "harmed_requests=" + "9" * 400, *RATE), "not KEY=N"),
+        (("--budget", "harmed_requests=" + "9" * 400, *RATE), "too large"),
+        (("--budget", "harmed_requests=99999999999999999999", *RATE), "999: too large"),
+        (("--budget", "harmed_requests=00000000000000000000", *RATE), "less than one request"),
         ((*BUDGET, *BUDGET, *RATE), "given twice"),
         ((*BUDGET, "--rate", "6000"), "'6000' is not a rate"),
         ((*BUDGET, "--rate", "0/min"), "without requests no step can be judged"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -23,12 +24,13 @@ from cutover.core.power import (
     Traffic,
     Wish,
     answer,
+    bearable,
     beyond_budget,
     fastest,
     heaviest_start,
     outlooks,
     planned_horizon,
-    worth_holding_back,
+    proposed,
 )
 from cutover.core.power.evidence import (
     MEDIAN,
@@ -305,10 +307,33 @@ def test_the_last_bake_sees_a_slow_leak_and_bakes_are_no_shorter_than_lint_wants
     assert outlooks(ground(100), found.stages)[-1].leak_caught
 
 
+@pytest.mark.parametrize(
+    ("rps", "pairs", "held"),
+    [(5_000, 1, 50), (100, 1, 50), (100, 10, 120), (24, 1, 50), (23, 1, 60), (10, 1, 120), (6, 1, 200), (5, 1, 0), (1, 1, 0)],
+)  # fmt: skip
+def test_what_is_held_back_is_the_least_that_stays_a_comparison_at_the_quietest_traffic(
+    rps: float, pairs: int, held: int
+) -> None:
+    traffic = ground(rps, pairs=pairs).traffic
+    assert proposed(traffic) == held
+    kept = traffic.trough / pairs * held / FULL
+    assert kept >= 50 or held == 0
+    assert held in {0, 50} or kept * (held - 10) / held < 50
+    if not held:
+        assert traffic.trough / pairs / 5 < 50
+
+
+def test_a_hand_over_is_never_more_than_an_overload_may_fail() -> None:
+    of = ground(100)
+    for overload in (0, 100, 300, 500, 1_000, 5_000, 10_000):
+        held = proposed(of.traffic, bearable(of, overload))
+        assert of.harmed(held, of.swift_ms) <= overload
+        assert held == 0 or of.traffic.trough * held / FULL >= 50
+    assert proposed(of.traffic, bearable(of, 10_000)) == 50
+    assert proposed(of.traffic, bearable(of, 500)) == 20
+
+
 def test_with_something_held_back_the_last_bake_is_below_100_and_the_rest_follows() -> None:
-    assert worth_holding_back(ground(100), 6_000) == 50
-    assert worth_holding_back(ground(10), 6_000) == 150
-    assert worth_holding_back(ground(1), 6_000) == 0
     whole, held = (
         fastest(ground(100), Wish(500, 6_000)),
         fastest(ground(100), Wish(500, 6_000, hold_back=50)),
@@ -389,6 +414,29 @@ def test_an_overload_budget_below_one_percent_says_the_smallest_that_fits() -> N
     assert "every raise by 1 %" in found.why
     smallest = int(found.instead.rpartition("=")[2])
     assert isinstance(answer(ground(100), Wish(500, smallest), None), Schedule)
+
+
+def test_both_budgets_too_small_are_both_named_each_as_small_as_it_can_be() -> None:
+    wish = Wish(500, 2_000, hold_back=50)
+    found = answered(300_000, wish)
+    assert "all of 0.1 % fails" in found.why
+    harmed, overload = (int(one) for one in re.findall(r"requests=(\d+)", found.instead))
+    of = ground(5_000)
+    assert isinstance(answer(of, replace(wish, budget=harmed, overload=overload), None), Schedule)
+    for budget, over in ((harmed - 1, overload), (harmed, overload - 1)):
+        other = replace(wish, budget=budget, overload=over)
+        assert isinstance(answer(of, other, None), Nothing)
+    assert harmed < 1_200
+
+
+def test_a_hand_over_that_an_overload_budget_does_not_bear_is_the_reason_and_less_of_it_the_way_out() -> (
+    None
+):
+    found = answered(300_000, Wish(2_000, 30_000, hold_back=50))
+    assert "after the last bake the 5 % of `hold_back` follow in one raise" in found.why
+    assert "every raise" not in found.why
+    assert "with `hold_back: 2%` overload_requests=30000 is enough" in found.instead
+    assert isinstance(answer(ground(5_000), Wish(2_000, 30_000, 20), None), Schedule)
 
 
 def test_too_little_time_says_the_time_it_takes_and_the_budget_that_would_do() -> None:

@@ -45,7 +45,9 @@ class _Finished(Task):
         )  # fmt: skip
 
 
-@pytest.mark.skipif(os.cpu_count() == 1, reason="nothing is side by side on one core")
+@pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) == 1, reason="nothing is side by side on one core"
+)
 def test_after_a_signal_what_is_finished_still_comes_also_out_of_turn() -> None:
     nothing = cast("Any", None)
     tasks = [
@@ -63,7 +65,7 @@ def test_after_a_signal_what_is_finished_still_comes_also_out_of_turn() -> None:
 def test_a_signal_between_two_rehearsals_is_heard_on_one_core_too(
     cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     nothing = cast("Any", None)
     tasks = [
         kind(nothing, "", name, Scenario(description="any"), 0, nothing)

@@ -220,3 +220,24 @@ def test_a_second_signal_waits_for_no_process(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     _soon(lambda: not multiprocessing.active_children())
+
+
+def test_beside_other_threads_the_processes_are_no_copies_that_could_inherit_a_held_lock() -> None:
+    held, done = threading.Lock(), threading.Event()
+    thread = threading.Thread(target=done.wait, daemon=True)
+    thread.start()
+    try:
+        with held:
+            _LOCKS.append(held)
+            assert dict(side_by_side([_locks] * 2, 2, contextlib.nullcontext)) == {0: 0, 1: 0}
+    finally:
+        _LOCKS.clear()
+        done.set()
+        thread.join()
+
+
+_LOCKS: list[threading.Lock] = []
+
+
+def _locks() -> int:
+    return len(_LOCKS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import traceback
 from collections.abc import Sequence
 
 import click
 
-from cutover.cli.frame import Frame, guarded
+from cutover.cli.frame import Frame, guarded, without_output
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("plans:validate", "Check a plan file; needs no AWS."),
@@ -95,15 +96,26 @@ def run(arguments: Sequence[str]) -> tuple[int, bool]:
     frame = Frame.of_process(json="--json" in arguments)
 
     def call() -> int:
-        result = commands.main(
-            list(arguments), prog_name="cutover", standalone_mode=False, obj=frame
-        )
+        try:
+            result = commands.main(
+                list(arguments), prog_name="cutover", standalone_mode=False, obj=frame
+            )
+        except SystemExit:
+            return 0  # so click ends when the reader of a help has left
+        except OSError as error:
+            if not _by_click(error):
+                raise
+            frame.out.lose(error)
+            return 0
         return int(result or 0)
 
     code = guarded(frame, call)
     frame.close()
-    if code == 0 and frame.out.lost and not frame.drives:
-        # the product did not reach its file; a run that moved traffic keeps its own code
-        frame.warn(f"error: standard output: {frame.out.lost}")
-        code = 1
+    code = without_output(frame, code)
     return code, frame.stuck
+
+
+def _by_click(error: OSError) -> bool:
+    """It was raised where click prints a help: not by a command."""
+    last = [walked for walked, _ in traceback.walk_tb(error.__traceback__)][-1]
+    return last.f_globals.get("__name__") == "click.utils"

@@ -23,6 +23,9 @@ Json = Mapping[str, Any]
 _FIX = "      = "
 """Begins the line under an excerpt that says how to mend it."""
 
+_READER_LEFT = (errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN)
+"""Why a stream takes no more when its reader has seen enough: nothing is wrong then."""
+
 
 class Pipe:
     """A text stream that may be closed by its reader at any time: then the rest is dropped, silently."""
@@ -56,7 +59,7 @@ class Pipe:
             safe = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
             self._try(lambda: self._stream.write(safe))
         except (OSError, ValueError) as error:
-            self._break(error)
+            self.lose(error)
         return len(text)
 
     def flush(self) -> None:
@@ -68,12 +71,12 @@ class Pipe:
         try:
             call()
         except (OSError, ValueError) as error:
-            self._break(error)
+            self.lose(error)
 
-    def _break(self, error: OSError | ValueError) -> None:
-        """From now on the descriptor leads to nothing, so that the interpreter's own flush cannot fail."""
+    def lose(self, error: OSError | ValueError) -> None:
+        """Give the stream up. From now on the descriptor leads to nothing, so that the interpreter's own flush cannot fail."""
         self.broken = True
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno not in _READER_LEFT:
             self.lost = error.strerror or str(error)
         with contextlib.suppress(OSError, ValueError):
             nothing = os.open(os.devnull, os.O_WRONLY)
@@ -91,7 +94,7 @@ class Frame:
         json: the product is JSON with a `schema`.
         debug: a bug shows its traceback.
         stuck: a view could not be stopped; the process must end hard.
-        drives: the command drives a run: lost output does not change how it ended.
+        acts: the command drives a run or says a word to one: lost output does not change how it ended.
     """
 
     out: Pipe
@@ -99,7 +102,7 @@ class Frame:
     json: bool = False
     debug: bool = False
     stuck: bool = False
-    drives: bool = False
+    acts: bool = False
 
     @classmethod
     def of_process(cls, *, json: bool = False) -> Frame:
@@ -206,6 +209,23 @@ def guarded(frame: Frame, call: Callable[[], int]) -> int:
         return _failed(
             frame, ExitCode.BUG, message, "`cutover --debug ...` shows where; please report it"
         )
+
+
+def without_output(frame: Frame, code: int) -> int:
+    """The exit code when standard output took less than everything: never 0, but for a command that has acted."""
+    if not frame.out.lost:
+        return code
+    lost = f"standard output: {frame.out.lost}: not everything could be written there"
+    if frame.acts:
+        frame.warn(f"warning: {lost}")
+        frame.warn("hint: `cutover status` and `cutover journal show` say what happened")
+        return code
+    if code != ExitCode.COMPLETED:
+        frame.warn(f"warning: {lost}")
+        return code
+    frame.warn(f"error: {lost}")
+    frame.warn("hint: run it again with a place that has room; it changed nothing at AWS")
+    return ExitCode.REFUSED
 
 
 def _failed(frame: Frame, code: int, message: str, hint: str) -> int:

@@ -64,7 +64,7 @@ def run(
     options = live_options(frame, profile, region, exit_on_hold=exit_on_hold)
     from cutover.cli.showing import ended
 
-    frame.drives = True
+    frame.acts = True
     return ended(frame, api.start(loaded, options, run_id=run_id))
 
 
@@ -151,5 +151,5 @@ def become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int
     from cutover import api
     from cutover.cli.showing import ended
 
-    frame.drives = True
+    frame.acts = True
     return ended(frame, api.go_on(run, word, options))

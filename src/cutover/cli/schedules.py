@@ -11,14 +11,16 @@ import click
 from cutover.cli.frame import Frame
 from cutover.cli.options import aws_options, json_option
 from cutover.core.errors import RefusedError, UsageError, printable
-from cutover.core.values import DAY, parse_duration, parse_rate, rate_text
+from cutover.core.values import DAY, FULL, parse_duration, parse_rate, rate_text
 
 if TYPE_CHECKING:
     from cutover.core.plan import Plan
     from cutover.core.power import Ground, Traffic
 
 HARMED, OVERLOAD = "harmed_requests", "overload_requests"
-_BUDGET = re.compile(r"([^=]*)=([0-9][0-9_]{0,14})")
+_BUDGET = re.compile(r"([^=]*)=([0-9][0-9_]*)")
+_MOST = 10**15
+"""More requests than any fleet answers in a year."""
 _EXAMPLE = "write for example --budget harmed_requests=500"
 
 
@@ -59,9 +61,9 @@ def schedule(  # noqa: PLR0917  # click gives each option
 ) -> int:
     """Print the fastest `steps` that keep failures inside a budget, ready to paste into a plan.
 
-    Gates and `hold_back` are PLAN's; without one the default gates judge, and what is worth it is held back. Writes nothing. Exit 7 when nothing fits: then it says what would.
+    Gates and `hold_back` are PLAN's; else the default gates judge, and what is worth it is held back. Writes nothing. Exit 7 when nothing fits: then it says what would.
     """
-    from cutover.core.power import Nothing, Wish, answer, worth_holding_back
+    from cutover.core.power import Nothing, Wish, answer
 
     within_ms = _duration("--time", within)
     given = _budgets(budgets)
@@ -73,7 +75,7 @@ def schedule(  # noqa: PLR0917  # click gives each option
             raise UsageError("how many requests may fail is not said", hint=_EXAMPLE)
         given[HARMED] = loaded.risk.harmed_requests
     given.setdefault(OVERLOAD, max(given[HARMED], round(usual)))
-    held = worth_holding_back(ground, given[OVERLOAD]) if loaded is None else loaded.hold_back or 0
+    held = _held_back(frame, loaded, ground, usual, given[OVERLOAD])
     found = answer(ground, Wish(given[HARMED], given[OVERLOAD], held), within_ms)
     _say_caution(frame, loaded)
     if isinstance(found, Nothing):
@@ -88,6 +90,25 @@ def schedule(  # noqa: PLR0917  # click gives each option
     for line in schedule_view(found, asked, frame.width):
         frame.say(line)
     return 0
+
+
+def _held_back(
+    frame: Frame, plan: Plan | None, ground: Ground, usual: float, overload: int
+) -> int:
+    """What the plan holds back (per mille) when that is enough to compare with, else what is worth it."""
+    from cutover.core.plan.sliver import hold_back_text, too_thin
+    from cutover.core.power import bearable, proposed
+
+    said = None if plan is None else plan.hold_back
+    if said is not None and not (said and too_thin(FULL - said, usual, ground.traffic.pairs)):
+        return said
+    held = proposed(ground.traffic, bearable(ground, overload))
+    if said is not None:
+        frame.warn(
+            f"warning: the plan's `{hold_back_text(said)}` leaves the source too few requests to compare with: these steps "
+            f"are made for `{hold_back_text(held)}`"
+        )
+    return held
 
 
 def _say_caution(frame: Frame, plan: Plan | None) -> None:
@@ -119,7 +140,7 @@ def _budgets(texts: tuple[str, ...]) -> dict[str, int]:
             raise UsageError(
                 f"--budget {printable(text)}: not KEY=N, N a whole number", hint=_EXAMPLE
             )
-        key, number = match[1], int(match[2].replace("_", ""))
+        key, digits = match[1], match[2].replace("_", "").lstrip("0")
         if key not in (HARMED, OVERLOAD):
             raise UsageError(
                 f"--budget {printable(text)}: there is no budget {printable(key)!r}",
@@ -127,12 +148,17 @@ def _budgets(texts: tuple[str, ...]) -> dict[str, int]:
             )
         if key in found:
             raise UsageError(f"--budget {key} is given twice", hint="give it once")
-        if number < 1:
+        if len(digits) > len(str(_MOST)) or int(digits or 0) > _MOST:
+            raise UsageError(
+                f"--budget {printable(text, 80)}: too large",
+                hint=f"write at most {_MOST:,} requests; " + _EXAMPLE,
+            )
+        if not digits:
             raise UsageError(
                 f"--budget {printable(text)}: no step costs less than one request",
                 hint="every raise risks something; " + _EXAMPLE,
             )
-        found[key] = number
+        found[key] = int(digits)
     return found
 
 

@@ -48,6 +48,7 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
     from cutover.wiring.words import Waiting, take_back
 
     run = listening_run(text)
+    frame.acts = True
     answer = api.say(run, word)
     if not isinstance(answer, Waiting):
         return run, answered(frame, run, word, answer)

@@ -107,7 +107,7 @@ def report_lines(
     cut = report.count(Ended.CUT_OFF)
     if cut:
         yield from wrap(
-            f"not counted: {cut} of {count_of(len(report.attempts), 'start')}; the past ends before they do",
+            f"not counted: {cut} of {count_of(len(report.attempts), 'start')}; the past ends before {'it does' if cut == 1 else 'they do'}",
             width,
         )
     yield ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cutover.core.plan.risk import rate_words
+from cutover.core.plan.sliver import MEANT, hold_back_text
 from cutover.core.power import Ground, Outlook, Schedule, outlooks
 from cutover.core.story import about
 from cutover.core.values import FULL, duration_text, rate_text, weight_text
@@ -14,6 +15,8 @@ from cutover.views.text import wrap
 SOAK = (
     "keep the source attached for 30m or more after the last step: a slow leak may only show then"
 )
+
+NOT_HELD = "nothing stays at the source while the last step bakes: "
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ def schedule_view(found: Schedule, asked: Asked, width: int) -> list[str]:
         at = f"at {weight_text(one.stage.weight)}, " if weight != one.stage.weight else ""
         lines += wrap(at + _said(one), width, first="  # ", rest="  # ")
         lines.append(f"  - {{weight: {weight / 10:g}, bake: {duration_text(one.stage.bake_ms)}}}")
-    if found.hold_back:
-        lines.append(f"hold_back: {found.hold_back / 10:g}%")
+    if not found.hold_back:
+        lines += wrap(NOT_HELD + MEANT, width, first="# ", rest="# ")
+    lines.append(hold_back_text(found.hold_back))
     lines += wrap(SOAK, width, first="# ", rest="# ")
     return lines
 

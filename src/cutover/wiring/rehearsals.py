@@ -110,7 +110,7 @@ def rehearse_tasks(tasks: Sequence[Task]) -> Iterator[RehearsalResult]:
     """
     parts = [(index, judge) for index, one in enumerate(tasks) for judge in one.judges]
     # also on one core: between two rehearsals nobody else would hear a signal
-    count = min(len(parts), os.cpu_count() or 1)
+    count = min(len(parts), len(os.sched_getaffinity(0)))
     calls = [partial(tasks[index].run, judge=judge) for index, judge in parts]
     done: dict[tuple[int, str], RehearsalResult] = {}
     given = 0

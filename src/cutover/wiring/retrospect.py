@@ -21,6 +21,7 @@ from cutover.core.retrospect import (
     past_of_rows,
     report_of,
 )
+from cutover.core.story import count_of
 
 if TYPE_CHECKING:
     from cutover.core.observation import Minute
@@ -102,9 +103,7 @@ def judge_table(
             hint="rows of the run have step 0 or higher",
         )
     pair = plan.pairs[0]
-    found = looks(plan, pair, lens, rows)
-    if at is not None:
-        found = (look for look in found if look.row.minute == at - 1)
+    found = looks(plan, pair, lens, rows, since=None if at is None else at - 1)
     return JudgedTable(pair, lens, (*table.notes, *_notes(lens, table.columns)), found)
 
 
@@ -130,7 +129,9 @@ def backtest_table(
     _some_gate(past.lens)
     notes = [*table.notes, *_notes(past.lens, table.columns)]
     if table.left_out:
-        notes.append(f"the table leaves out {table.left_out:,} minutes: nothing is known of them")
+        notes.append(
+            f"the table leaves out {count_of(table.left_out, 'minute')}: nothing is known of them"
+        )
     return _backtested(plan, meant, past, FROM_TABLE, tuple(notes), dated=table.dated)
 
 

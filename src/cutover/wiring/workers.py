@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from multiprocessing import connection
+from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -78,8 +78,11 @@ class _EndedError(Exception):
 
 
 def _begun() -> tuple[BaseProcess, Connection]:
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=_work, args=(theirs,), daemon=True)
+    # a copy of us is quick; but a lock that another thread of ours holds would be held in the copy for ever
+    alone = threading.active_count() == 1
+    context = get_context("fork") if alone else get_context("spawn")
+    ours, theirs = context.Pipe()
+    process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
     # it begins as a copy of us, which would only take note of a signal: until it hears in its own way, signals wait
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     try:

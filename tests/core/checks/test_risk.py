@@ -129,6 +129,6 @@ def test_bakes_that_never_see_a_slow_leak_are_one_warning() -> None:
 def test_a_source_too_thin_to_compare_with_is_one_warning_naming_the_steps() -> None:
     found = [one for one in said(traffic="80/min") if "too few to compare" in one]
     assert found == [
-        "the source keeps about 40 requests a minute at this weight: too few to compare with; likewise at 95 %"
+        "the source keeps about 40 requests a minute at 50 %: too few to compare with; likewise at 95 %"
     ]
     assert not [one for one in said(traffic="6000/min") if "too few to compare" in one]

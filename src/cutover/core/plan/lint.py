@@ -10,8 +10,9 @@ from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.gates import PlannedGate
 from cutover.core.plan.model import Plan
 from cutover.core.plan.risk import not_forecast, nothing_keeps, outlooks_of, over_budget
+from cutover.core.plan.sliver import nobody_to_compare_with, thin_source
 from cutover.core.plan.steps import Step
-from cutover.core.power import SHORTEST_BAKE, STEEPEST, THIN
+from cutover.core.power import SHORTEST_BAKE, STEEPEST
 from cutover.core.values import FULL, MINUTE, SECOND, duration_text, weight_text
 
 Check = Callable[[Plan], Iterator[tuple[Loc, str, str]]]
@@ -143,25 +144,6 @@ def _no_leak_seen(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
         )
 
 
-def _thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
-    """With `traffic`, steps that leave the source less than 50 requests a minute to compare with."""
-    if plan.traffic is None:
-        return
-    pairs = len(plan.pairs)
-    thin = [
-        i
-        for i, step in enumerate(plan.steps)
-        if step.weight < FULL and plan.traffic * (FULL - step.weight) / FULL / pairs < THIN
-    ]
-    if thin:
-        kept = plan.traffic * (FULL - plan.steps[thin[0]].weight) / FULL / pairs
-        yield (
-            ("steps", thin[0], "weight"),
-            f"the source keeps about {int(kept)} requests a minute at this weight: too few to compare with{_also(plan, thin)}",
-            f"leave it {int(THIN)}/min or more, or trust the `max` of the gates alone from here on",
-        )
-
-
 def _also(plan: Plan, steps: list[int]) -> str:
     """The other steps that a warning about the first of them is about too; empty when there is none."""
     others = ", ".join(weight_text(plan.steps[i].weight) for i in steps[1:])
@@ -242,20 +224,6 @@ def _does_not_arrive(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
         )
 
 
-def _nobody_to_compare_with(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
-    """A last step at 100 without `hold_back`: its bake has nobody to compare with."""
-    if plan.written[-1].weight == FULL and plan.hold_back is None:
-        then = "rolls back" if plan.safety.on_hold_timeout == "rollback" else "asks again"
-        yield (
-            ("steps", len(plan.written) - 1, "weight"),
-            (
-                "at 100 % the source has no traffic left to compare with: when the destination turns bad in this bake nobody "
-                f"can tell whether the source would too; the run then holds, asks a person, and {then} after {duration_text(plan.safety.ask_timeout)}"
-            ),
-            "write `hold_back: 5%` at the top level: this bake is then done at 95 %, and 100 % follows (`0%` if you mean it so)",
-        )
-
-
 def _shares_mixed(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """A target group with two partners: their shares cannot be told apart."""
     partner: dict[tuple[str, str], tuple[str, int]] = {}
@@ -293,14 +261,14 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _budget_of_another_judge,
     _sees_no_failure,
     _no_leak_seen,
-    _thin_source,
+    thin_source,
     _no_reserve,
     _nobody_manages,
     _faster_than_alb,
     _no_gates,
     _nothing_rolls_back,
     _does_not_arrive,
-    _nobody_to_compare_with,
+    nobody_to_compare_with,
     _shares_mixed,
     _nobody_is_told,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import ceil, isqrt
 
@@ -11,6 +11,7 @@ from cutover.core.power.evidence import need
 from cutover.core.power.fastest import Schedule, Wish, fastest
 from cutover.core.power.ground import LEAST_HORIZON, Ground
 from cutover.core.power.outlook import harm
+from cutover.core.power.sliver import bearable, proposed
 from cutover.core.values import FULL, duration_text, rate_text, weight_text
 
 
@@ -33,63 +34,99 @@ def answer(ground: Ground, wish: Wish, within_ms: int | None) -> Schedule | Noth
         f"the fastest steps inside the budget take {duration_text(found.takes_ms)}, with about "
         f"{duration_text(ground.between_ms)} between them; --time is {duration_text(within_ms)}"
     )
-    budget = _least(
-        lambda most: _fits(ground, _with_budget(wish, most), within_ms), wish.budget, _all(ground)
-    )
     instead = f"allow --time {duration_text(found.takes_ms)}"
-    if budget is not None:
-        overload = max(budget, wish.overload)
-        more = f" and overload_requests={overload}" if overload > wish.overload else ""
-        instead += f", or a budget of harmed_requests={budget}{more}"
+    wider = _wider(ground, wish, within_ms)
+    if wider is not None:
+        instead += f", or a budget of {_raised(wish, wider)}"
     else:
         instead += "; no larger budget makes it that fast"
     return Nothing(why, instead)
 
 
 def _beyond_reach(ground: Ground, wish: Wish) -> Nothing:
-    at = rate_text(round(ground.traffic.peak, 1))
-    lowest = _lowest(ground)
-    budget = _least(
-        lambda most: _fits(ground, replace(wish, budget=most)), wish.budget, _all(ground)
-    )
-    overload = _least(
-        lambda most: _fits(ground, replace(wish, overload=most)), wish.overload, _all(ground)
-    )
-    if lowest > wish.budget:
-        why = (
-            f"a budget of {wish.budget:,} harmed requests is too small: if all of {weight_text(1)} fails, the smallest step "
-            f"there is, that is about {ceil(lowest):,} of {at} before traffic is back"
-        )
-    elif overload is not None:
-        why = (
-            f"{wish.overload:,} requests that an overload may fail are too few: of {at} every raise by {weight_text(10)} "
-            f"may fail about {ceil(ground.harmed(10, ground.swift_ms)):,}, and there is room for 100 steps"
-        )
-        return Nothing(why, f"the smallest that fits is overload_requests={overload}")
-    else:
+    wider = _wider(ground, wish)
+    why = "; and ".join(_too_small(ground, wish, wider))
+    if not why:
         why = (
             f"no bake is long enough: at {rate_text(round(ground.traffic.trough, 3))} a step would need more than 14 days to see "
             f"what a budget of {wish.budget:,} harmed requests asks it to see"
         )
-    if budget is not None:
-        return Nothing(why, f"the smallest that fits is harmed_requests={budget}")
-    both = _least(
-        lambda most: _fits(ground, _with_budget(wish, most)),
-        wish.budget,
-        _all(ground),
-    )
-    if both is not None:
+    if wider is None:
         return Nothing(
-            why, f"harmed_requests={both} and overload_requests={max(both, wish.overload)} fit"
+            why,
+            "there is too little traffic to judge steps by: move it in one step with an approval instead",
         )
+    fit = (
+        "fits is" if wider.budget == wish.budget or wider.overload == wish.overload else "fit are"
+    )
     return Nothing(
-        why,
-        "there is too little traffic to judge steps by: move it in one step with an approval instead",
+        why, f"the smallest that {fit} {_raised(wish, wider)}{_or_hold_less(ground, wish, wider)}"
     )
 
 
-def _with_budget(wish: Wish, budget: int) -> Wish:
-    return replace(wish, budget=budget, overload=max(budget, wish.overload))
+def _too_small(ground: Ground, wish: Wish, wider: Wish | None) -> Iterator[str]:
+    """Which budgets are too small, and for what."""
+    at, lowest = rate_text(round(ground.traffic.peak, 1)), _lowest(ground)
+    if lowest > wish.budget:
+        yield (
+            f"a budget of {wish.budget:,} harmed requests is too small: if all of {weight_text(1)} fails, the smallest step "
+            f"there is, that is about {ceil(lowest):,} of {at} before traffic is back"
+        )
+    few = f"{wish.overload:,} requests that an overload may fail are too few"
+    handed_over = ground.harmed(wish.hold_back, ground.swift_ms)
+    if handed_over > wish.overload:
+        yield (
+            f"{few}: after the last bake the {weight_text(wish.hold_back)} of `hold_back` follow in one raise, which may fail "
+            f"about {ceil(handed_over):,} of {at}"
+        )
+    elif wider is not None and wider.overload > wish.overload:
+        least = ceil(ground.harmed(10, ground.swift_ms))
+        too_many = "there is room for 100 steps"
+        if least <= wish.overload:
+            too_many = "raises that small would take more than 100 steps"
+        yield f"{few}: of {at} every raise by {weight_text(10)} may fail about {least:,}, and {too_many}"
+
+
+def _or_hold_less(ground: Ground, wish: Wish, wider: Wish) -> str:
+    """A smaller `hold_back` that spares the larger overload budget; empty when none does."""
+    less = proposed(ground.traffic, bearable(ground, wish.overload))
+    if not 0 < less < wish.hold_back:
+        return ""
+    if not _fits(ground, replace(wider, overload=wish.overload, hold_back=less)):
+        return ""
+    return f"; with `hold_back: {less / 10:g}%` overload_requests={wish.overload} is enough"
+
+
+def _wider(ground: Ground, wish: Wish, within_ms: int | None = None) -> Wish | None:
+    """The wish with the smallest budgets that fit: one of them larger where that is enough; None when nothing fits."""
+    most = _all(ground)
+
+    def fits(budget: int, overload: int) -> bool:
+        return _fits(ground, replace(wish, budget=budget, overload=overload), within_ms)
+
+    budget = _least(lambda n: fits(n, wish.overload), wish.budget, most)
+    if budget is not None:
+        return replace(wish, budget=budget)
+    overload = _least(lambda n: fits(wish.budget, n), wish.overload, most)
+    if overload is not None:
+        return replace(wish, overload=overload)
+    # both: as little harm as any overload allows, and then the smallest overload
+    budget = _least(lambda n: fits(n, most), wish.budget, most)
+    if budget is None:
+        return None
+    harmed = budget
+    overload = _least(lambda n: fits(harmed, n), wish.overload, most)
+    return None if overload is None else replace(wish, budget=harmed, overload=overload)
+
+
+def _raised(wish: Wish, wider: Wish) -> str:
+    """The budgets that are larger now, as the command line takes them."""
+    said = []
+    if wider.budget > wish.budget:
+        said.append(f"harmed_requests={wider.budget}")
+    if wider.overload > wish.overload:
+        said.append(f"overload_requests={wider.overload}")
+    return " and ".join(said)
 
 
 def _lowest(ground: Ground) -> float:

@@ -8,7 +8,7 @@ earned it: settled minutes are that late. The rules of waiting and holding are t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from cutover.core.gates import Verdict
@@ -18,7 +18,7 @@ from cutover.core.machine.stops import UNKNOWN_HOLDS
 from cutover.core.observation import Pair
 from cutover.core.plan import Plan
 from cutover.core.retrospect.lens import scene
-from cutover.core.retrospect.looks import Memories, begin, fold, judge
+from cutover.core.retrospect.looks import Memories, Silence, begin, fold, judge
 from cutover.core.retrospect.past import Past
 from cutover.core.retrospect.split import split
 from cutover.core.values import HOUR, MINUTE
@@ -64,7 +64,7 @@ class _Course:
     raised: int
     step: int = 0
     raise_at: int | None = None
-    silent: int = 0
+    silence: Silence = field(default_factory=Silence)
     unknown: int = 0
 
 
@@ -134,9 +134,10 @@ def _judge(plan: Plan, pair: Pair, past: Past, course: _Course, index: int) -> t
     if past.divided:
         minute = split(minute, weight)
     course.memories = fold(past.lens, course.memories, minute, here)
-    seen = minute.number("source.requests") or minute.number("destination.requests")
-    course.silent = 0 if seen else course.silent + 1
-    return judge(past.lens, course.memories, pair, here, course.silent)
+    course.silence = course.silence.after(
+        minute.number("source.requests"), minute.number("destination.requests")
+    )
+    return judge(past.lens, course.memories, pair, here, course.silence)
 
 
 def _suspected(

@@ -20,6 +20,7 @@ from cutover.core.observation import Minute, Pair
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.retrospect.lens import Lens, scene
 from cutover.core.retrospect.rows import Row, ms_of
+from cutover.core.story import count_of
 from cutover.core.story.judged import told
 from cutover.core.values import MINUTE
 
@@ -67,6 +68,29 @@ class Look:
         return tuple(signal for one in self.judged for signal in one.judgement.signals)
 
 
+@dataclass(frozen=True)
+class Silence:
+    """Minutes in a row in which no request was seen on either side; of `dark` ones there is no datapoint at all."""
+
+    minutes: int = 0
+    dark: int = 0
+
+    def after(self, *requests: int | None) -> Silence:
+        """With one more minute, and what each side got in it; None: no datapoint."""
+        if any(requests):
+            return Silence()
+        return Silence(self.minutes + 1, self.dark + all(one is None for one in requests))
+
+    @property
+    def why(self) -> str:
+        """In words: what is not known is not called nothing."""
+        silent = count_of(self.minutes, "minute")
+        if self.dark == self.minutes:
+            return f"nothing is known of requests on either side in {silent}"
+        also = f", {self.dark} of them without a datapoint" if self.dark else ""
+        return f"no request on either side in {silent}{also}"
+
+
 def begin(lens: Lens) -> Memories:
     """Nothing seen."""
     return {gate.name: gate.gate.start(gate.spec) for gate in lens.gates}
@@ -81,13 +105,12 @@ def fold(lens: Lens, memories: Memories, minute: Minute, here: Scene) -> Memorie
 
 
 def judge(
-    lens: Lens, memories: Memories, pair: Pair, here: Scene, silent: int
+    lens: Lens, memories: Memories, pair: Pair, here: Scene, silence: Silence
 ) -> tuple[Judged, ...]:
-    """Every gate's judgement; `silent` minutes in a row nobody saw a request."""
+    """Every gate's judgement, and what a silence means."""
     judged = [_judged(gate, memories[gate.name], pair, here) for gate in lens.gates]
-    if silent >= SILENT_MINUTES:
-        why = f"no request on either side in {silent} minutes"
-        unknown = Judgement(Verdict.UNKNOWN, why)
+    if silence.minutes >= SILENT_MINUTES:
+        unknown = Judgement(Verdict.UNKNOWN, silence.why)
         judged.append(Judged(MINUTES, pair.id, unknown, "rollback", live=True))
     return tuple(judged)
 
@@ -108,14 +131,16 @@ def action_of(decides: Judged, *, bake_over: bool) -> Action:
     return Action.HOLD
 
 
-def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[Look]:
-    """One look after each row that belongs to a step, oldest first.
+def looks(
+    plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row], *, since: int | None = None
+) -> Iterator[Look]:
+    """One look after each row that belongs to a step, oldest first; from the minute `since` on, when it is given.
 
     Rows must come in the order of their minutes, without a gap. `lens.gates` must not be empty.
     """
     memories = begin(lens)
     sizes: list[int] = []
-    step, began, silent = -1, 0, 0
+    step, began, silence = -1, 0, Silence()
     for row in rows:
         if row.step != step:
             step, began = row.step, ms_of(row.minute)
@@ -128,18 +153,20 @@ def looks(plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row]) -> Iterator[L
             now_ms=ms_of(row.minute + 1),
         )
         after = fold(lens, memories, lens.minute(pair, row), here)
-        hushed = 0 if row.source.requests or row.destination.requests else silent + 1
-        if row.step >= 0:
+        hushed = silence.after(row.source.requests, row.destination.requests)
+        if row.step >= 0 and (since is None or row.minute >= since):
             whole = row.known and not row.torn and looks_whole(sizes, row.size)
             yield _look(
                 plan,
                 lens,
                 row,
-                judge(lens, after if whole else memories, pair, here, hushed if whole else silent),
+                judge(
+                    lens, after if whole else memories, pair, here, hushed if whole else silence
+                ),
                 baked=(row.at_ms - began) // MINUTE + (1 if whole else 0),
                 left_out=not whole,
             )
-        memories, silent = after, hushed
+        memories, silence = after, hushed
         if row.known:
             sizes = [*sizes, row.size][-WHOLE_OF:]
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from math import sqrt
 
 from cutover.core.retrospect.attempts import Attempt, Ended
+from cutover.core.story import count_of
 from cutover.core.values import DAY, HOUR
 
 FALSE_ROLLBACKS = 0.01
@@ -102,7 +103,7 @@ def _answer(every: Sequence[Attempt]) -> tuple[Twitchy, str]:
     if len(finished) < ENOUGH:
         return (
             Twitchy.CANNOT_TELL,
-            f"cannot tell: only {len(finished)} starts came to an end, {ENOUGH} are needed",
+            f"cannot tell: only {count_of(len(finished), 'start')} came to an end, {ENOUGH} are needed",
         )
     back = sum(one.ended is Ended.ROLLED_BACK for one in finished)
     held = sum(one.ended is Ended.HELD for one in finished)
