@@ -8,7 +8,8 @@ from cutover.core.events import Effective
 from cutover.core.gates.judging import Verdict
 from cutover.core.machine.back import begin_rollback
 from cutover.core.machine.decision import Decision
-from cutover.core.machine.judge import MINUTES, Judged, journal, judge, worst
+from cutover.core.machine.fresh import MINUTES
+from cutover.core.machine.judge import Judged, journal, judge, worst
 from cutover.core.machine.routes import Driven, drifted, drive, suspicious
 from cutover.core.machine.share import settle_deadline, share
 from cutover.core.machine.stops import blind, forbidden, harmed, lacking, on_drift, unsure, window

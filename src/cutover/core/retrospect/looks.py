@@ -15,7 +15,8 @@ from cutover.core.gates import Judgement, Scene, Verdict
 from cutover.core.gates.by_evidence import looks_whole
 from cutover.core.gates.judging import Signal
 from cutover.core.gates.learning import WHOLE_OF
-from cutover.core.machine.judge import MINUTES, STALE_PERIODS, Judged, leads_to, worst
+from cutover.core.machine.fresh import MINUTES, STALE_PERIODS
+from cutover.core.machine.judge import Judged, leads_to, worst
 from cutover.core.observation import Minute, Pair
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.retrospect.lens import Lens, scene

@@ -1,0 +1,86 @@
+"""Whether settled minutes still arrive, and the destination in them: without that nothing is raised."""
+
+from __future__ import annotations
+
+from cutover.core.gates.columns import requests_due
+from cutover.core.gates.judging import Judgement, Verdict
+from cutover.core.machine.turn import Turn
+from cutover.core.observation import Pair
+from cutover.core.story import count_of
+
+MINUTES = "minutes"
+"""The pseudo-gate that says whether settled minutes still arrive."""
+
+STALE_PERIODS = 3
+HOLES_OF = 4
+"""Settled minutes of which the destination may have missed none when a weight is raised."""
+
+SILENT_DUE = 10
+"""With so many requests due, none at all in a minute is no chance (fewer than 1 of 20,000, Poisson)."""
+
+
+def fresh(turn: Turn, pair: Pair) -> Judgement:
+    """Evidence must be fresh: minutes that stop arriving are unknown, whatever the memory says."""
+    observe = turn.plan.observe
+    newest = turn.state.journalled_ms.get(pair.id)
+    if newest is None:
+        judgement = Judgement(Verdict.WAITING, "no settled minute yet")
+        opened = turn.state.opened
+        if (
+            opened is not None
+            and turn.now.after(opened) > observe.settle + (STALE_PERIODS + 1) * observe.period
+        ):
+            judgement = Judgement(
+                Verdict.UNKNOWN, "CloudWatch has not answered with a settled minute yet"
+            )
+    else:
+        age = turn.aws_ms - (newest + observe.period) - observe.settle
+        judgement = Judgement(Verdict.PASS, "settled minutes arrive")
+        if age > STALE_PERIODS * observe.period:
+            judgement = Judgement(
+                Verdict.UNKNOWN, f"no settled minute for {age // 1000} s", {"age_s": age // 1000}
+            )
+        elif turn.state.step >= 0 and _silent(turn, pair, newest):
+            judgement = Judgement(
+                Verdict.UNKNOWN, f"no request on either side in {STALE_PERIODS} settled minutes"
+            )
+        elif missing := _stays_away(turn, pair, newest):
+            judgement = Judgement(Verdict.WAITING, missing)
+    return judgement
+
+
+def _silent(turn: Turn, pair: Pair, newest_ms: int) -> bool:
+    """CloudWatch answers, and has no datapoint of anybody: that is blindness, not health (promises P21)."""
+    period = turn.plan.observe.period
+    last = turn.state.evidence.minutes(pair.id, newest_ms - (STALE_PERIODS - 1) * period)
+    return len(last) >= STALE_PERIODS and not any(
+        minute.number("source.requests") or minute.number("destination.requests")
+        for minute in last
+    )
+
+
+def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> str:
+    """Which of the last settled minutes have no datapoint of the destination, although requests were due; "" for none.
+
+    The gates call such silence unknown from its fourth minute on (gating.md section 4); nobody raises a weight onto
+    a destination that has just vanished, or comes and goes.
+    """
+    since, period = turn.state.evidence_from_ms, turn.plan.observe.period
+    if since <= 0:
+        return ""
+    last = turn.state.evidence.minutes(pair.id, max(since, newest_ms - (HOLES_OF - 1) * period))
+    weight = turn.state.weight or 0
+    missing = {
+        minute.at_ms: due
+        for minute in last
+        if not minute.number("destination.requests")
+        and (due := requests_due(minute, weight)) >= SILENT_DUE
+    }
+    if not missing:
+        return ""
+    if newest_ms in missing:
+        where, due = "in the newest settled minute", missing[newest_ms]
+    else:
+        where = f"in {len(missing)} of the last {count_of(len(last), 'settled minute')}"
+        due = sum(missing.values())
+    return f"no destination datapoint {where}, although its weight should have brought it about {due:,} requests"
