@@ -266,6 +266,7 @@ class Traffic:
     destination_errors: float = 0.0005
     share_of: Callable[[int], float] | None = None
     slow: float = 0.02
+    quiet_source: bool = False
     quiet_destination: bool = False
     fails: Unknown | None = None
     extra: dict[str, Count] = field(default_factory=dict)
@@ -327,7 +328,8 @@ class FakeMetrics(Metrics):
                 ("destination", destination, traffic.destination_errors),
             )
             for side, requests, rate in sides:
-                if requests == 0 or (side == "destination" and traffic.quiet_destination):
+                quiet = traffic.quiet_source if side == "source" else traffic.quiet_destination
+                if requests == 0 or quiet:
                     continue
                 errors = round(requests * rate)
                 counts[f"{side}.requests"] = requests

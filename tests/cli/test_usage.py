@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 
-from cutover.cli import COMMANDS
+from cutover.cli import COMMANDS, plans
+from cutover.cli.frame import Frame
 from cutover.core.errors import EXIT_CODE_MEANING, ExitCode
 from tests import generate_exit_codes
 from tests.cli.command import called, on_terminal, schemas
@@ -249,3 +252,24 @@ def test_a_schema_that_is_not_there_names_those_that_are() -> None:
 def test_a_schema_is_found_by_the_name_that_an_output_calls_itself(minimal: Path) -> None:
     given = called("plan", "--offline", minimal, "--json").object
     assert f'"title": "{given["schema"]}"' in called("schema", given["schema"]).out
+
+
+@click.command()
+@click.argument("how")
+@click.pass_obj
+def breaks(frame: Frame, how: str) -> int:
+    """A command that fails in a way that click takes for something else."""
+    if how == "leaves":
+        sys.exit(0)
+    raise BrokenPipeError(errno.EPIPE, "a socket, not our output")
+
+
+@pytest.mark.parametrize("how", ["leaves", "breaks"])
+def test_a_broken_pipe_or_an_exit_inside_a_command_never_looks_like_success(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(COMMANDS, "breaks", ("plans:breaks", "Fails."))
+    monkeypatch.setattr(plans, "breaks", breaks, raising=False)
+    shown = called("breaks", how)
+    assert shown.code == ExitCode.BUG
+    assert "a bug in cutover" in shown.err

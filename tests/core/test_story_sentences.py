@@ -515,8 +515,8 @@ def test_a_step_that_failed_with_its_source_does_not_ask_for_more_requests() -> 
     gate = judging().feed([*sick, *well])
     assert gate.says(bake_ms=0).why == (
         "48,120 of 240,000 requests failed (20.05 %) in this step, too many to go on (at most 5.00 % may); the destination is "
-        "not blamed, because 46,920 of 240,000 (19.55 %) of the source's failed too in the same minutes; `cutover pause`, then "
-        "`cutover resume` for a fresh bake, or `cutover rollback`"
+        "not blamed, because 46,920 of 240,000 (19.55 %) of the source's failed too in the same minutes; goes on by itself once "
+        "enough others are well, or after a fresh bake (`cutover pause`, then `cutover resume`)"
     )
     assert (
         gate.restart().feed(both(at, 30, 30) for at in range(8, 10)).says().verdict.name == "PASS"
@@ -529,7 +529,7 @@ def test_a_step_whose_source_has_no_requests_left_is_told_what_it_last_showed() 
     gate = judging().feed(sick).step(10, 1000).feed(alone)
     assert gate.says().why.startswith(
         "96,000 of 240,000 requests failed (40.00 %) in this step, too many to go on (at most 5.00 % may); the destination is "
-        "not blamed, because 35,100 of 90,000 (39.00 %) of the source's failed too when it last had requests; `cutover pause`"
+        "not blamed, because 35,100 of 90,000 (39.00 %) of the source's failed too when it last had requests; goes on"
     )
 
 

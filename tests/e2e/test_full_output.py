@@ -47,3 +47,18 @@ def test_a_run_completes_with_0_although_nobody_could_read_it(stage: Stage) -> N
         stage.witness.serves(process.pid)
         stage.expect(process, 0)
         assert "`cutover journal show` say what happened" in process.said
+
+
+def test_a_rollback_that_a_living_run_heard_is_not_said_to_have_changed_nothing(
+    stage: Stage,
+) -> None:
+    run = stage.start("run", stage.plan("weight: 10, bake: 300s"), "--yes", "--run-id", "one")
+    stage.witness.serves(run.pid)
+    stage.until_phase("BAKING", run, step=0)
+    with _no_room() as full:
+        rollback = stage.start("rollback", "one", "--why", "enough", stdout=full)
+    stage.expect(rollback, 0)
+    assert "changed nothing" not in rollback.said
+    assert "`cutover status` and `cutover journal show` say what happened" in rollback.said
+    stage.expect(run, 3)
+    assert stage.is_restored()

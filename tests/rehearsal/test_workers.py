@@ -241,3 +241,30 @@ _LOCKS: list[threading.Lock] = []
 
 def _locks() -> int:
     return len(_LOCKS)
+
+
+def test_a_result_that_cannot_be_sent_is_an_error_that_says_so() -> None:
+    with pytest.raises(Exception, match="pickle"):
+        list(side_by_side([_unsendable], 1, contextlib.nullcontext))
+
+
+def _unsendable() -> object:
+    return lambda: None
+
+
+def test_an_exit_inside_a_call_is_an_error_and_no_end_from_outside() -> None:
+    with pytest.raises(RuntimeError, match="SystemExit: 3"):
+        list(side_by_side([_leaves], 1, contextlib.nullcontext))
+
+
+def _leaves() -> object:
+    return sys.exit(3)
+
+
+def test_an_error_keeps_its_words_whatever_its_constructor_wants() -> None:
+    with pytest.raises(Exception, match="invalid start byte"):
+        list(side_by_side([_undecodable], 1, contextlib.nullcontext))
+
+
+def _undecodable() -> object:
+    return b"\xff".decode()

@@ -35,8 +35,27 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command -> (module:function below this package, one line of help). Nothing here is imported for `--help`."""
 
 
+class EscapedError(Exception):
+    """What a command let through that click would take for a reader who left, or for a wish to end."""
+
+
 class Commands(click.Group):
     """The commands of the table, imported one by one when they are called."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """The command.
+
+        Raises:
+            EscapedError: from what click must not see: it ends with 0 or 1, in silence, on a broken pipe of any kind.
+        """
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if _by_click(error):
+                raise
+            raise EscapedError from error
+        except SystemExit as error:
+            raise EscapedError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name, in the table's order."""
@@ -100,11 +119,13 @@ def run(arguments: Sequence[str]) -> tuple[int, bool]:
             result = commands.main(
                 list(arguments), prog_name="cutover", standalone_mode=False, obj=frame
             )
+        except EscapedError as escaped:
+            if isinstance(escaped.__cause__, OSError):
+                raise escaped.__cause__ from None
+            raise
         except SystemExit:
             return 0  # so click ends when the reader of a help has left
-        except OSError as error:
-            if not _by_click(error):
-                raise
+        except OSError as error:  # there is no room for a help
             frame.out.lose(error)
             return 0
         return int(result or 0)

@@ -102,6 +102,7 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
     from cutover.local.clock import SystemClock
     from cutover.wiring.words import Heard, Waiting, take_back
 
+    frame.acts = True
     left: Waiting | None = None
     clock = SystemClock()
     give_up = clock.now().plus(_LEASE_WITHIN_MS)
@@ -147,6 +148,7 @@ def _break_glass(frame: Frame, plan: Path, profile: str | None, region: str | No
     from cutover import api
 
     loaded = api.load_plan(plan)
+    frame.acts = True
     restored = api.restore_without_run(
         loaded.plan, profile=profile, region=region, tell=frame.tell
     )

@@ -10,9 +10,10 @@ import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
 from cutover.core.errors import CutoverError, RefusedError, StoppedError
@@ -83,6 +84,8 @@ def _begun() -> tuple[BaseProcess, Connection]:
     context = get_context("fork") if alone else get_context("spawn")
     ours, theirs = context.Pipe()
     process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
+    if not alone:
+        resource_tracker.ensure_running()  # it unblocks signals when it begins, which `start` would do below
     # it begins as a copy of us, which would only take note of a signal: until it hears in its own way, signals wait
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     try:
@@ -127,31 +130,37 @@ def _work(pipe: Connection) -> None:
         except (EOFError, OSError):
             os._exit(1)  # nobody asks any more
         try:
-            answer = True, call()
+            answer = ForkingPickler.dumps((True, call()))
         except StoppedError as stopped:
             # a signal ended the call: it is meant for the process too
             os._exit(int(stopped.exit_code))
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             if not isinstance(error, CutoverError):
                 error.add_note(traceback.format_exc())
-            answer = False, _parts(error)
-        pipe.send(answer)
+            answer = ForkingPickler.dumps((False, _parts(error)))
+        pipe.send_bytes(answer)
 
 
-def _parts(error: Exception) -> tuple[type[Exception], tuple[object, ...], dict[str, object]]:
+Parts = tuple[type[BaseException], tuple[object, ...], dict[str, object]]
+
+
+def _parts(error: BaseException) -> Parts:
     """What the error is made of: its constructor may want other arguments than pickle would give it."""
-    parts = type(error), error.args, dict(error.__dict__)
+    parts: Parts = type(error), error.args, dict(error.__dict__)
     try:
-        pickle.loads(pickle.dumps(parts))  # noqa: S301 - our own
+        again = _put_together(*pickle.loads(pickle.dumps(parts)))  # noqa: S301 - our own
+        whole = isinstance(error, Exception) and str(again) == str(error)
     except Exception:  # noqa: BLE001 - whatever it holds may raise what it likes
-        said = f"{type(error).__name__}: {error}"
-        return RuntimeError, (said,), {"__notes__": list(getattr(error, "__notes__", ()))}
-    return parts
+        whole = False
+    if whole:
+        return parts
+    said = f"{type(error).__name__}: {error}"
+    return RuntimeError, (said,), {"__notes__": list(getattr(error, "__notes__", ()))}
 
 
 def _put_together(
-    kind: type[Exception], said: tuple[object, ...], more: dict[str, object]
-) -> Exception:
+    kind: type[BaseException], said: tuple[object, ...], more: dict[str, object]
+) -> BaseException:
     error = kind.__new__(kind, *said)
     error.__dict__.update(more)
     return error

@@ -734,6 +734,8 @@ def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() 
     assert over.verdict is Verdict.PASS
     assert over.signals[0].evidence <= calm
     assert "; left out of that evidence: 12 minutes of an incident that is over" in over.why
+    fresh = feed.restart().feed(_alone(at, 6000, 6) for at in range(20, 25)).says()
+    assert "left out" not in fresh.why
 
 
 @pytest.mark.parametrize(("requests", "failed"), [(1, 1), (2, 2), (3, 2), (4, 2)])
@@ -810,6 +812,15 @@ def test_a_source_that_vanishes_in_a_step_is_unknown_from_its_fourth_minute_on()
         "228,000 requests: nothing to compare with"
     )
     assert feed.feed(minute(9)).says().verdict is PASS
+
+
+def test_a_minute_still_being_published_never_hides_evidence_behind_a_silent_source() -> None:
+    feed = bench().feed(good(5))
+    feed.feed(minute(at, source=GONE) for at in (5, 6))
+    feed.feed(minute(7, bad=40, source=GONE))
+    early = feed.alarming(minute(8, bad=40, source=GONE))
+    assert early is not None
+    assert early.verdict >= WAITING
 
 
 def test_at_a_hundred_percent_no_source_is_missed() -> None:

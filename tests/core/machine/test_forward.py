@@ -125,6 +125,21 @@ def test_nobody_raises_onto_a_destination_that_has_just_vanished() -> None:
     assert any("should have brought it about 300 requests" in why for why in whys), whys
 
 
+def test_nobody_raises_while_there_is_nobody_to_compare_with() -> None:
+    def took(bench: Bench) -> int:
+        assert bench.run() == ExitCode.COMPLETED
+        at = {int(one.weight or 0): at for at, _, one in reversed(bench.router.writes)}
+        return at[500] - at[50]
+
+    usual, bench = took(Bench()), Bench()
+    traffic = bench.traffic
+    bench.at_weight(50, lambda: setattr(traffic, "quiet_source", True), usual - 5 * MINUTE)
+    bench.at_weight(50, lambda: setattr(traffic, "quiet_source", False), usual - 2 * MINUTE)
+    assert took(bench) > usual
+    whys = [one.why for one in bench.events(ev.GateJudged) if one.gate == "minutes"]
+    assert any("no source datapoint" in why for why in whys), whys
+
+
 def test_nobody_raises_onto_a_destination_that_comes_and_goes() -> None:
     bench = Bench(plan_of(safety={"hold_timeout": "3h"}))
     traffic = bench.traffic

@@ -36,7 +36,7 @@ from cutover.core.gates.rates import NO_REQUESTS, rate_ppm, surely_above, upper_
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA
 from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
 from cutover.core.observation import Minute
-from cutover.core.values import FULL, MINUTE, PPM
+from cutover.core.values import FULL, MINUTE, PPM, with_fields
 
 __all__ = ["START", "Memory", "early", "fold", "looks_whole", "restart", "variation", "verdict"]
 
@@ -62,11 +62,13 @@ def early(
     terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], scene: Scene
 ) -> Early | None:
     """What minutes say that are still being published, as far as they look whole."""
-    newest = 0
+    settled, newest = memory, 0
     for sample, minute in sampled:
         if looks_whole(memory.volumes, volume(minute)) and not sample.unread:
             known = _against_due(sample, minute, scene)
             memory, newest = fold(terms, memory, known, minute, scene), minute.at_ms
+            # the source's datapoint may still come: that it is silent is for settled minutes to say
+            memory = with_fields(memory, source_silent=settled.source_silent)
     if not newest:
         return None
     found = verdict(terms, memory, scene)
@@ -205,7 +207,7 @@ def _earned(
 
 
 def _too_many(terms: Terms, memory: Memory, reason: Reason) -> Reason:
-    """No request more would let the step go on; a source that is above `max` itself clears the destination."""
+    """More of the same would not let the step go on; a source that is above `max` itself clears the destination."""
     source, when = memory.beside, "in the same minutes"
     if not source.total:
         last = memory.weigher.pool[-SICK_OF:]

@@ -53,7 +53,7 @@ class Memory:
         trusted: the e-process when it last was no reason to wait.
         uncompared: since then it was a breach, with too little traffic at the source to compare with.
         doubted: minutes weighed since then.
-        left_out: minutes of such incidents that are over, and count no more.
+        left_out: minutes of such incidents in this bake that are over, and count no more.
     """
 
     weigher: sequential.Memory = sequential.START
@@ -91,6 +91,7 @@ def restart(memory: Memory) -> Memory:
         memory,
         proof=NO_REQUESTS,
         beside=NO_REQUESTS,
+        left_out=0,
         silent=0,
         due=0,
         source_silent=0,

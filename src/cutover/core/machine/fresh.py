@@ -1,19 +1,20 @@
-"""Whether settled minutes still arrive, and the destination in them: without that nothing is raised."""
+"""Whether settled minutes still arrive, and both sides in them: without that nothing is raised."""
 
 from __future__ import annotations
 
 from cutover.core.gates.columns import requests_due
 from cutover.core.gates.judging import Judgement, Verdict
 from cutover.core.machine.turn import Turn
-from cutover.core.observation import Pair
+from cutover.core.observation import Minute, Pair
 from cutover.core.story import count_of
+from cutover.core.values import FULL
 
 MINUTES = "minutes"
 """The pseudo-gate that says whether settled minutes still arrive."""
 
 STALE_PERIODS = 3
 HOLES_OF = 4
-"""Settled minutes of which the destination may have missed none when a weight is raised."""
+"""Settled minutes of which neither side may have missed one when a weight is raised."""
 
 SILENT_DUE = 10
 """With so many requests due, none at all in a minute is no chance (fewer than 1 of 20,000, Poisson)."""
@@ -60,27 +61,37 @@ def _silent(turn: Turn, pair: Pair, newest_ms: int) -> bool:
 
 
 def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> str:
-    """Which of the last settled minutes have no datapoint of the destination, although requests were due; "" for none.
+    """Which of the last settled minutes lack a side's datapoint, although requests were due to it; "" for none.
 
     The gates call such silence unknown from its fourth minute on (gating.md section 4); nobody raises a weight onto
-    a destination that has just vanished, or comes and goes.
+    a destination that has just vanished, or comes and goes, nor while there is nobody to compare it with.
     """
     since, period = turn.state.evidence_from_ms, turn.plan.observe.period
     if since <= 0:
         return ""
     last = turn.state.evidence.minutes(pair.id, max(since, newest_ms - (HOLES_OF - 1) * period))
     weight = turn.state.weight or 0
-    missing = {
-        minute.at_ms: due
-        for minute in last
-        if not minute.number("destination.requests")
-        and (due := requests_due(minute, weight)) >= SILENT_DUE
-    }
-    if not missing:
-        return ""
-    if newest_ms in missing:
-        where, due = "in the newest settled minute", missing[newest_ms]
-    else:
-        where = f"in {len(missing)} of the last {count_of(len(last), 'settled minute')}"
-        due = sum(missing.values())
-    return f"no destination datapoint {where}, although its weight should have brought it about {due:,} requests"
+    for side in ("destination", "source"):
+        missing = {
+            minute.at_ms: due
+            for minute in last
+            if not minute.number(f"{side}.requests")
+            and (due := _due(minute, side, weight)) >= SILENT_DUE
+        }
+        if newest_ms in missing:
+            return _lacks(side, "in the newest settled minute", missing[newest_ms])
+        if missing:
+            where = f"in {len(missing)} of the last {count_of(len(last), 'settled minute')}"
+            return _lacks(side, where, sum(missing.values()))
+    return ""
+
+
+def _due(minute: Minute, side: str, weight: int) -> int:
+    if side == "destination":
+        return requests_due(minute, weight)
+    taken = minute.number("destination.requests") or 0
+    return taken * (FULL - weight) // weight if 0 < weight < FULL else 0
+
+
+def _lacks(side: str, where: str, due: int) -> str:
+    return f"no {side} datapoint {where}, although its weight should have brought it about {due:,} requests"

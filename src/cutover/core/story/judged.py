@@ -9,14 +9,16 @@ from cutover.core.gates.judging import Counts, Judgement, Reason, Rule
 from cutover.core.gates.rates import count_text, percent, rate_ppm, rate_text, surely_above
 from cutover.core.story.words import count_of
 
-AFRESH = "; `cutover pause`, then `cutover resume` for a fresh bake, or `cutover rollback`"
-"""What a person may type while nothing goes on by itself: a fresh bake counts from nothing."""
+AFRESH = "; goes on by itself once enough others are well, or after a fresh bake (`cutover pause`, then `cutover resume`)"
+"""A fresh bake counts from nothing."""
 
 MOST_ODDS = 1e12
 """Beyond this a number says nothing more to a person."""
 
 
 IN_STEP = "in this step"
+
+_NAME_EVIDENCE = (Rule.WATCHING, Rule.TOO_MANY, Rule.PASSES)
 
 
 def told(judgement: Judgement) -> Judgement:
@@ -26,7 +28,7 @@ def told(judgement: Judgement) -> Judgement:
     said = _SENTENCES[judgement.reason.rule](judgement.reason)
     if judgement.on_breach == "ask":
         said += _nobody_to_compare(judgement.reason)
-    elif judgement.reason.left_out:
+    elif judgement.reason.left_out and judgement.reason.rule in _NAME_EVIDENCE:
         said += _left_out(judgement.reason.left_out)
     if judgement.reason.rule is Rule.TOO_MANY:
         said += AFRESH
