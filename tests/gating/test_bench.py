@@ -72,7 +72,7 @@ def test_a_judge_twice_as_good_and_never_wrong_meets_every_target() -> None:
     targets = all_targets(found)
     assert missed(found) == set()
     assert {target.group for target in targets} == {"false rollbacks", "harm", "delay", "100 %"}
-    assert len(targets) == 11 + 1 + 20 + 20 + 2
+    assert len(targets) == 11 + 1 + 22 + 22 + 2
 
 
 def test_each_target_can_be_missed() -> None:
@@ -147,7 +147,7 @@ def test_the_benchmark_covers_what_the_issue_names_at_three_rates() -> None:
     assert {cell.rate for cell in work if cell.scenario == "null"} == set(RATES)
     assert {cell.runs for cell in work if cell.scenario == "cv4"} == {10}
     assert len(of_kind(Kind.HEALTHY)) == 11
-    assert len(of_kind(Kind.DEFECT)) == 10
+    assert len(of_kind(Kind.DEFECT)) == 11
 
 
 def test_the_product_is_judged_with_its_default_judge_and_its_own_plan() -> None:
