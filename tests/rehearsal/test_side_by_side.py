@@ -45,33 +45,21 @@ class _Finished(Task):
         )  # fmt: skip
 
 
-@pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) == 1, reason="nothing is side by side on one core"
+@pytest.mark.parametrize(
+    ("cores", "kinds"),
+    [(1, (_Finished, _Endless)), (2, (_Finished, _Endless)), (2, (_Endless, _Finished))],
+    ids=["on one core", "in turn", "out of turn"],
 )
-def test_after_a_signal_what_is_finished_still_comes_also_out_of_turn() -> None:
-    nothing = cast("Any", None)
-    tasks = [
-        kind(nothing, "", name, Scenario(description="any"), 0, nothing)
-        for kind, name in ((_Endless, "first"), (_Finished, "second"))
-    ]
-    results = rehearse_tasks(tasks)
-    assert next(results).name == "second"
-    with pytest.raises(StoppedError, match="SIGTERM ended the rehearsals: 1 of 2") as caught:
-        next(results)
-    assert caught.value.exit_code == ExitCode.TERMINATED
-
-
-@pytest.mark.parametrize("cores", [1, 2])
-def test_a_signal_between_two_rehearsals_is_heard_on_one_core_too(
-    cores: int, monkeypatch: pytest.MonkeyPatch
+def test_after_a_signal_what_is_finished_still_comes_and_then_the_error(
+    cores: int, kinds: tuple[type[Task], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     nothing = cast("Any", None)
     tasks = [
-        kind(nothing, "", name, Scenario(description="any"), 0, nothing)
-        for kind, name in ((_Finished, "first"), (_Endless, "second"))
+        kind(nothing, "", kind.__name__, Scenario(description="any"), 0, nothing) for kind in kinds
     ]
     results = rehearse_tasks(tasks)
-    assert next(results).name == "first"
-    with pytest.raises(StoppedError, match="SIGTERM ended the rehearsals: 1 of 2"):
+    assert next(results).name == "_Finished"
+    with pytest.raises(StoppedError, match="SIGTERM ended the rehearsals: 1 of 2") as caught:
         next(results)
+    assert caught.value.exit_code == ExitCode.TERMINATED

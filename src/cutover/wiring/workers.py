@@ -66,7 +66,7 @@ def side_by_side(
                 yield index, result
     except _EndedError:
         with safely():
-            """A signal for all of us ends the processes too: then it is what is told."""
+            pass  # a signal for all of us ends the processes too: then it is what is told
         raise _ended_from_outside() from None
     finally:
         _end([process for process, _ in crew])

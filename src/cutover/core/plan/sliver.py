@@ -8,7 +8,7 @@ from typing import Final
 from cutover.core.plan.findings import Loc
 from cutover.core.plan.model import Plan
 from cutover.core.plan.risk import PEAK, TROUGH
-from cutover.core.power import MOST_HELD_BACK, THIN, Traffic, least_comparable, proposed
+from cutover.core.power import MOST_HELD_BACK, THIN, Traffic, kept, least_comparable, proposed
 from cutover.core.values import FULL, duration_text, rate_text, weight_text
 
 MEANT: Final = "at 100 % a breach then asks a person"
@@ -29,7 +29,7 @@ def proposed_for(traffic: float | None, pairs: int) -> int:
 
 def too_thin(weight: int, traffic: float, pairs: int) -> bool:
     """At this weight (below 100 %) the source of a pair keeps too few requests to compare with."""
-    return weight < FULL and _kept(weight, traffic, pairs) < THIN
+    return weight < FULL and kept(Traffic(traffic, traffic, pairs), weight) < THIN
 
 
 def thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
@@ -44,7 +44,8 @@ def thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     held_back = first + 1 < len(steps) and steps[first + 1].hands_over
     others = ", ".join(weight_text(steps[i].weight) for i in thin[1:])
     also = f"; likewise at {others}" if others else ""
-    a_minute, weight = _kept(steps[first].weight, plan.traffic, pairs), steps[first].weight
+    weight = steps[first].weight
+    a_minute = kept(Traffic(plan.traffic, plan.traffic, pairs), weight)
     yield (
         ("hold_back",) if held_back else ("steps", first, "weight"),
         f"the source keeps about {int(a_minute)} requests a minute at {weight_text(weight)}: too few to compare with{also}",
@@ -87,7 +88,3 @@ def _instead(plan: Plan) -> str:
         f"write `{hold_back_text(share)}` at the top level{lower}: the last bake is then done at {weight_text(last)}, "
         "and 100 % follows (`0%` if you mean it so)"
     )
-
-
-def _kept(weight: int, traffic: float, pairs: int) -> float:
-    return traffic * (FULL - weight) / FULL / pairs

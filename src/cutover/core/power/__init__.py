@@ -21,6 +21,7 @@ from cutover.core.power.sliver import (
     MOST_HELD_BACK,
     THIN,
     bearable,
+    kept,
     least_comparable,
     proposed,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "beyond_budget",
     "fastest",
     "heaviest_start",
+    "kept",
     "least_comparable",
     "outlooks",
     "planned_horizon",
