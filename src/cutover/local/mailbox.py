@@ -111,6 +111,9 @@ class WordsMailbox(Mailbox):
                 return words
             self._sleep(min(left, POLL_MS))
 
+    def stopping(self) -> str:
+        return ""
+
     def _sleep(self, ms: int) -> None:
         sources = [
             source.fileno() for source in (self._signals, self._keyboard) if source is not None
