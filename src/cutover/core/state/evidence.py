@@ -47,6 +47,15 @@ class Evidence:
     pairs: Mapping[str, PairEvidence] = field(default_factory=dict)
     calibration: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
+    @property
+    def memories(self) -> dict[tuple[str, str], Any]:
+        """Every gate's memory of every pair, by gate name and pair id."""
+        return {
+            (gate, pair): memory
+            for pair, known in self.pairs.items()
+            for gate, memory in known.memories.items()
+        }
+
     def memory(self, gate: str, pair: str) -> Any:
         """A gate's memory of a pair; None where none is folded."""
         known = self.pairs.get(pair)
