@@ -6,6 +6,7 @@ journal.fallback.jsonl    what a rollback said while the journal took nothing
 snapshot.json restore.sh  the way back, with and without this tool
 beat.json                 liveness, for display only
 words/                    what operators' commands say to the runner
+words.pipe                the same without a byte of disk, while a process listens
 HOLD, ROLLBACK            kill switches of this run
 rehearsal.json            of a rehearsal: its scenario, and whether its process lives
 """
@@ -118,6 +119,11 @@ class RunDirectory:
     def words(self) -> Path:
         """Where operators' commands leave words for the runner."""
         return self.path / "words"
+
+    @property
+    def pipe(self) -> Path:
+        """The named pipe on which the runner hears words too."""
+        return self.path / "words.pipe"
 
     def journal_bytes(self) -> bytes:
         """The journal, with the records of a rollback that had to go to the fallback file.

@@ -17,6 +17,7 @@ from cutover.core.observation import Known, Word
 from cutover.core.plan import Plan
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
 from cutover.local.clock import SystemClock
+from cutover.local.command_pipe import CommandPipe
 from cutover.local.journal import FileJournal, RestoreText
 from cutover.local.keyboard import Keyboard
 from cutover.local.lease import Claims, FlockLease
@@ -127,6 +128,7 @@ class Helm:
     def drive(self, options: Options, words: Sequence[Word] = ()) -> Ended:
         """Run the loop to its end, and give back what this process holds."""
         signals = Signals()
+        pipe = CommandPipe.open(self.run)
         try:
             keyboard = Keyboard(who=options.who or operator()) if options.keyboard else None
             with (
@@ -139,6 +141,7 @@ class Helm:
                     switches=(self.place.root,),
                     signals=signals,
                     keyboard=keyboard,
+                    pipe=pipe,
                 )
                 clients = self.clients
                 clients.fanout.hurry = lambda: signals.pending
@@ -160,6 +163,7 @@ class Helm:
                 )
                 code = self._run(Runner(self.plan, ports, self.state), (*words, *waiting))
         finally:
+            pipe.close()
             signals.close()
         return Ended(self.run, code, self.state, any(outlet.stuck for outlet in self.outlets))
 
