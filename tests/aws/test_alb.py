@@ -11,7 +11,7 @@ from cutover.aws.forms import weights_of
 from cutover.core.forms import Form
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId, Weight
-from cutover.ports import Change, WriteResult
+from cutover.ports import Change, Unconditional, WriteResult
 from tests.aws.topology import INLINE, Faults, Late, StepClock, World, session, stubbed, world
 
 
@@ -38,7 +38,7 @@ def aimed(alb: AlbRouter, route: RouteId, weight: int) -> Change:
 def test_a_rule_and_a_default_action_move_together_and_read_back(there: World) -> None:
     alb = router(there)
     listener = RouteId(there.listener)
-    outcomes = alb.write([aimed(alb, there.rule, 250), aimed(alb, listener, 250)])
+    outcomes = alb.write([aimed(alb, there.rule, 250), aimed(alb, listener, 250)], Unconditional())
     assert {o.result for o in outcomes.values()} == {WriteResult.APPLIED}
     assert all(o.request_id for o in outcomes.values())
     assert list(outcomes) == [there.rule, listener]
@@ -50,10 +50,10 @@ def test_a_rule_and_a_default_action_move_together_and_read_back(there: World) -
 def test_the_snapshot_comes_back_exactly(there: World) -> None:
     alb = router(there)
     before = form(alb, there.rule)
-    alb.write([aimed(alb, there.rule, 500)])
+    alb.write([aimed(alb, there.rule, 500)], Unconditional())
     back = alb.aim_back(there.rule, form(alb, there.rule), before, "keep", verbatim=True)
     assert back is not None
-    alb.write([Change(there.rule, back)])
+    alb.write([Change(there.rule, back)], Unconditional())
     assert form(alb, there.rule) == before
 
 
@@ -61,7 +61,7 @@ def test_a_default_rule_is_read_and_written_through_its_listener(there: World) -
     alb = router(there)
     form(alb, there.default_rule)
     faults = Faults({}).install(there.aws)
-    outcome = alb.write([aimed(alb, there.default_rule, 10)])[there.default_rule]
+    outcome = alb.write([aimed(alb, there.default_rule, 10)], Unconditional())[there.default_rule]
     assert outcome.result is WriteResult.APPLIED
     assert faults.calls[-1] == "ModifyListener"
     assert "ModifyRule" not in faults.calls
@@ -118,7 +118,7 @@ def test_a_write_is_sent_once_and_its_outcome_is_only_as_sure_as_the_reply(
     alb = router(there)
     change = aimed(alb, there.rule, 100)
     faults = Faults({"ModifyRule": [fault]}).install(there.aws)
-    outcome = alb.write([change])[there.rule]
+    outcome = alb.write([change], Unconditional())[there.rule]
     assert (outcome.result, outcome.code) == (result, code)
     assert outcome.denied == (fault in ("denied", "expired"))
     assert faults.calls == ["ModifyRule"]
@@ -130,7 +130,7 @@ def test_one_routes_failure_does_not_stop_the_others(there: World) -> None:
     listener = RouteId(there.listener)
     changes = [aimed(alb, there.rule, 100), aimed(alb, listener, 100)]
     Faults({"ModifyRule": ["throttle"]}).install(there.aws)
-    outcomes = alb.write(changes)
+    outcomes = alb.write(changes, Unconditional())
     assert outcomes[there.rule].result is WriteResult.NOT_APPLIED
     assert outcomes[listener].result is WriteResult.APPLIED
 
@@ -166,7 +166,7 @@ def test_a_dry_run_sends_no_write() -> None:
     dry = world(dry_run=True)
     alb = router(dry)
     faults = Faults({}).install(dry.aws)
-    outcome = alb.write([aimed(alb, dry.rule, 100)])[dry.rule]
+    outcome = alb.write([aimed(alb, dry.rule, 100)], Unconditional())[dry.rule]
     assert (outcome.result, outcome.code) == (WriteResult.NOT_APPLIED, "DryRun")
     assert "ModifyRule" not in faults.calls
 
@@ -178,7 +178,9 @@ def test_a_reply_with_other_weights_is_ambiguous(there: World) -> None:
         "elbv2",
         ("modify_rule", {"Rules": [{"RuleArn": there.rule, "Actions": there.rule_actions()}]}),
     )
-    outcome = AlbRouter(aws, INLINE, {there.rule: there.ends}).write([change])[there.rule]
+    outcome = AlbRouter(aws, INLINE, {there.rule: there.ends}).write([change], Unconditional())[
+        there.rule
+    ]
     assert (outcome.result, outcome.code) == (WriteResult.AMBIGUOUS, "ResponseMismatch")
 
 
@@ -187,7 +189,9 @@ def test_a_reply_without_the_rule_is_ambiguous(there: World) -> None:
     change = aimed(alb, there.rule, 100)
     aws = stubbed("elbv2", ("modify_rule", {"Rules": []}))
     assert (
-        AlbRouter(aws, INLINE, {there.rule: there.ends}).write([change])[there.rule].result
+        AlbRouter(aws, INLINE, {there.rule: there.ends})
+        .write([change], Unconditional())[there.rule]
+        .result
         is WriteResult.AMBIGUOUS
     )
 
@@ -238,7 +242,7 @@ def test_a_late_write_is_ambiguous_unless_it_never_began(
 ) -> None:
     change = aimed(router(there), there.rule, 100)
     late = AlbRouter(there.aws, Late(started=started), {there.rule: there.ends})
-    assert late.write([change])[there.rule].result is result
+    assert late.write([change], Unconditional())[there.rule].result is result
     reading = late.read([there.rule])[there.rule]
     assert isinstance(reading, Unknown)
     assert reading.code == "timeout"
@@ -256,5 +260,5 @@ def test_a_rule_that_turns_out_to_be_the_default_is_written_through_its_listener
     stubber.activate()
     alb = AlbRouter(aws, INLINE, {there.rule: there.ends})
     change = Change(there.rule, form(router(there), there.rule))
-    assert alb.write([change])[there.rule].result is WriteResult.NOT_APPLIED
-    assert alb.write([change])[there.rule].result is WriteResult.APPLIED
+    assert alb.write([change], Unconditional())[there.rule].result is WriteResult.NOT_APPLIED
+    assert alb.write([change], Unconditional())[there.rule].result is WriteResult.APPLIED

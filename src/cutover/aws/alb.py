@@ -15,7 +15,7 @@ from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
 from cutover.core.values import RouteId, Weight, canonical_json
-from cutover.ports import Change, Router, WriteOutcome, WriteResult
+from cutover.ports import NOT_SENT, Change, Permit, Router, WriteOutcome, WriteResult
 
 BATCH: Final = 20
 """ARNs per Describe call; one that is gone fails the whole call, which is then asked one by one."""
@@ -100,9 +100,12 @@ class AlbRouter(Router):
     def detach(self, route: RouteId, form: Form) -> Form:
         return forms.detach(form, self._ends[route])
 
-    def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
+    def prepare(self) -> Reading[None]:
+        return Known(None, self._aws.clock.now())
+
+    def write(self, changes: Sequence[Change], permit: Permit) -> Mapping[RouteId, WriteOutcome]:
         calls: dict[RouteId, Callable[[], WriteOutcome]] = {
-            change.route: self._writer(change) for change in changes
+            change.route: self._writer(change, permit) for change in changes
         }
         return {
             route: _too_late(answer) if isinstance(answer, TimedOut) else answer
@@ -156,8 +159,10 @@ class AlbRouter(Router):
         actions = item["Actions" if rule else "DefaultActions"]
         return Known(forms.form_of_actions(actions, self._ends[route]), answer["at"])
 
-    def _writer(self, change: Change) -> Callable[[], WriteOutcome]:
+    def _writer(self, change: Change, permit: Permit) -> Callable[[], WriteOutcome]:
         def send() -> WriteOutcome:
+            if why := permit.refusal(change.route):
+                return WriteOutcome(WriteResult.NOT_APPLIED, NOT_SENT, why)
             try:
                 client = self._aws.client("elbv2")
                 actions = forms.actions_of(change.form)
@@ -207,5 +212,5 @@ def _too_late(late: TimedOut) -> WriteOutcome:
     if late.started:
         return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "no answer in time")
     return WriteOutcome(
-        WriteResult.NOT_APPLIED, "not_sent", "the turn's deadline passed before it was sent"
+        WriteResult.NOT_APPLIED, NOT_SENT, "the turn's deadline passed before it was sent"
     )

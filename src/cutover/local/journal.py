@@ -14,6 +14,7 @@ import errno
 import hashlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from cutover.core.errors import JournalError, RefusedError
@@ -174,16 +175,35 @@ class FileJournal(Journal):
         return self._head
 
     def append(self, event: Event, at: Moment) -> Reading[Record]:
+        appended = self.append_all((event,), at)
+        return Known(appended.value[0], at) if isinstance(appended, Known) else appended
+
+    def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
         if self._trouble or self._handle is None:
             return Unknown(self._trouble, "journal")
-        record, line, hashed = self._line(event, at)
-        failure = self._write(self._handle, line)
+        records, lines = [], []
+        head, seq = self._head, self._seq
+        for event in events:
+            record = normal(Record(seq, self.epoch, at, event))
+            line, head = encode(record, self.run.id, head)
+            records.append(record)
+            lines.append(line)
+            seq += 1
+        text = b"".join(lines)
+        failure = self._write(self._handle, text)
         if failure is not None:
             why = f"{self.run.journal}: {failure.strerror or failure}"
             return Unknown(why, "disk_full" if failure.errno in _FULL else "journal")
-        self._accept(record, hashed)
-        self._size += len(line)
-        return Known(record, at)
+        for record in records:
+            self._accept(record, head)
+        self._size += len(text)
+        return Known(tuple(records), at)
+
+    def bug(self, error: Exception) -> None:
+        place = self.run.path / f"crash-{os.getpid()}.txt"
+        text = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):
+            self._disk.keep(place, text.encode("utf-8", "backslashreplace"), durable=False)
 
     def forced(self, event: Event, at: Moment) -> Record:
         """The record, in the journal if it takes it now (room was made), else in the fallback.

@@ -57,6 +57,9 @@ class SoleLease(Lease):
     def renew(self, now: Moment) -> Reading[None]:
         return Known(None, now)
 
+    def other_owner(self) -> str:
+        return ""
+
     def ends(self, now: Moment) -> Moment | None:
         return None
 
@@ -125,6 +128,9 @@ class FlockLease(Lease):
                     f"the lock file of {route} was deleted or replaced: {path}", "lease"
                 )
         return Known(None, now) if self._locks else Unknown("the lease was given back", "lease")
+
+    def other_owner(self) -> str:
+        return ""
 
     def ends(self, now: Moment) -> Moment | None:
         return None  # the kernel keeps it for as long as the process lives

@@ -122,7 +122,7 @@ class WordsMailbox(Mailbox):
             self._sleep(min(left, POLL_MS))
 
     def stopping(self) -> str:
-        """As `Mailbox.stopping`: looked at where a write is about to be sent, in whatever thread."""
+        """As `Mailbox.stopping`; the files are known by their names alone."""
         with contextlib.suppress(OSError, ValueError):  # closed in this moment
             if self._signals is not None and self._signals.waits():
                 return "a signal"

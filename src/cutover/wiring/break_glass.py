@@ -15,7 +15,7 @@ from cutover.core.observation import Known, Unknown
 from cutover.core.plan import Plan
 from cutover.core.values import NONE, RouteId, weight_text
 from cutover.local.clock import SystemClock
-from cutover.ports import Change, Clock, Router, WriteResult
+from cutover.ports import Change, Clock, Router, Unconditional, WriteResult
 from cutover.wiring.clients import connect
 
 TRIES = 6
@@ -102,7 +102,7 @@ def _write(
 ) -> None:
     if not changes:
         return
-    for route, outcome in router.write(changes).items():
+    for route, outcome in router.write(changes, Unconditional()).items():
         said = (
             "written"
             if outcome.result is WriteResult.APPLIED

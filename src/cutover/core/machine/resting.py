@@ -89,7 +89,7 @@ def _detach(turn: Turn) -> Decision:
         if tried and min(tried) < COMMIT:
             return turn.decision(None, Look(forms=True), COMMIT, "reading every route again")
         return turn.decision(
-            Detach(behind, "finish --detach-source"),
+            Detach(behind, turn.not_after(), "finish --detach-source"),
             Look(forms=True),
             COMMIT,
             "detaching the source",

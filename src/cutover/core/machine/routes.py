@@ -9,15 +9,12 @@ from cutover.core.events import Drift, Verified
 from cutover.core.forms import form_body
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.turn import Turn, short
-from cutover.core.observation import Known, Unknown
+from cutover.core.observation import Unknown
 from cutover.core.state import Phase, RouteState
 from cutover.core.values import SECOND, RouteId, Weight, weight_text
 
 COMMIT = 2 * SECOND
 """Two equal reads at least this far apart commit a form (design 3.1)."""
-
-FRESH = 2 * SECOND
-"""A write is sent at most this long after the look it rests on (design 3.1)."""
 
 WRITE_DEADLINE = 60 * SECOND
 """A step's writes must be applied and read back within this (promises.md, matrix row 11)."""
@@ -164,9 +161,7 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
         return Driven.UNDER_WAY, turn.soon(
             "a write is not visible yet, or waits to be tried again", wait
         )
-    looked = [reading.at for reading in turn.seen.forms.values() if isinstance(reading, Known)]
-    oldest = min(looked, key=lambda at: at.after(turn.now))
-    move = Move(ready, Weight(weight), oldest.plus(FRESH), f"every route to {weight} per mille")
+    move = Move(ready, Weight(weight), turn.not_after(), f"every route to {weight} per mille")
     return Driven.UNDER_WAY, turn.decision(move, turn.look(), COMMIT, move.reason)
 
 

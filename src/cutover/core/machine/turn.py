@@ -16,6 +16,9 @@ from cutover.core.plan import Plan
 from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RunState, evolve, incident_began
 from cutover.core.values import PPM, SECOND, RouteId
 
+FRESH = 2 * SECOND
+"""A forward write is sent at most this long after the look it rests on."""
+
 PROPAGATION = 30 * SECOND
 """A weight change reaches the data plane in an undocumented time; 30 to 60 s is usual (aws.md 1.4)."""
 
@@ -119,6 +122,11 @@ class Turn:
         """The route's form as read this very turn."""
         reading = self.seen.forms.get(route)
         return reading.value if isinstance(reading, Known) else None
+
+    def not_after(self) -> Moment:
+        """The last moment for a forward write that rests on this turn's oldest look at a route."""
+        looked = [reading.at for reading in self.seen.forms.values() if isinstance(reading, Known)]
+        return min(looked, key=lambda at: at.after(self.now)).plus(FRESH)
 
     def health(self, group: str) -> Reading[GroupHealth]:
         """A group's health as read this very turn."""

@@ -68,6 +68,11 @@ class Word:
     signal: int = 0
     detail: str = ""  # for finish: detach_source
 
+    @property
+    def stops(self) -> bool:
+        """Nothing may be raised once it was said."""
+        return self.name in (WordName.PAUSE, WordName.ROLLBACK, WordName.INTERRUPT)
+
 
 @dataclass(frozen=True)
 class GroupHealth:
