@@ -28,6 +28,7 @@ from tests.local.samples import (
     OPEN,
     PREFLIGHT,
     SNAPSHOT,
+    journal_of,
     new_run,
     restore_text,
     rolling_back,
@@ -164,6 +165,65 @@ def test_a_journal_that_is_not_ours_alone_any_more_takes_nothing(tmp_path: Path,
             file.write(b"x")
     assert isinstance(journal.append(INTENT, AT), Unknown)
     assert journal.trouble
+
+
+def test_who_lost_the_run_to_a_later_epoch_knows_it_and_leaves_every_file_alone(
+    tmp_path: Path,
+) -> None:
+    run = new_run(tmp_path)
+    lost = opened(run)
+    lost.append(OPEN, AT)
+    lost.keep_snapshot(SNAPSHOT, [])
+    assert lost.other_writer() == ""
+    other = reopened(run)
+    assert lost.other_writer() == "", "it has written nothing yet"
+    known(other.append(PREFLIGHT, AT))
+    assert "epoch 2" in lost.other_writer()
+    before = {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    assert isinstance(lost.append(INTENT, AT), Unknown)
+    assert lost.forced(rolling_back(), AT).event == rolling_back()
+    assert isinstance(lost.keep_snapshot(SNAPSHOT, ["aws elbv2 modify-rule"]), Unknown)
+    lost.beat(AT, AT)
+    lost.close()
+    assert {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+    known(other.append(NOTE, AT))
+    assert run.contents().damage is None
+
+
+def test_who_has_the_lease_by_now_is_asked_before_a_record_is_written(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    journal.locked_by = lambda: "process 7 on bastion drives run shop-1"
+    before = run.journal.read_bytes()
+    refused = journal.append(INTENT, AT)
+    assert isinstance(refused, Unknown)
+    assert "process 7 on bastion" in refused.reason
+    assert run.journal.read_bytes() == before
+    journal.close()
+    assert (run.path / "ballast").exists(), "it is the other's"
+
+
+@pytest.mark.parametrize("how", ["deleted", "graffiti", "an older copy", "a damaged part behind"])
+def test_what_is_not_a_later_epoch_proves_no_other_owner(tmp_path: Path, how: str) -> None:
+    run = new_run(tmp_path)
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    older = run.journal.read_bytes()
+    journal.append(PREFLIGHT, AT)
+    if how == "deleted":
+        run.journal.unlink()
+    elif how == "graffiti":
+        with run.journal.open("ab") as file:
+            file.write(b'{"epoch":9,"v":2,"hash":"00"}\n[]\n\xff\n')
+    elif how == "an older copy":
+        run.journal.unlink()
+        run.journal.write_bytes(older)
+    else:
+        journal.close()
+        run.journal.write_bytes(b"graffiti\n" + journal_of(epoch=7))
+        journal = reopened(run, for_rollback=True)
+    assert journal.other_writer() == ""
 
 
 def sim_run(space: int | None = None) -> tuple[SimDisk, RunDirectory]:

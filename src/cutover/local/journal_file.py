@@ -125,6 +125,21 @@ def read_journal(data: bytes) -> JournalContents:
     return JournalContents(tuple(records), run, head, good)
 
 
+def newest_epoch(data: bytes) -> int:
+    """The highest epoch of any intact line, whatever it follows; 0 without one.
+
+    It proves that somebody wrote a record of that epoch, not that all before it is sound.
+    """
+    newest = 0
+    for line in data.split(b"\n")[:-1]:
+        epoch, hashed, version = _fields(line, "epoch", "hash", "v")
+        if type(epoch) is not int or type(version) is not int or epoch <= newest:
+            continue
+        if digest(line.decode("ascii", "replace").replace(f'"hash":"{hashed}",', "", 1)) == hashed:
+            newest = epoch
+    return newest
+
+
 def join(journal: bytes, fallback: bytes) -> tuple[int, bytes]:
     """How many bytes of the journal count, and the fallback's lines that come after them.
 

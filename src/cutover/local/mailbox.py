@@ -15,7 +15,7 @@ import contextlib
 import os
 import re
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cutover.core.errors import RefusedError
@@ -82,7 +82,11 @@ def waiting_words(run: RunDirectory) -> tuple[Word, ...]:
 
 
 class WordsMailbox(Mailbox):
-    """The mailbox of a live run. `switches` are directories whose HOLD and ROLLBACK files count."""
+    """The mailbox of a live run.
+
+    `switches` are directories whose HOLD and ROLLBACK files count. `others`: who has the run instead of us by now; what
+    lies in files is then for that process, and stays.
+    """
 
     def __init__(
         self,
@@ -93,6 +97,7 @@ class WordsMailbox(Mailbox):
         signals: Signals | None = None,
         keyboard: Keyboard | None = None,
         pipe: CommandPipe | None = None,
+        others: Callable[[], str] = lambda: "",
         first: Sequence[Word] = (),
     ) -> None:
         self._run = run
@@ -105,6 +110,7 @@ class WordsMailbox(Mailbox):
         self._signals = signals
         self._keyboard = keyboard
         self._pipe = pipe
+        self._others = others
         self._first = tuple(first)
         self._said: set[str] = set()  # files that were said and may still be there
         self._early: set[str] = set()  # files that were said before their turn, and will be again
@@ -177,6 +183,8 @@ class WordsMailbox(Mailbox):
         return (*words, *switched)
 
     def _from_files(self) -> list[Word]:
+        if self._others():
+            return []
         try:
             names = self._run.disk.list(self._run.words)
         except OSError as error:
@@ -251,7 +259,7 @@ class WordsMailbox(Mailbox):
 
     def _remove_done(self) -> None:
         done, self._done = self._done, []
-        for path in done:
+        for path in () if self._others() else done:
             self._remove(path)
 
     def _remove(self, path: Path) -> None:

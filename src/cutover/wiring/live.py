@@ -16,11 +16,12 @@ from cutover.core.events import Event, LeaseTaken, Note, Record, RunOpen
 from cutover.core.observation import Known, Word
 from cutover.core.plan import Plan
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
+from cutover.local.claims import Claims
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe
 from cutover.local.journal import FileJournal, RestoreText
 from cutover.local.keyboard import Keyboard
-from cutover.local.lease import Claims, FlockLease
+from cutover.local.lease import FlockLease
 from cutover.local.mailbox import WordsMailbox
 from cutover.local.outlet import Outlet
 from cutover.local.plan_file import LoadedPlan
@@ -84,6 +85,11 @@ class Helm:
     state: RunState
     outlets: tuple[Outlet, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Each knows what the other can prove: who has the run by now, when that is not this process."""
+        self.journal.locked_by = self.lease.locked_by
+        self.lease.journalled_by = self.journal.other_writer
+
     def record(self, event: Event, *, must: bool) -> None:
         """Append, fold and tell; a rollback (`must` is False) goes on without the disk.
 
@@ -142,6 +148,7 @@ class Helm:
                     signals=signals,
                     keyboard=keyboard,
                     pipe=pipe,
+                    others=self.lease.other_owner,
                 )
                 clients = self.clients
                 clients.fanout.hurry = lambda: signals.pending
@@ -200,13 +207,15 @@ class Helm:
         """Give back the journal, the claims of a run that is over, and the lease.
 
         Whoever ends a run that keeps its routes as they are also disarms its restore.sh, while the lease is its own.
+        Who has lost the run to another process leaves all that to it.
         """
         for outlet in self.outlets:
             outlet.closed()
+        ours = not self.lease.other_owner()
         self.journal.close()
-        if self.state.phase in KEEPS_ROUTES:
+        if ours and self.state.phase in KEEPS_ROUTES:
             disarm(self.run, self.state.phase)
-        if self.state.phase in TERMINAL:
+        if ours and self.state.phase in TERMINAL:
             Claims(self.place).release(tuple(self.state.routes), self.run.id)
         self.lease.close()
 
