@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -14,12 +15,15 @@ from typing import Any
 
 import pytest
 
-from cutover.core.errors import ExitCode, JournalError, RefusedError
+from cutover.core.errors import ExitCode, JournalError, NeedsHumanError, RefusedError
 from cutover.core.events import Record
 from cutover.core.observation import Known, Unknown
 from cutover.local.disk import RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory
+from cutover.local.snapshot_file import disarm_restore, read_snapshot
+from cutover.local.state_directory import StateDirectory
+from cutover.wiring.offline import read_run
 from tests.local.samples import (
     AT,
     EVERY_TYPE,
@@ -231,6 +235,131 @@ def sim_run(space: int | None = None) -> tuple[SimDisk, RunDirectory]:
     return disk, new_run(ROOT, disk)
 
 
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    return place
+
+
+class FullRun(RealDisk):
+    """A disk on which the run directory takes nothing new."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run.path
+        self._theirs: set[int] = set()
+
+    def create(self, path: Path, mode: int = 0o600) -> int:
+        if self._run in path.parents:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        handle = super().create(path, mode)
+        self._theirs.add(handle)
+        return handle
+
+    def write(self, handle: int, data: bytes) -> int:
+        if handle not in self._theirs:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(handle, data)
+
+
+def rolled_back_on_a_full_disk(run: RunDirectory) -> None:
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    journal.close()
+    full = RunDirectory(run.path, FullRun(run))
+    back = reopened(full, for_rollback=True)
+    assert isinstance(back.append(rolling_back(), AT), Unknown)
+    back.forced(rolling_back(), AT)
+    back.forced(NOTE, AT)
+    back.close()
+
+
+def test_what_a_full_disk_sent_to_the_temporary_directory_is_found_again(
+    tmp_path: Path, temporary: Path
+) -> None:
+    run = new_run(tmp_path)
+    rolled_back_on_a_full_disk(run)
+    (kept,) = temporary.iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [r.event for r in run.contents().records] == [OPEN, rolling_back(), NOTE]
+    assert run.phase() == "ROLLING_BACK"
+    again = reopened(run)
+    assert [r.event for r in again.contents.records] == [OPEN, rolling_back(), NOTE]
+    assert known(again.append(NOTE, AT)).epoch == 3
+    assert list(temporary.iterdir()) == [], "the journal has it now"
+    assert (run.path / "journal.fallback-1").exists()
+
+
+def test_two_fallbacks_of_two_processes_are_both_found(tmp_path: Path, temporary: Path) -> None:
+    run = new_run(tmp_path)
+    rolled_back_on_a_full_disk(run)
+    full = RunDirectory(run.path, FullRun(run))
+    back = reopened(full, for_rollback=True)
+    back.forced(PREFLIGHT, AT)
+    back.close()
+    assert len(list(temporary.iterdir())) == 2
+    said = [OPEN, rolling_back(), NOTE, PREFLIGHT]
+    assert [r.event for r in run.contents().records] == said
+    assert [r.event for r in reopened(run).contents.records] == said
+
+
+def test_what_others_put_into_the_temporary_directory_is_neither_written_to_nor_believed(
+    tmp_path: Path, temporary: Path
+) -> None:
+    run = new_run(tmp_path)
+    rolled_back_on_a_full_disk(run)
+    (kept,) = temporary.iterdir()
+    os.mkfifo(temporary / "cutover-shop-1-fifo.jsonl")
+    (temporary / "cutover-shop-1-link.jsonl").symlink_to(kept)
+    (temporary / "cutover-shop-1-none.jsonl").write_bytes(b"{}\n")
+    (temporary / f"cutover-shop-1-{os.getpid()}.jsonl").mkdir()
+    assert [r.event for r in run.contents().records] == [OPEN, rolling_back(), NOTE]
+    if os.geteuid() == 0:  # only root can give a file away
+        os.chown(kept, 12_345, -1)
+        assert [r.event for r in run.contents().records] == [OPEN]
+
+
+@pytest.mark.parametrize("what", ["fifo", "directory", "link"])
+def test_a_rollback_is_not_kept_by_what_stands_in_the_place_of_its_fallback(
+    tmp_path: Path, temporary: Path, what: str
+) -> None:
+    run, said = new_run(tmp_path), list[str]()
+    journal = opened(run, said)
+    journal.append(OPEN, AT)
+    if what == "fifo":
+        os.mkfifo(run.fallback)
+    elif what == "directory":
+        run.fallback.mkdir()
+    else:
+        run.fallback.symlink_to(tmp_path / "elsewhere")
+    run.journal.unlink()
+    journal.forced(rolling_back(), AT)
+    (kept,) = temporary.iterdir()
+    assert str(kept) in said[0]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("what", ["journal", "snapshot", "restore", "plan", "beat", "fallback"])
+def test_a_fifo_in_the_place_of_a_runs_file_blocks_nobody(tmp_path: Path, what: str) -> None:
+    run = new_run(tmp_path)
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    journal.keep_snapshot(SNAPSHOT, [])
+    journal.close()
+    path: Path = getattr(run, what)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    place = StateDirectory(run.path.parents[1])
+    read_run(place, run)
+    run.pid()
+    with contextlib.suppress(NeedsHumanError):
+        read_snapshot(run)
+    with contextlib.suppress(OSError):
+        disarm_restore(run, "test")
+    reopened(run, for_rollback=True).close()
+
+
 def test_a_failed_sync_is_never_retried_and_the_rollback_goes_to_the_fallback() -> None:
     disk, run = sim_run()
     journal = opened(run)
@@ -264,6 +393,20 @@ def test_the_next_process_takes_the_fallback_in_and_drops_what_was_never_confirm
     assert {"journal.torn-1", "journal.fallback-1"} <= set(disk.list(run.path))
     assert disk.look(run.fallback) is None
     assert [r.event for r in run.contents().records] == [OPEN, rolling_back(), NOTE]
+
+
+def test_a_turn_whose_records_all_failed_is_replaced_by_what_the_rollback_said() -> None:
+    disk, run = sim_run()
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    disk.fail("sync", errno.EIO, times=1)
+    assert isinstance(journal.append_all((INTENT, INTENT, NOTE), AT), Unknown)
+    for event in (rolling_back(), NOTE):
+        journal.forced(event, AT)
+    journal.close()
+    said = [OPEN, rolling_back(), NOTE]
+    assert [r.event for r in run.contents().records] == said
+    assert [r.event for r in reopened(run).contents.records] == said
 
 
 def test_a_crash_while_the_fallback_is_taken_in_loses_nothing() -> None:
@@ -492,6 +635,9 @@ from pathlib import Path
 from cutover.local.disk import RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory
+from cutover.local.snapshot_file import disarm_restore, read_snapshot
+from cutover.local.state_directory import StateDirectory
+from cutover.wiring.offline import read_run
 from cutover.core.events import Note
 from tests.local.samples import AT
 run = RunDirectory(Path(sys.argv[1]), RealDisk())

@@ -27,7 +27,7 @@ from cutover.local.fallback import Fallback
 from cutover.local.journal_file import (
     JournalContents,
     encode,
-    join,
+    join_all,
     newest_epoch,
     normal,
     read_journal,
@@ -147,6 +147,8 @@ class FileJournal(Journal):
             JournalError: when no raise may follow from this journal, unless `for_rollback`.
         """
         disk = run.disk
+        with contextlib.suppress(OSError):
+            disk.sweep(run.path)
         handle: int | None = None
         try:
             data = disk.read(run.journal)
@@ -170,7 +172,7 @@ class FileJournal(Journal):
                 hint=f"no weight is raised from it; `cutover rollback {run.id}` works, and so does sh {run.restore}",
             )
         if trouble:
-            kept, more = join(data, run.fallback_bytes())
+            kept, more = join_all(data, [text for _, text in run.fallbacks()])
             contents = read_journal(data[:kept] + more)
         journal = cls(run, contents, handle, epoch=contents.epoch + 1, restore_text=restore_text,
                       durable=durable, complain=complain, trouble=trouble)  # fmt: skip
