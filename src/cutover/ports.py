@@ -32,12 +32,6 @@ from cutover.core.values import RouteId, Weight
 NOT_SENT = "not_sent"
 """`WriteOutcome.code` of a write that never left this machine, and never will."""
 
-OWNED = "owned"
-"""`Unknown.code` of a lease that another process is proved to own: this one writes nothing any more."""
-
-LOST = "lease"
-"""`Unknown.code` of a lease that is missing or unreadable, and nobody else's as far as can be seen."""
-
 
 class WriteResult(StrEnum):
     """What is known of a write after its reply, or after none came."""

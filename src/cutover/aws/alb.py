@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from cutover.aws import forms
@@ -149,11 +150,11 @@ class AlbRouter(Router):
         if isinstance(answer, TimedOut):
             return Unknown("no answer within 13 s", "timeout")
         if isinstance(answer, Failure):
-            return answer.unknown()
+            return replace(answer.unknown(), gone=answer.code in _GONE)
         item = answer["found"].get(route if rule else listener_of(route))
         if item is None:
             kind = "RuleNotFound" if rule else "ListenerNotFound"
-            return Unknown(f"{kind}: AWS did not name {route} in its answer", kind)
+            return Unknown(f"{kind}: AWS did not name {route} in its answer", kind, gone=True)
         if rule and item.get("IsDefault"):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]

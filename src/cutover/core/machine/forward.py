@@ -99,8 +99,7 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
 def _ever_applied(turn: Turn) -> bool:
     """Some write of this run may have reached a route, or what it left is there."""
     return any(
-        (known.sent is not None and known.sent.result not in ("not_applied", "cancelled"))
-        or turn.live(route) != known.snapshot
+        (known.sent is not None and not known.sent.refused) or turn.live(route) != known.snapshot
         for route, known in turn.state.routes.items()
     )
 

@@ -89,12 +89,13 @@ def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
         for route, known in turn.state.routes.items()
         if known.seen is not None and known.seen.form.weight != turn.state.weight
     ]
-    if away:
-        turn.to(
-            Phase.SHIFTING,
-            f"{why}; first every route back to {weight_text(turn.state.weight)}",
-            step=step,
+    unsettled = any(turn.unsettled(route) for route in turn.state.routes)
+    if away or unsettled:
+        weight = weight_text(turn.state.weight)
+        first = (
+            f"every route back to {weight}" if away else f"reading on whether all are at {weight}"
         )
+        turn.to(Phase.SHIFTING, f"{why}; first {first}", step=step)
         return turn.soon(why)
     turn.to(Phase.SETTLING, why, from_ms=turn.next_minute_ms())
     return turn.soon(why, turn.plan.observe.poll)

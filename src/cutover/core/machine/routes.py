@@ -30,6 +30,7 @@ class Standing(Enum):
     BEFORE = "before"
     FOREIGN = "foreign"
     UNREAD = "unread"
+    UNSETTLED = "unsettled"  # what is read may be older than a write of ours
 
 
 class Driven(Enum):
@@ -54,9 +55,9 @@ def standing(turn: Turn, route: RouteId, weight: int) -> Standing:
         known.committed is not None and live.hash == known.committed.hash
     )
     if ours and live.attached and live.weight == weight:
-        return Standing.AT
+        return Standing.UNSETTLED if turn.unsettled(route) else Standing.AT
     if known.committed is not None and live.hash == known.committed.hash:
-        return Standing.BEFORE
+        return Standing.UNSETTLED if turn.unsettled(route) else Standing.BEFORE
     if ours and live.hash in _on_its_way(known):
         return Standing.BEFORE  # at another weight: a partial step on its way back
     return Standing.FOREIGN
@@ -76,10 +77,12 @@ _WRITING = (Phase.ATTACHING, Phase.SHIFTING, Phase.HOLDING)
 
 
 def drifted(turn: Turn) -> tuple[RouteId, ...]:
-    """Routes whose live form is neither intended nor prior, seen so for long enough."""
+    """Routes whose live form is neither intended nor prior, seen so for long enough; or that are gone."""
     found = []
     for route, known in turn.state.routes.items():
         live = turn.live(route)
+        if live is None and known.gone_since is not None and known.committed is not None:
+            found.append(route)
         if live is None or known.committed is None or known.seen is None:
             continue
         expected = {known.committed.hash}
@@ -109,14 +112,34 @@ def mixed(turn: Turn) -> bool:
 
 def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
     """Journal the drift and say it."""
+    gone = [route for route in routes if turn.state.routes[route].gone_since is not None]
     for route in routes:
         known = turn.state.routes[route]
-        assert known.committed is not None and known.seen is not None  # noqa: PT018, S101 - `drifted` checked both
-        turn.add(Drift(route, known.committed.hash, form_body(known.seen.form)))
+        expected = known.committed.hash if known.committed is not None else ""
+        there = known.seen is not None and route not in gone
+        turn.add(
+            Drift(route, expected, form_body(known.seen.form) if there and known.seen else {})
+        )
+    changed = [route for route in routes if route not in gone]
     weights = ", ".join(
-        f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in routes
+        f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in changed
     )
-    return f"somebody else changed {short(routes)}: the live form is not the one cutover wrote ({weights})"
+    said = f"somebody else changed {short(changed)}: the live form is not the one cutover wrote ({weights})"
+    return "; ".join([*(gone_sentence(route) for route in gone), *([said] if changed else [])])
+
+
+def gone_sentence(route: RouteId) -> str:
+    """That a route does not exist any more, and where its requests go now.
+
+    AWS docs: a request that matches no rule is handled by the listener's default action (Listener rules for
+    your Application Load Balancer); without its listener nobody accepts the connection.
+    """
+    if ":listener-rule/" in route:
+        return (
+            f"the rule {short([route])} does not exist any more: its requests go to the next rule "
+            "that matches, or to the listener's default action"
+        )
+    return f"the listener {short([route])} does not exist any more: nobody accepts its connections"
 
 
 def _weight_now(known: RouteState) -> str:
@@ -128,9 +151,9 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
     """One turn towards `weight` on every route; the decision when more is to be done."""
     where = {route: standing(turn, route, weight) for route in turn.state.routes}
     late = turn.in_phase() > WRITE_DEADLINE
+    if drifted(turn):
+        return Driven.DRIFTED, None
     if Standing.FOREIGN in where.values():
-        if drifted(turn):
-            return Driven.DRIFTED, None
         return Driven.UNDER_WAY, turn.soon("reading an unexpected form again", 3 * SECOND)
     moved = any(
         s is Standing.AT and not _was_there(turn.state.routes[route], weight)
@@ -145,7 +168,17 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
             )
             return (Driven.PARTIAL if moved else Driven.UNREADABLE), None
         return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
-    behind = tuple(route for route, s in where.items() if s is Standing.BEFORE)
+    if not late and any(
+        s is Standing.UNSETTLED and _older(turn, turn.state.routes[route])
+        for route, s in where.items()
+    ):
+        # never written again to find out: a person may have put the route back meanwhile
+        return Driven.UNDER_WAY, turn.soon(
+            "a write may still take effect: reading on until it shows", 2 * SECOND
+        )
+    behind = tuple(
+        route for route, s in where.items() if s in (Standing.BEFORE, Standing.UNSETTLED)
+    )
     if not behind:
         return _commit(turn)
     if late or any(_hopeless(turn.state.routes[route], weight) for route in behind):
@@ -165,6 +198,11 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
     return Driven.UNDER_WAY, turn.decision(move, turn.look(), COMMIT, move.reason)
 
 
+def _older(turn: Turn, known: RouteState) -> bool:
+    """The route's newest write is not of this attempt: a crash or a hold came in between."""
+    return known.sent is None or known.sent.at.after(turn.state.turned or turn.now) < 0
+
+
 def _was_there(known: RouteState, weight: int) -> bool:
     return (
         known.committed is not None
@@ -180,7 +218,7 @@ def _may_be_there(turn: Turn, route: RouteId, weight: int) -> bool:
         sent is not None
         and sent.kind == "move"
         and sent.weight == weight > turn.state.weight
-        and sent.result not in ("not_applied", "cancelled")
+        and not sent.refused
         and not (isinstance(reading, Unknown) and reading.denied)
     )
 
@@ -192,20 +230,11 @@ def _hopeless(known: RouteState, weight: int) -> bool:
 def _wait(turn: Turn, known: RouteState, weight: int) -> int:
     """Milliseconds until the route may be written (again); our own loop is the only retry."""
     sent = known.sent
-    if (
-        sent is None
-        or sent.kind != "move"
-        or sent.weight != weight
-        or sent.at.after(turn.state.turned or turn.now) < 0
-    ):
+    if sent is None or sent.kind != "move" or sent.weight != weight or _older(turn, known):
         return 0
-    if sent.result == "applied":
-        return COMMIT  # the read is behind the write: read again, never resend
-    pause: int = min(2**sent.attempt, 10) * SECOND
-    if sent.result == "cancelled":
-        pause = 0
-    elif sent.result == "ambiguous":
-        pause = 5 * SECOND
+    if not sent.refused:
+        return COMMIT  # only reads settle it; what does not show until the deadline holds
+    pause: int = 0 if sent.result == "cancelled" else min(2**sent.attempt, 10) * SECOND
     return pause - turn.now.after(sent.at)
 
 

@@ -70,6 +70,12 @@ def _rolling_back(plan: Plan, before: RunState, record: Record, event: PhaseChan
         why = f"breach on {why}"
     if before.phase is Phase.NEEDS_HUMAN:
         return f"{why} -> trying again to restore every route"
+    doubts = (known.in_doubt for known in before.routes.values())
+    perhaps = max((doubt.weight for doubt in doubts if doubt is not None), default=0)
+    if perhaps > before.weight:
+        return (
+            f"{why} -> rolling back (a write of {weight_text(perhaps)} may have reached a route)"
+        )
     if before.weight == 0:
         return f"{why} -> rolling back (no step was raised)"
     return f"{why} -> rolling back from {weight_text(before.weight)}"
