@@ -24,12 +24,12 @@ from pathlib import Path
 
 from cutover.core.errors import CutoverError, LeaseError, RefusedError
 from cutover.core.moment import Moment, wall_text
-from cutover.core.observation import Known, Reading, Unknown
+from cutover.core.observation import LOST, OWNED, Known, Reading, Unknown
 from cutover.core.values import RouteId, canonical_json
 from cutover.local.claims import Claims, IsOver, route_key
 from cutover.local.disk import Disk
 from cutover.local.state_directory import StateDirectory
-from cutover.ports import LOST, OWNED, Lease
+from cutover.ports import Lease
 
 LOOKS, LOOK_S = 15, 0.02
 """Who is refused a moment later has the lock in hand for some milliseconds: so often, and so many seconds apart, a lock
