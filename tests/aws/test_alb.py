@@ -11,7 +11,7 @@ from cutover.aws.forms import weights_of
 from cutover.core.forms import Form
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId, Weight
-from cutover.ports import Change, Unconditional, WriteResult
+from cutover.ports import NOT_SENT, Change, Unconditional, WriteResult
 from tests.aws.topology import INLINE, Faults, Late, StepClock, World, session, stubbed, world
 
 
@@ -234,15 +234,11 @@ def test_arns_lead_to_their_listener_and_balancer(there: World) -> None:
     assert balancer_of(there.rule) == there.balancer == balancer_of(there.listener)
 
 
-@pytest.mark.parametrize(
-    ("started", "result"), [(True, WriteResult.AMBIGUOUS), (False, WriteResult.NOT_APPLIED)]
-)
-def test_a_late_write_is_ambiguous_unless_it_never_began(
-    there: World, started: bool, result: WriteResult
-) -> None:
+def test_a_write_that_was_never_begun_in_time_never_leaves(there: World) -> None:
     change = aimed(router(there), there.rule, 100)
-    late = AlbRouter(there.aws, Late(started=started), {there.rule: there.ends})
-    assert late.write([change], Unconditional())[there.rule].result is result
+    late = AlbRouter(there.aws, Late(), {there.rule: there.ends})
+    outcome = late.write([change], Unconditional())[there.rule]
+    assert (outcome.result, outcome.code) == (WriteResult.NOT_APPLIED, NOT_SENT)
     reading = late.read([there.rule])[there.rule]
     assert isinstance(reading, Unknown)
     assert reading.code == "timeout"
@@ -255,7 +251,8 @@ def test_a_rule_that_turns_out_to_be_the_default_is_written_through_its_listener
     stubber = Stubber(aws.client("elbv2"))
     stubber.add_client_error("modify_rule", "OperationNotPermitted", "default rule", 400)
     stubber.add_response(
-        "modify_listener", {"Listeners": [{"DefaultActions": there.rule_actions()}]}
+        "modify_listener",
+        {"Listeners": [{"ListenerArn": there.listener, "DefaultActions": there.rule_actions()}]},
     )
     stubber.activate()
     alb = AlbRouter(aws, INLINE, {there.rule: there.ends})

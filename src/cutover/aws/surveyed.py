@@ -14,7 +14,7 @@ from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan, Route
 
 Answer = Any
-"""What one read of a side-by-side batch gave: its items, a Failure, or TimedOut."""
+"""What one read of a side-by-side batch gave: its items, or a Failure."""
 
 ELB: Final = "elasticloadbalancing:"
 
@@ -64,9 +64,10 @@ def group_facts(
         return answer
     if isinstance(attributes, Missing):
         return attributes
-    if not answer.value:
+    found = next((one for one in answer.value if one["TargetGroupArn"] == arn), None)
+    if found is None:
         return Missing("AWS does not know this target group")
-    found, own = answer.value[0], tags.get(arn, Seen({}))
+    own = tags.get(arn, Seen({}))
     return Seen(
         GroupFacts(
             arn=arn,
