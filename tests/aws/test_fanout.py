@@ -3,7 +3,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -62,18 +61,15 @@ def test_nothing_to_call_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("fanout", [Inline(), Threads(StepClock())])
-@pytest.mark.parametrize(
-    ("bug", "name"), [(lambda: int("x"), "ValueError"), (lambda: len([][0]), "IndexError")]
-)
 def test_a_bug_in_one_call_takes_nothing_from_the_others_and_says_where_it_is(
-    fanout: Inline | Threads, bug: Callable[[], int], name: str
+    fanout: Inline | Threads,
 ) -> None:
-    found = fanout.run({"bug": bug, "fine": lambda: 7})
+    found = fanout.run({"bug": lambda: int("x"), "fine": lambda: 7})
     assert found["fine"] == 7
     failure = found["bug"]
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.code) == (Kind.UNEXPECTED, "bug")
-    assert f"{name} at test_fanout.py:" in failure.message
+    assert "ValueError at test_fanout.py:" in failure.message
 
 
 @pytest.mark.parametrize("fanout", [Inline(), Threads(StepClock())])

@@ -21,8 +21,8 @@ from cutover.core.moment import Moment
 from cutover.core.values import duration_text
 from cutover.ports import Clock
 
-PATIENCE_MS: Final = 10_000
-"""How long one refresh is waited for; after it the next caller begins another."""
+PATIENCE_MS: Final = 8_000
+"""How long one refresh is waited for; after it whoever needs keys begins another beside it."""
 
 AHEAD_S: Final = 15 * 60
 """Refreshed when less is left, as botocore does it."""
@@ -36,7 +36,7 @@ APART_MS: Final = 5_000
 MOST: Final = 8
 """Refreshes that may hang at once."""
 
-_SLICE_S: Final = 0.05
+_SLICE_MS: Final = 50
 
 Load = Callable[[], Any]
 """Goes through botocore's whole chain of providers; None when none has credentials."""
@@ -90,8 +90,9 @@ class LiveCredentials:
                 ):
                     self._begin()
                 return keys
-            attempt = self._latest() or self._begin()
-        return self._waited_for(attempt)
+            mine = not self._running
+            attempt = self._begin() if mine else self._running[-1]
+        return self._waited_for(attempt, mine=mine)
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
         """As botocore's credentials have it, for endpoints that depend on the account."""
@@ -101,42 +102,34 @@ class LiveCredentials:
 
         return value
 
-    def _waited_for(self, attempt: _Attempt) -> ReadOnlyCredentials:
-        """The keys of this attempt, or of any other that is faster."""
-        left_s = self._patience_ms / 1000
-        while left_s > 0 and not attempt.over.wait(_SLICE_S):
-            left_s -= _SLICE_S
-            if (keys := self._valid()) is not None:
-                return keys
-        if (keys := self._valid()) is not None:
-            return keys
-        if attempt.error is not None:
-            raise attempt.error
-        raise aws.CredentialRetrievalError(
-            provider=self._provider(),
-            error_msg=f"no answer within {duration_text(self._patience_ms)}",
-        )
-
-    def _valid(self) -> ReadOnlyCredentials | None:
-        with self._lock:
-            return None if self._frozen is None or self._ends_within(0) else self._frozen
-
-    def _latest(self) -> _Attempt | None:
-        """The newest refresh that runs and is worth waiting for."""
-        if not self._running:
-            return None
-        newest = self._running[-1]
-        hangs = self._clock.now().after(newest.began) >= self._patience_ms
-        return None if hangs and len(self._running) < MOST else newest
+    def _waited_for(self, attempt: _Attempt, *, mine: bool) -> ReadOnlyCredentials:
+        """The keys of whichever refresh is the first to have some; one that another caller began may hang already."""
+        waited_ms = 0
+        while True:
+            over = attempt.over.wait(_SLICE_MS / 1000)
+            waited_ms += _SLICE_MS
+            with self._lock:
+                if self._frozen is not None and not self._ends_within(0):
+                    return self._frozen
+                if over and attempt.error is not None:
+                    raise attempt.error
+                if max(waited_ms, self._clock.now().after(attempt.began)) < self._patience_ms:
+                    continue
+                if mine or len(self._running) >= MOST:
+                    raise aws.CredentialRetrievalError(
+                        provider=self._provider(),
+                        error_msg=f"no answer within {duration_text(self._patience_ms)}",
+                    )
+                attempt, mine, waited_ms = self._begin(), True, 0
 
     def _begin(self) -> _Attempt:
         """Refresh in a thread of its own; past one that hangs, through the whole chain again."""
         known = None if self._running else self._found
         attempt = _Attempt(self._clock.now())
         self._running.append(attempt)
-        threading.Thread(
-            target=self._refresh, args=(attempt, known), name="cutover-keys", daemon=True
-        ).start()
+        thread = threading.Thread(target=self._refresh, args=(attempt, known), daemon=True)
+        thread.name = "cutover-keys"
+        thread.start()
         return attempt
 
     def _refresh(self, attempt: _Attempt, known: Any) -> None:

@@ -35,7 +35,6 @@ class Ticket:
     Attributes:
         refused: why it did not leave; empty while it may, and after it has.
         left: its first byte may have been written.
-        begun: a thread has taken it up.
     """
 
     def __init__(
@@ -48,17 +47,16 @@ class Ticket:
         self._socket: Any = None
         self.refused = ""
         self.left = False
-        self.begun = False
 
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Inside, what this thread sends is this write."""
-        self.begun = True
+        before = ticket_here()
         _here.ticket = self
         try:
             yield
         finally:
-            _here.ticket = None
+            _here.ticket = before
             with self._departures.lock:
                 self._socket = None  # answered: its connection goes back into the pool
 
