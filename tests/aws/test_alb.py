@@ -8,6 +8,7 @@ from botocore.stub import Stubber
 
 from cutover.aws.alb import AlbRouter, balancer_of, listener_of
 from cutover.aws.forms import weights_of
+from cutover.aws.retry import READ_BUDGET_MS
 from cutover.core.forms import Form
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId, Weight
@@ -141,7 +142,7 @@ def test_a_throttled_read_is_tried_again_through_the_clock(there: World) -> None
     clock = there.aws.clock
     assert isinstance(clock, StepClock)
     assert len(clock.slept) == 3
-    assert sum(clock.slept) < 8_000
+    assert sum(clock.slept) < READ_BUDGET_MS
 
 
 def test_a_read_that_stays_throttled_is_unknown_within_its_budget(there: World) -> None:
@@ -151,7 +152,7 @@ def test_a_read_that_stays_throttled_is_unknown_within_its_budget(there: World) 
     assert (reading.code, reading.denied) == ("Throttling", False)
     clock = there.aws.clock
     assert isinstance(clock, StepClock)
-    assert 4_000 < sum(clock.slept) <= 8_000
+    assert 4_000 < sum(clock.slept) <= READ_BUDGET_MS
 
 
 def test_a_denied_read_is_not_tried_again(there: World) -> None:

@@ -285,6 +285,17 @@ def test_a_write_that_has_left_and_is_given_up_is_ambiguous_and_its_connection_i
         assert silent.endings == ["reset"]
 
 
+def test_a_write_whose_answer_takes_too_long_is_reset_too(
+    open_to: Callable[..., There], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cutover.aws.session.WRITE_SECONDS", 0.3)
+    with peer(lambda _: None) as silent:
+        outcome = open_to(silent).router().write([CHANGES["raise"]], Unconditional())[RULE]
+        assert (outcome.result, outcome.code) == (WriteResult.AMBIGUOUS, "timeout")
+        assert silent.over.wait(PATIENCE)
+        assert silent.endings == ["reset"]
+
+
 def test_a_write_whose_handshake_fails_never_left(
     open_to: Callable[..., There], tmp_path: Path
 ) -> None:

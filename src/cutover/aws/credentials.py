@@ -135,9 +135,7 @@ class LiveCredentials:
     def _refresh(self, attempt: _Attempt, known: Any) -> None:
         try:
             found = self._load() if known is None else known
-            if found is None:
-                raise aws.NoCredentialsError  # noqa: TRY301  # handled as every other one
-            keys = found.get_frozen_credentials()
+            keys = _keys_of(found, refreshed=known is not None)
         except Exception as error:  # noqa: BLE001  # whatever a provider raises, there are no keys
             attempt.error = _meaning(error, self._provider())
             keys, found = None, None
@@ -158,6 +156,23 @@ class LiveCredentials:
 
     def _provider(self) -> str:
         return str(getattr(self._found, "method", "") or "credentials")
+
+
+def _keys_of(found: Any, *, refreshed: bool) -> ReadOnlyCredentials:
+    """The keys of botocore's credentials.
+
+    botocore would fetch those again that are new and end within 15 minutes; they are good until they end.
+    """
+    if found is None:
+        raise aws.NoCredentialsError
+    needed = getattr(found, "refresh_needed", None)
+    new = None
+    if not refreshed and needed is not None and not needed(refresh_in=LEAST_S):
+        new = getattr(found, "_frozen_credentials", None)
+    keys: ReadOnlyCredentials = new or found.get_frozen_credentials()
+    if not all(isinstance(text, str) and text for text in (keys.access_key, keys.secret_key)):
+        raise ValueError("a key is missing or is no text")
+    return keys
 
 
 def _meaning(error: Exception, provider: str) -> Exception:

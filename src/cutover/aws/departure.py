@@ -58,7 +58,8 @@ class Ticket:
         finally:
             _here.ticket = before
             with self._departures.lock:
-                self._socket = None  # answered: its connection goes back into the pool
+                sock, self._socket = self._socket, None
+                _linger(sock, reset=False)  # answered: its connection goes back into the pool
 
     def check(self) -> None:
         """Say whether it may leave, as things are now.
@@ -83,18 +84,14 @@ class Ticket:
             self._refuse(why)
             self.left = True
             self._socket = sock
+            _linger(sock, reset=True)
 
     def give_up(self) -> None:
-        """It never leaves any more; one that has left and is unanswered loses its connection.
-
-        The connection is reset, not closed: what still waits in this machine's buffers is thrown away.
-        """
+        """It never leaves any more; one that has left and is unanswered loses its connection."""
         with self._departures.lock:
             if not self.left:
                 self.refused = self.refused or GIVEN_UP
-            sock, self._socket = self._socket, None
-            if sock is not None:
-                _reset(sock)
+            _wake(self._socket)
 
     def _refuse(self, why: str) -> None:
         if not self.refused and not self._departures.is_newest(self._route, self._number):
@@ -141,15 +138,27 @@ def permit_write(*, here: bool) -> None:
         ticket.leave(None)
 
 
-def _reset(sock: Any) -> None:
-    """Wake the thread that reads from it, which closes it; the linger option makes that a reset.
+def _linger(sock: Any, *, reset: bool) -> None:
+    """While a write waits for its answer, whoever closes its connection resets it, for whatever reason.
 
-    socket(7): with SO_LINGER on and a time of 0, close discards what is unsent and sends RST. Only the reading side
-    is shut down here, for shutting down the writing side would still deliver what is buffered. The descriptor
-    itself is left to the thread that uses it.
+    socket(7): with SO_LINGER on and a time of 0, close discards what is unsent and sends RST. So neither this
+    machine's buffers nor a proxy that held the request delivers later what was given up.
     """
-    plain = getattr(sock, "socket", sock)  # urllib3's TLS within TLS
-    with suppress(OSError):
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    with suppress(OSError):
-        socket.socket.shutdown(plain, socket.SHUT_RD)
+    with suppress(OSError, AttributeError):  # closed already, or none
+        _plain(sock).setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", int(reset), 0)
+        )
+
+
+def _wake(sock: Any) -> None:
+    """Let the thread that reads from it find its end, and close it.
+
+    Only the reading side is shut down, for shutting down the writing side would still deliver what is buffered.
+    The descriptor itself is left to the thread that uses it.
+    """
+    with suppress(OSError, TypeError):
+        socket.socket.shutdown(_plain(sock), socket.SHUT_RD)
+
+
+def _plain(sock: Any) -> Any:
+    return getattr(sock, "socket", sock)  # urllib3's TLS within TLS

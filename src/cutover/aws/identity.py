@@ -14,6 +14,9 @@ from cutover.core.observation import Identity, Known, Reading
 DEADLINE_MS: Final = 9_000
 """The first thing that is asked: without a network a command says so within ten seconds."""
 
+AGAIN_MS: Final = 5_000
+"""Asked again until here, so that the reason of the last try is known before the deadline."""
+
 
 def read_identity(aws: AwsSession, fanout: Fanout) -> Reading[Identity]:
     """The caller by sts:GetCallerIdentity, which needs no permission; a lost answer is asked for again."""
@@ -26,7 +29,7 @@ def read_identity(aws: AwsSession, fanout: Fanout) -> Reading[Identity]:
         answer = aws.client("sts").get_caller_identity()
         return Identity(str(answer["Account"]), str(answer["Arn"]), *_lifetime(aws))
 
-    answer = fanout.run({"": lambda: aws.reads.read(ask)}, DEADLINE_MS)[""]
+    answer = fanout.run({"": lambda: aws.reads.read(ask, AGAIN_MS)}, DEADLINE_MS)[""]
     return answer.unknown() if isinstance(answer, Failure) else Known(answer, at)
 
 

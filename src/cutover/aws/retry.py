@@ -23,8 +23,8 @@ from cutover.ports import NOT_SENT, Clock, WriteOutcome, WriteResult
 
 T = TypeVar("T")
 
-READ_BUDGET_MS: Final = 8_000
-"""A read is not tried again later than this after it began: the turn's deadline is 13 s."""
+READ_BUDGET_MS: Final = 8_800
+"""A read is not tried again later than this after it began: the turn's deadline is 13 s, and a lost answer costs 4 s."""
 
 _THROTTLED: Final = frozenset(
     {
@@ -190,8 +190,9 @@ class Retry:
         self._random = random
         self._budget_ms = budget_ms
 
-    def read(self, call: Callable[[], T]) -> T | Failure:
-        """The answer of a read, or why there is none."""
+    def read(self, call: Callable[[], T], within_ms: int = READ_BUDGET_MS) -> T | Failure:
+        """The answer of a read, or why there is none; not tried again later than `within_ms`."""
+        budget_ms = min(within_ms, self._budget_ms)
         began = self._clock.now()
 
         def pause(state: tenacity.RetryCallState) -> float:
@@ -201,7 +202,7 @@ class Retry:
 
         def late(state: tenacity.RetryCallState) -> bool:
             spent = self._clock.now().after(began)
-            return spent + round(state.upcoming_sleep * 1000) > self._budget_ms
+            return spent + round(state.upcoming_sleep * 1000) > budget_ms
 
         def attempt() -> T | Failure:
             try:
