@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import urllib.parse
@@ -68,8 +69,9 @@ class Relay:
             with socket.create_connection((self._target.hostname, self._target.port)) as there:
                 there.settimeout(PATIENCE)
                 there.sendall(request)
-                while answer := there.recv(65_536):
-                    client.sendall(answer)
+                with contextlib.suppress(OSError):
+                    while answer := there.recv(65_536):
+                        client.sendall(answer)
 
     def _taken(self) -> bool:
         with self._lock:
@@ -77,11 +79,12 @@ class Relay:
             return taken
 
     def _given_up(self, client: socket.socket) -> bool:
-        """Whether the client went away before it was let go."""
+        """Whether the client reset its connection before it was let go; one that only closed it still wants its request."""
         client.settimeout(0.1)
         while not self.release.is_set():
             try:
-                return client.recv(1) == b""
+                if client.recv(1) == b"":
+                    self.release.wait(PATIENCE)
             except TimeoutError:
                 continue
             except ConnectionResetError:
