@@ -11,6 +11,7 @@ from cutover.aws.fanout import Fanout, TimedOut
 from cutover.aws.forms import Ends
 from cutover.aws.retry import Failure, classify
 from cutover.aws.session import AwsSession
+from cutover.aws.unmodelled import UNMODELLED
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
@@ -55,9 +56,18 @@ class AlbRouter(Router):
         aws: the session.
         fanout: runs calls side by side.
         routes: the two groups of every route it is ever asked for.
+        may_drop: the plan accepts that a raise loses what this version cannot read (`waive: unmodelled`).
     """
 
-    def __init__(self, aws: AwsSession, fanout: Fanout, routes: Mapping[RouteId, Ends]) -> None:
+    def __init__(
+        self,
+        aws: AwsSession,
+        fanout: Fanout,
+        routes: Mapping[RouteId, Ends],
+        *,
+        may_drop: bool = False,
+    ) -> None:
+        self._may_drop = may_drop
         self._aws = aws
         self._fanout = fanout
         self._ends = dict(routes)
@@ -90,7 +100,7 @@ class AlbRouter(Router):
         return {route: readings[route] for route in routes}
 
     def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return forms.aim(form, self._ends[route], weight)
+        return forms.aim(form, self._ends[route], weight, may_drop=self._may_drop)
 
     def aim_back(
         self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
@@ -98,7 +108,7 @@ class AlbRouter(Router):
         return forms.way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
 
     def detach(self, route: RouteId, form: Form) -> Form:
-        return forms.detach(form, self._ends[route])
+        return forms.detach(form, self._ends[route], may_drop=self._may_drop)
 
     def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
         calls: dict[RouteId, Callable[[], WriteOutcome]] = {
@@ -154,7 +164,8 @@ class AlbRouter(Router):
         if rule and item.get("IsDefault"):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]
-        return Known(forms.form_of_actions(actions, self._ends[route]), answer["at"])
+        found = forms.form_of_actions(actions, self._ends[route], item.get(UNMODELLED, ()))
+        return Known(found, answer["at"])
 
     def _writer(self, change: Change) -> Callable[[], WriteOutcome]:
         def send() -> WriteOutcome:
@@ -187,7 +198,9 @@ class AlbRouter(Router):
         if said is not None:
             seen = forms.weights_of(forms.form_of_actions(said, self._ends[change.route]))
             if seen == forms.weights_of(change.form):
-                return WriteOutcome(WriteResult.APPLIED, request_id=request_id)
+                dropped = change.form.unmodelled
+                message = f"it may have dropped {', '.join(dropped)}" if dropped else ""
+                return WriteOutcome(WriteResult.APPLIED, message=message, request_id=request_id)
         message = "AWS accepted the call but did not answer with the weights that were sent"
         return WriteOutcome(WriteResult.AMBIGUOUS, "ResponseMismatch", message, request_id)
 

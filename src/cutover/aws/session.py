@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover import __version__
-from cutover.aws import walls
+from cutover.aws import unmodelled, walls
 from cutover.aws.retry import Retry
 from cutover.core.errors import CredentialsError, UsageError
 from cutover.core.moment import wall_ms
@@ -139,6 +139,8 @@ class AwsSession:
         walls.check_endpoint(client.meta.endpoint_url, loopback=self._loopback)
         client.meta.events.register_first("before-call", self._before_call)
         client.meta.events.register_last("after-call", self._after_call)
+        if service == "elbv2":
+            unmodelled.watch(client)
         return client
 
     def _before_call(self, model: Any, **_: Any) -> None:

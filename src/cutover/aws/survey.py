@@ -213,6 +213,7 @@ class AwsSurveyor(Surveyor):
                 tags=own.value if isinstance(own, Seen) else {},
                 sticky_seconds=forms.sticky_seconds(found),
                 pair_sum=forms.pair_sum(found, ends),
+                bare_actions=forms.bare_actions(found),
             )
         )
 

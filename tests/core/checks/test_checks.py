@@ -10,6 +10,7 @@ import pytest
 
 from cutover.core.checks import CHECKS, Finding, Severity, blocked, run_checks
 from cutover.core.checks.caller import planned_ms
+from cutover.core.checks.grpc import RESETS
 from cutover.core.forms import Form
 from cutover.core.observation import (
     AlarmState,
@@ -186,6 +187,33 @@ BAD: list[tuple[Any, ...]] = [
     ("cognito", with_route(action_types=("authenticate-cognito", "forward")), W, "by Cognito"),
     ("protocol-version", with_group(DESTINATION, protocol_version="GRPC"), B, "GRPC"),
     (
+        "routes",
+        with_route(action_types=("jwt-validation", "forward"), bare_actions=("jwt-validation",)),
+        B,
+        "jwt-validation without settings",
+    ),
+    (
+        "unmodelled",
+        with_route(form=replace(form(), unmodelled=("ForwardConfig.Mirror",))),
+        B,
+        "ForwardConfig.Mirror",
+    ),
+    ("grpc", with_group(DESTINATION, protocol_version="GRPC"), B, "no gate sees its failures"),
+    ("grpc", with_group(SOURCE, protocol_version="GRPC"), B, "checkout-ec2"),
+    ("grpc-health", with_group(DESTINATION, protocol_version="GRPC"), W, "takes code 12"),
+    (
+        "grpc-health",
+        with_group(DESTINATION, protocol_version="GRPC", matcher="0,10-99"),
+        W,
+        "takes code 0,10-99",
+    ),
+    (
+        "stream-resets",
+        with_group(DESTINATION, protocol_version="HTTP2", attributes={RESETS: "true"}),
+        W,
+        "forwards RST_STREAM",
+    ),
+    (
         "registered",
         with_health(DESTINATION, GroupHealth(0, 1)),
         B,
@@ -276,6 +304,8 @@ GOOD: list[tuple[Any, ...]] = [
     ("groups", with_group(DESTINATION, load_balancers=(BALANCER,))),
     ("source-healthy", with_health(SOURCE, GroupHealth(9, 10))),
     ("source-capacity", asg(4, 4)),
+    ("grpc-health", with_group(DESTINATION, protocol_version="GRPC", matcher="0-11,13")),
+    ("stream-resets", with_group(DESTINATION, attributes={RESETS: "true"})),
     ("source-capacity", asg(0, 4, suspended=True)),
 ]
 
@@ -285,6 +315,40 @@ GOOD: list[tuple[Any, ...]] = [
 )
 def test_what_is_just_good_enough_passes(check: str, change: Change) -> None:
     assert findings(change(SOUND))[check].severity is Severity.OK
+
+
+@pytest.mark.parametrize(
+    ("gate", "severity"),
+    [
+        ({"metric": {"name": "calls", "namespace": "Shop", "metric": "Failed", "max": 5}}, None),
+        ({"alarm": {"name": "burn"}}, None),
+        (
+            {
+                "metric": {
+                    "name": "calls",
+                    "namespace": "AWS/ApplicationELB",
+                    "metric": "GrpcRequestCount",
+                    "max": 5,
+                }
+            },
+            B,
+        ),
+        ({"latency": {"max": "1s"}}, B),
+    ],
+)
+def test_grpc_needs_a_gate_that_knows_what_became_of_a_call(
+    gate: dict[str, Any], severity: Severity | None
+) -> None:
+    speaking = with_group(DESTINATION, protocol_version="GRPC", matcher="0")(SOUND)
+    plan = plan_of(gates=[{"errors": {"max": "1%"}}, gate])
+    assert findings(speaking, plan)["grpc"].severity is (severity or Severity.OK)
+
+
+def test_a_grpc_service_may_go_unwatched_only_with_a_reason() -> None:
+    speaking = with_group(DESTINATION, protocol_version="GRPC")(SOUND)
+    finding = findings(speaking, waiving("grpc"))["grpc"]
+    assert finding.severity is W
+    assert WAIVED_WHY in finding.why
 
 
 def test_a_denied_fact_names_the_permission_to_grant() -> None:

@@ -50,6 +50,9 @@ class RouteFacts:
     tags: Mapping[str, str] = field(default_factory=dict)
     sticky_seconds: int = 0
     pair_sum: int = 1000  # what the two weights add up to as found (third groups keep their share)
+    bare_actions: tuple[
+        str, ...
+    ] = ()  # authenticating actions that were read without their settings
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class GroupFacts:
     sticky: bool
     attributes: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    matcher: str = ""  # codes of a healthy target: HTTP's, or gRPC's where the group speaks it
 
 
 @dataclass(frozen=True)
