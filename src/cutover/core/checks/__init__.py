@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cutover.core.checks import caller, evidence, fleet, grpc, noise, owners, routing
+from cutover.core.checks import caller, custom, evidence, fleet, grpc, noise, owners, routing
 from cutover.core.checks.evidence import measured_rate
 from cutover.core.checks.finding import Check, Finding, Judged, Severity, Unread, unread
 from cutover.core.observation import Survey
@@ -55,6 +55,7 @@ CHECKS: Final[dict[str, Check]] = {
     ),
     "managed-by": Check("the plan says what manages the routes", owners.managed_by),
     "metrics": Check("the source's requests are visible", evidence.metrics, waivable=True),
+    "metric-gates": Check("every metric gate can have data", custom.metric_gates, waivable=True),
     "calibration": Check("the source's latency is known", evidence.calibration, waivable=True),
     "noise": Check("the limits lie outside the source's own noise", noise.noise),
     "unanswered": Check("unanswered requests count against the destination", noise.unanswered),
