@@ -9,6 +9,7 @@ from math import sqrt
 from cutover.core.gates import columns, sequential
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.judging import Counts, Scene
+from cutover.core.gates.neighbours import NO_NEIGHBOURS, Neighbours
 from cutover.core.gates.rates import NO_REQUESTS
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA, Course, Look, Standard, Trial
 from cutover.core.observation import Minute
@@ -54,6 +55,7 @@ class Memory:
         uncompared: since then it was a breach, with too little traffic at the source to compare with.
         doubted: minutes weighed since then.
         left_out: minutes of such incidents in this bake that are over, and count no more.
+        neighbours: what the pair and the balancer's other groups usually get.
     """
 
     weigher: sequential.Memory = sequential.START
@@ -80,6 +82,7 @@ class Memory:
     source_due: int = 0
     unread: str = ""
     newest_ms: int = 0
+    neighbours: Neighbours = NO_NEIGHBOURS
 
 
 START = Memory()
@@ -109,6 +112,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         sources=(*memory.sources, source)[-SICK_OF:],
         volumes=(*memory.volumes, volume(minute))[-WHOLE_OF:],
         excused=(*memory.excused, sample.shared)[-SICK_OF:],
+        neighbours=sample.taught(memory.neighbours, minute, scene),
     )
     memory = _recovered(terms, memory, source)
     if columns.before_first_raise(scene):
@@ -221,7 +225,7 @@ def _silent(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Mem
     return with_fields(
         memory,
         silent=memory.silent + 1,
-        due=memory.due + columns.requests_due(minute, scene.weight),
+        due=memory.due + memory.neighbours.due(minute, scene.weight),
     )
 
 
