@@ -264,7 +264,7 @@ def _lost(
     """
     made = columns.side_requests(minute, columns.ELB_503)
     neighbours = memory.counting.neighbours
-    if scene.weight >= FULL and neighbours.known and neighbours.shared:
+    if scene.weight >= FULL and neighbours.shared:
         return _lost_among_others(memory, minute, scene, requests, made, whole=whole)
     due = requests + (made or 0)
     if scene.weight < FULL:

@@ -30,20 +30,11 @@ class Neighbours:
 
     Attributes:
         minutes: (requests of the pair, requests of the balancer in neither group), oldest first.
+        shared: the load balancer serves others too, or did: one that fails has no requests, and all the 503s.
     """
 
     minutes: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def known(self) -> bool:
-        """There are enough minutes to say what is usual."""
-        return len(self.minutes) >= LEAST_MINUTES
-
-    @property
-    def shared(self) -> bool:
-        """The load balancer serves others too."""
-        pair, others = sum(p for p, _ in self.minutes), sum(o for _, o in self.minutes)
-        return others > OTHERS_SHARE * (pair + others)
+    shared: bool = False
 
     @property
     def pair(self) -> float:
@@ -60,7 +51,12 @@ class Neighbours:
         split = split_of(minute)
         if split is None or not split[0]:
             return self
-        return Neighbours((*self.minutes, split)[-USUAL_MINUTES:])
+        minutes = (*self.minutes, split)[-USUAL_MINUTES:]
+        pair, others = sum(p for p, _ in minutes), sum(o for _, o in minutes)
+        enough = len(minutes) >= LEAST_MINUTES
+        return Neighbours(
+            minutes, self.shared or (enough and others > OTHERS_SHARE * (pair + others))
+        )
 
     def due(self, minute: Minute, weight: int) -> int:
         """Requests that the weight should have brought the destination (0: cannot tell).
@@ -69,7 +65,7 @@ class Neighbours:
         """
         if weight >= FULL:
             everybody = minute.number(columns.BALANCER_REQUESTS.key) or 0
-            return round(self.pair) if self.known and self.shared else everybody
+            return round(self.pair) if self.shared else everybody
         return columns.requests_due(minute, weight)
 
     def missing_others(self, minute: Minute) -> float | None:
