@@ -67,12 +67,12 @@ def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -
 
 def past_rates(
     plan: Plan, days: int, *, profile: str | None = None, region: str | None = None
-) -> Rates | None:
-    """Requests a minute of the plan's groups over the last days, from CloudWatch; None when there were none.
+) -> Rates:
+    """Requests a minute of the plan's groups over the last days, from CloudWatch.
 
     Raises:
         UsageError: for a number of days that CloudWatch does not keep.
-        CredentialsError, RefusedError: when CloudWatch cannot be asked, or does not answer whole.
+        CredentialsError, RefusedError: when CloudWatch cannot be asked, does not answer whole, or has no request at all.
     """
     from cutover.wiring.looking import past_rates as rates
 

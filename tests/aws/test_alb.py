@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 from cutover.aws.alb import AlbRouter, balancer_of, listener_of
 from cutover.aws.forms import weights_of
 from cutover.aws.retry import READ_BUDGET_MS
-from cutover.core.forms import Form
+from cutover.core.forms import Form, form_body, form_of
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId, Weight
 from cutover.ports import NOT_SENT, Change, Unconditional, WriteResult
@@ -56,6 +56,49 @@ def test_the_snapshot_comes_back_exactly(there: World) -> None:
     assert back is not None
     alb.write([Change(there.rule, back)], Unconditional())
     assert form(alb, there.rule) == before
+
+
+def test_what_is_restored_is_what_was_found_to_the_letter(there: World) -> None:
+    found = [
+        {
+            "Type": "forward",
+            "Order": 1,
+            "ForwardConfig": {
+                "TargetGroups": [{"TargetGroupArn": there.source, "Weight": 100}],
+                "TargetGroupStickinessConfig": {"Enabled": False, "DurationSeconds": 3600},
+            },
+        }
+    ]
+    there.elb.modify_rule(RuleArn=there.rule, Actions=found)
+    alb, before = router(there), there.rule_actions()
+    snapshot = form_of(json.loads(json.dumps(form_body(form(alb, there.rule)))))
+    alb.write([aimed(alb, there.rule, 500)], Unconditional())
+    moved = there.rule_actions()[0]["ForwardConfig"]
+    assert moved["TargetGroupStickinessConfig"]["DurationSeconds"] == 3600
+    back = alb.aim_back(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=True)
+    assert back is not None
+    alb.write([Change(there.rule, back)], Unconditional())
+    assert there.rule_actions() == before
+    (command,) = alb.restore_commands({there.rule: snapshot})
+    assert json.loads(shlex.split(command)[6]) == before
+
+
+def test_a_duration_that_is_off_survives_a_change_of_our_two_weights_only(there: World) -> None:
+    groups = [
+        {"TargetGroupArn": there.source, "Weight": 60},
+        {"TargetGroupArn": there.destination, "Weight": 40},
+    ]
+    off = {"Enabled": False, "DurationSeconds": 600}
+    theirs = {"TargetGroups": groups, "TargetGroupStickinessConfig": off}
+    alb = router(there)
+    snapshot = form(alb, there.rule)
+    there.elb.modify_rule(
+        RuleArn=there.rule, Actions=[{"Type": "forward", "ForwardConfig": theirs}]
+    )
+    back = alb.aim_back(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=False)
+    assert back is not None
+    alb.write([Change(there.rule, back)], Unconditional())
+    assert there.rule_actions()[0]["ForwardConfig"]["TargetGroupStickinessConfig"] == off
 
 
 def test_a_default_rule_is_read_and_written_through_its_listener(there: World) -> None:
@@ -224,9 +267,7 @@ def test_a_restore_command_is_one_plain_line_with_everything_in_it(there: World)
     words = shlex.split(alb.restore_commands({there.rule: found})[0])
     assert words[:5] == ["aws", "elbv2", "modify-rule", "--rule-arn", there.rule]
     assert words[5] == "--actions"
-    assert json.loads(words[6])[0]["ForwardConfig"]["TargetGroups"] == [
-        {"TargetGroupArn": there.source, "Weight": 1}
-    ]
+    assert json.loads(words[6]) == there.rule_actions()
     assert words[7:] == ["--region", "eu-west-1"]
 
 

@@ -13,6 +13,7 @@ from cutover.aws.fanout import Fanout, attempt
 from cutover.aws.forms import Ends
 from cutover.aws.retry import NOT_CONNECTED, Failure, Kind
 from cutover.aws.session import AwsSession
+from cutover.aws.unmodelled import UNMODELLED
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
@@ -57,9 +58,18 @@ class AlbRouter(Router):
         aws: the session.
         fanout: runs calls side by side.
         routes: the two groups of every route it is ever asked for.
+        may_drop: the plan accepts that a raise loses what this version cannot read (`waive: unmodelled`).
     """
 
-    def __init__(self, aws: AwsSession, fanout: Fanout, routes: Mapping[RouteId, Ends]) -> None:
+    def __init__(
+        self,
+        aws: AwsSession,
+        fanout: Fanout,
+        routes: Mapping[RouteId, Ends],
+        *,
+        may_drop: bool = False,
+    ) -> None:
+        self._may_drop = may_drop
         self._aws = aws
         self._fanout = fanout
         self._ends = dict(routes)
@@ -93,7 +103,7 @@ class AlbRouter(Router):
         return {route: readings[route] for route in routes}
 
     def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return forms.aim(form, self._ends[route], weight)
+        return forms.aim(form, self._ends[route], weight, may_drop=self._may_drop)
 
     def aim_back(
         self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
@@ -101,7 +111,7 @@ class AlbRouter(Router):
         return forms.way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
 
     def detach(self, route: RouteId, form: Form) -> Form:
-        return forms.detach(form, self._ends[route])
+        return forms.detach(form, self._ends[route], may_drop=self._may_drop)
 
     def prepare(self) -> Reading[None]:
         at = self._aws.clock.now()
@@ -178,7 +188,8 @@ class AlbRouter(Router):
         if rule and item.get("IsDefault"):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]
-        form = attempt(lambda: forms.form_of_actions(actions, self._ends[route]))
+        unmodelled = item.get(UNMODELLED, ())
+        form = attempt(lambda: forms.form_of_actions(actions, self._ends[route], unmodelled))
         return form.unknown() if isinstance(form, Failure) else Known(form, answer["at"])
 
     def _writer(self, change: Change, ticket: Ticket) -> Callable[[], WriteOutcome]:
@@ -222,7 +233,9 @@ class AlbRouter(Router):
         if said is not None:
             seen = forms.weights_of(forms.form_of_actions(said, self._ends[change.route]))
             if seen == forms.weights_of(change.form):
-                return WriteOutcome(WriteResult.APPLIED, request_id=request_id)
+                dropped = change.form.unmodelled
+                message = f"it may have dropped {', '.join(dropped)}" if dropped else ""
+                return WriteOutcome(WriteResult.APPLIED, message=message, request_id=request_id)
         message = "AWS accepted the call but did not answer with the weights that were sent"
         return WriteOutcome(WriteResult.AMBIGUOUS, "ResponseMismatch", message, request_id)
 

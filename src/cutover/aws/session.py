@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover import __version__
-from cutover.aws import walls
+from cutover.aws import unmodelled, walls
 from cutover.aws.departure import permit_write
 from cutover.aws.replies import hold_to_promise
 from cutover.aws.retry import Retry
@@ -177,6 +177,8 @@ class AwsSession:
             self._unguarded = guard(client)
         client.meta.events.register_first("before-call", self._before_call)
         client.meta.events.register_last("after-call", self._after_call)
+        if service == "elbv2":
+            unmodelled.watch(client)
         return client
 
     def _before_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:

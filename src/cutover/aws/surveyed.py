@@ -79,8 +79,14 @@ def group_facts(
             sticky=attributes.value.get("stickiness.enabled") == "true",
             attributes=attributes.value,
             tags=own.value if isinstance(own, Seen) else {},
+            matcher=_matcher(found),
         )
     )
+
+
+def _matcher(group: Mapping[str, Any]) -> str:
+    matcher = group.get("Matcher") or {}
+    return str(matcher.get("GrpcCode") or matcher.get("HttpCode") or "")
 
 
 def rule_uses(

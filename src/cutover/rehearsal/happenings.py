@@ -76,7 +76,7 @@ class Effect(Model):
     every: Duration | None = Field(
         None, gt=0, description="Starts again this long after its last start."
     )
-    side: Literal["source", "destination", "both", "balancer"] = "destination"
+    side: Literal["source", "destination", "both", "balancer", "others"] = "destination"
     errors: Share = Field(
         0, le=1_000_000, description="More requests answered with 5xx by the targets."
     )

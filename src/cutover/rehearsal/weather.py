@@ -74,6 +74,11 @@ class Weather:
         return self._fare("balancer")
 
     @cached_property
+    def others(self) -> Fare:
+        """Of requests to other services behind the same balancer."""
+        return self._fare("others")
+
+    @cached_property
     def requests_factor(self) -> float:
         """Of the request rate."""
         factor = 1.0
@@ -105,7 +110,8 @@ class Weather:
         mine = [
             e
             for e in self._active
-            if e.side in (side, "both") and not (side == "balancer" and e.side == "both")
+            if e.side in (side, "both")
+            and not (side in ("balancer", "others") and e.side == "both")
         ]
         factor = 1.0
         for effect in mine:
@@ -127,6 +133,7 @@ class Weather:
             "source",
             "destination",
             "balancer",
+            "others",
             "requests_factor",
             "log_factor",
             "share",

@@ -80,7 +80,10 @@ class World:
         self.script = Script(self.clock, [int(step.weight) for step in plan.steps])
         self.store = Store()
         self.cloudwatch = CloudWatch(
-            self.store, lambda: self.clock.ms, dict.fromkeys(_alarms(plan), "OK")
+            self.store,
+            lambda: self.clock.ms,
+            dict.fromkeys(_alarms(plan), "OK"),
+            [(one.namespace, one.metric, frozenset(one.dimensions)) for one in _customs(plan)],
         )
         self.traffic = Traffic(
             self._flows(),
