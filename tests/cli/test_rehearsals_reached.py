@@ -8,18 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import called
+from tests.rehearsal.fresh import fresh_plan
 
 Writer = Callable[[str], Path]
 
 
 @pytest.fixture
-def short(minimal: Path, tmp_path: Path) -> Path:
+def short(tmp_path: Path) -> Path:
     """A plan of two steps and half an hour."""
-    text = minimal.read_text()
-    begin, end = text.index("steps:"), text.index("hold_back")
-    steps = "steps: [{weight: 10, bake: 10m}, {weight: 100, bake: 10m}]\n"
     path = tmp_path / "short.yaml"
-    path.write_text(text[:begin] + steps + text[end:])
+    path.write_text(fresh_plan((10, 100)))
     return path
 
 
