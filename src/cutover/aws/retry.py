@@ -11,8 +11,8 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 import tenacity
+from botocore import endpoint, parsers
 from botocore import exceptions as aws
-from botocore.parsers import ResponseParserError
 
 from cutover.aws.departure import NotSentError
 from cutover.aws.replies import ForeignReplyError
@@ -86,6 +86,9 @@ _DEFINITE: Final = frozenset(
 )
 """What is surely not applied."""
 
+FOREIGN_REPLY: Final = "foreign_reply"
+"""The code of an answer that is not AWS's."""
+
 NOT_CONNECTED: Final = "not_connected"
 """The code of a call for which no connection stood."""
 
@@ -145,11 +148,20 @@ def classify(error: Exception) -> Failure:
         return Failure(Kind.REFUSED, "Refused", message)
     if isinstance(error, aws.ConnectionError | aws.HTTPClientError | OSError):
         return Failure(Kind.AMBIGUOUS, "timeout" if "Timeout" in name else "connection", message)
-    if isinstance(error, ForeignReplyError | ResponseParserError):
-        return Failure(Kind.FOREIGN, "foreign_reply", message)
+    if isinstance(error, ForeignReplyError | parsers.ResponseParserError):
+        return Failure(Kind.FOREIGN, FOREIGN_REPLY, message)
     if isinstance(error, aws.BotoCoreError):
         return Failure(Kind.AMBIGUOUS, name, message)
-    return Failure(Kind.UNEXPECTED, "bug", f"{name} at {_place(error)}: {message}")
+    return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> Failure:
+    """The SDK parses a foreign reply by its model, and trips over what is missing in whatever way; the rest are bugs."""
+    said = f"{type(error).__name__} at {_place(error)}: {error}"
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if parsers.__file__ in files or files[-1:] == [endpoint.__file__]:
+        return Failure(Kind.FOREIGN, FOREIGN_REPLY, f"the reply is not AWS's: {said}")
+    return Failure(Kind.UNEXPECTED, "bug", said)
 
 
 def _place(error: Exception) -> str:

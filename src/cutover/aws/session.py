@@ -164,7 +164,7 @@ class AwsSession:
             config=Config(
                 retries={"total_max_attempts": 1, "mode": "standard"},
                 connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
+                read_timeout=WRITE_SECONDS if service == "elbv2" else READ_SECONDS,
                 max_pool_connections=32,
                 user_agent_extra=f"cutover/{__version__}",
                 use_dualstack_endpoint=False,
@@ -184,8 +184,11 @@ class AwsSession:
     def _before_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
         walls.check_operation(model.name, dry_run=self.dry_run)
         if model.name in walls.WRITES:
-            context["read_timeout"] = WRITE_SECONDS
             permit_write(here=not self.on_the_wire)
+        else:
+            context["read_timeout"] = (
+                READ_SECONDS  # an older botocore waits as long as for a write
+            )
 
     def _after_call(self, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
         if http_response.status_code < 300:
