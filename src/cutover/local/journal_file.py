@@ -31,6 +31,10 @@ _A_TURN = 4 << 20
 """No turn's records are longer: so far back a fallback may begin."""
 
 
+_LAST_YEAR, _LAST_MS = 2200, 7_258_118_400_000
+"""No run is as late as that: durations after it still fit into a calendar, which ends with the year 9999."""
+
+
 class DamageKind(StrEnum):
     """Why a line is not believed."""
 
@@ -248,6 +252,7 @@ def _record(data: dict[str, Any], version: object) -> Record:
         raise _DisbeliefError(f"cannot be read as format {VERSION}: {error!r}") from None
     rest = {name: value for name, value in data.items() if name not in ENVELOPE}
     try:
+        _refuse_absurd(rest)
         event = parse(data["type"], rest)
         return Record(_whole(data, "seq"), _whole(data, "epoch"), _moment(data), event)
     except (ValueError, TypeError) as error:
@@ -277,7 +282,28 @@ def _moment(data: dict[str, Any]) -> Moment:
         or not isinstance(boot_id, str)
     ):
         raise ValueError("'at' or 'boot_id' is not what a journal holds")
-    return Moment(datetime.fromisoformat(at), _whole(data, "boot_ms"), boot_id)
+    wall, boot_ms = datetime.fromisoformat(at), _whole(data, "boot_ms")
+    if not 1970 <= wall.year < _LAST_YEAR or not 0 <= boot_ms < _LAST_MS:
+        raise ValueError("'at' or 'boot_ms' is no time at which a run can be")
+    return Moment(wall, boot_ms, boot_id)
+
+
+def _refuse_absurd(value: Any, name: str = "") -> None:
+    """What no record ever holds, at any depth: a float, null, a time beyond every clock.
+
+    Raises:
+        ValueError: naming what it is.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_absurd(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_absurd(inner, name)
+    elif value is None or isinstance(value, float):
+        raise ValueError(f"{name!r} is {value}")
+    elif name.endswith("_ms") and isinstance(value, int) and not -1 <= value < _LAST_MS:
+        raise ValueError(f"{name!r} is no time at which a run can be")
 
 
 def _continues(records: list[Record], record: Record, run: str, line_run: str) -> None:
