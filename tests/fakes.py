@@ -198,6 +198,7 @@ class FakeRouter(Router):
         self.faults: list[WriteFault] = []
         self.read_fails: Callable[[RouteId], Unknown | None] = lambda _route: None
         self.killed_at: Callable[[str], None] = lambda _where: None
+        self.found = found or form(0, attached=False)
         self.unprepared: Unknown | None = None
         self.at_the_wire: Callable[[], None] = lambda: None
 

@@ -206,6 +206,8 @@ class Runner:
             {group for pair in plan.pairs for group in (pair.source, pair.destination)}
         )
         names = sorted({gate.spec.name for gate in plan.gates if gate.kind == "alarm"})
+        survey = self._asked(self._survey) if look.survey else NOT_ASKED
+        lost = isinstance(survey, Unknown)  # nobody answers: the other looks would only wait
         skew_ms = self._asked(ports.surveyor.skew_ms)
         return Observation(
             minutes=minutes,
@@ -213,9 +215,11 @@ class Runner:
             if look.alarms and names
             else NOT_ASKED,
             identity=self._asked(ports.surveyor.identity) if look.identity else NOT_ASKED,
-            survey=self._asked(self._survey) if look.survey else NOT_ASKED,
-            health=self._each(groups, ports.health.read) if look.health else {},
-            forms=self._each(tuple(state.routes), ports.router.read) if look.forms else {},
+            survey=survey,
+            health=self._each(groups, ports.health.read) if look.health and not lost else {},
+            forms=self._each(tuple(state.routes), ports.router.read)
+            if look.forms and not lost
+            else {},
             journal=self._journal,
             lease=self._asked(lambda: ports.lease.renew(ports.clock.now())),
             words=words,
@@ -236,6 +240,10 @@ class Runner:
         return {key: found.get(key, nothing) for key in keys}
 
     def _survey(self) -> Reading[Survey]:
+        """Who we are comes first: without an answer to that there is one cause, and nothing to look at."""
+        who = self._ports.surveyor.identity()
+        if isinstance(who, Unknown):
+            return who
         survey = self._ports.surveyor.survey(self.plan)
         return Known(survey, self._ports.clock.now())
 

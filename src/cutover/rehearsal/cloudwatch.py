@@ -7,7 +7,7 @@ ids must be valid and unique, EndTime is exclusive, StartTime is rounded down to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,12 +26,23 @@ _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 
 class CloudWatch:
-    """The service, over a store of what traffic published and the alarms that the plan names."""
+    """The service, over a store of what traffic published and the alarms that the plan names.
 
-    def __init__(self, store: Store, now_ms: Callable[[], int], alarms: Mapping[str, str]) -> None:
+    `known` are metrics that had data before the rehearsal began: ListMetrics names them too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now_ms: Callable[[], int],
+        alarms: Mapping[str, str],
+        known: Collection[Key] = (),
+    ) -> None:
         self.store = store
+        self._known = frozenset(known)
         self.alarms: dict[str, str] = dict(alarms)
         self.alarm_since: dict[str, int] = {}
+        self._seen: dict[str, Callable[[], None]] = {}
         self.partial = ""  # a StatusCode that every result gets instead of Complete, by a fault
         self._now_ms = now_ms
         self._walls: dict[int, datetime] = {}
@@ -57,9 +68,10 @@ class CloudWatch:
             )
         return handler(params)
 
-    def set_alarm(self, name: str, state: str) -> None:
-        """The alarm changes its state now."""
+    def set_alarm(self, name: str, state: str, seen: Callable[[], None] = lambda: None) -> None:
+        """The alarm changes its state now; `seen` is called whenever somebody looks at it in this state."""
         self.alarms[name] = state
+        self._seen[name] = seen
         self.alarm_since[name] = self._now_ms()
 
     def _metric_data(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +192,9 @@ class CloudWatch:
                 "MetricName": name,
                 "Dimensions": [{"Name": n, "Value": v} for n, v in sorted(dims)],
             }
-            for space, name, dims in self.store.names(self._now_ms())
+            for space, name, dims in sorted(
+                {*self.store.names(self._now_ms()), *self._known}, key=_in_order
+            )
             if params.get("Namespace", space) == space
             and params.get("MetricName", name) == name
             and all(any(n == wn and wv in (None, v) for n, v in dims) for wn, wv in wanted)
@@ -206,6 +220,8 @@ class CloudWatch:
             and name.startswith(prefix)
             and state in (None, value)
         ]
+        for one in found:
+            self._seen.get(str(one["AlarmName"]), _nothing)()
         kinds = params.get(
             "AlarmTypes", ["MetricAlarm"]
         )  # composite alarms only when asked for, as AWS does
@@ -224,6 +240,14 @@ class CloudWatch:
                 for _ in range(int(count)):
                     self.store.put(series, at, self._now_ms(), float(value))
         return {}
+
+
+def _in_order(key: Key) -> tuple[str, str, list[tuple[str, str]]]:
+    return key[0], key[1], sorted(key[2])
+
+
+def _nothing() -> None:
+    """Nobody wants to be told."""
 
 
 def _key(namespace: str, metric: str, dimensions: Any) -> Key:

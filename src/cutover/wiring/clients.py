@@ -74,7 +74,7 @@ def connect(
     ends = {route.id: Ends(route.source, route.destination) for route in plan.routes}
     return Clients(
         session,
-        AlbRouter(session, fanout, ends),
+        AlbRouter(session, fanout, ends, may_drop=plan.waives("unmodelled")),
         CloudWatchMetrics(session, fanout, plan.observe),
         CloudWatchAlarms(session, fanout),
         AlbTargetHealth(session, fanout),

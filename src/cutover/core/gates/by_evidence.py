@@ -82,9 +82,10 @@ def _against_due(sample: Sample, minute: Minute, scene: Scene) -> Sample:
 
     It is then held against what its weight should have brought; not in the minute of a raise, which has two weights.
     """
-    known, due = sample.destination, columns.requests_due(minute, scene.weight)
+    known = sample.destination
     if known is None or scene.weight >= FULL or not columns.in_step(minute, scene):
         return sample
+    due = columns.requests_due(minute, scene.weight)
     if known.total >= WHOLE_SHARE * due:
         return sample
     return replace(sample, destination=replace(known, total=due))

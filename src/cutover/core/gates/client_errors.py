@@ -179,6 +179,11 @@ def _with_464(memory: Memory, minute: Minute, scene: Scene, destination: Counts)
     answers = columns.answered(minute, Side.DESTINATION) if destination.total else 0
     if scene.weight <= 0 or usual is None or answers is None:
         return destination
-    due = columns.requests_due(minute, scene.weight) if scene.weight < FULL else answers + made
+    neighbours = memory.counting.neighbours
+    due = (
+        answers + made
+    )  # at 100 % every one of the balancer's is the destination's, unless others are served too
+    if scene.weight < FULL or neighbours.shared:
+        due = neighbours.due(minute, scene.weight)
     added = max(0, min(made - usual, due - answers))
     return Counts(max(destination.total, answers + added), destination.bad + added)

@@ -70,9 +70,7 @@ def before_first_raise(scene: Scene) -> bool:
 
 
 def requests_due(minute: Minute, weight: int) -> int:
-    """Requests that the weight should have brought the destination, by what the source got (0: cannot tell)."""
-    if weight >= FULL:
-        return minute.number(BALANCER_REQUESTS.key) or 0
+    """Requests that a weight below 100 % should have brought the destination, by what the source got (0: cannot tell)."""
     return (minute.number(SOURCE_REQUESTS.key) or 0) * weight // (FULL - weight)
 
 

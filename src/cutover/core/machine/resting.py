@@ -35,9 +35,8 @@ def resting(turn: Turn) -> Decision:
 
 def _unsettled(turn: Turn, route: RouteId) -> bool:
     """A write of an earlier process is not accounted for; those of this one are waited for where they are sent."""
-    sent, since = turn.state.routes[route].sent, turn.state.finishing_at
-    ours = sent is not None and since is not None and sent.at.after(since) >= 0
-    return not ours and turn.unsettled(route)
+    sent = turn.state.routes[route].sent
+    return turn.unsettled(route) and (sent is None or sent.epoch != turn.state.epoch)
 
 
 def _refuse(turn: Turn, why: str) -> Decision:

@@ -110,6 +110,23 @@ def mixed(turn: Turn) -> bool:
     return any(above) and not all(above)
 
 
+def written_step(turn: Turn) -> int | None:
+    """The open step that every route already reads as written, though no record says so (a crash in between)."""
+    steps = {
+        k.sent.step if k.sent is not None and k.sent.kind == "move" else -1
+        for k in turn.state.routes.values()
+    }
+    target = max(steps, default=-1)
+    if target <= turn.state.step:
+        return None
+    weight = turn.plan.steps[target].weight
+    for route, known in turn.state.routes.items():
+        live = turn.live(route)
+        if live is None or live.weight != weight or live.hash not in known.written:
+            return None
+    return target
+
+
 def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
     """Journal the drift and say it."""
     gone = [route for route in routes if turn.state.routes[route].gone_since is not None]
@@ -200,7 +217,8 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
 
 def _older(turn: Turn, known: RouteState) -> bool:
     """The route's newest write is not of this attempt: a crash or a hold came in between."""
-    return known.sent is None or known.sent.at.after(turn.state.turned or turn.now) < 0
+    sent, began = known.sent, turn.state.turned or turn.now
+    return sent is None or sent.epoch != turn.state.epoch or sent.at.after(began) < 0
 
 
 def _was_there(known: RouteState, weight: int) -> bool:

@@ -114,7 +114,7 @@ def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) ->
     sent = Sent(event.kind, event.step, event.attempt, event.pre, post, event.weight, record.at)
 
     def change(route: RouteState) -> RouteState:
-        now = replace(sent, novel=post.hash not in route.written)
+        now = replace(sent, epoch=record.epoch, novel=post.hash not in route.written)
         return replace(route, sent=now, doubt=route.in_doubt, written=route.written | {post.hash})
 
     return _route(state, event.route, change)

@@ -41,6 +41,7 @@ class Sent:
     code: str = ""
     message: str = ""
     denied: bool = False
+    epoch: int = 0
     novel: bool = False
     shown: bool = False
 

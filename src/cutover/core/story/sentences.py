@@ -72,7 +72,10 @@ def _outcome(plan: Plan, before: RunState, record: ev.Record, event: ev.Outcome)
     route, said = route_name(event.route), f"{event.code} {event.message}".strip()
     back = before.phase is Phase.ROLLING_BACK
     if event.result == "applied":
-        return f"{route}: AWS took the restore; reading it back" if back else None
+        aside = f" ({event.message})" if event.message else ""
+        if back:
+            return f"{route}: AWS took the restore{aside}; reading it back"
+        return f"{route}: AWS took the write{aside}" if aside else None
     if event.result == "ambiguous":
         return f"{route}: no clear answer to the write ({said or 'no reply'}); reading tells whether it took"
     if event.result == "cancelled":
