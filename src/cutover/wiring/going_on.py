@@ -47,7 +47,11 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         NeedsHumanError: when not even a rollback can be made from the files.
     """
     place = state_directory()
-    place.prepare()
+    if word.name is WordName.ROLLBACK:
+        for doubt in place.prepare_for_rollback():
+            options.warn(f"warning: {doubt}; going back all the same ({doubt.hint})")
+    else:
+        place.prepare()
     read = _sensible(read_run(place, run), word)
     if read.trouble and word.name is WordName.ROLLBACK:
         return _recover(place, read, word, options)

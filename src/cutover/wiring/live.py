@@ -41,6 +41,10 @@ Watchers = Callable[[Plan, RunDirectory, Sequence[Record], Router], Sequence[Lis
 """Who is told of a run's records from now on; the records so far are given."""
 
 
+def _unheard(_line: str) -> None:
+    """Nobody asked to be told."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How a live command reaches AWS and people.
@@ -51,6 +55,7 @@ class Options:
         exit_on_hold: end with 5 where the run would hold and stay.
         keyboard: single keys of the terminal are words.
         who: who started this process, for the journal.
+        warn: where a rollback says what would have refused anything else.
     """
 
     profile: str | None = None
@@ -59,6 +64,7 @@ class Options:
     exit_on_hold: bool = False
     keyboard: bool = False
     who: str = ""
+    warn: Callable[[str], None] = _unheard
 
 
 @dataclass(frozen=True)
