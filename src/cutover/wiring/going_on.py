@@ -47,7 +47,7 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         NeedsHumanError: when not even a rollback can be made from the files.
     """
     place = state_directory()
-    if word.name is WordName.ROLLBACK:
+    if word.name in BACK:
         for doubt in place.prepare_for_rollback():
             options.warn(f"warning: {doubt}; going back all the same ({doubt.hint})")
     else:
