@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -288,22 +288,27 @@ def _moment(data: dict[str, Any]) -> Moment:
     return Moment(wall, boot_ms, boot_id)
 
 
-def _refuse_absurd(value: Any, name: str = "") -> None:
+def _refuse_absurd(data: dict[str, Any]) -> None:
     """What no record ever holds, at any depth: a float, null, a time beyond every clock.
 
     Raises:
         ValueError: naming what it is.
     """
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _refuse_absurd(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            _refuse_absurd(inner, name)
-    elif value is None or isinstance(value, float):
-        raise ValueError(f"{name!r} is {value}")
-    elif name.endswith("_ms") and isinstance(value, int) and not -1 <= value < _LAST_MS:
-        raise ValueError(f"{name!r} is no time at which a run can be")
+    left: list[Iterable[tuple[str, Any]]] = [data.items()]
+    while left:
+        for name, value in left.pop():
+            kind = type(value)  # a journal has many values: no call for each of them
+            if kind is str or kind is bool:
+                continue
+            if kind is int:
+                if name[-3:] == "_ms" and not -1 <= value < _LAST_MS:
+                    raise ValueError(f"{name!r} is no time at which a run can be")
+            elif kind is dict:
+                left.append(value.items())
+            elif kind is list:
+                left.append([(name, inner) for inner in value])
+            else:
+                raise ValueError(f"{name!r} is {value}")
 
 
 def _continues(records: list[Record], record: Record, run: str, line_run: str) -> None:

@@ -244,7 +244,7 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
         ended = helm.drive(options, (word,))
     finally:
         helm.close()
-    if ended.state.phase in TERMINAL and not journal.fallback_records:
+    if ended.state.phase in TERMINAL and not journal.fallback_records and not ended.lost:
         _replace_journal(run, recovery)
     return ended
 
