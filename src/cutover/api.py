@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cutover.wiring.offline import Read, Replayed
     from cutover.wiring.rehearsed import RehearsalResult
     from cutover.wiring.retrospect import Backtested, JudgedTable
-    from cutover.wiring.words import Heard, Silent, Waiting
+    from cutover.wiring.words import Heard, Silent, Unreached, Waiting
 
 
 def load_plan(path: Path, *, strict: bool = False) -> LoadedPlan:
@@ -93,7 +93,9 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
     return going_on.go_on(run, word, options)
 
 
-def say(run: RunDirectory, word: Word, *, left: Waiting | None = None) -> Heard | Waiting | Silent:
+def say(
+    run: RunDirectory, word: Word, *, left: Waiting | None = None
+) -> Heard | Waiting | Silent | Unreached:
     """Leave a word for the run's process, and see whether it is heard; with `left` it lies there already."""
     from cutover.wiring import offline, words
 
@@ -112,6 +114,19 @@ def restore_without_run(
     from cutover.wiring.break_glass import restore
 
     return restore(plan, profile=profile, region=region, tell=tell)
+
+
+def restore_beside(
+    run: RunDirectory,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    tell: Callable[[str], None],
+) -> Restored:
+    """Source full, destination 0 on the routes of a run whose process cannot be told to roll it back."""
+    from cutover.wiring.unreached import restore_beside as restore
+
+    return restore(run, profile=profile, region=region, tell=tell)
 
 
 def find_run(text: str | None) -> RunDirectory:

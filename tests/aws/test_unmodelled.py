@@ -14,8 +14,9 @@ from cutover.aws.alb import AlbRouter
 from cutover.core.forms import Form, form_body, form_of
 from cutover.core.observation import Known
 from cutover.core.values import RouteId, Weight
-from cutover.ports import Change, WriteResult
-from tests.aws.topology import INLINE, World, world
+from cutover.ports import Change, Unconditional, WriteResult
+from cutover.wiring.break_glass import restore_routes
+from tests.aws.topology import INLINE, StepClock, World, world
 
 MIRROR = "<Mirror><TargetGroupArn>arn:shadow</TargetGroupArn></Mirror>"
 
@@ -88,7 +89,7 @@ def test_a_plan_that_accepts_the_loss_may_raise_and_the_write_says_what_it_lost(
     younger_aws(there, mirrored)
     alb = router(there, may_drop=True)
     change = Change(there.rule, alb.aim(there.rule, read(alb, there.rule), Weight(10)))
-    outcome = alb.write([change])[there.rule]
+    outcome = alb.write([change], Unconditional())[there.rule]
     assert outcome.result is WriteResult.APPLIED
     assert "may have dropped" in outcome.message
     assert "ForwardConfig.Mirror" in outcome.message
@@ -98,14 +99,39 @@ def test_a_plan_that_accepts_the_loss_may_raise_and_the_write_says_what_it_lost(
 def test_a_rollback_goes_on_and_names_what_it_may_drop(there: World, verbatim: bool) -> None:
     alb = router(there)
     snapshot = form_of(form_body(read(alb, there.rule)))
-    alb.write([Change(there.rule, alb.aim(there.rule, snapshot, Weight(300)))])
+    alb.write([Change(there.rule, alb.aim(there.rule, snapshot, Weight(300)))], Unconditional())
     younger_aws(there, mirrored)
     back = alb.aim_back(there.rule, read(alb, there.rule), snapshot, "keep", verbatim=verbatim)
     assert back is not None
-    outcome = alb.write([Change(there.rule, back)])[there.rule]
+    outcome = alb.write([Change(there.rule, back)], Unconditional())[there.rule]
     assert outcome.result is WriteResult.APPLIED
     assert "ForwardConfig.Mirror" in outcome.message
     assert read(alb, there.rule).weight in (None, 0)
+
+
+@pytest.mark.parametrize("younger", [True, False])
+def test_the_way_back_without_a_run_is_refused_nothing_that_only_a_raise_may_be_refused(
+    there: World, younger: bool
+) -> None:
+    alb = router(there)
+    aim = alb.aim(there.rule, read(alb, there.rule), Weight(300))
+    alb.write([Change(there.rule, aim)], Unconditional())
+
+    def bare(body: str) -> str:
+        """An older SDK reads a JWT validation without its settings."""
+        first = "<Actions><member><Type>jwt-validation</Type><Order>1</Order></member>"
+        return body.replace("<Actions>", first)
+
+    younger_aws(there, mirrored if younger else bare)
+    with pytest.raises(ValueError, match="would"):
+        alb.aim(there.rule, read(alb, there.rule), Weight(400))
+    said: list[str] = []
+    restored = restore_routes((there.rule,), router(there), StepClock(), said.append)
+    if younger:
+        assert list(restored.done) == [there.rule]
+        assert "ForwardConfig.Mirror" in said[0]
+    else:  # the emulator refuses what this SDK can not even spell; AWS is asked all the same
+        assert "cannot be set" not in restored.open.get(there.rule, "")
 
 
 def test_what_was_read_so_is_remembered_by_the_journal_and_is_no_difference(there: World) -> None:

@@ -110,7 +110,7 @@ class AwsSurveyor(Surveyor):
             },
             groups={arn: group_facts(arn, seen, tags) for arn in groups},
             health={arn: fact_of(health[arn], ELB + "DescribeTargetHealth") for arn in groups},
-            uses=rule_uses(groups, seen.listeners, rules),
+            uses=rule_uses(groups, seen.listeners, rules, [route.id for route in plan.routes]),
             balancer_tags=all_tags(tags, balancers),
             listeners=listener_facts(seen.listeners, tags),
             auto_scaling=fact(others["auto_scaling"], "autoscaling:DescribeAutoScalingGroups"),

@@ -47,6 +47,9 @@ class ScriptedMailbox(Mailbox):
         words, self._words = tuple(self._words), []
         return words
 
+    def stopping(self) -> str:
+        return next((f"{word.name} of {word.who}" for word in self._words if word.stops), "")
+
     def say(self, line: Say) -> None:
         """Somebody says a word now."""
         name = WordName(line.word)

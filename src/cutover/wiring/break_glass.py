@@ -7,7 +7,7 @@ full and the destination 0, changing nothing else. What it cannot know is how th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cutover.core.errors import CredentialsError, ExitCode
 from cutover.core.forms import Form
@@ -15,7 +15,7 @@ from cutover.core.observation import Known, Unknown
 from cutover.core.plan import Plan
 from cutover.core.values import NONE, RouteId, weight_text
 from cutover.local.clock import SystemClock
-from cutover.ports import Change, Clock, Router, WriteResult
+from cutover.ports import Change, Clock, Router, Unconditional, WriteResult
 from cutover.wiring.clients import connect
 
 TRIES = 6
@@ -56,12 +56,16 @@ def restore(
 def restore_routes(
     routes: tuple[RouteId, ...], router: Router, clock: Clock, tell: Callable[[str], None]
 ) -> Restored:
-    """As `restore`, on a router: each try reads, writes what is not at 0, and counts equal reads.
+    """As `restore`, on a router: each route is written once, and only reads after the answer count.
+
+    A route that reads as restored is written too, as it reads: nobody here knows what a run sent a moment ago, and a
+    read may be older than that.
 
     Raises:
         CredentialsError: when every first read is denied.
     """
     restored = Restored(open=dict.fromkeys(routes, "not read yet"))
+    answered: set[RouteId] = set()
     at_zero: dict[RouteId, str] = {}
     for attempt in range(TRIES):
         if attempt:
@@ -79,7 +83,7 @@ def restore_routes(
                 restored.open[route] = f"cannot be read: {getattr(reading, 'reason', 'not asked')}"
                 continue
             form = reading.value
-            if _is_back(form):
+            if _is_back(form) and route in answered:
                 if at_zero.get(route) == form.hash:
                     restored.done[route] = _said(form)
                     del restored.open[route]
@@ -87,11 +91,12 @@ def restore_routes(
                 at_zero[route] = form.hash
                 continue
             at_zero.pop(route, None)
-            try:
-                changes.append(Change(route, router.aim(route, form, NONE)))
-            except ValueError as error:
-                restored.open[route] = f"cannot be set: {error}"
-        _write(router, changes, restored, tell)
+            back = form if _is_back(form) else _back(router, route, form)
+            if back is None:
+                restored.open[route] = "cannot be set: the planned source is not in the action"
+            else:
+                changes.append(Change(route, back))
+        answered |= _write(router, changes, restored, tell)
         if not restored.open:
             break
     return restored
@@ -99,17 +104,26 @@ def restore_routes(
 
 def _write(
     router: Router, changes: list[Change], restored: Restored, tell: Callable[[str], None]
-) -> None:
+) -> set[RouteId]:
+    """Send the changes; the routes whose write was answered."""
     if not changes:
-        return
-    for route, outcome in router.write(changes).items():
+        return set()
+    outcomes = router.write(changes, Unconditional())
+    for route, outcome in outcomes.items():
+        aside = f" ({outcome.message})" if outcome.message else ""
         said = (
-            "written"
+            f"written{aside}"
             if outcome.result is WriteResult.APPLIED
             else f"{outcome.result}: {outcome.code} {outcome.message}"
         )
         restored.open[route] = f"{said}, not read back yet"
         tell(f"{route}: source full, destination 0: {said}")
+    return {r for r, outcome in outcomes.items() if outcome.result is WriteResult.APPLIED}
+
+
+def _back(router: Router, route: RouteId, form: Form) -> Form | None:
+    """Source full, destination 0, and nothing else changed: as a rollback does it, not as a raise, which may be refused."""
+    return router.aim_back(route, form, replace(form, weight=NONE), "keep", verbatim=False)
 
 
 def _is_back(form: Form) -> bool:

@@ -8,9 +8,9 @@ from cutover.aws.history import Rates, request_rates
 from cutover.aws.metric_names import MetricNames, source_requests
 from cutover.core.checks import Finding, run_checks
 from cutover.core.checks.custom import looked_for
-from cutover.core.errors import CredentialsError, ExitCode, RefusedError
+from cutover.core.errors import CredentialsError, CutoverError, ExitCode, RefusedError
 from cutover.core.forms import Form
-from cutover.core.observation import MetricFacts, Pair, Survey
+from cutover.core.observation import MetricFacts, Pair, Survey, Unknown
 from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan
 from cutover.core.plan.arns import target_group_name
@@ -44,20 +44,31 @@ def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -
     """Survey and judge, on a session that refuses every operation that is not read-only.
 
     Raises:
-        CredentialsError: when AWS does not even say who we are.
-        RefusedError: for an endpoint that is neither AWS nor this machine.
+        CredentialsError: when AWS refuses to say who we are, or there are no credentials.
+        RefusedError: for an endpoint that is neither AWS nor this machine, and when AWS cannot be reached.
     """
     clients = connect(
         plan, SystemClock(), profile=profile, region=region, dry_run=True, place=state_directory()
     )
+    who = clients.surveyor.identity()
+    if isinstance(who, Unknown):
+        raise _unanswered(who)
     survey = clients.surveyor.survey(plan)
-    if isinstance(survey.identity, Missing):
-        raise CredentialsError(
-            f"AWS did not say who is calling: {survey.identity.reason}",
-            hint="log in again, or give --profile; without AWS there are `cutover validate` and "
-            "`cutover plan --offline`",
-        )
     return Looked(survey, tuple(run_checks(plan, survey)), clients)
+
+
+def _unanswered(who: Unknown) -> CutoverError:
+    """Credentials are one thing to look at, the way to AWS is another."""
+    without = "without AWS there are `cutover validate` and `cutover plan --offline`"
+    if who.denied:
+        return CredentialsError(
+            f"AWS did not say who is calling: {who.reason}",
+            hint=f"log in again, or give --profile; {without}",
+        )
+    return RefusedError(
+        f"AWS cannot be reached: {who.reason}",
+        hint=f"look at the network, at HTTPS_PROXY and at AWS_ENDPOINT_URL; {without}",
+    )
 
 
 def previews(plan: Plan, looked: Looked) -> tuple[RoutePreview, ...]:

@@ -46,6 +46,7 @@ class Memory:
         due: requests it should have had in them.
         newest_ms: the newest minute folded.
         neighbours: what the pair and the balancer's other groups usually get.
+        incident_ms: start of the first of the source's bad minutes, while its last three have one; else 0.
     """
 
     judge: threshold.Memory = threshold.START
@@ -59,6 +60,7 @@ class Memory:
     newest_ms: int = 0
     incomparable: bool = False
     neighbours: Neighbours = NO_NEIGHBOURS
+    incident_ms: int = 0
 
 
 START = Memory()
@@ -113,10 +115,12 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
     source = sample.source if sample.source is not None and sample.source.total else None
     sick = sample.shared or (source is not None and is_sick(terms, memory.baseline, source))
     pool = memory.pool if source is None else (*memory.pool, source)[-POOL_MOST:]
+    last = (*memory.sick, sick)[-3:]
     memory = replace(
         memory,
         pool=pool,
-        sick=(*memory.sick, sick)[-3:],
+        sick=last,
+        incident_ms=(memory.incident_ms or minute.at_ms) if any(last) else 0,
         sick_counts=source or memory.sick_counts if sick else memory.sick_counts,
     )
     if before:
@@ -181,6 +185,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
             Verdict.SHARED,
             f"the source is bad too: {rate_text(bad)} of its requests {terms.what} in its newest bad minute",
             facts,
+            began_ms=memory.incident_ms,
         )
     unknown = _unknown(memory, scene)
     if unknown:

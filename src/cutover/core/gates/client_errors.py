@@ -110,10 +110,8 @@ class ClientErrorsGate:
     def early(
         self, spec: ClientErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
     ) -> Early | None:
-        """By the 4xx already published."""
-        sampled = [
-            (Sample(_refused(m, Side.DESTINATION), _refused(m, Side.SOURCE)), m) for m in minutes
-        ]
+        """By the 4xx already published; of the source whatever its answers do not account for may be one more."""
+        sampled = [(Sample(_refused(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
         return judges.early(_terms(spec), memory.counting, sampled, scene)
 
     def learned(self, spec: ClientErrorsSpec, memory: Memory) -> Mapping[str, int]:
@@ -149,6 +147,16 @@ def _refused(minute: Minute, side: Side) -> Counts | None:
         return None if requests is None else Counts(0, 0)
     refused = minute.zero_if_requests(Series(side, "target_4xx").key, Series(side, "requests").key)
     return None if refused is None else Counts(requests, min(requests, refused))
+
+
+def _at_worst(minute: Minute) -> Counts | None:
+    """The source in an unsettled minute, with all refused that is not seen to be answered otherwise."""
+    known = _refused(minute, Side.SOURCE)
+    if known is None:
+        return None
+    return Counts(
+        known.total, min(known.total, known.bad + columns.unanswered(minute, Side.SOURCE))
+    )
 
 
 def _sample(memory: Memory, minute: Minute, scene: Scene) -> Sample:

@@ -117,13 +117,14 @@ class ErrorsGate:
     def early(
         self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
     ) -> Early | None:
-        """By what is already published: 5xx and connection errors (answers may still be on their way)."""
+        """By what is already published: 5xx and connection errors (answers may still be on their way).
+
+        Of the source whatever its published answers do not account for counts as failed: a datapoint of its own
+        5xx may be a moment behind the destination's.
+        """
         terms = _terms(spec)
         if terms.weighing is None:
-            sampled = [
-                (Sample(_published(m, Side.DESTINATION), _published(m, Side.SOURCE)), m)
-                for m in minutes
-            ]
+            sampled = [(Sample(_published(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
         else:
             sampled = [(_sample(memory, m, scene, whole=False), m) for m in minutes]
         return judges.early(terms, memory.counting, sampled, scene)
@@ -192,7 +193,7 @@ def _sample(memory: Memory, minute: Minute, scene: Scene, *, whole: bool = True)
     most = None if whole else sum(minute.number(series.key) or 0 for series in NOT_ANSWERED)
     if not _trusts_unanswered(memory):
         most = 0
-    source = _failed(minute, Side.SOURCE, most)
+    source = _failed(minute, Side.SOURCE, most) if whole else _at_worst(minute)
     destination = _failed(minute, Side.DESTINATION, most)
     if source is None or destination is None:
         which = "the destination's" if destination is None else "the source's"
@@ -252,6 +253,16 @@ def _published(minute: Minute, side: Side) -> Counts | None:
     failed = minute.number(columns.series(side, "target_5xx").key) or 0
     refused = minute.number(columns.series(side, "connection_errors").key) or 0
     return None if requests is None else Counts(requests, failed + refused)
+
+
+def _at_worst(minute: Minute) -> Counts | None:
+    """The source in an unsettled minute, with all failed that is not seen to be answered."""
+    known = _published(minute, Side.SOURCE)
+    if known is None:
+        return None if minute.is_unknown(columns.SOURCE_REQUESTS.key) else Counts(0, 0)
+    failed = minute.number(columns.series(Side.SOURCE, "target_5xx").key) or 0
+    missing = columns.unanswered(minute, Side.SOURCE)
+    return Counts(known.total, min(known.total, max(known.bad, failed + missing)))
 
 
 def _lost(

@@ -54,6 +54,7 @@ class Memory:
         trusted: the e-process when it last was no reason to wait.
         uncompared: since then it was a breach, with too little traffic at the source to compare with.
         doubted: minutes weighed since then.
+        incident_ms: start of the first of the source's bad minutes, while its last three have one; else 0.
         left_out: minutes of such incidents in this bake that are over, and count no more.
         neighbours: what the pair and the balancer's other groups usually get.
     """
@@ -83,6 +84,7 @@ class Memory:
     unread: str = ""
     newest_ms: int = 0
     neighbours: Neighbours = NO_NEIGHBOURS
+    incident_ms: int = 0
 
 
 START = Memory()
@@ -114,7 +116,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         excused=(*memory.excused, sample.shared)[-SICK_OF:],
         neighbours=sample.taught(memory.neighbours, minute, scene),
     )
-    memory = _recovered(terms, memory, source)
+    memory = _recovered(terms, _timed(terms, memory, minute.at_ms), source)
     if columns.before_first_raise(scene):
         return _before(memory, source, weighing)
     memory = with_fields(
@@ -150,6 +152,12 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         ),
     )
     return _attributed(weighed, memory.weigher.evidence, weighing, scene)
+
+
+def _timed(terms: Terms, memory: Memory, at_ms: int) -> Memory:
+    """When the source's present incident began, by the minutes' own time."""
+    bad = any(memory.excused) or any(is_sick(terms, one) for one in memory.sources)
+    return with_fields(memory, incident_ms=(memory.incident_ms or at_ms) if bad else 0)
 
 
 def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene) -> Memory:

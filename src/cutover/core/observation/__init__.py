@@ -11,7 +11,9 @@ from cutover.core.observation.minutes import (
     beside_source,
 )
 from cutover.core.observation.readings import (
+    LOST,
     NOT_ASKED,
+    OWNED,
     AlarmState,
     GroupHealth,
     Identity,
@@ -35,7 +37,9 @@ from cutover.core.observation.survey import (
 from cutover.core.observation.turn import Calibration, Observation
 
 __all__ = [
+    "LOST",
     "NOT_ASKED",
+    "OWNED",
     "Absent",
     "AlarmState",
     "AutoScaling",
