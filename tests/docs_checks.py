@@ -22,6 +22,7 @@ from tests import (
     generate_exit_codes,
     generate_plan_reference,
     generate_preflight,
+    generate_scenarios,
     generate_state_machine,
 )
 
@@ -31,6 +32,7 @@ GENERATED = {
     "docs/state-machine.md": generate_state_machine.page,
     "docs/exit-codes.md": generate_exit_codes.page,
     "docs/preflight.md": generate_preflight.page,
+    "docs/scenarios.md": generate_scenarios.page,
 }
 PERFORMANCE = "docs/performance.md"
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

@@ -20,7 +20,7 @@ _WHAT_NOW: dict[ExitCode, str] = {
     ExitCode.CLAIMED: "The message names the run, its process and since when; end that run first.",
     ExitCode.REFUSED: "Mend what the message names. A finding of preflight says its own fix.",
     ExitCode.CREDENTIALS: "Log in again, or give `--profile`; `cutover validate` and `rehearse` need none.",
-    ExitCode.UNEXPECTED_REHEARSAL: "The mismatches are named; the run's journal is kept: `cutover list --rehearsals`.",
+    ExitCode.UNEXPECTED_REHEARSAL: "What differs or never happened is named, and how to rehearse it again; the run's journal is kept: `cutover list --rehearsals`.",
     ExitCode.HANGUP: "A rehearsal is not resumed: begin it again. A run goes on when its terminal is closed.",
     ExitCode.INTERRUPTED: "The run holds at its weight, unless the plan says `on_interrupt: rollback`. "
     "`cutover resume RUN` or `cutover rollback RUN`. A rehearsal ends there and is not resumed.",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cutover.wiring.live import Ended, Options
     from cutover.wiring.looking import Looked
     from cutover.wiring.offline import Read, Replayed
+    from cutover.wiring.rehearsals import NotApplicable
     from cutover.wiring.rehearsed import RehearsalResult
     from cutover.wiring.retrospect import Backtested, JudgedTable
     from cutover.wiring.words import Heard, Silent, Unreached, Waiting
@@ -241,8 +242,9 @@ def rehearse(
         compare: rehearse it with the other judge too; None: when the scenario says so.
 
     Raises:
-        UsageError, PlanError: when the scenario is not there or wrong.
+        UsageError, PlanError: when the scenario is not there, is wrong, or does not apply to the plan.
     """
+    from cutover.core.errors import UsageError
     from cutover.wiring import offline, rehearsals
     from cutover.wiring.scenarios import planned
 
@@ -254,27 +256,62 @@ def rehearse(
         place=offline.state_directory(),
         compare=compare,
     )
+    if isinstance(one, rehearsals.NotApplicable):
+        raise UsageError(
+            f"scenario {one.name} does not apply to plan {loaded.plan.name}: {one.why}",
+            hint="`cutover rehearse --all PLAN` shows which scenarios apply; docs/scenarios.md says how a file names its steps",
+        )
     listeners = watchers(planned(loaded.plan, one.scenario)) if watchers is not None else ()
     return rehearsals.rehearse_task(one, pace=pace, listeners=listeners)
 
 
 def rehearse_all(
     loaded: LoadedPlan, *, seed: int = 0, compare: bool | None = None
-) -> Iterator[RehearsalResult]:
-    """The plan in every shipped scenario, side by side, in the order of their names; `compare` as in `rehearse`.
+) -> Iterator[RehearsalResult | NotApplicable]:
+    """The plan in every shipped scenario, side by side: first those that do not apply, then each as it ends.
 
-    Raises:
-        UsageError: when a scenario does not fit the plan.
+    `compare` as in `rehearse`.
     """
     from cutover.wiring import offline, rehearsals
 
     place = offline.state_directory()
     place.prepare()
-    return rehearsals.rehearse_tasks(
-        [
-            rehearsals.task(
-                loaded.plan, name, plan_text=loaded.text, seed=seed, place=place, compare=compare
-            )
-            for name in scenarios()
-        ]
-    )
+    tasks = []
+    for name in scenarios():
+        one = rehearsals.task(
+            loaded.plan, name, plan_text=loaded.text, seed=seed, place=place, compare=compare
+        )
+        if isinstance(one, rehearsals.NotApplicable):
+            yield one
+        else:
+            tasks.append(one)
+    yield from rehearsals.rehearse_tasks(tasks)
+
+
+def rehearsed_otherwise(loaded: LoadedPlan) -> tuple[str, ...]:
+    """What of the plan a rehearsal cannot show as it is written, as sentences."""
+    from cutover.wiring.scenarios import too_fine
+
+    return too_fine(loaded.plan)
+
+
+def new_scenario(name: str) -> Path:
+    """Write a commented scenario file that ends as expected as it is.
+
+    Args:
+        name: `my-bad-day` for ./my-bad-day.yaml, or a path that ends with .yaml.
+
+    Raises:
+        UsageError: when the name cannot be one, or something is there already.
+        RefusedError: when the disk does not take it.
+    """
+    from cutover.wiring.scenarios import write_new
+
+    return write_new(name)
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema of scenario files."""
+    from cutover.rehearsal.scenario_schema import scenario_schema as schema
+
+    return schema()

@@ -144,7 +144,7 @@ def test_a_signal_ends_all_rehearsals_and_what_is_finished_is_shown(
     number: int, minimal: Path
 ) -> None:
     with rehearsing(minimal, "--all", "--no-judges") as process:
-        first = read_until(process, schema="cutover.rehearsal.v1")
+        first = read_until(process, verdict="as_expected")
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 128 + number

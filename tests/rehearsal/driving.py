@@ -120,7 +120,8 @@ class Drive:
     def _ending(self, code: int) -> Ending:
         state = self.state()
         outcome = OUTCOMES.get(str(state.phase), "ended")
-        return Ending(outcome, code, self.reason(), self.world.truth())
+        steps = tuple(int(step.weight) for step in self.plan.steps)
+        return Ending(outcome, code, self.reason(), self.world.truth(), steps)
 
     def reason(self) -> str:
         """Why the last turn of the story came: the rollback's, the hold's or the end's."""

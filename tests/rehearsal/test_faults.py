@@ -295,10 +295,41 @@ def ending(**changes: Any) -> Ending:
 def test_an_ending_is_compared_with_what_was_expected(
     expect: dict[str, Any], said: str | None
 ) -> None:
-    steps = (10, 50, 250)
-    assert unmet(Expect.model_validate(expect), ending(), steps) == (
+    assert unmet(Expect.model_validate(expect), ending(steps=(10, 50, 250))) == (
         () if said is None else (said,)
     )
+
+
+@pytest.mark.parametrize(
+    ("weight", "live", "met"),
+    [("unchanged", 50, True), ("unchanged", 0, False), ("last", 250, True), ("last", 50, False)],
+)
+def test_a_final_weight_may_be_what_the_trouble_found_or_that_of_the_last_step(
+    weight: str, live: int, *, met: bool
+) -> None:
+    truth = Truth({RULE: live}, {RULE: live}, {}, 0, 0, 250, 4, found=50)
+    end = ending(truth=truth, steps=(10, 50, 250))
+    assert (unmet(Expect(weight=weight), end) == ()) is met
+
+
+def test_a_raise_after_the_trouble_began_is_told() -> None:
+    truth = Truth({RULE: 0}, {RULE: 0}, {}, 0, 0, 250, 4, found=50, found_highest=50)
+    assert unmet(Expect(no_raise_after=True), ending(truth=truth)) == (
+        "expected no weight above 5 %, got 25 %",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "harmed", "within"),
+    [(6_000.0, 300, True), (6_000.0, 301, False), (60.0, 100, True), (60.0, 101, False)],
+)
+def test_an_outage_is_counted_in_requests_of_the_destination_and_some_are_always_allowed(
+    rate: float, harmed: int, *, within: bool
+) -> None:
+    truth = Truth({RULE: 0}, {RULE: 0}, {}, 0, harmed, 50, 4, rate=rate)
+    assert (
+        unmet(Expect.model_validate({"outage_at_most": "60s"}), ending(truth=truth)) == ()
+    ) is within
 
 
 def test_harm_and_strays_are_compared_too() -> None:

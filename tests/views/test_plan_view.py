@@ -17,6 +17,7 @@ from cutover.views.tables import (
     RunRow,
     findings_view,
     list_view,
+    rehearsal_line,
     rehearsals_list_view,
     rehearsals_view,
 )
@@ -207,35 +208,70 @@ def test_rehearsals_are_one_line_each_for_programs_and_fit_a_terminal() -> None:
     assert "no rehearsals yet" in rehearsals_list_view([], None)[0]
 
 
+HOUR = 3_600_000
+ROWS = [
+    RehearsalRow("healthy", "as expected", "completed", "completed", 1000, 0, 6 * HOUR),
+    RehearsalRow(
+        "error-burst",
+        "let through",
+        "rolled_back",
+        "completed",
+        1000,
+        1234,
+        3 * HOUR,
+        why=("expected outcome rolled_back, got completed",),
+        caught_by="an `errors` gate is there to catch this, and the plan has none",
+        again="cutover rehearse mine.yaml --scenario error-burst",
+    ),
+    RehearsalRow(
+        "lost-reply",
+        "not reached",
+        "completed",
+        "completed",
+        1000,
+        0,
+        HOUR,
+        why=("no call met it",),
+    ),
+    RehearsalRow("alarm-fires", "does not apply", "rolled_back", why=("needs an `alarm` gate",)),
+]
+
+
 def test_rehearsals_end_in_one_table_that_says_what_went_wrong() -> None:
-    rows = [
-        RehearsalRow("healthy", "completed", "completed", 1000, 0, 6 * 3_600_000, ok=True),
-        RehearsalRow(
-            "error-burst",
-            "rolled back",
-            "completed",
-            1000,
-            1234,
-            3 * 3_600_000,
-            ok=False,
-            why="no rollback",
-        ),
+    lines = rehearsals_view(ROWS, 100)
+    assert lines[2].split()[-4:] == ["1,234", "3h", "LET", "THROUGH"]
+    assert lines[5:] == [
+        "alarm-fires: does not apply: needs an `alarm` gate",
+        "error-burst: your plan let it through: completed, 1,234 requests harmed",
+        "  expected outcome rolled_back, got completed",
+        "  an `errors` gate is there to catch this, and the plan has none",
+        "  again: cutover rehearse mine.yaml --scenario error-burst",
+        "lost-reply: not reached: completed, 0 requests harmed",
+        "  no call met it",
+        "4 scenarios: 1 as expected, 1 that your plan let through, 1 not reached: the trouble never happened,",
+        "  1 not for this plan",
     ]
-    lines = rehearsals_view(rows, 100)
-    assert lines[2].split()[-3:] == ["1,234", "3h", "NO"]
-    assert lines[-2:] == ["error-burst: no rollback", "1 of 2 scenarios ended as expected"]
-    assert max(map(columns, rehearsals_view(rows, 60))) <= 60
+    assert max(map(columns, rehearsals_view(ROWS, 60))) <= 60
+
+
+def test_each_scenario_is_one_line_as_it_ends() -> None:
+    assert [rehearsal_line(row, done, 62) for done, row in enumerate(ROWS, start=8)] == [
+        " 8/62 healthy: as expected, completed at most at 100 %, 0 harmed requests",
+        " 9/62 error-burst: your plan let it through, completed at most at 100 %, 1,234 harmed requests",
+        "10/62 lost-reply: not reached, completed at most at 100 %, 0 harmed requests",
+        "11/62 alarm-fires: does not apply: needs an `alarm` gate",
+    ]
 
 
 def test_the_harm_under_both_judges_stands_side_by_side_at_100_columns() -> None:
     row = RehearsalRow(
         "nobody-to-compare-with-answered",
+        "as expected",
         "rolled_back",
         "rolled_back",
         1000,
         1240,
         7 * 3_600_000,
-        ok=True,
         other=2980,
     )
     lines = rehearsals_view([row], 100)

@@ -189,8 +189,8 @@ class AlbRouter(Router):
         if rule and item.get("IsDefault"):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]
-        lost = item.get(UNMODELLED, ())
-        form = attempt(lambda: forms.form_of_actions(actions, self._ends[route], lost))
+        unmodelled = item.get(UNMODELLED, ())
+        form = attempt(lambda: forms.form_of_actions(actions, self._ends[route], unmodelled))
         return form.unknown() if isinstance(form, Failure) else Known(form, answer["at"])
 
     def _writer(self, change: Change, ticket: Ticket) -> Callable[[], WriteOutcome]:

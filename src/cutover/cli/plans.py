@@ -62,11 +62,16 @@ def _some(count: int, what: str) -> str:
 @click.argument("name", default="plan", metavar="[NAME]")
 @click.pass_obj
 def schema(frame: Frame, name: str) -> int:
-    """Print a JSON Schema: of plan files, or of the `--json` output called NAME (`status`, or `cutover.status.v1` as it says itself)."""
+    """Print a JSON Schema: of plan files, of scenario files (`scenario-file`), or of the `--json` output called NAME (`status`, or `cutover.status.v1` as it says itself)."""
     if name == "plan":
         from cutover import api
 
         frame.say(json.dumps(api.plan_schema(), indent=2))
+        return 0
+    if name == "scenario-file":
+        from cutover import api
+
+        frame.say(json.dumps(api.scenario_schema(), indent=2))
         return 0
     found = output_schemas()
     for text in found.values():
@@ -75,7 +80,8 @@ def schema(frame: Frame, name: str) -> int:
             return 0
     if name not in found:
         raise UsageError(
-            f"there is no schema {name!r}", hint=f"there are: plan, {', '.join(sorted(found))}"
+            f"there is no schema {name!r}",
+            hint=f"there are: plan, scenario-file, {', '.join(sorted(found))}",
         )
     frame.say(found[name])
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from cutover.local.plan_file import LoadedPlan
     from cutover.ports import Listener
     from cutover.views.tables import RehearsalRow
+    from cutover.wiring.rehearsals import NotApplicable
     from cutover.wiring.rehearsed import RehearsalResult
+
+SCHEMA = "cutover.rehearsal.v2"
 
 SLOWEST = 0.01
 """Of `--speed`: the minute that everything waits for then takes more than an hour and a half."""
@@ -31,6 +35,7 @@ SLOWEST = 0.01
 @click.option("--scenario", metavar="NAME|FILE", help="What goes wrong; `healthy` if not said.")
 @click.option("--all", "every", is_flag=True, help="Every shipped scenario, in one table.")
 @click.option("--list", "listing", is_flag=True, help="List the shipped scenarios.")
+@click.option("--new", metavar="NAME", help="Write NAME.yaml: a commented scenario to begin with.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option(
     "--judges/--no-judges",
@@ -48,18 +53,22 @@ def rehearse(
     scenario: str | None,
     every: bool,
     listing: bool,
+    new: str | None,
     seed: int,
     judges: bool | None,
     speed: float | None,
 ) -> int:
     """Run PLAN against an emulated AWS: no account, no keys, hours in seconds.
 
-    Exit 0 when it ends as the scenario expects, 9 when not; the run's own code when nothing is expected.
+    Exit 0 when the scenario's trouble happened and it ended as expected, 9 when not; the run's own code when
+    nothing is expected. With --all: 0 when that is so of every scenario that applies to PLAN.
     """
     from cutover import api
 
     if listing:
         return _list(frame)
+    if new is not None:
+        return _new(frame, new, plan)
     if plan is None:
         raise UsageError(
             "rehearse needs a PLAN", hint="cutover rehearse plans/checkout.yaml; --list needs none"
@@ -72,8 +81,10 @@ def rehearse(
             hint="600 shows ten minutes in a second",
         )
     loaded = api.load_plan(plan)
+    for said in api.rehearsed_otherwise(loaded):
+        frame.warn(f"warning: {said}")
     if every:
-        return _all(frame, loaded, seed, judges=judges)
+        return _all(frame, loaded, plan, seed, judges=judges)
     result = api.rehearse(
         loaded,
         scenario or "healthy",
@@ -82,14 +93,17 @@ def rehearse(
         watchers=lambda planned: _views(frame, planned, watched=speed is not None),
         compare=judges,
     )
-    _one(frame, result)
+    again = _again(plan, scenario or "healthy", seed, judges=judges)
+    _one(frame, result, again)
     return exit_code(result)
 
 
 def exit_code(result: RehearsalResult) -> int:
-    """0 as expected, 9 not; the run's own code when the scenario expects nothing."""
+    """0 as expected, 9 not, or not reached; the run's own code when the scenario expects nothing."""
     if result.exit_code == ExitCode.BUG:
         return int(ExitCode.BUG)
+    if result.unreached:
+        return int(ExitCode.UNEXPECTED_REHEARSAL)
     if not result.expects:
         return int(result.exit_code)
     return int(ExitCode.COMPLETED if result.expected_ok else ExitCode.UNEXPECTED_REHEARSAL)
@@ -116,9 +130,15 @@ def _pace(speed: float | None) -> Callable[[int], None] | None:
     return lambda ms: clock.sleep(int(ms / speed))
 
 
-def _body(result: RehearsalResult) -> dict[str, Any]:
+def _body(result: RehearsalResult | NotApplicable) -> dict[str, Any]:
+    """One rehearsal as JSON; of a scenario that does not apply only what there is to say."""
+    from cutover.wiring.rehearsals import NotApplicable
+
+    if isinstance(result, NotApplicable):
+        return {"scenario": result.name, "verdict": "does_not_apply", "why": result.why}
     return {
         "scenario": result.name,
+        "verdict": str(result.verdict).replace(" ", "_"),
         "run": result.run.id,
         "outcome": result.outcome,
         "exit_code": int(result.exit_code),
@@ -127,11 +147,14 @@ def _body(result: RehearsalResult) -> dict[str, Any]:
         "judge": result.judge,
         "harmed": result.harmed,
         "slow": result.truth.slow,
+        "highest_weight_percent": result.truth.highest / 10,
         "compared": _compared(result.compared),
         "virtual_ms": result.virtual_ms,
         "expects": result.expects,
         "as_expected": result.expected_ok,
         "mismatches": list(result.mismatches),
+        "unreached": list(result.unreached),
+        "caught_by": result.caught_by,
     }
 
 
@@ -162,63 +185,109 @@ def _why(result: RehearsalResult) -> str:
     return result.state.held.why if result.state.held is not None else result.state.why
 
 
-def _one(frame: Frame, result: RehearsalResult) -> None:
+def _again(plan: Path, name: str, seed: int, *, judges: bool | None) -> str:
+    """The command that rehearses it again, to the letter."""
+    words = ["cutover", "rehearse", str(plan), "--scenario", name]
+    words += ["--seed", str(seed)] if seed else []
+    words += [] if judges is None else ["--judges" if judges else "--no-judges"]
+    return shlex.join(words)
+
+
+def _one(frame: Frame, result: RehearsalResult, again: str) -> None:
     if frame.json:
-        frame.give("cutover.rehearsal.v1", _body(result))
+        frame.give(SCHEMA, _body(result))
     frame.tell(f"scenario {result.name}: {harm_text(result)}")
     if result.compared is not None:
         frame.tell(f"the same world: {harm_text(result.compared)}")
+    for why in result.unreached:
+        frame.warn(f"error: NOT REACHED: {why}")
     for mismatch in result.mismatches:
         frame.warn(f"error: not as scenario {result.name} expects: {mismatch}")
+    if result.let_through:
+        frame.warn("error: your plan let it through")
+        if result.caught_by:
+            frame.warn(f"hint: {result.caught_by}")
     if result.expects and result.expected_ok:
         frame.tell("as expected")
+    elif not result.expected_ok:
+        frame.tell(f"again: {again}")
     frame.tell(f"run {result.run.id}: `cutover status {result.run.id}` shows it")
     if result.compared is not None:
         frame.tell(f"run {result.compared.run.id}: the same world, {result.compared.judge} judge")
 
 
-def _all(frame: Frame, loaded: LoadedPlan, seed: int, *, judges: bool | None) -> int:
-    """Every scenario, one row each; exit 9 when one of them ends otherwise than it expects."""
+def _all(frame: Frame, loaded: LoadedPlan, plan: Path, seed: int, *, judges: bool | None) -> int:
+    """Every scenario, a line as each ends and then one row each; exit 9 when one that applies is not as expected."""
     from cutover import api
-    from cutover.views.tables import rehearsals_view
-    from cutover.wiring.scenarios import load_scenario
+    from cutover.views.tables import rehearsal_line, rehearsals_view
 
-    rows = []
+    rows: list[RehearsalRow] = []
     stopped: StoppedError | None = None
+    count = len(api.scenarios())
     try:
         for result in api.rehearse_all(loaded, seed=seed, compare=judges):
+            row = _row(result, _again(plan, result.name, seed, judges=judges))
+            rows.append(row)
+            _progress(frame, "")
+            frame.tell(rehearsal_line(row, len(rows), count))
             if frame.json:
-                frame.give("cutover.rehearsal.v1", _body(result))
-            elif frame.err.isatty():
-                frame.warn(f"{result.name}: {result.outcome}")
-            rows.append(_row(result, load_scenario(result.name)[1].expect.outcome or "anything"))
+                frame.give(SCHEMA, _body(result))
+            _progress(frame, f"{count - len(rows)} of {count} scenarios are still rehearsed")
     except StoppedError as error:
         stopped = error
-    if stopped is not None and not rows:
+    _progress(frame, "")
+    if stopped is not None and not any(row.ended for row in rows):
         raise stopped
-    for line in rehearsals_view(rows, frame.width):
+    for line in rehearsals_view(sorted(rows, key=lambda row: row.scenario), frame.width):
         frame.tell(line)
     if stopped is not None:
         raise stopped
     frame.tell("`cutover list --rehearsals` names their runs")
-    unexpected = sum(not row.ok for row in rows)
-    return int(ExitCode.UNEXPECTED_REHEARSAL if unexpected else ExitCode.COMPLETED)
+    return int(
+        ExitCode.COMPLETED if all(row.good for row in rows) else ExitCode.UNEXPECTED_REHEARSAL
+    )
 
 
-def _row(result: RehearsalResult, expected: str) -> RehearsalRow:
+def _progress(frame: Frame, text: str) -> None:
+    """How far it is, on a line that is written over; only for a person at a terminal."""
+    if frame.err.isatty():
+        frame.err.write(f"\r\x1b[K{text[: frame.width - 1]}")
+        frame.err.flush()
+
+
+def _row(result: RehearsalResult | NotApplicable, again: str) -> RehearsalRow:
     from cutover.views.tables import RehearsalRow
+    from cutover.wiring.rehearsals import NotApplicable
+    from cutover.wiring.scenarios import load_scenario
 
+    outcome = load_scenario(result.name)[1].expect.outcome
+    expected = "/".join(outcome) if outcome else "anything"
+    if isinstance(result, NotApplicable):
+        return RehearsalRow(result.name, "does not apply", expected, why=(result.why,))
+    bug = ("the run ended with a bug",) if result.exit_code == ExitCode.BUG else ()
+    verdict = "otherwise" if bug and result.expected_ok else str(result.verdict)
     return RehearsalRow(
         scenario=result.name,
+        verdict=verdict,
         expected=expected,
         ended=result.outcome,
         at=result.truth.highest or None,
         harmed=result.harmed,
         other=None if result.compared is None else result.compared.harmed,
         took_ms=result.virtual_ms,
-        ok=result.expected_ok and result.exit_code != ExitCode.BUG,
-        why="; ".join(result.mismatches),
+        why=(*result.unreached, *result.mismatches, *bug),
+        caught_by=result.caught_by,
+        again="" if verdict == "as expected" else again,
     )
+
+
+def _new(frame: Frame, name: str, plan: Path | None) -> int:
+    from cutover import api
+
+    path = api.new_scenario(name)
+    shown = shlex.join(["cutover", "rehearse", str(plan or "PLAN"), "--scenario", str(path)])
+    frame.say(f"wrote {path}; it ends as expected as it is: `{shown}`")
+    return 0
 
 
 def _list(frame: Frame) -> int:

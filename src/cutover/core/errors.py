@@ -46,7 +46,7 @@ EXIT_CODE_MEANING: dict[ExitCode, str] = {
     ExitCode.CLAIMED: "another run holds the route",
     ExitCode.REFUSED: "refused: preflight, drift, a window, no schedule that fits, or an output without room; nothing was written to AWS",
     ExitCode.CREDENTIALS: "AWS credentials or a permission are missing",
-    ExitCode.UNEXPECTED_REHEARSAL: "a rehearsal did not end as its scenario expects",
+    ExitCode.UNEXPECTED_REHEARSAL: "a rehearsal did not end as its scenario expects, or its trouble never happened",
     ExitCode.HANGUP: "a rehearsal was ended by SIGHUP, journalled",
     ExitCode.INTERRUPTED: "ended by Ctrl-C, journalled",
     ExitCode.TERMINATED: "ended by SIGTERM, journalled",

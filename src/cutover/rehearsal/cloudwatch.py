@@ -42,6 +42,7 @@ class CloudWatch:
         self._known = frozenset(known)
         self.alarms: dict[str, str] = dict(alarms)
         self.alarm_since: dict[str, int] = {}
+        self._seen: dict[str, Callable[[], None]] = {}
         self.partial = ""  # a StatusCode that every result gets instead of Complete, by a fault
         self._now_ms = now_ms
         self._walls: dict[int, datetime] = {}
@@ -67,9 +68,10 @@ class CloudWatch:
             )
         return handler(params)
 
-    def set_alarm(self, name: str, state: str) -> None:
-        """The alarm changes its state now."""
+    def set_alarm(self, name: str, state: str, seen: Callable[[], None] = lambda: None) -> None:
+        """The alarm changes its state now; `seen` is called whenever somebody looks at it in this state."""
         self.alarms[name] = state
+        self._seen[name] = seen
         self.alarm_since[name] = self._now_ms()
 
     def _metric_data(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,6 +220,8 @@ class CloudWatch:
             and name.startswith(prefix)
             and state in (None, value)
         ]
+        for one in found:
+            self._seen.get(str(one["AlarmName"]), _nothing)()
         kinds = params.get(
             "AlarmTypes", ["MetricAlarm"]
         )  # composite alarms only when asked for, as AWS does
@@ -240,6 +244,10 @@ class CloudWatch:
 
 def _in_order(key: Key) -> tuple[str, str, list[tuple[str, str]]]:
     return key[0], key[1], sorted(key[2])
+
+
+def _nothing() -> None:
+    """Nobody wants to be told."""
 
 
 def _key(namespace: str, metric: str, dimensions: Any) -> Key:

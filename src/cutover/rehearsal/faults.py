@@ -14,6 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 from cutover.core.values import SECOND
 from cutover.rehearsal.clock import VirtualClock
 from cutover.rehearsal.happenings import Crash, Fault
+from cutover.rehearsal.occurrences import Occurrence, Occurrences
 from cutover.rehearsal.script import Script
 from cutover.rehearsal.wire import AwsError, Call, RunnerKilledError
 
@@ -21,31 +22,45 @@ HANGS_MS = 10 * SECOND
 """How long a caller waits for a reply that does not come: the adapters' read timeout."""
 
 
+_READS_OF_METRICS = {"partial_data": "GetMetricData", "internal_error": "GetMetricData"}
+"""Kinds of faults that only one operation can have."""
+
+
 @dataclass
 class _Armed:
     fault: Fault
+    occurrence: Occurrence
     active: bool = False
     seen: int = 0
     done: int = 0
 
 
+@dataclass
+class _ArmedCrash:
+    crash: Crash
+    occurrence: Occurrence
+    active: bool = False
+
+
 class Faults:
     """The scripted faults and crashes, consulted before and after the effect of each call."""
 
-    def __init__(self, clock: VirtualClock, script: Script) -> None:
+    def __init__(self, clock: VirtualClock, script: Script, occurrences: Occurrences) -> None:
         self._clock = clock
         self._script = script
+        self._occurrences = occurrences
         self._armed: list[_Armed] = []
-        self._crashes: list[Crash] = []
+        self._crashes: list[_ArmedCrash] = []
         self.count = 0
 
-    def arm(self, fault: Fault) -> None:
+    def arm(self, fault: Fault, occurrence: Occurrence) -> None:
         """From when its conditions hold, until it `lasts`."""
-        armed = _Armed(fault)
+        armed = _Armed(fault, occurrence)
         self._armed.append(armed)
 
         def begin() -> None:
             armed.active = True
+            self._occurrences.begin(occurrence)
             if fault.lasts is not None:
                 self._clock.at(self._clock.ms + fault.lasts, end)
 
@@ -54,9 +69,12 @@ class Faults:
 
         self._script.on(fault.when, begin)
 
-    def arm_crash(self, crash: Crash) -> None:
-        """At a write (those at a wait belong to the mailbox)."""
-        self._crashes.append(crash)
+    def arm_crash(self, crash: Crash, occurrence: Occurrence) -> None:
+        """At the write that fulfils its conditions, or at the first one some time later (those at a wait belong to the mailbox)."""
+        armed = _ArmedCrash(crash, occurrence)
+        self._crashes.append(armed)
+        if crash.when.waits:
+            self._script.on(crash.when, lambda: setattr(armed, "active", True))
 
     def next_for(self, call: Call, weight: int | None) -> Fault | None:
         """The fault that this call meets, if any. `weight` is what a write asks for."""
@@ -64,19 +82,23 @@ class Faults:
             fault = armed.fault
             if not fnmatchcase(call.operation, fault.operation):
                 continue
+            if _READS_OF_METRICS.get(fault.kind, call.operation) != call.operation:
+                continue
             if not (
                 armed.active
                 or (
-                    fault.when.after == 0
+                    not fault.when.waits
                     and fault.lasts is None
                     and self._script.holds(fault.when, weight=weight)
                 )
             ):
                 continue
+            self._occurrences.begin(armed.occurrence, asked=weight or 0)
             armed.seen += 1
             if armed.seen <= fault.skip or (fault.times is not None and armed.done >= fault.times):
                 continue
             armed.done += 1
+            armed.occurrence.meet("")
             self.count += 1
             return fault
         return None
@@ -135,9 +157,14 @@ class Faults:
         Raises:
             RunnerKilledError: then.
         """
-        for crash in self._crashes:
-            if crash.point == point and self._script.holds(crash.when, weight=weight):
-                self._crashes.remove(crash)
+        for armed in self._crashes:
+            crash = armed.crash
+            if crash.point == point and (
+                armed.active
+                or (not crash.when.waits and self._script.holds(crash.when, weight=weight))
+            ):
+                self._crashes.remove(armed)
+                self._occurrences.begin(armed.occurrence, asked=weight or 0)
                 raise killed(crash)
 
     def _hang(self, call: Call, ms: int) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -14,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from cutover.core.state import Hold, Phase
 from cutover.core.units import Duration, Model, Percentage, Share
 from cutover.core.values import MINUTE, SECOND, duration_text, parse_duration
 
@@ -42,8 +46,29 @@ DurationOrNever = Annotated[
 """Milliseconds, or None for `never` (scenario files know no null)."""
 
 
+def _named(kind: str, known: Sequence[str], *, part: bool = False) -> AfterValidator:
+    """A name that must be (or with `part` be part of) one of the known ones."""
+
+    def checked(value: str) -> str:
+        word = value.strip().lower()
+        if any(word in one.lower() if part else word == one.lower() for one in known) and word:
+            return value
+        close = difflib.get_close_matches(word, [one.lower() for one in known], 1)
+        meant = next((one for one in known if close and one.lower() == close[0]), "")
+        fix = f"did you mean {meant}?" if meant else f"there are: {', '.join(known)}"
+        raise PydanticCustomError(
+            "name", "there is no {kind} {value}", {"kind": kind, "value": repr(value), "fix": fix}
+        )
+
+    return AfterValidator(checked)
+
+
+PhaseName = Annotated[str, _named("phase", [str(phase) for phase in Phase])]
+HoldName = Annotated[str, _named("hold", [str(hold) for hold in Hold], part=True)]
+
+
 class When(Model):
-    """When something happens: every condition named must hold, then `after` passes.
+    """When something happens: every condition named must hold, then `bake` and `after` pass.
 
     With no condition it is the start of the run.
     """
@@ -52,13 +77,27 @@ class When(Model):
         None,
         description="The weight of the plan's Nth step (1 is the first) is written, or a later one.",
     )
-    weight_at_least: Percentage | None = Field(
-        None, description="The destination's weight on any route is at least this percent."
+    way: Share | None = Field(
+        None,
+        gt=0,
+        le=1_000_000,
+        description="The same for the step at this share of the way: of the steps that bake, rounded up. "
+        "50% of 7 steps is the fourth, of 2 steps the first; 100% is the last bake.",
     )
-    phase: str | None = Field(
+    bake: Share | None = Field(
+        None,
+        ge=0,
+        lt=1_000_000,
+        description="The step is baking, and this share of its bake has passed since that began.",
+    )
+    weight_at_least: Percentage | None = Field(
+        None,
+        description="The destination's weight on any route is at least this percent: with the first step of at least so much.",
+    )
+    phase: PhaseName | None = Field(
         None, description="The run enters this phase, for example BAKING or ROLLING_BACK."
     )
-    hold: str | None = Field(
+    hold: HoldName | None = Field(
         None,
         description="The run holds, and the reason's name contains this text, for example approval.",
     )
@@ -67,14 +106,38 @@ class When(Model):
     )
     after: Duration = Field(0, ge=0, description="How long after the conditions hold.")
 
+    @model_validator(mode="after")
+    def _one_step(self) -> Self:
+        if self.step is not None and self.way is not None:
+            raise PydanticCustomError("when", "`step` and `way` both name the step: leave one out")
+        if self.bake is not None and self.phase is not None and self.phase.upper() != "BAKING":
+            raise PydanticCustomError("when", "`bake` is in phase BAKING, and in no other")
+        return self
 
-class Effect(Model):
+    @property
+    def waits(self) -> bool:
+        """It comes some time after its conditions hold, not with the write that fulfils them."""
+        return self.after > 0 or self.bake is not None
+
+
+class Happening(Model):
+    """What every entry has."""
+
+    optional: bool = Field(
+        False,
+        description="The rehearsal counts though this never happens, for example because the run is expected to end before.",
+    )
+
+
+class Effect(Happening):
     """A change in how requests fare, for a while."""
 
     when: When = When()
     lasts: Duration | None = Field(None, gt=0, description="For how long; unset: until the end.")
     every: Duration | None = Field(
-        None, gt=0, description="Starts again this long after its last start."
+        None,
+        gt=0,
+        description="Starts again this long after its last start; without `lasts` each adds to the last, like a leak.",
     )
     side: Literal["source", "destination", "both", "balancer", "others"] = "destination"
     errors: Share = Field(
@@ -111,6 +174,9 @@ class Effect(Model):
         le=1_000_000,
         description="The destination really gets this share, whatever the weights say.",
     )
+    share_above: Share = Field(
+        0, le=1_000_000, description="The destination really gets this much more than its weight."
+    )
     propagation: Duration | None = Field(
         None, ge=0, description="Weights take this long to reach the data plane."
     )
@@ -131,18 +197,46 @@ class Effect(Model):
     )
     log_bytes_factor: Factor = Field(1.0, description="Custom metrics of the plan times this.")
     alarm: str | None = Field(
-        None, description="This CloudWatch alarm is in `alarm_state` meanwhile."
+        None,
+        description="This CloudWatch alarm is in `alarm_state` meanwhile; `*` stands for any alarm that the plan names.",
     )
     alarm_state: Literal["OK", "ALARM", "INSUFFICIENT_DATA"] = "ALARM"
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
-        if self.every is not None and (self.lasts is None or self.lasts >= self.every):
+        if self.every is not None and self.lasts is not None and self.lasts >= self.every:
             raise PydanticCustomError("every", "`every` needs a `lasts` that is shorter")
+        if self.metrics_torn and not self.metrics_delay:
+            raise PydanticCustomError("torn", "`metrics_torn` needs a `metrics_delay`")
+        if not self.parts:
+            raise PydanticCustomError("nothing", "this effect changes nothing: say what it does")
+        idle = [part for part in self.parts if self.side == "balancer" and part in _OF_A_SIDE]
+        if idle:
+            raise PydanticCustomError(
+                "side",
+                "`{part}` is of a side, and the balancer is none: write side: destination, source or both",
+                {"part": idle[0]},
+            )
         return self
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The keys by which it changes something."""
+        fields = type(self).model_fields
+        return tuple(name for name in _PARTS if getattr(self, name) != fields[name].get_default())
 
-class HealthChange(Model):
+
+_OF_A_SIDE = (
+    "errors", "client_errors", "connection_errors", "unanswered", "latency_factor", "slow",
+    "metrics_quiet", "metrics_delay", "metrics_torn", "errors_first",
+)  # fmt: skip
+_PARTS = (
+    *_OF_A_SIDE, "elb_502", "elb_503", "elb_504", "requests_factor", "share", "share_above", "propagation",
+    "log_bytes_factor", "alarm",
+)  # fmt: skip
+
+
+class HealthChange(Happening):
     """Targets of a group change their state."""
 
     when: When = When()
@@ -156,7 +250,7 @@ class HealthChange(Model):
     reason: str = Field("Target.Timeout", description="As DescribeTargetHealth says it.")
 
 
-class Write(Model):
+class Write(Happening):
     """A second writer changes a route behind our back."""
 
     when: When
@@ -174,8 +268,16 @@ class Write(Model):
     )
     sticky: Duration | None = Field(None, description="Turns group stickiness on.")
 
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.model_dump(
+            exclude_defaults=True, exclude={"when", "who", "route", "optional"}
+        ):
+            raise PydanticCustomError("nothing", "this write changes nothing: say what it does")
+        return self
 
-class Fault(Model):
+
+class Fault(Happening):
     """AWS calls go wrong."""
 
     when: When = When()
@@ -197,7 +299,7 @@ class Fault(Model):
     )
 
 
-class Say(Model):
+class Say(Happening):
     """A person says a word."""
 
     when: When
@@ -216,7 +318,7 @@ class Say(Model):
     why: str = "as the scenario says"
 
 
-class Crash(Model):
+class Crash(Happening):
     """The runner's process dies, and somebody starts it again later."""
 
     when: When

@@ -35,12 +35,13 @@ class Target:
 
 @dataclass
 class Sickness:
-    """Targets in a scripted state for a while."""
+    """Targets in a scripted state for a while; `seen` is told of each look at one of them."""
 
     group: str
     ids: frozenset[str]
     state: str
     reason: str
+    seen: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -69,6 +70,7 @@ class HealthBook:
         attached_at = self.attached_at.get(group)
         for sickness in self.sicknesses:
             if attached_at is not None and sickness.group == group and target in sickness.ids:
+                sickness.seen()
                 return sickness.state, sickness.reason
         if attached_at is None:
             return "unused", "Target.NotInUse"
@@ -124,10 +126,12 @@ class HonestGroup(FakeTargetGroup):
         status.zone = member.shown_zone
         return status
 
-    def take_away(self, ids: frozenset[str]) -> None:
-        """These targets are deregistered and gone."""
-        for name in ids & set(self.targets):
+    def take_away(self, ids: frozenset[str]) -> int:
+        """These targets are deregistered and gone; how many that were."""
+        gone = ids & set(self.targets)
+        for name in gone:
             del self.targets[name]
+        return len(gone)
 
     def bring_back(self, ids: frozenset[str]) -> None:
         """These targets are registered again, in their old order."""

@@ -21,8 +21,8 @@ class ScriptedMailbox(Mailbox):
     def __init__(self, clock: VirtualClock, ends_ms: int) -> None:
         self._clock = clock
         self._ends_ms = ends_ms
-        self._words: list[Word] = []
-        self._crash: Crash | None = None
+        self._words: list[tuple[Word, Callable[[], None]]] = []
+        self._crash: tuple[Crash, Callable[[], None]] | None = None
         self.on_wait: Callable[[], None] = lambda: None
 
     def wait(self, until: Moment) -> tuple[Word, ...]:
@@ -38,27 +38,30 @@ class ScriptedMailbox(Mailbox):
                 until.wall_ms, stop=lambda: bool(self._words) or self._crash is not None
             )
         if self._crash is not None:
-            crash, self._crash = self._crash, None
+            (crash, died), self._crash = self._crash, None
+            died()
             raise killed(crash)
         if self._clock.ms >= self._ends_ms:
             raise RehearsalOverError(
                 f"the scenario's limit of virtual time has passed at {self._clock.now().wall:%H:%M}"
             )
-        words, self._words = tuple(self._words), []
-        return words
+        given, self._words = self._words, []
+        for _, heard in given:
+            heard()
+        return tuple(word for word, _ in given)
 
     def stopping(self) -> str:
-        return next((f"{word.name} of {word.who}" for word in self._words if word.stops), "")
+        return next((f"{word.name} of {word.who}" for word, _ in self._words if word.stops), "")
 
-    def say(self, line: Say) -> None:
-        """Somebody says a word now."""
+    def say(self, line: Say, heard: Callable[[], None] = lambda: None) -> None:
+        """Somebody says a word now; `heard` is called when the run takes it."""
         name = WordName(line.word)
         source, signal = ("signal", SIGINT) if name is WordName.INTERRUPT else ("words", 0)
-        self._words.append(Word(name, line.who, line.why, source, signal))
+        self._words.append((Word(name, line.who, line.why, source, signal), heard))
 
-    def crash(self, crash: Crash) -> None:
-        """The runner dies at its next (or in this) wait."""
-        self._crash = crash
+    def crash(self, crash: Crash, died: Callable[[], None] = lambda: None) -> None:
+        """The runner dies at its next (or in this) wait; `died` is called then."""
+        self._crash = crash, died
 
     def forget(self) -> None:
         """The process is gone: what was said to it and not heard stays unheard."""

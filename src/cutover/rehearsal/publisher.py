@@ -73,7 +73,10 @@ class Publisher:
     def _group(self, at_ms: int, balancer: str, arn: str, tally: GroupTally) -> None:
         fare = self._fare(arn)
         luck = self._luck.uniform()  # drawn in any case, so that silence changes nothing else
-        if fare.quiet or not tally.requests:
+        if not tally.requests:
+            return
+        self._meet(arn, tally)
+        if fare.quiet:
             return
         names = {"LoadBalancer": balancer, "TargetGroup": dimension(arn)}
         self._requests(at_ms, names, tally.requests, fare)
@@ -89,6 +92,19 @@ class Publisher:
             key(ALB, "TargetResponseTime", names), at_ms, visible, tally.latencies(luck)
         )
         self._hosts(at_ms, names, arn, tally, visible)
+
+    def _meet(self, arn: str, tally: GroupTally) -> None:
+        """Note which effects this minute of a side meets."""
+        if arn in self._destinations or arn in self._sources:
+            self._weather.meet(
+                "destination" if arn in self._destinations else "source",
+                {
+                    "metrics_quiet": 1,
+                    "metrics_delay": 1,
+                    "metrics_torn": 1,
+                    "errors_first": tally.errors,
+                },
+            )
 
     def _hosts(
         self, at_ms: int, names: dict[str, str], arn: str, tally: GroupTally, visible: int
@@ -119,6 +135,7 @@ class Publisher:
         )
         if not requests or self._weather.destination.quiet:
             return
+        self._weather.meet("", {"log_bytes_factor": len(self._customs)})
         for series in self._customs:
             self._store.put(
                 key(series.namespace, series.metric, dict(series.dimensions)),

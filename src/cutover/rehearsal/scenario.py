@@ -6,13 +6,22 @@ imports boto3 or moto, so that listing and validating scenarios stays fast.
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from cutover.core.gates import GATES
 from cutover.core.units import Duration, Model, PerMinute, Share
 from cutover.core.values import HOUR, MINUTE, SECOND
 from cutover.rehearsal.happenings import (
@@ -22,6 +31,8 @@ from cutover.rehearsal.happenings import (
     Factor,
     Fault,
     HealthChange,
+    HoldName,
+    Nth,
     Portion,
     Say,
     Write,
@@ -159,15 +170,98 @@ def _pattern(text: str) -> str:
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
+def _gate(name: str) -> str:
+    kind, _, setting = name.partition(".")
+    if kind not in GATES:
+        close = difflib.get_close_matches(kind, GATES, 1)
+        fix = f"did you mean {close[0]}?" if close else f"there are: {', '.join(GATES)}"
+        raise PydanticCustomError(
+            "gate", "there is no gate {name}", {"name": repr(kind), "fix": fix}
+        )
+    known = list(GATES[kind].Spec.model_fields)
+    if setting and setting not in known:
+        close = difflib.get_close_matches(setting, known, 1)
+        fix = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+        raise PydanticCustomError(
+            "gate",
+            "gate {kind} has no setting {name}",
+            {"kind": kind, "name": repr(setting), "fix": fix},
+        )
+    return name
+
+
+GateName = Annotated[str, AfterValidator(_gate)]
+FEWEST_HARMED = 100
+"""So many requests have to fail before anybody can tell from few requests that they do."""
+
+
+Outcome = Literal["completed", "rolled_back", "held", "refused", "needs_human", "ended"]
+
+
+def _several(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _weight(value: object) -> object:
+    if value in ("unchanged", "last") or (
+        isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FULL_PERCENT
+    ):
+        return value
+    raise PydanticCustomError(
+        "weight", "write a whole number of percent from 0 to 100, `unchanged` or `last`"
+    )
+
+
+FULL_PERCENT = 100
+Outcomes = Annotated[
+    tuple[Outcome, ...],
+    BeforeValidator(_several),
+    PlainSerializer(lambda several: several[0] if len(several) == 1 else list(several)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(get_args(Outcome))},
+                {"type": "array", "items": {"enum": list(get_args(Outcome))}, "minItems": 1},
+            ],
+            "examples": ["rolled_back", "[held, rolled_back]"],
+        }
+    ),
+]
+EndWeight = Annotated[
+    int | str,
+    BeforeValidator(_weight),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 100},
+                {"enum": ["unchanged", "last"]},
+            ],
+            "examples": ["0", "unchanged"],
+        }
+    ),
+]
+
+
 class Expect(Model):
     """How the rehearsal must end; only what is named is compared."""
 
-    outcome: (
-        Literal["completed", "rolled_back", "held", "refused", "needs_human", "ended"] | None
-    ) = None
+    outcome: Outcomes | None = Field(
+        None, min_length=1, description="How the run ends; a list for one of several."
+    )
     exit_code: int | None = Field(None, ge=0, le=255)
-    weight: Annotated[int, Field(ge=0, le=100)] | None = Field(
-        None, description="The destination's percent in the live routes at the end."
+    weight: EndWeight | None = Field(
+        None,
+        description="The destination's percent in the live routes at the end; `unchanged`: what the trouble found; "
+        "`last`: that of the plan's last step.",
+    )
+    no_raise_after: bool = Field(
+        False, description="No weight was raised after the last entry of the scenario began."
+    )
+    held: HoldName | None = Field(
+        None,
+        description="The run held at some time, and the reason's name contains this text; else its trouble was not reached.",
     )
     step: Annotated[int, Field(ge=0, le=100)] | None = Field(
         None, description="The last step whose weight was ever written (1 is the first, 0: none)."
@@ -184,12 +278,34 @@ class Expect(Model):
         ge=0,
         description="Requests that the destination failed or answered too slowly, and the source would not have.",
     )
+    outage_at_most: Duration | None = Field(
+        None,
+        gt=0,
+        description="Requests harmed, as the time in which the destination gets as many at the highest weight that was written; "
+        f"{FEWEST_HARMED} are always allowed. Unlike a number it fits every traffic.",
+    )
     no_requests_to_destination: bool = Field(
         False, description="Not one request reached the destination."
     )
     writes_at_most: int | None = Field(
         None, ge=0, description="Changes of routes that the run made."
     )
+
+
+class Needs(Model):
+    """What a plan must have for the scenario to mean anything; else it does not apply."""
+
+    gates: tuple[GateName, ...] = Field(
+        (),
+        description="Gates, by kind, or by kind and setting: `latency`, `healthy.zones`, `errors.versus_source`.",
+    )
+    steps: Nth = Field(1, description="Steps that bake.")
+    approval: bool = Field(False, description="A step with `approve`.")
+    last_weight: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="The last step raises to this percent."
+    )
+    last_bake: Duration = Field(0, ge=0, description="The last bake is at least so long.")
+    bakes: Duration = Field(0, ge=0, description="Every bake is at least so long.")
 
 
 class Scenario(Model):
@@ -248,4 +364,8 @@ class Scenario(Model):
     faults: tuple[Fault, ...] = ()
     operator: tuple[Say, ...] = ()
     crash: tuple[Crash, ...] = ()
+    needs: Needs = Needs()
+    caught_by: tuple[GateName, ...] = Field(
+        (), description="Gates that are there to catch this: named when a plan lets it through."
+    )
     expect: Expect = Expect()

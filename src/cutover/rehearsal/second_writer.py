@@ -21,15 +21,19 @@ class SecondWriter:
         self._balancer = balancer
         self._wrote = wrote
 
-    def write(self, change: Write) -> None:
-        """Make the change now."""
+    def write(self, change: Write) -> int:
+        """Make the change now; how many routes are different by it."""
+        changed = 0
         for number, route in enumerate(self._plan.routes, start=1):
             if change.route in (None, number):
                 before = copy.deepcopy(self._balancer.actions(route.id))
-                self._balancer.set_actions(
-                    route.id, self._changed(change, before, route.source, route.destination)
+                after = self._changed(
+                    change, copy.deepcopy(before), route.source, route.destination
                 )
+                self._balancer.set_actions(route.id, after)
                 self._wrote(route.id)
+                changed += after != before
+        return changed
 
     def _changed(
         self, change: Write, actions: list[dict[str, Any]], source: str, destination: str

@@ -154,6 +154,8 @@ class _Handlers:
         with of.answers.spoiled(fault):
             body = of.answers.to(call, fast=of.fast)
         if body is not None:
+            if fault is not None and fault.kind == "delayed":
+                of.faults.delay(fault, call, lambda: None)
             of.faults.after_effect(fault, call)
             return reply(body, self._date(), self._request_id())
         self._here.sending = _OnTheWire(call, fault, weight, before)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from cutover.core.plan import Plan
 from cutover.rehearsal.balancer import Balancer
 from cutover.rehearsal.clock import VirtualClock
 from cutover.rehearsal.cloudwatch import CloudWatch
 from cutover.rehearsal.faults import Faults
-from cutover.rehearsal.happenings import Crash, Effect, HealthChange
+from cutover.rehearsal.happenings import Crash, Effect, HealthChange, Say, Write
 from cutover.rehearsal.health import Sickness
 from cutover.rehearsal.mailbox import ScriptedMailbox
+from cutover.rehearsal.occurrences import Entry, Occurrence, Occurrences
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.script import Script
 from cutover.rehearsal.second_writer import SecondWriter
 from cutover.rehearsal.traffic import Traffic
+from cutover.rehearsal.weather import Active
 
 
 class Stage:
@@ -33,6 +36,7 @@ class Stage:
         cloudwatch: CloudWatch,
         mailbox: ScriptedMailbox,
         faults: Faults,
+        occurrences: Occurrences,
         wrote: Callable[[str], None],
     ) -> None:
         self._plan = plan
@@ -44,46 +48,72 @@ class Stage:
         self._cloudwatch = cloudwatch
         self._mailbox = mailbox
         self._faults = faults
+        self._occurrences = occurrences
         self._wrote = wrote
 
     def set(self) -> None:
         """Arm everything."""
-        scenario = self._scenario
+        scenario, on = self._scenario, self._script.on
         writer = SecondWriter(self._plan, self._balancer, self._wrote)
-        for effect in scenario.effects:
-            self._script.on(effect.when, lambda e=effect: self._begin(e))  # type: ignore[misc]
-        for change in scenario.health:
-            self._script.on(change.when, lambda c=change: self._sicken(c))  # type: ignore[misc]
-        for write in scenario.writer:
-            self._script.on(write.when, lambda w=write: writer.write(w))  # type: ignore[misc]
-        for fault in scenario.faults:
-            self._faults.arm(fault)
-        for line in scenario.operator:
-            self._script.on(line.when, lambda s=line: self._mailbox.say(s))  # type: ignore[misc]
-        for crash in scenario.crash:
-            self._arm_crash(crash)
+        for number, effect in enumerate(scenario.effects, start=1):
+            one = self._occurrence("effects", number, effect)
+            on(effect.when, partial(self._begin, effect, one))
+        for number, change in enumerate(scenario.health, start=1):
+            one = self._occurrence("health", number, change)
+            on(change.when, partial(self._sicken, change, one))
+        for number, write in enumerate(scenario.writer, start=1):
+            one = self._occurrence("writer", number, write)
+            on(write.when, partial(self._write, writer, write, one))
+        for number, fault in enumerate(scenario.faults, start=1):
+            self._faults.arm(fault, self._occurrence("faults", number, fault))
+        for number, line in enumerate(scenario.operator, start=1):
+            on(line.when, partial(self._say, line, self._occurrence("operator", number, line)))
+        for number, crash in enumerate(scenario.crash, start=1):
+            self._arm_crash(crash, self._occurrence("crash", number, crash))
 
-    def _arm_crash(self, crash: Crash) -> None:
+    def _occurrence(self, section: str, number: int, entry: Entry) -> Occurrence:
+        return self._occurrences.of(section, number, entry, self._script.waits_for(entry.when))
+
+    def _arm_crash(self, crash: Crash, one: Occurrence) -> None:
         if crash.point == "waiting":
-            self._script.on(crash.when, lambda: self._mailbox.crash(crash))
+            self._script.on(
+                crash.when,
+                lambda: self._mailbox.crash(crash, lambda: self._occurrences.begin(one)),
+            )
         else:
-            self._faults.arm_crash(crash)
+            self._faults.arm_crash(crash, one)
 
-    def _begin(self, effect: Effect) -> None:
-        self._traffic.weather.begin(effect)
-        if effect.alarm is not None:
-            self._cloudwatch.set_alarm(effect.alarm, effect.alarm_state)
+    def _say(self, line: Say, one: Occurrence) -> None:
+        self._occurrences.begin(one)
+        self._mailbox.say(line, lambda: one.meet(""))
+
+    def _write(self, writer: SecondWriter, change: Write, one: Occurrence) -> None:
+        self._occurrences.begin(one)
+        one.meet("", writer.write(change))
+
+    def _begin(self, effect: Effect, one: Occurrence) -> None:
+        self._occurrences.begin(one)
+        active = self._traffic.weather.begin(effect, one)
+        for alarm in self._alarms(effect):
+            self._cloudwatch.set_alarm(alarm, effect.alarm_state, lambda: one.meet("alarm"))
         if effect.lasts is not None:
-            self._clock.at(self._clock.ms + effect.lasts, lambda: self._end(effect))
+            self._clock.at(self._clock.ms + effect.lasts, lambda: self._end(active))
         if effect.every is not None:
-            self._clock.at(self._clock.ms + effect.every, lambda: self._begin(effect))
+            self._clock.at(self._clock.ms + effect.every, lambda: self._begin(effect, one))
 
-    def _end(self, effect: Effect) -> None:
-        self._traffic.weather.end(effect)
-        if effect.alarm is not None:
-            self._cloudwatch.set_alarm(effect.alarm, "OK")
+    def _end(self, active: Active) -> None:
+        self._traffic.weather.end(active)
+        for alarm in self._alarms(active.effect):
+            self._cloudwatch.set_alarm(alarm, "OK")
 
-    def _sicken(self, change: HealthChange) -> None:
+    def _alarms(self, effect: Effect) -> tuple[str, ...]:
+        """The alarms it means: `*` is every one that the plan names."""
+        if effect.alarm == "*":
+            return tuple(self._cloudwatch.alarms)
+        return (effect.alarm,) if effect.alarm is not None else ()
+
+    def _sicken(self, change: HealthChange, one: Occurrence) -> None:
+        self._occurrences.begin(one)
         self._traffic.catch_up(self._clock.ms)
         for arn in dict.fromkeys(
             r.source if change.side == "source" else r.destination for r in self._plan.routes
@@ -97,13 +127,14 @@ class Stage:
                 for m in group.members
                 if change.zone is None or zones[change.zone - 1 : change.zone] == [m.zone]
             ]
-            sick = Sickness(arn, frozenset(ids[: change.count]), change.state, change.reason)
+            some = frozenset(ids[: change.count])
+            sick = Sickness(arn, some, change.state, change.reason, partial(one.meet, ""))
             if change.state == "gone":
-                group.take_away(sick.ids)
+                one.meet("", group.take_away(sick.ids))
             else:
                 self._balancer.book.sicknesses.append(sick)
             if change.lasts is not None:
-                self._clock.at(self._clock.ms + change.lasts, lambda s=sick: self._heal(s))  # type: ignore[misc]
+                self._clock.at(self._clock.ms + change.lasts, partial(self._heal, sick))
 
     def _heal(self, sick: Sickness) -> None:
         self._traffic.catch_up(self._clock.ms)

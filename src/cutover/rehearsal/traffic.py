@@ -132,9 +132,12 @@ class Traffic:
         """The share of the pair's requests that really goes to the destination now."""
         if flow.destination not in flow.weights:
             return 0.0  # a cookie for a group that the action does not name is not obeyed
-        if self.weather.share is not None and share_of(flow.weights, flow) > 0:
+        wanted = share_of(flow.weights, flow)
+        if self.weather.share is not None and wanted > 0:
             return self.weather.share
-        return flow.stuck if flow.sticky else share_of(flow.weights, flow)
+        if self.weather.share_above and wanted > 0:
+            return min(1.0, wanted + self.weather.share_above)
+        return flow.stuck if flow.sticky else wanted
 
     def residual(self, now_ms: int) -> dict[str, int]:
         """By pair: requests a minute that go to the destination now."""
@@ -174,6 +177,7 @@ class Traffic:
         made = self.weather.balancer
         for name in ("elb_502", "elb_503", "elb_504"):
             lost = self._luck.binomial(requests, getattr(made, name))
+            self.weather.meet("balancer", {name: lost})
             setattr(balancer, name, getattr(balancer, name) + lost)
             requests -= lost
         balancer.elb_4xx += self._luck.binomial(requests, 50e-6)
@@ -191,6 +195,10 @@ class Traffic:
             self._group(flow, arn, taken, Fare(), "source")
             left, whole = left - taken, whole - weight
         to_destination = self._luck.binomial(left, self.destination_share(flow))
+        shifted = min(to_destination, left) if share_of(flow.weights, flow) > 0 else 0
+        self.weather.meet(
+            "", {"share": shifted, "share_above": shifted, "requests_factor": requests}
+        )
         minute.destination_requests[flow.pair] += to_destination
         self.reached += to_destination
         self._group(
@@ -221,6 +229,7 @@ class Traffic:
         if empty:
             self.harm.stranded(lost)
             return
+        self._meet(arn, side, elb_503=lost)
         if not requests:
             self._harm(fare, side, failed=lost)
             return
@@ -253,7 +262,11 @@ class Traffic:
         tally.client_errors += client_errors
         tally.redirected += redirected
         tally.ok += answered - errors - client_errors - redirected
-        self._answer_times(tally, arn, answered, fare, side)
+        slow = self._answer_times(tally, arn, answered, fare, side)
+        self._meet(
+            arn, side, errors=worse, client_errors=client_errors, connection_errors=connection, unanswered=silent,
+            elb_502=bad_gateway, elb_504=timed_out, latency_factor=answered, slow=slow,
+        )  # fmt: skip
         self._harm(fare, side, lost + failed + worse, usual=usual, answered=answered - errors)
 
     def _harm(
@@ -265,7 +278,8 @@ class Traffic:
 
     def _answer_times(
         self, tally: GroupTally, arn: str, answered: int, fare: Fare, side: str
-    ) -> None:
+    ) -> int:
+        """How long the answers took; how many were made slow."""
         facts = self._facts
         median = facts.latency * fare.latency_factor * self._jitter(arn)
         if side == "destination":
@@ -275,6 +289,12 @@ class Traffic:
         tally.answered[median, self._sigma] += answered - slow - tail
         tally.answered[median * TAIL_OVER_MEDIAN, TAIL_SIGMA] += tail
         tally.answered[fare.slow_ms, SLOW_SIGMA] += slow
+        return slow
+
+    def _meet(self, arn: str, side: str, **met: int) -> None:
+        """Note what effects met; a group that is not ours belongs to no side."""
+        if any(arn in (flow.source, flow.destination) for flow in self.flows):
+            self.weather.meet(side, met)
 
     def _noisy(self, name: str, damped: float = 1.0) -> float:
         """Error rates of a group vary from minute to minute, and partly for all groups together.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from cutover.core.values import PPM
 from cutover.rehearsal.happenings import Effect
+from cutover.rehearsal.occurrences import Occurrence
 from cutover.rehearsal.scenario import Scenario
 
 
@@ -33,30 +34,50 @@ class Fare:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Active:
+    """An effect that is in force, and where it is noted what it meets."""
+
+    effect: Effect
+    occurrence: Occurrence
+
+
 class Weather:
     """Which effects are active; `before_change` lets traffic catch up first."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self.before_change: Callable[[], None] = lambda: None
-        self._active: list[Effect] = []
+        self._in_force: list[Active] = []
 
-    def begin(self, effect: Effect) -> None:
+    def begin(self, effect: Effect, occurrence: Occurrence) -> Active:
         """From now on."""
         self.before_change()
-        self._active.append(effect)
+        active = Active(effect, occurrence)
+        self._in_force.append(active)
         self._forget()
+        return active
 
-    def end(self, effect: Effect) -> None:
+    def end(self, active: Active) -> None:
         """Not any more."""
         self.before_change()
-        self._active.remove(effect)
+        self._in_force.remove(active)
         self._forget()
+
+    def meet(self, side: str, met: Mapping[str, int]) -> None:
+        """So many requests, datapoints or writes of a side were met by each part of the effects in force."""
+        for active in self._in_force:
+            effect = active.effect
+            if side and effect.side not in (side, "both"):
+                continue
+            for part in effect.parts:
+                if count := met.get(part, 0):
+                    active.occurrence.meet(part, count)
 
     @property
     def active(self) -> tuple[Effect, ...]:
         """In the order they began."""
-        return tuple(self._active)
+        return tuple(one.effect for one in self._in_force)
 
     @cached_property
     def source(self) -> Fare:
@@ -82,7 +103,7 @@ class Weather:
     def requests_factor(self) -> float:
         """Of the request rate."""
         factor = 1.0
-        for effect in self._active:
+        for effect in self.active:
             factor *= effect.requests_factor
         return factor
 
@@ -90,26 +111,31 @@ class Weather:
     def log_factor(self) -> float:
         """Of the plan's custom metrics."""
         factor = 1.0
-        for effect in self._active:
+        for effect in self.active:
             factor *= effect.log_bytes_factor
         return factor
 
     @cached_property
     def share(self) -> float | None:
         """The destination's real share, when it is not what the weights say."""
-        said = [effect.share for effect in self._active if effect.share is not None]
+        said = [effect.share for effect in self.active if effect.share is not None]
         return said[-1] / PPM if said else None
+
+    @cached_property
+    def share_above(self) -> float:
+        """How much more than its weight the destination really gets."""
+        return sum(effect.share_above for effect in self.active) / PPM
 
     @cached_property
     def propagation_ms(self) -> int:
         """How long a weight takes to reach the data plane."""
-        said = [effect.propagation for effect in self._active if effect.propagation is not None]
+        said = [effect.propagation for effect in self.active if effect.propagation is not None]
         return said[-1] if said else self._scenario.propagation
 
     def _fare(self, side: str) -> Fare:
         mine = [
             e
-            for e in self._active
+            for e in self.active
             if e.side in (side, "both")
             and not (side in ("balancer", "others") and e.side == "both")
         ]
@@ -137,6 +163,7 @@ class Weather:
             "requests_factor",
             "log_factor",
             "share",
+            "share_above",
             "propagation_ms",
         ):
             self.__dict__.pop(name, None)

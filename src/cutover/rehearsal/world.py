@@ -26,6 +26,7 @@ from cutover.rehearsal.happenings import Say, When
 from cutover.rehearsal.health import HealthBook
 from cutover.rehearsal.mailbox import ScriptedMailbox
 from cutover.rehearsal.moto_account import claim, release
+from cutover.rehearsal.occurrences import Occurrences
 from cutover.rehearsal.publisher import CustomSeries, Publisher
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.script import Script
@@ -50,6 +51,7 @@ class World:
         session: a boto3.Session that reaches nothing but this world.
         clock: virtual time; also the runner's ports.Clock.
         mailbox: the runner's ports.Mailbox.
+        occurrences: what became of the scenario's entries.
         listener: give it to the runner, so that scenarios can say `phase` and `hold`, and people approve.
         restarts: how often the runner was killed and started again.
     """
@@ -72,12 +74,16 @@ class World:
         self.clock.ms = start_ms - WARM_UP_MS
         self._start_ms = start_ms
         self._writes = 0
+        self._held: dict[str, None] = {}
+        self._portions: dict[str, int] = {}  # by route, as written last
         self._rate = scenario.traffic.rate or plan.traffic or DEFAULT_RATE
         self._moto = claim(plan.aws.region)
         book = HealthBook(lambda: self.clock.ms, scenario.healthy_after)
         self.balancer = Balancer(self._moto, book, zones_of(plan.aws.region, scenario.twin.zones))
         fleets = build(plan, scenario.twin, self.balancer, self._rate)
-        self.script = Script(self.clock, [int(step.weight) for step in plan.steps])
+        self.script = Script(self.clock, plan)
+        scene = self.script.scene
+        self.occurrences = Occurrences(lambda: (scene.weight, scene.highest))
         self.store = Store()
         self.cloudwatch = CloudWatch(
             self.store,
@@ -98,7 +104,7 @@ class World:
         self._publisher = Publisher(
             self.store, self.traffic, self.balancer, scenario, customs=_customs(plan), seed=seed
         )
-        self.faults = Faults(self.clock, self.script)
+        self.faults = Faults(self.clock, self.script, self.occurrences)
         self.mailbox = ScriptedMailbox(self.clock, start_ms + scenario.limit)
         self.listener: Listener = _PhaseWatcher(self)
         answers = Answers(
@@ -124,6 +130,7 @@ class World:
             cloudwatch=self.cloudwatch,
             mailbox=self.mailbox,
             faults=self.faults,
+            occurrences=self.occurrences,
             wrote=self._wrote,
         ).set()
         self.script.changed()
@@ -182,6 +189,10 @@ class World:
             slow=self.traffic.harm.slow,
             highest=self.script.scene.highest,
             writes=self._writes,
+            found=self.occurrences.weight,
+            found_highest=self.occurrences.highest,
+            rate=self._rate,
+            held=tuple(self._held),
         )
 
     def revive(self, death: RunnerKilledError) -> tuple[str, ...]:
@@ -233,11 +244,15 @@ class World:
             self.traffic.catch_up(self.clock.ms)
             self.traffic.in_force(route, weights, sticky=sticky)
 
+        self.traffic.weather.meet("", {"propagation": 1})
         self.clock.at(self.clock.ms + self.traffic.weather.propagation_ms, arrives)
-        flows = self.traffic.flows
-        self.script.wrote(
-            max(0, *(self.balancer.portion(f.route, f.source, f.destination) for f in flows))
-        )
+        portions = {
+            f.route: max(0, self.balancer.portion(f.route, f.source, f.destination))
+            for f in self.traffic.flows
+        }
+        lowered = portions.get(route, 0) < self._portions.get(route, 0)
+        self._portions = portions
+        self.script.wrote(max(0, *portions.values()), lowered=lowered)
 
     def _run_wrote(self, route: str) -> None:
         self._writes += 1
@@ -249,9 +264,11 @@ class World:
                 return max(0, portion_of(actions, flow.source, flow.destination))
         return None
 
-    def entered(self, phase: str, hold: str) -> None:
+    def entered(self, phase: str, hold: str, step: int) -> None:
         """The run says where it is; whoever approves is asked now."""
-        self.script.moved(phase, hold)
+        if hold:
+            self._held[hold] = None
+        self.script.moved(phase, hold, step)
         if hold == "approval" and self.scenario.approve_after is not None:
             line = Say(
                 when=When(),
@@ -270,7 +287,7 @@ class _PhaseWatcher(Listener):
 
     def told(self, record: Record) -> None:
         if isinstance(record.event, PhaseChanged):
-            self._world.entered(record.event.after, record.event.hold)
+            self._world.entered(record.event.after, record.event.hold, record.event.step)
 
 
 def _alarms(plan: Plan) -> tuple[str, ...]:

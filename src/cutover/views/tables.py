@@ -136,26 +136,61 @@ class RehearsalRow:
     """One scenario of `rehearse --all`.
 
     Attributes:
-        at: weight (per mille) at which it was decided; None when none was raised.
+        verdict: `as expected`, `not reached`, `does not apply`, `let through` or `otherwise`.
+        expected, ended: outcomes; `ended` is empty when it does not apply.
+        at: the largest weight (per mille) written; None when none was raised.
         harmed: requests that the destination harmed; None when not counted.
         other: the same with the other judge; None when it was not rehearsed with it.
-        took_ms: virtual time.
-        ok: it ended as its `expect:` says.
+        took_ms: virtual time; None when it was not rehearsed.
+        why: what of it did not happen, what it lacks, or what came otherwise.
+        caught_by: which gate is there to catch what was let through.
+        again: the command that rehearses it again.
     """
 
     scenario: str
+    verdict: str
     expected: str
-    ended: str
-    at: int | None
-    harmed: int | None
-    took_ms: int
-    ok: bool
-    why: str = ""
+    ended: str = ""
+    at: int | None = None
+    harmed: int | None = None
+    took_ms: int | None = None
+    why: tuple[str, ...] = ()
     other: int | None = None
+    caught_by: str = ""
+    again: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Nothing to look at: as expected, or not for this plan."""
+        return self.verdict in _GOOD
+
+
+_GOOD = ("as expected", "does not apply")
+_VERDICTS = {
+    "as expected": ("ok", "{} as expected"),
+    "let through": ("LET THROUGH", "{} that your plan let through"),
+    "otherwise": ("OTHERWISE", "{} ended otherwise than expected"),
+    "not reached": ("NOT REACHED", "{} not reached: the trouble never happened"),
+    "does not apply": ("-", "{} not for this plan"),
+}
+
+
+def rehearsal_line(row: RehearsalRow, done: int, count: int) -> str:
+    """One scenario as it ends, on one line: `12/62 error-burst: as expected, rolled back at most at 5 %, 59 harmed requests`."""
+    said = f"{done:>{len(str(count))}}/{count} {row.scenario}: {_said(row.verdict)}"
+    if row.verdict == "does not apply":
+        return f"{said}: {'; '.join(row.why)}"
+    at = "" if row.at is None else f" at most at {weight_text(row.at)}"
+    harmed = "" if row.harmed is None else f", {count_of(row.harmed, 'harmed request')}"
+    return f"{said}, {row.ended.replace('_', ' ')}{at}{harmed}"
+
+
+def _said(verdict: str) -> str:
+    return "your plan let it through" if verdict == "let through" else verdict
 
 
 def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]:
-    """One table of all scenarios; below it why those that did not end as expected did not."""
+    """One table of all scenarios; below it those that need a look, each with the reason and how to rehearse it again."""
     heads = (
         "SCENARIO",
         "EXPECTED",
@@ -164,27 +199,45 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
         "HARMED",
         "OTHER",
         "VIRTUAL",
-        "RESULT",
+        "VERDICT",
     )
     cells = [
         (
             row.scenario,
             row.expected,
-            row.ended,
+            row.ended or "-",
             "-" if row.at is None else weight_text(row.at),
             "-" if row.harmed is None else f"{row.harmed:,}",
             "" if row.other is None else f"{row.other:,}",
-            about(row.took_ms),
-            "ok" if row.ok else "NO",
+            "-" if row.took_ms is None else about(row.took_ms),
+            _VERDICTS[row.verdict][0],
         )
         for row in rows
     ]
     lines = table(heads, cells, width, right=frozenset({3, 4, 5, 6}))
-    for row in rows:
-        if not row.ok and row.why:
-            lines += wrap(row.why, width, first=f"{row.scenario}: ", rest="  ")
     if any(row.other is not None for row in rows):
         lines += wrap("OTHER: harmed in the same world under the other judge", width)
-    good = sum(row.ok for row in rows)
-    lines.append(f"{good} of {count_of(len(rows), 'scenario')} ended as expected")
+    for row in rows:
+        if row.verdict == "does not apply":
+            lines += wrap(
+                f"{row.scenario}: does not apply: {'; '.join(row.why)}", width, rest="  "
+            )
+    for row in rows:
+        if not row.good:
+            lines += _to_look_at(row, width)
+    counts = {name: sum(row.verdict == name for row in rows) for name in _VERDICTS}
+    said = [_VERDICTS[name][1].format(count) for name, count in counts.items() if count]
+    lines += wrap(f"{count_of(len(rows), 'scenario')}: {', '.join(said)}", width, rest="  ")
     return lines
+
+
+def _to_look_at(row: RehearsalRow, width: int) -> list[str]:
+    harmed = "" if row.harmed is None else f", {count_of(row.harmed, 'request')} harmed"
+    lines = wrap(
+        f"{row.scenario}: {_said(row.verdict)}: {row.ended.replace('_', ' ')}{harmed}",
+        width,
+        rest="  ",
+    )
+    for why in (*row.why, row.caught_by):
+        lines += wrap(why, width, first="  ", rest="    ") if why else []
+    return [*lines, f"  again: {row.again}"] if row.again else lines

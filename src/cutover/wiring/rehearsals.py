@@ -14,7 +14,7 @@ from cutover.local.state_directory import StateDirectory
 from cutover.ports import Listener
 from cutover.rehearsal.scenario import Scenario
 from cutover.wiring.rehearsed import RehearsalResult, rehearse
-from cutover.wiring.scenarios import judges_of, load_scenario, planned
+from cutover.wiring.scenarios import judges_of, lacks, load_scenario, planned
 from cutover.wiring.stopping import SignalError, Stop
 from cutover.wiring.workers import side_by_side
 
@@ -61,6 +61,14 @@ class Task:
         )
 
 
+@dataclass(frozen=True)
+class NotApplicable:
+    """A scenario that a plan has nothing for; `why` begins with `needs`, or says what does not fit."""
+
+    name: str
+    why: str
+
+
 def task(
     plan: Plan,
     name: str,
@@ -69,13 +77,15 @@ def task(
     seed: int = 0,
     place: StateDirectory,
     compare: bool | None = None,
-) -> Task:
+) -> Task | NotApplicable:
     """A scenario, shipped or of a file, as a task; `compare` with the other judge, None: as the scenario says.
 
     Raises:
-        UsageError, PlanError: when the scenario is not there or wrong, or does not fit the plan.
+        UsageError, PlanError: when the scenario is not there or wrong.
     """
     name, scenario = load_scenario(name)
+    if why := lacks(plan, scenario):
+        return NotApplicable(name, why)
     other = ""
     if scenario.compare if compare is None else compare:
         own = judges_of(planned(plan, scenario))
@@ -99,7 +109,7 @@ def rehearse_task(
 
 
 def rehearse_tasks(tasks: Sequence[Task]) -> Iterator[RehearsalResult]:
-    """Every task, in order, side by side on this machine's cores.
+    """Every task as it ends, side by side on this machine's cores.
 
     Each world has its own process, so a scenario ends the same whether it runs alone or with others.
     After a signal those that are finished still come, and then the error.
@@ -113,22 +123,23 @@ def rehearse_tasks(tasks: Sequence[Task]) -> Iterator[RehearsalResult]:
     count = min(len(parts), len(os.sched_getaffinity(0)))
     calls = [partial(tasks[index].run, judge=judge) for index, judge in parts]
     done: dict[tuple[int, str], RehearsalResult] = {}
-    given = 0
+    given: set[int] = set()
     stop = Stop()
     try:
         with stop.installed(), closing(side_by_side(calls, count, stop.safely)) as answers:
             for number, answer in answers:
                 done[parts[number]] = answer
-                while given < len(tasks) and all(
-                    (given, one) in done for one in tasks[given].judges
-                ):
-                    given += 1
-                    yield _together(done, given - 1, tasks[given - 1])
+                index, _ = parts[number]
+                if all((index, one) in done for one in tasks[index].judges):
+                    given.add(index)
+                    yield _together(done, index, tasks[index])
     except SignalError as came:
-        finished = [index for index in range(given, len(tasks)) if (index, "") in done]
+        finished = [
+            index for index in range(len(tasks)) if index not in given and (index, "") in done
+        ]
         for index in finished:
             yield _together(done, index, tasks[index])
-        left = len(tasks) - given - len(finished)
+        left = len(tasks) - len(given) - len(finished)
         raise StoppedError(
             f"{came.name} ended the rehearsals: {left} of {len(tasks)} scenarios are not finished",
             hint="`cutover list --rehearsals` shows those that were going on; they are not resumed",

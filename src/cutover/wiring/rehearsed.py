@@ -9,13 +9,22 @@ from dataclasses import dataclass
 from cutover.core.errors import ExitCode, StoppedError
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState
+from cutover.core.values import weight_text
 from cutover.local.clock import SystemClock
 from cutover.local.rehearsal_file import INTERRUPTED, Attended
 from cutover.local.run_directory import RunDirectory, new_run_id
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Listener
-from cutover.rehearsal.ending import Ending, Truth, expects_something, unmet
-from cutover.rehearsal.scenario import Scenario
+from cutover.rehearsal.ending import (
+    Ending,
+    Truth,
+    Verdict,
+    expects_something,
+    never_held,
+    unmet,
+    verdict,
+)
+from cutover.rehearsal.scenario import Expect, Scenario
 from cutover.rehearsal.world import World
 from cutover.wiring.rehearsal_journal import room_in
 from cutover.wiring.rehearsing import Rehearsing
@@ -25,6 +34,7 @@ from cutover.wiring.scenarios import (
     load_scenario,
     planned,
     text_of_plan,
+    what_catches,
     with_judge,
 )
 from cutover.wiring.stopping import SignalError, Stop
@@ -56,6 +66,9 @@ class RehearsalResult:
         virtual_ms: virtual time from the run's start to its end.
         expects: the scenario says how it should end.
         mismatches: one sentence for each expectation not met; empty when all are.
+        unreached: one sentence for each entry of the scenario that did not happen, or met nothing.
+        verdict: what it says of the plan.
+        caught_by: which gate is there to catch what the plan let through; empty when it did not.
         run: where its journal is.
         judge: the judge of the gates that have one: `sequential`, `threshold`, both, or empty.
         compared: the same world once more, with the other judge.
@@ -72,6 +85,14 @@ class RehearsalResult:
     run: RunDirectory
     judge: str
     compared: RehearsalResult | None = None
+    unreached: tuple[str, ...] = ()
+    verdict: Verdict = Verdict.AS_EXPECTED
+    caught_by: str = ""
+
+    @property
+    def let_through(self) -> bool:
+        """The plan should have stopped this, and did not."""
+        return self.verdict is Verdict.LET_THROUGH
 
     @property
     def harmed(self) -> int:
@@ -80,8 +101,8 @@ class RehearsalResult:
 
     @property
     def expected_ok(self) -> bool:
-        """Every expectation is met."""
-        return not self.mismatches
+        """The scenario's trouble happened, and every expectation is met."""
+        return self.verdict is Verdict.AS_EXPECTED
 
 
 def rehearse(
@@ -160,8 +181,12 @@ def _result(
     truth, lasted, state = world.truth(), world.clock.now().after(began), one.state
     outcome = _OUTCOMES.get(state.phase, "ended")
     why = state.held.why if state.held is not None else state.why
-    ending = Ending(outcome, int(code), why, truth)
+    steps = tuple(int(step.weight) for step in one.plan.steps)
+    ending = Ending(outcome, int(code), why, truth, steps)
     expect = one.scenario.expect
+    mismatches = unmet(expect, ending)
+    unreached = _not_reached(world, expect, ending)
+    found = verdict(expect, ending, mismatches, unreached)
     return RehearsalResult(
         name,
         code,
@@ -170,10 +195,21 @@ def _result(
         outcome,
         lasted,
         expects_something(expect),
-        unmet(expect, ending, [int(step.weight) for step in one.plan.steps]),
+        mismatches,
         one.run,
         judges_of(one.plan),
+        unreached=unreached,
+        verdict=found,
+        caught_by=what_catches(one.plan, one.scenario) if found is Verdict.LET_THROUGH else "",
     )
+
+
+def _not_reached(world: World, expect: Expect, ending: Ending) -> tuple[str, ...]:
+    """What of the scenario did not happen, and where the run ended instead."""
+    found = (*world.occurrences.missing(), *never_held(expect, ending.truth))
+    highest = weight_text(ending.truth.highest)
+    end = f"the run ended {ending.outcome.replace('_', ' ')}, at most at {highest}"
+    return tuple(f"{one}; {end}" for one in found)
 
 
 __all__ = [

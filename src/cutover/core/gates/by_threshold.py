@@ -45,8 +45,8 @@ class Memory:
         silent: minutes of this step in a row in which the destination had no datapoint.
         due: requests it should have had in them.
         newest_ms: the newest minute folded.
-        neighbours: what the pair and the balancer's other groups usually get.
         incident_ms: start of the first of the source's bad minutes, while its last three have one; else 0.
+        neighbours: what the pair and the balancer's other groups usually get.
     """
 
     judge: threshold.Memory = threshold.START
@@ -59,8 +59,8 @@ class Memory:
     unread: str = ""
     newest_ms: int = 0
     incomparable: bool = False
-    neighbours: Neighbours = NO_NEIGHBOURS
     incident_ms: int = 0
+    neighbours: Neighbours = NO_NEIGHBOURS
 
 
 START = Memory()

@@ -83,8 +83,8 @@ class Memory:
     source_due: int = 0
     unread: str = ""
     newest_ms: int = 0
-    neighbours: Neighbours = NO_NEIGHBOURS
     incident_ms: int = 0
+    neighbours: Neighbours = NO_NEIGHBOURS
 
 
 START = Memory()

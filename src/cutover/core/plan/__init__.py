@@ -9,7 +9,7 @@ from cutover.core.plan.lint import lint, lint_sentences
 from cutover.core.plan.model import Plan
 from cutover.core.plan.notify import Notify
 from cutover.core.plan.rules import broken_rules, rule_sentences
-from cutover.core.plan.schema import plan_schema
+from cutover.core.plan.schema import plan_schema, tidied
 from cutover.core.plan.steps import Step
 from cutover.core.plan.windows import Window
 
@@ -34,4 +34,5 @@ __all__ = [
     "lint_sentences",
     "plan_schema",
     "rule_sentences",
+    "tidied",
 ]

@@ -13,7 +13,7 @@ def plan_schema() -> dict[str, Any]:
 
     Rules over the whole plan (weights rise, ARNs of one account, ...) are not in it: `cutover validate` knows them.
     """
-    schema = _tidied(Plan.model_json_schema(by_alias=True, mode="validation"))
+    schema = tidied(Plan.model_json_schema(by_alias=True, mode="validation"))
     schema["properties"]["gates"]["default"] = list(DEFAULT_GATES)
     schema["properties"]["gates"]["minItems"] = 1
     for about in schema["properties"].values():
@@ -30,13 +30,13 @@ def plan_schema() -> dict[str, Any]:
     }
 
 
-def _tidied(value: Any) -> Any:
-    """Without null (a key without a value is refused), and without titles that repeat the key."""
+def tidied(value: Any) -> Any:
+    """A schema as files need it: without null (a key without a value is refused), and without titles that repeat the key."""
     if isinstance(value, list):
-        return [_tidied(item) for item in value]
+        return [tidied(item) for item in value]
     if not isinstance(value, dict):
         return value
-    body = {key: _tidied(item) for key, item in value.items() if not _noise(key, item)}
+    body = {key: tidied(item) for key, item in value.items() if not _noise(key, item)}
     options = body.get("anyOf")
     if isinstance(options, list):
         left = [option for option in options if option != {"type": "null"}]
