@@ -17,7 +17,6 @@ from cutover.rehearsal.latency import TAIL_OVER_MEDIAN, TAIL_SIGMA, Latencies, P
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.weather import Fare, Weather
 
-DEFAULT_RATE = 6000.0
 PEAK_AT_MS = 14 * HOUR
 LATENCY_JITTER = 0.03
 SHARED_NOISE = 0.2
