@@ -22,8 +22,9 @@ help: ## this list
 rehearse: setup ## a whole cutover on an emulated AWS: no account, no keys (PLAN=plans/checkout.yaml)
 	@$(BIN)/cutover rehearse $(PLAN)
 
+# Several processes (tests/conftest.py says how many); one with ARGS=-n0, and without make.
 test: setup ## every test (ARGS="-m 'not slow' tests/core" for fewer)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: setup ## format, lint, types, the import law, the docs
 	$(BIN)/ruff format --check .

@@ -17,7 +17,7 @@ from cutover.aws.forms import Ends, form_of_actions
 from cutover.aws.session import open_session
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
-from cutover.ports import Change, WriteResult
+from cutover.ports import Change, Unconditional, WriteResult
 from tests.fakes import DESTINATION, RULE, SOURCE
 
 DELAY_S = 0.05
@@ -100,7 +100,7 @@ def measure() -> list[Figure]:
         changes = [Change(route, form_of_actions([ACTION], ENDS)) for route in routes]
 
         def write(count: int) -> None:
-            outcomes = router.write(changes[:count])
+            outcomes = router.write(changes[:count], Unconditional())
             wrong = [one for one in outcomes.values() if one.result is not WriteResult.APPLIED]
             if wrong:
                 raise RuntimeError(f"a write was not applied: {wrong[0]}")

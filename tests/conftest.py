@@ -1,7 +1,11 @@
-"""What holds for every test: a machine that is slow or loaded proves nothing wrong."""
+"""What holds for every test: a machine that is slow or loaded proves nothing wrong, and they run in any number of processes."""
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # an example has no 200 ms to end in, drawing it may take long, and each run has the examples of the last one:
@@ -11,3 +15,28 @@ settings.register_profile(
 )
 settings.register_profile("patient", settings.get_profile("random"), derandomize=True)
 settings.load_profile("patient")
+
+SIDE_BY_SIDE = ("tests/e2e/", "tests/docs/test_runbooks.py")
+"""Where the first test starts all others in threads: they share one process, and are begun first."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes per core for `-n auto`: many tests wait for a process or for two reads of a route."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each test goes to the process that is free, but for those that belong together.
+
+    `--dist loadgroup` would do it, but the `xdist_group` of pytest-xdist 3.8 has no effect under pytest 9.2,
+    whose items have no `_nodeid` to write the group's name into.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = lambda nodeid: next(
+        (place for place in SIDE_BY_SIDE if nodeid.startswith(place)), nodeid
+    )
+    return scheduler

@@ -39,6 +39,7 @@ from cutover.core.records import body
 from cutover.core.state import RunState, replay
 from cutover.core.values import RouteId, Weight
 from cutover.ports import (
+    NOT_SENT,
     Alarms,
     Change,
     Clock,
@@ -47,6 +48,7 @@ from cutover.ports import (
     Listener,
     Mailbox,
     Metrics,
+    Permit,
     Router,
     Surveyor,
     TargetHealth,
@@ -147,6 +149,9 @@ class FakeMailbox(Mailbox):
     def say_in(self, ms: int, name: WordName, why: str = "", signal: int = 0) -> None:
         self._clock.call_in(ms, lambda: self.say(name, why, signal))
 
+    def stopping(self) -> str:
+        return next((word.name for word in self._said if word.stops), "")
+
     def wait(self, until: Moment) -> tuple[Word, ...]:
         if self._clock.at.boot_ms > self.give_up_ms:
             raise AssertionError("the run goes on for ever")
@@ -193,6 +198,9 @@ class FakeRouter(Router):
         self.faults: list[WriteFault] = []
         self.read_fails: Callable[[RouteId], Unknown | None] = lambda _route: None
         self.killed_at: Callable[[str], None] = lambda _where: None
+        self.found = found or form(0, attached=False)
+        self.unprepared: Unknown | None = None
+        self.at_the_wire: Callable[[], None] = lambda: None
 
     def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
         found: dict[RouteId, Reading[Form]] = {}
@@ -214,11 +222,20 @@ class FakeRouter(Router):
     def detach(self, route: RouteId, form: Form) -> Form:
         return _with(form, w=1000, source=False)
 
-    def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
+    def prepare(self) -> Reading[None]:
+        return self.unprepared or Known(None, self.clock.now())
+
+    def write(self, changes: Sequence[Change], permit: Permit) -> Mapping[RouteId, WriteOutcome]:
         self.killed_at("before write")
-        outcomes = {change.route: self._write(change) for change in changes}
+        self.at_the_wire()
+        outcomes = {change.route: self._permitted(change, permit) for change in changes}
         self.killed_at("after write")
         return outcomes
+
+    def _permitted(self, change: Change, permit: Permit) -> WriteOutcome:
+        if why := permit.refusal(change.route):
+            return WriteOutcome(WriteResult.NOT_APPLIED, NOT_SENT, why)
+        return self._write(change)
 
     def _write(self, change: Change) -> WriteOutcome:
         fault = next(
@@ -452,6 +469,8 @@ class FakeJournal(Journal):
         self.fallback: list[Record] = []
         self.commands: tuple[str, ...] = ()
         self.fails: Unknown | None = None
+        self.bears_bugs = False
+        self.bugs: list[Exception] = []
         self.epoch = 1
         self.killed_at: Callable[[Event], None] = lambda _event: None
 
@@ -463,6 +482,20 @@ class FakeJournal(Journal):
         self.records.append(record)
         self.killed_at(event)
         return Known(record, at)
+
+    def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
+        taken = [self.append(event, at) for event in events]
+        failed = next((one for one in taken if isinstance(one, Unknown)), None)
+        records = tuple(one.value for one in taken if isinstance(one, Known))
+        if failed is None:
+            return Known(records, at)
+        del self.records[len(self.records) - len(records) :]
+        return failed
+
+    def bug(self, error: Exception) -> None:
+        if not self.bears_bugs:
+            raise error
+        self.bugs.append(error)
 
     def forced(self, event: Event, at: Moment) -> Record:
         record = Record(len(self.records) + len(self.fallback) + 1, self.epoch, at, event)
@@ -484,10 +517,14 @@ class FakeLease(Lease):
 
     def __init__(self) -> None:
         self.doubt: Unknown | None = None
+        self.owner = ""
         self.end: Moment | None = None
 
     def renew(self, now: Moment) -> Reading[None]:
         return self.doubt or Known(None, now)
+
+    def other_owner(self) -> str:
+        return self.owner
 
     def ends(self, now: Moment) -> Moment | None:
         return self.end

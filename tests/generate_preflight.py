@@ -31,6 +31,8 @@ def page() -> str:
                 "with exit 7 before anything is written. A fact that can not be read blocks if its check would. Each finding says why, and the fix.",
                 '`waive: [{check: NAME, why: "..."}]` in the plan turns a block into a warning, where the table says yes.',
                 "",
+                "They need `cloudwatch:ListMetrics` only to name what exists beside a metric without data; where it is denied they say so and go on.",
+                "",
                 "| Check | Asks whether | May be waived |",
                 "|---|---|---|",
                 *rows,

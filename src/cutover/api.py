@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cutover.wiring.rehearsals import NotApplicable
     from cutover.wiring.rehearsed import RehearsalResult
     from cutover.wiring.retrospect import Backtested, JudgedTable
-    from cutover.wiring.words import Heard, Silent, Waiting
+    from cutover.wiring.words import Heard, Silent, Unreached, Waiting
 
 
 def load_plan(path: Path, *, strict: bool = False) -> LoadedPlan:
@@ -68,12 +68,12 @@ def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -
 
 def past_rates(
     plan: Plan, days: int, *, profile: str | None = None, region: str | None = None
-) -> Rates | None:
-    """Requests a minute of the plan's groups over the last days, from CloudWatch; None when there were none.
+) -> Rates:
+    """Requests a minute of the plan's groups over the last days, from CloudWatch.
 
     Raises:
         UsageError: for a number of days that CloudWatch does not keep.
-        CredentialsError, RefusedError: when CloudWatch cannot be asked, or does not answer whole.
+        CredentialsError, RefusedError: when CloudWatch cannot be asked, does not answer whole, or has no request at all.
     """
     from cutover.wiring.looking import past_rates as rates
 
@@ -94,7 +94,9 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
     return going_on.go_on(run, word, options)
 
 
-def say(run: RunDirectory, word: Word, *, left: Waiting | None = None) -> Heard | Waiting | Silent:
+def say(
+    run: RunDirectory, word: Word, *, left: Waiting | None = None
+) -> Heard | Waiting | Silent | Unreached:
     """Leave a word for the run's process, and see whether it is heard; with `left` it lies there already."""
     from cutover.wiring import offline, words
 
@@ -113,6 +115,19 @@ def restore_without_run(
     from cutover.wiring.break_glass import restore
 
     return restore(plan, profile=profile, region=region, tell=tell)
+
+
+def restore_beside(
+    run: RunDirectory,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    tell: Callable[[str], None],
+) -> Restored:
+    """Source full, destination 0 on the routes of a run whose process cannot be told to roll it back."""
+    from cutover.wiring.unreached import restore_beside as restore
+
+    return restore(run, profile=profile, region=region, tell=tell)
 
 
 def find_run(text: str | None) -> RunDirectory:

@@ -1,7 +1,8 @@
 """What the runner needs of the world. Adapters implement these; `tests/fakes.py` subclasses them.
 
-A port answers an *expected* failure (throttled, denied, timed out, unreadable) with `Unknown` or an
-outcome; an exception out of a port is a bug and ends the process with exit 1.
+A port answers whatever is not the answer that the service promises (throttled, denied, timed out,
+foreign, malformed) with `Unknown`, a write with an outcome. An exception out of a port is a bug: the
+runner takes it for `Unknown` (or ambiguous), keeps its traceback beside the run, and goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from cutover.core.observation import (
 )
 from cutover.core.plan import Plan
 from cutover.core.values import RouteId, Weight
+
+NOT_SENT = "not_sent"
+"""`WriteOutcome.code` of a write that never left this machine, and never will."""
 
 
 class WriteResult(StrEnum):
@@ -54,6 +58,27 @@ class Change:
 
     route: RouteId
     form: Form
+
+
+class Permit(ABC):
+    """Whether a write may still leave.
+
+    It is asked at the wire: in the thread that sends, once the connection stands and the first byte of
+    the request is next. What a name server, a proxy, a handshake or a credential helper took until then
+    can so never send what was given up long ago.
+    """
+
+    @abstractmethod
+    def refusal(self, route: RouteId) -> str:
+        """Why the route's write must not leave now; empty when it may. Thread-safe, quick, never raises."""
+
+
+class Unconditional(Permit):
+    """For a write that nothing may keep from leaving: break-glass, which has no run and no lease."""
+
+    def refusal(self, route: RouteId) -> str:
+        """Never one."""
+        return ""
 
 
 class Router(ABC):
@@ -85,8 +110,20 @@ class Router(ABC):
         """`form` without the source's group: the destination alone keeps the pair's traffic."""
 
     @abstractmethod
-    def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
-        """Send every change side by side, one attempt each, under one deadline of 13 s."""
+    def prepare(self) -> Reading[None]:
+        """Do now what may hang before a write (refreshing credentials), under the turn's deadline.
+
+        It is called before the intent of a forward write; Unknown: nothing is to be sent this turn.
+        """
+
+    @abstractmethod
+    def write(self, changes: Sequence[Change], permit: Permit) -> Mapping[RouteId, WriteOutcome]:
+        """Send every change side by side, one attempt each, under one deadline of 13 s.
+
+        `permit` is asked for each at the wire; what it refuses, and what this call has given up before it
+        left, is NOT_APPLIED with code NOT_SENT and never leaves. A route's older write never leaves after a
+        newer one. One entry for every change, whatever became of the others.
+        """
 
     @abstractmethod
     def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
@@ -150,6 +187,14 @@ class Journal(ABC):
         """
 
     @abstractmethod
+    def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
+        """The records of one turn as written, durable together; Unknown when the disk took none of them."""
+
+    @abstractmethod
+    def bug(self, error: Exception) -> None:
+        """Keep the traceback of an exception that a port must not raise, beside the run; never raises."""
+
+    @abstractmethod
     def forced(self, event: Event, at: Moment) -> Record:
         """The record of an append that failed, as kept in the fallback: only a rollback uses it."""
 
@@ -167,7 +212,16 @@ class Lease(ABC):
 
     @abstractmethod
     def renew(self, now: Moment) -> Reading[None]:
-        """Known while it is ours; Unknown when that cannot be proven."""
+        """Known while it is ours; Unknown when that cannot be proven.
+
+        Code OWNED: another owner is proved (its lock is held, a higher epoch, a foreign record in the
+        journal). Code LOST: it is missing or unreadable and nobody else's; then it is taken again here,
+        and still Unknown this once, so that nothing is raised on what was read without it.
+        """
+
+    @abstractmethod
+    def other_owner(self) -> str:
+        """Who else is proved to own it, for people; empty for nobody. Thread-safe and quick: asked at the wire."""
 
     @abstractmethod
     def ends(self, now: Moment) -> Moment | None:
@@ -192,6 +246,14 @@ class Mailbox(ABC):
     @abstractmethod
     def wait(self, until: Moment) -> tuple[Word, ...]:
         """The words said by now; returns early when one arrives. A past `until` only polls."""
+
+    @abstractmethod
+    def stopping(self) -> str:
+        """Which pause, rollback, switch or signal waits to be heard, for people; empty for none.
+
+        It takes nothing: the next `wait` still returns the word. Thread-safe, quick, never raises: asked
+        at the wire. In doubt (a key was pressed, a file cannot be read) something waits.
+        """
 
 
 class Listener(ABC):

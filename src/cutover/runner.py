@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cutover.core.actions import Back, Detach, End, Look, Move, Restore
 from cutover.core.errors import ExitCode
@@ -28,6 +29,7 @@ from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import FULL, SECOND, RouteId
 from cutover.ports import (
+    NOT_SENT,
     Alarms,
     Change,
     Clock,
@@ -36,12 +38,19 @@ from cutover.ports import (
     Listener,
     Mailbox,
     Metrics,
+    Permit,
     Router,
     Surveyor,
     TargetHealth,
     WriteOutcome,
     WriteResult,
 )
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+BUG = "bug"
+"""`Unknown.code` of a port that raised."""
 
 _NOT_TAKEN = "the journal did not take the intent"
 
@@ -68,13 +77,54 @@ class Ports:
     listeners: tuple[Listener, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Forward(Permit):
+    """A raise, attach or detach leaves in time, while the lease lasts, and before any word that stops."""
+
+    ports: Ports
+    not_after: Moment
+
+    def refusal(self, route: RouteId) -> str:
+        now = self.ports.clock.now()
+        if now.after(self.not_after) > 0:
+            return "too late after the look"
+        ends = self.ports.lease.ends(now)
+        if ends is not None and ends.after(now) < REQUEST:
+            return "the lease ends too soon"
+        if owner := self.ports.lease.other_owner():
+            return f"{owner} has the lease"
+        if said := self.ports.mailbox.stopping():
+            return f"{said} came before it was sent"
+        return ""
+
+
+@dataclass(frozen=True)
+class _Back(Permit):
+    """A restore is never too late: only another owner of the routes keeps it from leaving."""
+
+    ports: Ports
+
+    def refusal(self, route: RouteId) -> str:
+        owner = self.ports.lease.other_owner()
+        return f"{owner} has the lease" if owner else ""
+
+
 class Runner:
-    """Drives one run from its state to an exit code."""
+    """Drives one run from its state to an exit code.
+
+    Attributes:
+        plan: as given.
+        state: folded from the journal, up to its newest record.
+        end: how it ended; None while it goes on.
+    """
 
     def __init__(self, plan: Plan, ports: Ports, state: RunState) -> None:
         self.plan = plan
         self.state = state
+        self.end: End | None = None
         self._ports = ports
+        self._bugs: list[str] = []
+        self._said: set[str] = set()
         self._look: Look | None = None
         self._previous: Moment | None = None
         self._due: Moment | None = None
@@ -90,8 +140,15 @@ class Runner:
         """Loop until a decision ends it."""
         words = tuple(first_words)
         while isinstance(wake := self.turn(words), Moment):
-            words = self._ports.mailbox.wait(wake)
+            words = self._wait(wake)
         return wake
+
+    def _wait(self, wake: Moment) -> tuple[Word, ...]:
+        said = self._asked(lambda: self._ports.mailbox.wait(wake))
+        if not isinstance(said, Unknown):
+            return said
+        self._ports.clock.sleep(SECOND)  # without ears the loop goes on, at a pace
+        return ()
 
     def turn(self, words: tuple[Word, ...] = ()) -> Moment | ExitCode:
         """Observe, decide, journal and act once: when to look again, or the exit code."""
@@ -102,42 +159,91 @@ class Runner:
         now = self._ports.clock.now()
         decision = decide(self.plan, self.state, observation, now)
         self._carry_out(decision, observation, now)
+        self._say_bugs()
         if isinstance(decision.effect, End):
             return self._end(decision.effect)
         self._previous, self._due, self._look = now, decision.wake, decision.look
-        self._ports.journal.beat(now, decision.wake)
-        for listener in self._ports.listeners:
-            listener.looked(now, decision.wake, decision.reason)
+        self._asked(lambda: self._ports.journal.beat(now, decision.wake))
+        self._listeners(lambda one: one.looked(now, decision.wake, decision.reason))
         return decision.wake
+
+    def _asked(self, call: Callable[[], T]) -> T | Unknown:
+        """What a port answers; Unknown when it raises, which is a bug and never ends a rollback."""
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the loop goes on
+            return Unknown(self._bug(error), BUG)
+
+    def _bug(self, error: Exception) -> str:
+        self._ports.journal.bug(error)
+        text = f"a bug in cutover, its traceback is beside the journal: {type(error).__name__}: "
+        text = f"{text}{error}"[:500]
+        self._bugs.append(text)
+        return text
+
+    def _say_bugs(self) -> None:
+        bugs, self._bugs = self._bugs, []
+        for text in bugs:
+            self._note_once(text)
+
+    def _note_once(self, text: str) -> None:
+        """Once a process: what comes back at every poll must not fill the journal."""
+        if text not in self._said:
+            self._said.add(text)
+            self._record(Note(text), self._ports.clock.now())
+
+    def _listeners(self, tell: Callable[[Listener], None]) -> None:
+        for listener in self._ports.listeners:
+            self._asked(lambda one=listener: tell(one))  # type: ignore[misc]
 
     def _observe(self, look: Look, words: tuple[Word, ...]) -> Observation:
         """Look at what was asked; the lease is renewed last, between observe and act."""
         ports, plan, state = self._ports, self.plan, self.state
         began = ports.clock.now()
-        minutes = (
-            NOT_ASKED if look.minutes_from_ms is None else self._minutes(look.minutes_from_ms)
-        )
+        start_ms = look.minutes_from_ms
+        minutes = NOT_ASKED if start_ms is None else self._asked(lambda: self._minutes(start_ms))
         groups = sorted(
             {group for pair in plan.pairs for group in (pair.source, pair.destination)}
         )
         names = sorted({gate.spec.name for gate in plan.gates if gate.kind == "alarm"})
+        survey = self._asked(self._survey) if look.survey else NOT_ASKED
+        lost = isinstance(survey, Unknown)  # nobody answers: the other looks would only wait
+        skew_ms = self._asked(ports.surveyor.skew_ms)
         return Observation(
             minutes=minutes,
-            alarms=ports.alarms.read(names) if look.alarms and names else NOT_ASKED,
-            identity=ports.surveyor.identity() if look.identity else NOT_ASKED,
-            survey=self._survey() if look.survey else NOT_ASKED,
-            health=ports.health.read(groups) if look.health else {},
-            forms=ports.router.read(tuple(state.routes)) if look.forms else {},
+            alarms=self._asked(lambda: ports.alarms.read(names))
+            if look.alarms and names
+            else NOT_ASKED,
+            identity=self._asked(ports.surveyor.identity) if look.identity else NOT_ASKED,
+            survey=survey,
+            health=self._each(groups, ports.health.read) if look.health and not lost else {},
+            forms=self._each(tuple(state.routes), ports.router.read)
+            if look.forms and not lost
+            else {},
             journal=self._journal,
-            lease=ports.lease.renew(ports.clock.now()),
+            lease=self._asked(lambda: ports.lease.renew(ports.clock.now())),
             words=words,
-            aws_skew_ms=ports.surveyor.skew_ms(),
+            aws_skew_ms=0 if isinstance(skew_ms, Unknown) else skew_ms,
             previous=self._previous,
             due=self._due,
             began=began,
         )
 
+    def _each(
+        self, keys: Sequence[K], read: Callable[[Sequence[K]], Mapping[K, Reading[T]]]
+    ) -> Mapping[K, Reading[T]]:
+        """One reading for every key, also from a port that raises or forgets one."""
+        found = self._asked(lambda: read(keys))
+        if isinstance(found, Unknown):
+            return dict.fromkeys(keys, found)
+        nothing = Unknown("it is not in the answer", BUG)
+        return {key: found.get(key, nothing) for key in keys}
+
     def _survey(self) -> Reading[Survey]:
+        """Who we are comes first: without an answer to that there is one cause, and nothing to look at."""
+        who = self._ports.surveyor.identity()
+        if isinstance(who, Unknown):
+            return who
         survey = self._ports.surveyor.survey(self.plan)
         return Known(survey, self._ports.clock.now())
 
@@ -149,31 +255,41 @@ class Runner:
         return self._ports.metrics.read(self._wanted[1], start_ms, end_ms)
 
     def _carry_out(self, decision: Decision, observation: Observation, now: Moment) -> None:
-        for event in decision.records:
-            self._record(event, now)
+        self._record_all(decision.records, now)
         effect = decision.effect
         if effect is not None and not isinstance(effect, End):
             self._actors[type(effect)](effect, observation)
 
     def _record(self, event: Event, at: Moment) -> bool:
         """Append, fold and tell. False when only the fallback took it."""
-        if isinstance(event, Snapshot):
-            self._keep(event)
-        appended = self._ports.journal.append(event, at)
+        return self._record_all((event,), at)
+
+    def _record_all(self, events: Sequence[Event], at: Moment) -> bool:
+        """What one turn has to say is durable at once, then folded and told. False when only the fallback took it."""
+        if not events:
+            return True
+        journal = self._ports.journal
+        for event in events:
+            if isinstance(event, Snapshot):
+                self._keep(event)
+        appended = self._asked(lambda: journal.append_all(events, at))
+        records: Sequence[Record]
         if isinstance(appended, Known):
-            record = appended.value
+            records = appended.value
         else:
             self._journal = appended
-            record = self._ports.journal.forced(event, at)
-        self.state = evolve(self.plan, self.state, record)
-        self._tell(record)
+            records = [journal.forced(event, at) for event in events]
+        for record in records:
+            self.state = evolve(self.plan, self.state, record)
+            self._tell(record)
         return isinstance(appended, Known)
 
     def _keep(self, snapshot: Snapshot) -> None:
         """snapshot.json and restore.sh; without them nothing is raised."""
         forms = {RouteId(route): form_of(body) for route, body in snapshot.forms.items()}
-        kept = self._ports.journal.keep_snapshot(
-            snapshot, self._ports.router.restore_commands(forms)
+        ports = self._ports
+        kept = self._asked(
+            lambda: ports.journal.keep_snapshot(snapshot, ports.router.restore_commands(forms))
         )
         if isinstance(kept, Unknown):
             self._journal = kept
@@ -193,66 +309,81 @@ class Runner:
         self._keep(Snapshot(forms, recipes, state.source_healthy, calibration))
 
     def _tell(self, record: Record) -> None:
-        for listener in self._ports.listeners:
-            listener.told(record)
+        self._listeners(lambda one: one.told(record))
 
     def _move(self, move: Move, observation: Observation) -> None:
-        """Write-ahead: every intent is durable before anything is sent; too late is cancelled."""
-        posts: dict[RouteId, tuple[Form, Form]] = {}
-        for route in move.routes:
+        """A raise or an attach: see `_forward`."""
+
+        def aimed(route: RouteId, live: Form) -> Form:
+            return self._ports.router.aim(route, live, move.weight)
+
+        self._forward(move, "move", int(move.weight), aimed, observation)
+
+    def _detach(self, detach: Detach, observation: Observation) -> None:
+        """The last write of a finished run: the source leaves the action."""
+        self._forward(detach, "detach", FULL, self._ports.router.detach, observation)
+
+    def _forward(
+        self,
+        effect: Move | Detach,
+        kind: str,
+        weight: int,
+        aimed: Callable[[RouteId, Form], Form],
+        observation: Observation,
+    ) -> None:
+        """Write-ahead: every intent is durable before anything is sent; late, doubtful or stopped is cancelled."""
+        pres: dict[RouteId, str] = {}
+        changes: list[Change] = []
+        for route in effect.routes:
             live = self._read(route, observation)
             try:
-                posts[route] = (live, self._ports.router.aim(route, live, move.weight))
+                changes.append(Change(route, aimed(route, live)))
             except ValueError as error:
                 # only a form that a person accepted after preflight: nothing is sent, the step times out
                 self._record(Note(f"not written: {error}"), self._ports.clock.now())
                 return
-        durable = not isinstance(self._journal, Unknown)
-        for route, (live, post) in posts.items():
-            durable &= self._intend(
-                Change(route, post), "move", int(move.weight), pre=live.hash, why=move.reason
-            )
-        now = self._ports.clock.now()
-        late = now.after(move.not_after) > 0 or self._lease_too_short(now)
-        changes = [Change(route, post) for route, (_, post) in posts.items()]
-        if durable and not late:
-            self._send(changes)
+            pres[route] = live.hash
+        permit = _Forward(self._ports, effect.not_after)
+        # before the intent: no credential helper may hang behind what is promised there
+        ready = self._asked(self._ports.router.prepare)
+        if isinstance(ready, Unknown):
+            self._note_once(f"not written, AWS cannot be called: {ready.reason}")
             return
-        self._cancel(changes, "too late after the look" if durable else _NOT_TAKEN)
+        durable = not isinstance(self._journal, Unknown)
+        intents = [
+            self._intent(change, kind, weight, pre=pres[change.route], why=effect.reason)
+            for change in changes
+        ]
+        durable &= self._record_all(intents, self._ports.clock.now())
+        if not durable:
+            self._cancel(changes, _NOT_TAKEN)
+        elif why := self._refused(permit, effect.routes):
+            self._cancel(changes, why)
+        else:
+            self._send(changes, permit)
 
-    def _lease_too_short(self, now: Moment) -> bool:
-        ends = self._ports.lease.ends(now)
-        return ends is not None and ends.after(now) < REQUEST
+    def _refused(self, permit: Permit, routes: Sequence[RouteId]) -> str:
+        """Looked at once more after the intent, for all routes alike: a step is not sent in part."""
+        why = self._asked(lambda: next((no for r in routes if (no := permit.refusal(r))), ""))
+        return why.reason if isinstance(why, Unknown) else why
 
     def _restore(self, restore: Restore, observation: Observation) -> None:
         """A rollback: intents when the disk takes them, and the writes in any case."""
         changes: list[Change] = []
+        events: list[Event] = []
         for back in restore.routes:
             post, pre = self._way_back(back, observation)
             if post is None:
                 why = "the planned groups are not in the action any more"
-                self._outcome(
-                    back.route, WriteOutcome(WriteResult.NOT_APPLIED, "", why), "impossible"
-                )
+                nothing = WriteOutcome(WriteResult.NOT_APPLIED, "", why)
+                events.append(self._outcome(back.route, nothing, "impossible"))
                 continue
             change = Change(back.route, post)
-            self._intend(change, "restore", int(post.weight or 0), pre=pre, why=restore.reason)
+            weight = int(post.weight or 0)
+            events.append(self._intent(change, "restore", weight, pre=pre, why=restore.reason))
             changes.append(change)
-        self._send(changes)
-
-    def _detach(self, detach: Detach, observation: Observation) -> None:
-        """The last write of a finished run: the source leaves the action."""
-        changes: list[Change] = []
-        durable = not isinstance(self._journal, Unknown)
-        for route in detach.routes:
-            live = self._read(route, observation)
-            change = Change(route, self._ports.router.detach(route, live))
-            durable &= self._intend(change, "detach", FULL, pre=live.hash, why=detach.reason)
-            changes.append(change)
-        if durable:
-            self._send(changes)
-        else:
-            self._cancel(changes, _NOT_TAKEN)
+        self._record_all(events, self._ports.clock.now())
+        self._send(changes, _Back(self._ports))
 
     def _read(self, route: RouteId, observation: Observation) -> Form:
         """The form that this turn's decision saw: it decides on a forward write only when it saw one."""
@@ -260,9 +391,9 @@ class Runner:
         assert isinstance(reading, Known)  # noqa: S101 - see above
         return reading.value
 
-    def _intend(self, change: Change, kind: str, weight: int, *, pre: str, why: str) -> bool:
-        """Journal an intent as the attempt that it is. False when it is not durable."""
-        intent = Intent(
+    def _intent(self, change: Change, kind: str, weight: int, *, pre: str, why: str) -> Intent:
+        """The intent as the attempt that it is."""
+        return Intent(
             change.route,
             kind,
             self.state.target,
@@ -272,7 +403,6 @@ class Runner:
             weight,
             why,
         )
-        return self._record(intent, self._ports.clock.now())
 
     def _way_back(self, back: Back, observation: Observation) -> tuple[Form | None, str]:
         known = self.state.routes[back.route]
@@ -284,9 +414,14 @@ class Runner:
             live is None or known.snapshot is None
         ):  # pragma: no cover - back.py asks for no such route,
             return None, ""  # and a rollback must not end in an assertion
-        post = self._ports.router.aim_back(
-            back.route, live, known.snapshot, known.recipe, verbatim=back.verbatim
+        snapshot = known.snapshot
+        post = self._asked(
+            lambda: self._ports.router.aim_back(
+                back.route, live, snapshot, known.recipe, verbatim=back.verbatim
+            )
         )
+        if isinstance(post, Unknown):
+            post = snapshot  # what cannot be changed can still be put back as it was found
         return post, "" if back.blind else live.hash
 
     def _attempt(self, route: RouteId, kind: str, weight: int) -> int:
@@ -296,35 +431,44 @@ class Runner:
         same = sent.kind == kind and (kind != "move" or sent.weight == weight)
         return sent.attempt + 1 if same else 1
 
-    def _send(self, changes: Sequence[Change]) -> None:
+    def _send(self, changes: Sequence[Change], permit: Permit) -> None:
         if not changes:
             return
-        outcomes = self._ports.router.write(changes)
+        outcomes = self._asked(lambda: self._ports.router.write(changes, permit))
+        if isinstance(outcomes, Unknown):
+            unknown = WriteOutcome(WriteResult.AMBIGUOUS, outcomes.code, outcomes.reason)
+            outcomes = {change.route: unknown for change in changes}
+        forgotten = WriteOutcome(WriteResult.AMBIGUOUS, BUG, "it is not in the answer")
+        events = []
         for change in changes:
-            self._outcome(change.route, outcomes[change.route])
+            outcome = outcomes.get(change.route, forgotten)
+            result = "cancelled" if outcome.code == NOT_SENT else str(outcome.result)
+            events.append(self._outcome(change.route, outcome, result))
+        self._record_all(events, self._ports.clock.now())
 
     def _cancel(self, changes: Sequence[Change], why: str) -> None:
-        for change in changes:
-            nothing = WriteOutcome(WriteResult.NOT_APPLIED, "", why)
-            self._outcome(change.route, nothing, "cancelled")
+        nothing = WriteOutcome(WriteResult.NOT_APPLIED, NOT_SENT, why)
+        self._record_all(
+            [self._outcome(change.route, nothing, "cancelled") for change in changes],
+            self._ports.clock.now(),
+        )
 
-    def _outcome(self, route: RouteId, outcome: WriteOutcome, result: str = "") -> None:
+    def _outcome(self, route: RouteId, outcome: WriteOutcome, result: str) -> Outcome:
         sent = self.state.routes[route].sent
-        event = Outcome(
+        return Outcome(
             route,
             sent.attempt if sent is not None else 0,
-            result or str(outcome.result),
+            result,
             outcome.code,
             outcome.message,
             outcome.request_id,
             int(outcome.denied),
         )
-        self._record(event, self._ports.clock.now())
 
     def _end(self, end: End) -> ExitCode:
-        self._record(
-            Close(int(end.exit_code), self.state.phase, end.reason), self._ports.clock.now()
-        )
-        for listener in self._ports.listeners:
-            listener.closed()
+        self.end = end
+        if not end.silently:
+            close = Close(int(end.exit_code), self.state.phase, end.reason)
+            self._record(close, self._ports.clock.now())
+        self._listeners(lambda one: one.closed())
         return end.exit_code

@@ -8,10 +8,11 @@ from botocore.stub import Stubber
 
 from cutover.aws.alb import AlbRouter, balancer_of, listener_of
 from cutover.aws.forms import weights_of
-from cutover.core.forms import Form
+from cutover.aws.retry import READ_BUDGET_MS
+from cutover.core.forms import Form, form_body, form_of
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId, Weight
-from cutover.ports import Change, WriteResult
+from cutover.ports import NOT_SENT, Change, Unconditional, WriteResult
 from tests.aws.topology import INLINE, Faults, Late, StepClock, World, session, stubbed, world
 
 
@@ -38,7 +39,7 @@ def aimed(alb: AlbRouter, route: RouteId, weight: int) -> Change:
 def test_a_rule_and_a_default_action_move_together_and_read_back(there: World) -> None:
     alb = router(there)
     listener = RouteId(there.listener)
-    outcomes = alb.write([aimed(alb, there.rule, 250), aimed(alb, listener, 250)])
+    outcomes = alb.write([aimed(alb, there.rule, 250), aimed(alb, listener, 250)], Unconditional())
     assert {o.result for o in outcomes.values()} == {WriteResult.APPLIED}
     assert all(o.request_id for o in outcomes.values())
     assert list(outcomes) == [there.rule, listener]
@@ -50,18 +51,61 @@ def test_a_rule_and_a_default_action_move_together_and_read_back(there: World) -
 def test_the_snapshot_comes_back_exactly(there: World) -> None:
     alb = router(there)
     before = form(alb, there.rule)
-    alb.write([aimed(alb, there.rule, 500)])
+    alb.write([aimed(alb, there.rule, 500)], Unconditional())
     back = alb.aim_back(there.rule, form(alb, there.rule), before, "keep", verbatim=True)
     assert back is not None
-    alb.write([Change(there.rule, back)])
+    alb.write([Change(there.rule, back)], Unconditional())
     assert form(alb, there.rule) == before
+
+
+def test_what_is_restored_is_what_was_found_to_the_letter(there: World) -> None:
+    found = [
+        {
+            "Type": "forward",
+            "Order": 1,
+            "ForwardConfig": {
+                "TargetGroups": [{"TargetGroupArn": there.source, "Weight": 100}],
+                "TargetGroupStickinessConfig": {"Enabled": False, "DurationSeconds": 3600},
+            },
+        }
+    ]
+    there.elb.modify_rule(RuleArn=there.rule, Actions=found)
+    alb, before = router(there), there.rule_actions()
+    snapshot = form_of(json.loads(json.dumps(form_body(form(alb, there.rule)))))
+    alb.write([aimed(alb, there.rule, 500)], Unconditional())
+    moved = there.rule_actions()[0]["ForwardConfig"]
+    assert moved["TargetGroupStickinessConfig"]["DurationSeconds"] == 3600
+    back = alb.aim_back(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=True)
+    assert back is not None
+    alb.write([Change(there.rule, back)], Unconditional())
+    assert there.rule_actions() == before
+    (command,) = alb.restore_commands({there.rule: snapshot})
+    assert json.loads(shlex.split(command)[6]) == before
+
+
+def test_a_duration_that_is_off_survives_a_change_of_our_two_weights_only(there: World) -> None:
+    groups = [
+        {"TargetGroupArn": there.source, "Weight": 60},
+        {"TargetGroupArn": there.destination, "Weight": 40},
+    ]
+    off = {"Enabled": False, "DurationSeconds": 600}
+    theirs = {"TargetGroups": groups, "TargetGroupStickinessConfig": off}
+    alb = router(there)
+    snapshot = form(alb, there.rule)
+    there.elb.modify_rule(
+        RuleArn=there.rule, Actions=[{"Type": "forward", "ForwardConfig": theirs}]
+    )
+    back = alb.aim_back(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=False)
+    assert back is not None
+    alb.write([Change(there.rule, back)], Unconditional())
+    assert there.rule_actions()[0]["ForwardConfig"]["TargetGroupStickinessConfig"] == off
 
 
 def test_a_default_rule_is_read_and_written_through_its_listener(there: World) -> None:
     alb = router(there)
     form(alb, there.default_rule)
     faults = Faults({}).install(there.aws)
-    outcome = alb.write([aimed(alb, there.default_rule, 10)])[there.default_rule]
+    outcome = alb.write([aimed(alb, there.default_rule, 10)], Unconditional())[there.default_rule]
     assert outcome.result is WriteResult.APPLIED
     assert faults.calls[-1] == "ModifyListener"
     assert "ModifyRule" not in faults.calls
@@ -118,7 +162,7 @@ def test_a_write_is_sent_once_and_its_outcome_is_only_as_sure_as_the_reply(
     alb = router(there)
     change = aimed(alb, there.rule, 100)
     faults = Faults({"ModifyRule": [fault]}).install(there.aws)
-    outcome = alb.write([change])[there.rule]
+    outcome = alb.write([change], Unconditional())[there.rule]
     assert (outcome.result, outcome.code) == (result, code)
     assert outcome.denied == (fault in ("denied", "expired"))
     assert faults.calls == ["ModifyRule"]
@@ -130,7 +174,7 @@ def test_one_routes_failure_does_not_stop_the_others(there: World) -> None:
     listener = RouteId(there.listener)
     changes = [aimed(alb, there.rule, 100), aimed(alb, listener, 100)]
     Faults({"ModifyRule": ["throttle"]}).install(there.aws)
-    outcomes = alb.write(changes)
+    outcomes = alb.write(changes, Unconditional())
     assert outcomes[there.rule].result is WriteResult.NOT_APPLIED
     assert outcomes[listener].result is WriteResult.APPLIED
 
@@ -141,7 +185,7 @@ def test_a_throttled_read_is_tried_again_through_the_clock(there: World) -> None
     clock = there.aws.clock
     assert isinstance(clock, StepClock)
     assert len(clock.slept) == 3
-    assert sum(clock.slept) < 8_000
+    assert sum(clock.slept) < READ_BUDGET_MS
 
 
 def test_a_read_that_stays_throttled_is_unknown_within_its_budget(there: World) -> None:
@@ -151,7 +195,7 @@ def test_a_read_that_stays_throttled_is_unknown_within_its_budget(there: World) 
     assert (reading.code, reading.denied) == ("Throttling", False)
     clock = there.aws.clock
     assert isinstance(clock, StepClock)
-    assert 4_000 < sum(clock.slept) <= 8_000
+    assert 4_000 < sum(clock.slept) <= READ_BUDGET_MS
 
 
 def test_a_denied_read_is_not_tried_again(there: World) -> None:
@@ -166,7 +210,7 @@ def test_a_dry_run_sends_no_write() -> None:
     dry = world(dry_run=True)
     alb = router(dry)
     faults = Faults({}).install(dry.aws)
-    outcome = alb.write([aimed(alb, dry.rule, 100)])[dry.rule]
+    outcome = alb.write([aimed(alb, dry.rule, 100)], Unconditional())[dry.rule]
     assert (outcome.result, outcome.code) == (WriteResult.NOT_APPLIED, "DryRun")
     assert "ModifyRule" not in faults.calls
 
@@ -178,7 +222,9 @@ def test_a_reply_with_other_weights_is_ambiguous(there: World) -> None:
         "elbv2",
         ("modify_rule", {"Rules": [{"RuleArn": there.rule, "Actions": there.rule_actions()}]}),
     )
-    outcome = AlbRouter(aws, INLINE, {there.rule: there.ends}).write([change])[there.rule]
+    outcome = AlbRouter(aws, INLINE, {there.rule: there.ends}).write([change], Unconditional())[
+        there.rule
+    ]
     assert (outcome.result, outcome.code) == (WriteResult.AMBIGUOUS, "ResponseMismatch")
 
 
@@ -187,7 +233,9 @@ def test_a_reply_without_the_rule_is_ambiguous(there: World) -> None:
     change = aimed(alb, there.rule, 100)
     aws = stubbed("elbv2", ("modify_rule", {"Rules": []}))
     assert (
-        AlbRouter(aws, INLINE, {there.rule: there.ends}).write([change])[there.rule].result
+        AlbRouter(aws, INLINE, {there.rule: there.ends})
+        .write([change], Unconditional())[there.rule]
+        .result
         is WriteResult.AMBIGUOUS
     )
 
@@ -219,9 +267,7 @@ def test_a_restore_command_is_one_plain_line_with_everything_in_it(there: World)
     words = shlex.split(alb.restore_commands({there.rule: found})[0])
     assert words[:5] == ["aws", "elbv2", "modify-rule", "--rule-arn", there.rule]
     assert words[5] == "--actions"
-    assert json.loads(words[6])[0]["ForwardConfig"]["TargetGroups"] == [
-        {"TargetGroupArn": there.source, "Weight": 1}
-    ]
+    assert json.loads(words[6]) == there.rule_actions()
     assert words[7:] == ["--region", "eu-west-1"]
 
 
@@ -230,15 +276,11 @@ def test_arns_lead_to_their_listener_and_balancer(there: World) -> None:
     assert balancer_of(there.rule) == there.balancer == balancer_of(there.listener)
 
 
-@pytest.mark.parametrize(
-    ("started", "result"), [(True, WriteResult.AMBIGUOUS), (False, WriteResult.NOT_APPLIED)]
-)
-def test_a_late_write_is_ambiguous_unless_it_never_began(
-    there: World, started: bool, result: WriteResult
-) -> None:
+def test_a_write_that_was_never_begun_in_time_never_leaves(there: World) -> None:
     change = aimed(router(there), there.rule, 100)
-    late = AlbRouter(there.aws, Late(started=started), {there.rule: there.ends})
-    assert late.write([change])[there.rule].result is result
+    late = AlbRouter(there.aws, Late(), {there.rule: there.ends})
+    outcome = late.write([change], Unconditional())[there.rule]
+    assert (outcome.result, outcome.code) == (WriteResult.NOT_APPLIED, NOT_SENT)
     reading = late.read([there.rule])[there.rule]
     assert isinstance(reading, Unknown)
     assert reading.code == "timeout"
@@ -251,10 +293,11 @@ def test_a_rule_that_turns_out_to_be_the_default_is_written_through_its_listener
     stubber = Stubber(aws.client("elbv2"))
     stubber.add_client_error("modify_rule", "OperationNotPermitted", "default rule", 400)
     stubber.add_response(
-        "modify_listener", {"Listeners": [{"DefaultActions": there.rule_actions()}]}
+        "modify_listener",
+        {"Listeners": [{"ListenerArn": there.listener, "DefaultActions": there.rule_actions()}]},
     )
     stubber.activate()
     alb = AlbRouter(aws, INLINE, {there.rule: there.ends})
     change = Change(there.rule, form(router(there), there.rule))
-    assert alb.write([change])[there.rule].result is WriteResult.NOT_APPLIED
-    assert alb.write([change])[there.rule].result is WriteResult.APPLIED
+    assert alb.write([change], Unconditional())[there.rule].result is WriteResult.NOT_APPLIED
+    assert alb.write([change], Unconditional())[there.rule].result is WriteResult.APPLIED

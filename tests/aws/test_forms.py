@@ -167,6 +167,26 @@ def test_a_form_that_cannot_be_kept_whole_is_refused(
         forms.aim(form(*actions), ENDS, 10)
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("authenticate-oidc", "AuthenticateOidcConfig"),
+        ("authenticate-cognito", "AuthenticateCognitoConfig"),
+        ("jwt-validation", "JwtValidationConfig"),
+    ],
+)
+def test_an_authenticating_action_that_was_read_without_its_settings_is_never_written_by_a_raise(
+    kind: str, settings: str
+) -> None:
+    found = form({"Type": kind, "Order": 1}, forward({SOURCE: 999, DESTINATION: 0}, Order=2))
+    assert forms.bare_actions(found) == (kind,)
+    with pytest.raises(ValueError, match=f"{kind} was read without its {settings}"):
+        forms.aim(found, ENDS, 10)
+    with pytest.raises(ValueError, match=settings):
+        forms.detach(found, ENDS)
+    assert forms.way_back(found, found, ENDS, "keep", verbatim=False) == found
+
+
 def test_a_fixed_response_reads_as_neither_end() -> None:
     seen = form({"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}})
     assert (seen.weight, seen.attached, seen.source_present, seen.sticky) == (

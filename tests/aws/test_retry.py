@@ -94,9 +94,13 @@ def test_the_request_id_is_kept_for_support() -> None:
     assert classify(answered("RuleNotFound", 400)).outcome().request_id == "r-1"
 
 
-def test_a_bug_is_not_an_answer_of_aws() -> None:
-    with pytest.raises(KeyError):
-        classify(KeyError("Rules"))
+def test_a_bug_is_no_answer_and_is_asked_once() -> None:
+    read = Failing(1, KeyError("Rules"))
+    failure = Retry(StepClock(), Random(7)).read(read)
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.outcome().result) == ("bug", WriteResult.AMBIGUOUS)
+    assert failure.message.startswith("KeyError at test_retry.py:")
+    assert read.asked == 1
 
 
 class Failing:

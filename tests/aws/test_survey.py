@@ -293,3 +293,28 @@ def test_preflight_of_a_sound_plan_only_lacks_what_this_emulator_does_not_have(
     )
     assert [f for f in found if f.severity is not Severity.OK] == []
     assert {f.id for f in found} == {*CHECKS, "waive"}
+
+
+def test_what_a_grpc_group_speaks_and_takes_for_healthy_is_seen(there: World) -> None:
+    known = there.elb.describe_target_groups(TargetGroupArns=[there.source])["TargetGroups"][0]
+    calls = there.elb.create_target_group(
+        Name="calls-eks",
+        TargetType="ip",
+        Protocol="HTTP",
+        ProtocolVersion="GRPC",
+        Port=50051,
+        VpcId=known["VpcId"],
+        Matcher={"GrpcCode": "0-12"},
+    )["TargetGroups"][0]["TargetGroupArn"]
+    plan = plan_for(
+        there,
+        routes=[{"rule": there.rule, "source": there.source, "destination": calls}],
+        gates=[{"errors": {"max": "1%"}}],
+    )
+    found = survey(there, plan)
+    assert seen(found.groups[calls]).protocol_version == "GRPC"
+    findings = {one.id: one for one in run_checks(plan, found)}
+    assert findings["grpc"].severity is Severity.BLOCK
+    assert "calls-eks" in findings["grpc"].seen
+    assert findings["grpc-health"].severity is Severity.WARN
+    assert "0-12" in findings["grpc-health"].seen

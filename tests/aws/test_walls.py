@@ -119,10 +119,3 @@ def test_only_reads_and_our_two_writes_ever_pass(name: str, dry: bool, live: boo
         else:
             with pytest.raises(walls.DryRunError, match=name):
                 walls.check_operation(name, dry_run=dry_run)
-
-
-def test_the_account_of_all_examples_is_only_believed_of_an_emulator() -> None:
-    walls.refuse_example_account("123456789012", emulated=True)
-    walls.refuse_example_account("111122223333", emulated=False)
-    with pytest.raises(RefusedError, match="123456789012"):
-        walls.refuse_example_account("123456789012", emulated=False)

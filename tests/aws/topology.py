@@ -17,8 +17,9 @@ from botocore.stub import Stubber
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from cutover.aws.fanout import Fanout, Inline, TimedOut
+from cutover.aws.fanout import DEADLINE_MS, Fanout, Inline, too_late
 from cutover.aws.forms import Ends
+from cutover.aws.retry import Failure
 from cutover.aws.session import AwsSession
 from cutover.core.moment import Moment
 from cutover.core.values import RouteId
@@ -238,13 +239,12 @@ def stubbed(service: str, *answers: tuple[str, Mapping[str, Any]]) -> AwsSession
 
 
 class Late(Fanout):
-    """Every call comes too late, begun or not."""
+    """Every call comes too late: it was never begun."""
 
-    def __init__(self, *, started: bool) -> None:
-        self.late = TimedOut(started)
-
-    def run(self, calls: Mapping[K, Callable[[], R]]) -> dict[K, R | TimedOut]:
-        return dict.fromkeys(calls, self.late)
+    def run(
+        self, calls: Mapping[K, Callable[[], R]], within_ms: int = DEADLINE_MS
+    ) -> dict[K, R | Failure]:
+        return dict.fromkeys(calls, too_late(within_ms))
 
 
 INLINE = Inline()

@@ -36,7 +36,7 @@ from cutover.local.journal import FileJournal
 from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
-from cutover.ports import Change
+from cutover.ports import Change, Unconditional
 from cutover.wiring.live import restore_text_of
 
 REGION = "ap-northeast-1"
@@ -86,7 +86,7 @@ class Aws:
         """Split the traffic as a run would have done."""
         router, route = self.router(), RouteId(self.listener)
         aimed = router.aim(route, self.form(), Weight(weight))
-        router.write([Change(route, aimed)])
+        router.write([Change(route, aimed)], Unconditional())
         return aimed
 
     def reset(self) -> Form:

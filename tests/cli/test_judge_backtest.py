@@ -305,7 +305,11 @@ def test_the_past_is_read_from_cloudwatch(
     plan.write_text(aws.plan_text(gates="[{errors: {max: 1%}}, {healthy: {min: 1}}]"))
     nothing = called("backtest", plan, "--from", "cloudwatch", "--days", "1")
     assert nothing.code == 7
-    assert "has no request of" in nothing.err
+    assert "shows no request of" in nothing.err
+    assert (
+        "namespace AWS/ApplicationELB, metric RequestCount, dimensions LoadBalancer=app/"
+        in nothing.err
+    )
     published(aws, 5)
     shown = called("backtest", plan, "--from", "cloudwatch", "--days", "1", "--json")
     found = shown.object

@@ -578,10 +578,10 @@ def test_a_second_rollback_of_a_damaged_run_leaves_the_first_ones_journal_where_
     class Meanwhile(RealDisk):
         """Somebody else rolls the run back after this process has read its journal."""
 
-        def read(self, path: Path, limit: int | None = None) -> bytes:
+        def read(self, path: Path, limit: int | None = None, *, own: bool = False) -> bytes:
             if path == run.snapshot and not first:
                 first.append(called("rollback", run.id).code)
-            return super().read(path, limit)
+            return super().read(path, limit, own=own)
 
     second = RunDirectory(run.path, Meanwhile())
     with pytest.raises(UsageError, match="has ended: ROLLED_BACK"):

@@ -390,7 +390,11 @@ def test_quietest_and_busiest_hours_come_from_cloudwatch(aws: Aws, tmp_path: Pat
     asked = ("schedule", plan, *BUDGET, "--rate-from-cloudwatch", "1d")
     silent = called(*asked)
     assert silent.code == 7
-    assert "no request at all" in silent.err
+    assert "shows no request of" in silent.err
+    assert (
+        "namespace AWS/ApplicationELB, metric RequestCount, dimensions LoadBalancer=app/"
+        in silent.err
+    )
 
     dimensions = [
         {

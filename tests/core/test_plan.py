@@ -271,6 +271,22 @@ def test_a_sound_plan_has_no_warning() -> None:
             "an average hides slow requests",
         ),
         (
+            {"gates": [{"metric": {"name": "n", "namespace": "AWS/ApplicationELB", "metric": "RequestCount", "max": 1, "dimensions": {"TargetGroup": group("x")}}}]},
+            "CloudWatch knows a TargetGroup by the last part of its ARN, targetgroup/NAME/ID",
+        ),
+        (
+            {"gates": [{"metric": {"name": "n", "namespace": "AWS/ApplicationELB", "metric": "RequestCount", "max": 1, "dimensions": {"LoadBalancer": "prod-web"}}}]},
+            "CloudWatch knows a LoadBalancer by the last part of its ARN, app/NAME/ID",
+        ),
+        (
+            {"gates": [{"metric": {"name": "n", "namespace": "AWS/ApplicationELB", "metric": "HTTPCode_ELB_502_Count", "max": 1}}]},
+            "HTTPCode_ELB_502_Count has datapoints only in minutes in which it is not zero",
+        ),
+        (
+            {"gates": [{"metric": {"name": "n", "namespace": "Shop", "metric": "Failed", "max_growth": 2, "missing": "zero"}}]},
+            "a baseline of zero has nothing to grow from",
+        ),
+        (
             {"routes": [{"rule": RULE, "source": group("a"), "destination": group("x")}, {"listener": LISTENER, "source": group("b"), "destination": group("x")}]},
             "this group is the destination of route 1 too",
         ),
@@ -285,6 +301,23 @@ def test_lint_asks_about(changes: dict[str, Any], start: str) -> None:
     assert any(found.message.startswith(start) for found in lint(plan)), [
         found.message for found in lint(plan)
     ]
+
+
+def test_the_suffix_that_cloudwatch_knows_is_written_out_for_an_arn() -> None:
+    arn = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/prod-web/50dc6c495c0c9188"
+    right = {"LoadBalancer": "app/prod-web/50dc6c495c0c9188", "TargetGroup": "targetgroup/eks/943f017f100becff"}  # fmt: skip
+    spec = {
+        "name": "n",
+        "namespace": "AWS/ApplicationELB",
+        "metric": "RequestCount",
+        "max": 1,
+        "dimensions": right | {"LoadBalancer": arn},
+    }
+    about = [one for one in lint(plan_of(gates=[{"metric": spec}])) if "last part" in one.message]
+    assert [one.fix for one in about] == ["write app/prod-web/50dc6c495c0c9188"]
+    assert about[0].loc == ("gates", 0, "metric", "dimensions", "LoadBalancer")
+    spec["dimensions"] = right
+    assert not any("last part" in one.message for one in lint(plan_of(gates=[{"metric": spec}])))
 
 
 def test_a_plan_without_gates_is_told_which_ones_judge_it() -> None:

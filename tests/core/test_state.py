@@ -92,7 +92,7 @@ def test_memory_of_minutes_stays_bounded_and_old_ones_are_folded_away() -> None:
             )
         )
         evidence = evid.fold(plan, evidence, evid.Folded(minute, 50, MINUTE))
-    assert len(evidence.recent) <= 2 * evid.KEEP
+    assert len(evidence.pairs[plan.pairs[0].id].recent) <= 2 * evid.KEEP
     assert evidence.minute(pair, 0) is None
     assert evidence.minute(pair, 999 * MINUTE) is not None
 
@@ -119,8 +119,8 @@ def test_a_corrected_minute_folds_as_if_it_had_been_so_from_the_start() -> None:
     corrected = folded(298, 40).minute
     assert corrected is not None
     mended = evid.correct(plan, early, corrected)
-    assert mended.memories == right.memories
-    assert mended.memories != early.memories
+    assert mended.pairs[pair].memories == right.pairs[pair].memories
+    assert mended.pairs[pair].memories != early.pairs[pair].memories
 
 
 def test_an_outcome_without_an_intent_changes_nothing() -> None:

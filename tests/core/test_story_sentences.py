@@ -88,6 +88,11 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
     ),
     (ev.Outcome(RULE, 1, "applied"), AT_FIVE, None),
     (
+        ev.Outcome(RULE, 1, "applied", "", "it may have dropped Pace"),
+        AT_FIVE,
+        "rule 9683b2d02a6cabee: AWS took the write (it may have dropped Pace)",
+    ),
+    (
         ev.Outcome(RULE, 1, "applied"),
         BACK,
         "rule 9683b2d02a6cabee: AWS took the restore; reading it back",

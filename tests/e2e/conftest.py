@@ -1,6 +1,7 @@
 """End-to-end tests wait far more than they work, so they run side by side: each in its own world.
 
-A test that takes a `stage` is handed to a few threads before the first of them is asked for its result.
+A test that takes a `stage` is handed to a few threads before the first of them is asked for its result:
+under pytest-xdist all of them are one process's (`tests/conftest.py`).
 What a stage is built with stands in a marker: `@pytest.mark.stage(rules=2, listener=True)`.
 """
 

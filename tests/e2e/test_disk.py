@@ -118,3 +118,37 @@ def test_a_torn_last_line_never_happened(stage: Stage) -> None:
     stage.expect(stage.drive("resume", "one"), 0)
     assert stage.shares() == {0.1}
     stage.verified()
+
+
+def test_a_rollback_reaches_a_living_run_on_a_full_disk(stage: Stage) -> None:
+    with _small_disk(stage.state):
+        run = stage.run(stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s"))
+        stage.until_phase("BAKING", run, step=0)
+        ballast = _fill(stage.state)
+        said = stage.say("rollback", "one", "--why", "the phone rings")
+        assert said.code == 0, said.said + stage.story()
+        assert "heard by run one" in said.said
+        assert run.ends() == 3, stage.story()
+        assert stage.is_restored()
+        assert not stage.witness.problems
+        ballast.unlink()
+        words = [(one["word"], one["why"]) for one in stage.records() if one["type"] == "word"]
+        assert words == [("rollback", "the phone rings")]
+
+
+def test_a_rollback_that_can_reach_nobody_restores_the_routes_itself_and_says_so(
+    stage: Stage,
+) -> None:
+    with _small_disk(stage.state):
+        run = stage.run(stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s"))
+        stage.until_phase("BAKING", run, step=0)
+        _fill(stage.state)
+        (stage.directory / "words.pipe").unlink()
+        said = stage.say("rollback", "one")
+        assert said.code == 4, said.said + stage.story()
+        assert stage.shares() == {0.0}, said.said
+        assert f"process {run.pid}" in said.err
+        assert "cannot be told" in said.err
+        assert f"kill -9 {run.pid}" in said.err
+        stage.until("a hold for what it did not write", lambda: "HOLDING" in run.said, run)
+        assert max(stage.climbs()) == 0.1

@@ -108,6 +108,12 @@ class SimDisk(Disk):
     def open_lock(self, path: Path) -> int:
         raise NotImplementedError("locks are the kernel's: tests of leases use real files")
 
+    def make_fifo(self, path: Path) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))  # like a file system without fifos
+
+    def open_fifo(self, path: Path, *, write: bool) -> int:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
     def write(self, handle: int, data: bytes) -> int:
         self._called("write")
         fits = len(data) if self.space is None else min(self.space, len(data))
@@ -141,7 +147,7 @@ class SimDisk(Disk):
         except OSError:
             return None
 
-    def read(self, path: Path, limit: int | None = None) -> bytes:
+    def read(self, path: Path, limit: int | None = None, *, own: bool = False) -> bytes:
         self._called("read")
         return self._find(path).data[:limit]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -14,12 +15,15 @@ from typing import Any
 
 import pytest
 
-from cutover.core.errors import ExitCode, JournalError, RefusedError
+from cutover.core.errors import ExitCode, JournalError, NeedsHumanError, RefusedError
 from cutover.core.events import Record
 from cutover.core.observation import Known, Unknown
 from cutover.local.disk import RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory
+from cutover.local.snapshot_file import disarm_restore, read_snapshot
+from cutover.local.state_directory import StateDirectory
+from cutover.wiring.offline import read_run
 from tests.local.samples import (
     AT,
     EVERY_TYPE,
@@ -28,6 +32,7 @@ from tests.local.samples import (
     OPEN,
     PREFLIGHT,
     SNAPSHOT,
+    journal_of,
     new_run,
     restore_text,
     rolling_back,
@@ -166,9 +171,193 @@ def test_a_journal_that_is_not_ours_alone_any_more_takes_nothing(tmp_path: Path,
     assert journal.trouble
 
 
+def test_who_lost_the_run_to_a_later_epoch_knows_it_and_leaves_every_file_alone(
+    tmp_path: Path,
+) -> None:
+    run = new_run(tmp_path)
+    lost = opened(run)
+    lost.append(OPEN, AT)
+    lost.keep_snapshot(SNAPSHOT, [])
+    assert lost.other_writer() == ""
+    other = reopened(run)
+    assert lost.other_writer() == "", "it has written nothing yet"
+    known(other.append(PREFLIGHT, AT))
+    assert "epoch 2" in lost.other_writer()
+    before = {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    assert isinstance(lost.append(INTENT, AT), Unknown)
+    assert lost.forced(rolling_back(), AT).event == rolling_back()
+    assert isinstance(lost.keep_snapshot(SNAPSHOT, ["aws elbv2 modify-rule"]), Unknown)
+    lost.beat(AT, AT)
+    lost.close()
+    assert {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+    known(other.append(NOTE, AT))
+    assert run.contents().damage is None
+
+
+def test_who_has_the_lease_by_now_is_asked_before_a_record_is_written(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    journal.locked_by = lambda: "process 7 on bastion drives run shop-1"
+    before = run.journal.read_bytes()
+    refused = journal.append(INTENT, AT)
+    assert isinstance(refused, Unknown)
+    assert "process 7 on bastion" in refused.reason
+    assert run.journal.read_bytes() == before
+    journal.close()
+    assert (run.path / "ballast").exists(), "it is the other's"
+
+
+@pytest.mark.parametrize("how", ["deleted", "graffiti", "an older copy", "a damaged part behind"])
+def test_what_is_not_a_later_epoch_proves_no_other_owner(tmp_path: Path, how: str) -> None:
+    run = new_run(tmp_path)
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    older = run.journal.read_bytes()
+    journal.append(PREFLIGHT, AT)
+    if how == "deleted":
+        run.journal.unlink()
+    elif how == "graffiti":
+        with run.journal.open("ab") as file:
+            file.write(b'{"epoch":9,"v":2,"hash":"00"}\n[]\n\xff\n')
+    elif how == "an older copy":
+        run.journal.unlink()
+        run.journal.write_bytes(older)
+    else:
+        journal.close()
+        run.journal.write_bytes(b"graffiti\n" + journal_of(epoch=7))
+        journal = reopened(run, for_rollback=True)
+    assert journal.other_writer() == ""
+
+
 def sim_run(space: int | None = None) -> tuple[SimDisk, RunDirectory]:
     disk = SimDisk(space)
     return disk, new_run(ROOT, disk)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    return place
+
+
+class FullRun(RealDisk):
+    """A disk on which the run directory takes nothing new."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run.path
+        self._theirs: set[int] = set()
+
+    def create(self, path: Path, mode: int = 0o600) -> int:
+        if self._run in path.parents:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        handle = super().create(path, mode)
+        self._theirs.add(handle)
+        return handle
+
+    def write(self, handle: int, data: bytes) -> int:
+        if handle not in self._theirs:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(handle, data)
+
+
+def rolled_back_on_a_full_disk(run: RunDirectory) -> None:
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    journal.close()
+    full = RunDirectory(run.path, FullRun(run))
+    back = reopened(full, for_rollback=True)
+    assert isinstance(back.append(rolling_back(), AT), Unknown)
+    back.forced(rolling_back(), AT)
+    back.forced(NOTE, AT)
+    back.close()
+
+
+def test_what_a_full_disk_sent_to_the_temporary_directory_is_found_again(
+    tmp_path: Path, temporary: Path
+) -> None:
+    run = new_run(tmp_path)
+    rolled_back_on_a_full_disk(run)
+    (kept,) = temporary.iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [r.event for r in run.contents().records] == [OPEN, rolling_back(), NOTE]
+    assert run.phase() == "ROLLING_BACK"
+    again = reopened(run)
+    assert [r.event for r in again.contents.records] == [OPEN, rolling_back(), NOTE]
+    assert known(again.append(NOTE, AT)).epoch == 3
+    assert list(temporary.iterdir()) == [], "the journal has it now"
+    assert (run.path / "journal.fallback-1").exists()
+
+
+def test_two_fallbacks_of_two_processes_are_both_found(tmp_path: Path, temporary: Path) -> None:
+    run = new_run(tmp_path)
+    rolled_back_on_a_full_disk(run)
+    full = RunDirectory(run.path, FullRun(run))
+    back = reopened(full, for_rollback=True)
+    back.forced(PREFLIGHT, AT)
+    back.close()
+    assert len(list(temporary.iterdir())) == 2
+    said = [OPEN, rolling_back(), NOTE, PREFLIGHT]
+    assert [r.event for r in run.contents().records] == said
+    assert [r.event for r in reopened(run).contents.records] == said
+
+
+def test_what_others_put_into_the_temporary_directory_is_neither_written_to_nor_believed(
+    tmp_path: Path, temporary: Path
+) -> None:
+    run = new_run(tmp_path)
+    rolled_back_on_a_full_disk(run)
+    (kept,) = temporary.iterdir()
+    os.mkfifo(temporary / "cutover-shop-1-fifo.jsonl")
+    (temporary / "cutover-shop-1-link.jsonl").symlink_to(kept)
+    (temporary / "cutover-shop-1-none.jsonl").write_bytes(b"{}\n")
+    (temporary / f"cutover-shop-1-{os.getpid()}.jsonl").mkdir()
+    assert [r.event for r in run.contents().records] == [OPEN, rolling_back(), NOTE]
+    if os.geteuid() == 0:  # only root can give a file away
+        os.chown(kept, 12_345, -1)
+        assert [r.event for r in run.contents().records] == [OPEN]
+
+
+@pytest.mark.parametrize("what", ["fifo", "directory", "link"])
+def test_a_rollback_is_not_kept_by_what_stands_in_the_place_of_its_fallback(
+    tmp_path: Path, temporary: Path, what: str
+) -> None:
+    run, said = new_run(tmp_path), list[str]()
+    journal = opened(run, said)
+    journal.append(OPEN, AT)
+    if what == "fifo":
+        os.mkfifo(run.fallback)
+    elif what == "directory":
+        run.fallback.mkdir()
+    else:
+        run.fallback.symlink_to(tmp_path / "elsewhere")
+    run.journal.unlink()
+    journal.forced(rolling_back(), AT)
+    (kept,) = temporary.iterdir()
+    assert str(kept) in said[0]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("what", ["journal", "snapshot", "restore", "plan", "beat", "fallback"])
+def test_a_fifo_in_the_place_of_a_runs_file_blocks_nobody(tmp_path: Path, what: str) -> None:
+    run = new_run(tmp_path)
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    journal.keep_snapshot(SNAPSHOT, [])
+    journal.close()
+    path: Path = getattr(run, what)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    place = StateDirectory(run.path.parents[1])
+    read_run(place, run)
+    run.pid()
+    with contextlib.suppress(NeedsHumanError):
+        read_snapshot(run)
+    with contextlib.suppress(OSError):
+        disarm_restore(run, "test")
+    reopened(run, for_rollback=True).close()
 
 
 def test_a_failed_sync_is_never_retried_and_the_rollback_goes_to_the_fallback() -> None:
@@ -204,6 +393,20 @@ def test_the_next_process_takes_the_fallback_in_and_drops_what_was_never_confirm
     assert {"journal.torn-1", "journal.fallback-1"} <= set(disk.list(run.path))
     assert disk.look(run.fallback) is None
     assert [r.event for r in run.contents().records] == [OPEN, rolling_back(), NOTE]
+
+
+def test_a_turn_whose_records_all_failed_is_replaced_by_what_the_rollback_said() -> None:
+    disk, run = sim_run()
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    disk.fail("sync", errno.EIO, times=1)
+    assert isinstance(journal.append_all((INTENT, INTENT, NOTE), AT), Unknown)
+    for event in (rolling_back(), NOTE):
+        journal.forced(event, AT)
+    journal.close()
+    said = [OPEN, rolling_back(), NOTE]
+    assert [r.event for r in run.contents().records] == said
+    assert [r.event for r in reopened(run).contents.records] == said
 
 
 def test_a_crash_while_the_fallback_is_taken_in_loses_nothing() -> None:
@@ -432,6 +635,9 @@ from pathlib import Path
 from cutover.local.disk import RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory
+from cutover.local.snapshot_file import disarm_restore, read_snapshot
+from cutover.local.state_directory import StateDirectory
+from cutover.wiring.offline import read_run
 from cutover.core.events import Note
 from tests.local.samples import AT
 run = RunDirectory(Path(sys.argv[1]), RealDisk())

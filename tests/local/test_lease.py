@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from pathlib import Path
 import pytest
 
 from cutover.core import events
-from cutover.core.errors import ExitCode, LeaseError
-from cutover.core.observation import Known, Unknown
+from cutover.core.errors import ExitCode, LeaseError, RefusedError
+from cutover.core.observation import LOST, OWNED, Known, Unknown
 from cutover.core.values import RouteId
+from cutover.local.claims import Claims
 from cutover.local.disk import RealDisk
-from cutover.local.lease import LOOK_S, LOOKS, Claims, FlockLease, SoleLease, driver, holder
+from cutover.local.lease import LOOK_S, LOOKS, FlockLease, SoleLease, driver, holder
 from cutover.local.state_directory import StateDirectory
 from cutover.wiring.offline import read_run
 from tests.local.samples import AT, INTENT, OPEN, PREFLIGHT, journal_of
@@ -213,17 +215,85 @@ def test_a_claim_that_cannot_be_read_excludes_everybody(state: StateDirectory) -
     assert holder(state, A) is None
 
 
-def test_a_lock_file_that_was_removed_makes_the_lease_unknown(state: StateDirectory) -> None:
+def code_of(reading: object) -> str:
+    assert isinstance(reading, Unknown), reading
+    return reading.code
+
+
+def test_a_lock_file_that_was_removed_is_unknown_once_and_then_taken_again(
+    state: StateDirectory,
+) -> None:
     lease = FlockLease.take(state, [A, B], "shop-1", AT)
     assert isinstance(lease.renew(AT), Known)
     assert lease.ends(AT) is None
     for lock in state.leases.glob("*.lock"):
         lock.unlink()
     unproven = lease.renew(AT)
-    assert isinstance(unproven, Unknown)
-    assert "deleted or replaced" in unproven.reason
+    assert code_of(unproven) == LOST
+    assert "deleted or replaced" in str(unproven)
+    assert lease.other_owner() == ""
+    assert isinstance(lease.renew(AT), Known)
+    with process(state, "shop-1", A) as (_, said):
+        assert said == "refused"
     lease.close()
-    assert isinstance(lease.renew(AT), Unknown)
+    assert code_of(lease.renew(AT)) == LOST
+
+
+def test_a_lease_directory_that_was_removed_is_made_again_and_one_that_cannot_be_stays_unknown(
+    state: StateDirectory,
+) -> None:
+    lease = FlockLease.take(state, [A], "shop-1", AT)
+    shutil.rmtree(state.leases)
+    assert code_of(lease.renew(AT)) == LOST
+    assert isinstance(lease.renew(AT), Known)
+    assert len(list(state.leases.iterdir())) == 2, "its lock and its claim"
+    shutil.rmtree(state.root)
+    assert code_of(lease.renew(AT)) == LOST
+    assert code_of(lease.renew(AT)) == LOST
+    lease.close()
+
+
+def test_whoever_holds_the_new_lock_file_is_the_proved_owner(state: StateDirectory) -> None:
+    lease = FlockLease.take(state, [A, B], "shop-1", AT)
+    for lock in state.leases.glob("*.lock"):
+        lock.unlink()
+    with process(state, "shop-1", A, B) as (other, said):
+        assert said == "held"
+        for _ in range(2):
+            owned = lease.renew(AT)
+            assert code_of(owned) == OWNED
+            assert f"process {other.pid}" in str(owned)
+        assert "drives run shop-1" in lease.other_owner()
+    assert lease.other_owner() == "", "it died, and nothing else proves that it was there"
+    lease.close()
+
+
+def test_a_lock_in_the_hand_of_somebody_without_a_name_proves_no_owner(
+    state: StateDirectory,
+) -> None:
+    lease = FlockLease.take(state, [A], "shop-1", AT)
+    (lock,) = state.leases.glob("*.lock")
+    lock.unlink()
+    with lock.open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        assert code_of(lease.renew(AT)) == LOST
+    assert code_of(lease.renew(AT)) == LOST, "taken again only now"
+    assert isinstance(lease.renew(AT), Known)
+    lease.close()
+
+
+def test_another_runs_claim_or_a_foreign_record_proves_an_owner_too(state: StateDirectory) -> None:
+    lease = FlockLease.take(state, [A], "shop-1", AT)
+    shutil.rmtree(state.leases)
+    state.leases.mkdir()
+    run_in(state, "cart-1", "COMPLETED")
+    FlockLease.take(state, [A], "cart-1", AT).close()
+    assert "belongs to run cart-1" in lease.other_owner()
+    Claims(state).release([A], "cart-1")
+    assert lease.other_owner() == ""
+    lease.journalled_by = lambda: "epoch 2 of run shop-1's journal"
+    assert code_of(lease.renew(AT)) == OWNED
+    lease.close()
 
 
 class SwappingDisk(RealDisk):
@@ -241,9 +311,9 @@ def test_a_lock_on_a_file_that_was_just_removed_is_no_lock(state: StateDirectory
         FlockLease.take(StateDirectory(state.root, SwappingDisk()), [A], "shop-1", AT)
 
 
-def test_a_lease_directory_that_is_gone_is_a_lease_error(state: StateDirectory) -> None:
+def test_a_lease_directory_that_is_gone_is_not_another_run(state: StateDirectory) -> None:
     state.leases.rmdir()
-    with pytest.raises(LeaseError, match="No such file or directory"):
+    with pytest.raises(RefusedError, match="No such file or directory"):
         FlockLease.take(state, [A], "shop-1", AT)
 
 
@@ -267,10 +337,42 @@ def test_a_full_disk_does_not_keep_a_rollback_from_its_lease(state: StateDirecto
             raise OSError(errno.ENOSPC, "No space left on device")
 
     full = StateDirectory(state.root, Full())
-    with pytest.raises(LeaseError, match="No space left"):
+    with pytest.raises(RefusedError, match="cannot be written: No space left") as caught:
         FlockLease.take(full, (A,), "one", AT)
+    assert caught.value.exit_code is ExitCode.REFUSED, "6 would name another run"
+    assert "free space" in caught.value.hint
     lease = FlockLease.take(full, (A,), "one", AT, for_rollback=True)
     assert isinstance(lease.renew(AT), Known)
     with pytest.raises(LeaseError, match="being moved"):
         FlockLease.take(state, (A,), "two", AT)
+    lease.close()
+
+
+def test_a_disk_without_a_byte_for_a_new_lock_file_does_not_keep_a_rollback(
+    state: StateDirectory,
+) -> None:
+    class Full(RealDisk):
+        def open_lock(self, path: Path) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    full = StateDirectory(state.root, Full())
+    with pytest.raises(RefusedError, match="No space left"):
+        FlockLease.take(full, (A,), "one", AT)
+    lease = FlockLease.take(full, (A,), "one", AT, for_rollback=True)
+    assert code_of(lease.renew(AT)) == LOST, "nothing may be raised with it"
+    assert lease.other_owner() == ""
+    lease.close()
+
+
+def test_a_fifo_in_the_place_of_a_lock_or_a_claim_blocks_nobody(state: StateDirectory) -> None:
+    FlockLease.take(state, [A], "shop-1", AT).close()
+    for path in state.leases.iterdir():
+        path.unlink()
+        os.mkfifo(path)
+    with pytest.raises(RefusedError, match="not a regular file"):
+        FlockLease.take(state, [A], "shop-1", AT)
+    with pytest.raises(LeaseError, match="cannot be looked at"):
+        driver(state, "shop-1")
+    lease = FlockLease.take(state, [A], "shop-1", AT, for_rollback=True)
+    assert lease.other_owner() == ""
     lease.close()

@@ -20,8 +20,9 @@ from cutover.core.errors import RefusedError
 from cutover.core.moment import Moment
 from cutover.core.observation import Word, WordName
 from cutover.local.clock import SystemClock
+from cutover.local.command_pipe import CommandPipe, send
 from cutover.local.keyboard import Keyboard
-from cutover.local.mailbox import WordsMailbox, leave_word
+from cutover.local.mailbox import A_TURN, WordsMailbox, leave_word
 from cutover.local.run_directory import RunDirectory
 from cutover.local.signals import Signals
 from cutover.ports import Clock
@@ -390,3 +391,151 @@ def test_the_clock_moves_forward_and_knows_the_zone() -> None:
     clock.sleep(-5)
     assert clock.now().after(before) >= 5
     assert before.wall.utcoffset() is not None
+
+
+ROLLBACK = Word(WordName.ROLLBACK, "ben", "now")
+
+
+@pytest.fixture
+def pipe(run: RunDirectory) -> Iterator[CommandPipe]:
+    found = CommandPipe.open(run)
+    yield found
+    found.close()
+
+
+def test_a_word_reaches_the_loop_through_the_pipe_and_wakes_it(
+    run: RunDirectory, pipe: CommandPipe
+) -> None:
+    clock = SystemClock()
+    send(run, FINISH)
+    mailbox = WordsMailbox(run, clock, pipe=pipe)
+    assert mailbox.wait(clock.now().plus(60_000)) == (FINISH,)
+    assert mailbox.wait(clock.now()) == ()
+
+
+def test_a_reason_longer_than_a_pipe_takes_at_once_is_cut(
+    run: RunDirectory, pipe: CommandPipe
+) -> None:
+    send(run, Word(WordName.ROLLBACK, "ana", "\U0001f525" * 3_000))
+    (word,) = pipe.take()
+    assert word.name is WordName.ROLLBACK
+    assert len(word.why) > 100
+
+
+def test_a_line_that_is_no_word_holds_the_run(run: RunDirectory, pipe: CommandPipe) -> None:
+    with run.pipe.open("w") as file:
+        file.write("what?\n")
+    assert names(pipe.take()) == [WordName.PAUSE]
+
+
+def test_who_writes_is_told_that_nobody_listens_and_is_never_kept_waiting(
+    run: RunDirectory, pipe: CommandPipe
+) -> None:
+    with pytest.raises(BlockingIOError):  # noqa: PT012  how much fits is the kernel's
+        for _ in range(10_000):
+            send(run, PAUSE)
+    assert len(pipe.take()) > 100
+    pipe.close()
+    with pytest.raises(OSError, match="No such device"):
+        send(run, PAUSE)
+    run.pipe.unlink()
+    with pytest.raises(FileNotFoundError):
+        send(run, PAUSE)
+
+
+def test_who_takes_a_run_over_takes_its_pipe_too(run: RunDirectory, pipe: CommandPipe) -> None:
+    second = CommandPipe.open(run)
+    send(run, ROLLBACK)
+    assert pipe.take() == ()
+    assert second.take() == (ROLLBACK,)
+    second.close()
+
+
+def test_a_file_in_the_place_of_the_pipe_is_replaced_and_a_directory_is_done_without(
+    run: RunDirectory,
+) -> None:
+    run.pipe.write_text("not a pipe")
+    pipe = CommandPipe.open(run)
+    send(run, PAUSE)
+    assert pipe.take() == (PAUSE,)
+    pipe.close()
+    run.pipe.unlink()
+    run.pipe.mkdir()
+    assert CommandPipe.open(run).fileno() is None
+    assert [path.name for path in run.path.iterdir() if path.name.endswith(".new")] == []
+
+
+def test_a_rollback_behind_thousands_of_words_is_heard_in_the_first_turn(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    approve = Word(WordName.APPROVE, "ana")
+    for number in range(300):
+        leave_word(run, approve, AT.plus(number))
+    leave_word(run, ROLLBACK, AT.plus(300))
+    first = mailbox.wait(AT)
+    assert first[0] == ROLLBACK
+    assert len(first) == 1 + A_TURN, "a turn hears a bounded number of others"
+    said = [word for _ in range(20) for word in mailbox.wait(AT)]
+    assert names(tuple(said)).count(WordName.APPROVE) == 300 - A_TURN
+    assert not list(run.words.iterdir())
+
+
+def test_what_was_said_before_a_pause_cannot_undo_it(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    for number in range(A_TURN + 5):
+        leave_word(run, RESUME, AT.plus(number))
+    leave_word(run, PAUSE, AT.plus(1_000))
+    first = mailbox.wait(AT)
+    assert first[0] == PAUSE
+    assert mailbox.stopping(), "it is said again in its place, so it still waits"
+    assert mailbox.wait(AT)[-1] == PAUSE
+    assert mailbox.wait(AT) == ()
+    assert mailbox.stopping() == ""
+
+
+def test_what_stops_is_seen_before_it_is_heard_and_what_goes_forward_is_not(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    assert mailbox.stopping() == ""
+    leave_word(run, RESUME, AT)
+    assert mailbox.stopping() == ""
+    leave_word(run, ROLLBACK, AT.plus(1))
+    assert "rollback" in mailbox.stopping()
+    assert mailbox.wait(AT) == (RESUME, ROLLBACK), "looking takes nothing"
+    assert mailbox.stopping() == "", "it was heard"
+    (run.path / "HOLD").touch()
+    assert mailbox.stopping() == "the switch HOLD"
+    mailbox.wait(AT)
+    assert mailbox.stopping() == ""
+
+
+def test_a_stop_by_pipe_signal_or_key_is_seen_before_it_is_heard(
+    run: RunDirectory, pipe: CommandPipe, signals: Signals, terminal: tuple[int, int]
+) -> None:
+    mailbox = WordsMailbox(run, Still(), pipe=pipe, signals=signals)
+    send(run, RESUME)
+    assert mailbox.stopping() == ""
+    send(run, ROLLBACK)
+    assert mailbox.stopping() == "rollback through words.pipe"
+    assert mailbox.wait(AT) == (RESUME, ROLLBACK)
+    signals._handle(signal.SIGTERM, None)
+    assert mailbox.stopping() == "a signal"
+    assert names(mailbox.wait(AT)) == [WordName.INTERRUPT]
+    assert mailbox.stopping() == ""
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        mailbox = WordsMailbox(run, Still(), keyboard=keyboard)
+        assert mailbox.stopping() == ""
+        os.write(master, b"p")
+        assert select.select([slave], [], [], 10)[0]
+        assert mailbox.stopping() == "a key"
+
+
+def test_words_that_cannot_be_looked_at_stop_a_raise(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    run.words.rmdir()
+    assert mailbox.stopping() == "words/ cannot be read"
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+    assert mailbox.stopping() == "", "it was said"

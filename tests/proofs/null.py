@@ -85,8 +85,8 @@ def cutover(seed: int, health: Health, rate: int) -> tuple[str, bool]:
 
 
 def _edges(evidence: evid.Evidence, pair: Pair) -> Edges:
-    errors = evidence.memories[("errors", pair.id)].counting
-    return Edges(errors, evidence.memories[("latency", pair.id)].relative)
+    errors = evidence.memory("errors", pair.id).counting
+    return Edges(errors, evidence.memory("latency", pair.id).relative)
 
 
 def _scene(
@@ -110,7 +110,7 @@ def _early(
     intended: Plan, evidence: evid.Evidence, pair: Pair, minute: Minute, scene: Scene
 ) -> tuple[str, bool] | None:
     for gate in intended.gates:
-        memory = evidence.memories[(gate.name, pair.id)]
+        memory = evidence.memory(gate.name, pair.id)
         found = gate.gate.early(gate.spec, memory, (minute,), scene)
         if found is not None and found.judgement.verdict is Verdict.BREACH:
             return gate.name, found.judgement.on_breach == "ask"
@@ -121,7 +121,7 @@ def _settled(
     intended: Plan, evidence: evid.Evidence, pair: Pair, scene: Scene
 ) -> tuple[str, bool] | None:
     for gate in intended.gates:
-        memory = evidence.memories[(gate.name, pair.id)]
+        memory = evidence.memory(gate.name, pair.id)
         judgement = gate.gate.verdict(gate.spec, memory, pair, scene)
         if judgement.verdict is Verdict.BREACH:
             return gate.name, judgement.on_breach == "ask"

@@ -14,7 +14,7 @@ from cutover.core.moment import Moment
 from cutover.core.observation import Unknown, WordName
 from cutover.core.state import Phase, replay
 from cutover.core.values import HOUR, MINUTE, SECOND, RouteId, Weight
-from cutover.ports import Change
+from cutover.ports import Change, Permit
 from tests.fakes import TWO_ROUTES, Bench, FakeJournal, FakeRouter, form, plan_of
 
 
@@ -219,9 +219,9 @@ def test_routes_of_a_step_are_sent_in_one_call() -> None:
     sizes: list[int] = []
 
     class Counting(FakeRouter):
-        def write(self, changes: Sequence[Change]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        def write(self, changes: Sequence[Change], permit: Permit):  # type: ignore[no-untyped-def]  # noqa: ANN202
             sizes.append(len(changes))
-            return super().write(changes)
+            return super().write(changes, permit)
 
     bench.router.__class__ = Counting
     bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 10 * SECOND)

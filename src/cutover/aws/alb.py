@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from cutover.aws import forms
-from cutover.aws.fanout import Fanout, TimedOut
+from cutover.aws.departure import Departures, Ticket
+from cutover.aws.fanout import Fanout, attempt
 from cutover.aws.forms import Ends
-from cutover.aws.retry import Failure, classify
+from cutover.aws.retry import NOT_CONNECTED, Failure, Kind
 from cutover.aws.session import AwsSession
+from cutover.aws.unmodelled import UNMODELLED
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
 from cutover.core.values import RouteId, Weight, canonical_json
-from cutover.ports import Change, Router, WriteOutcome, WriteResult
+from cutover.ports import NOT_SENT, Change, Permit, Router, WriteOutcome, WriteResult
 
 BATCH: Final = 20
 """ARNs per Describe call; one that is gone fails the whole call, which is then asked one by one."""
@@ -55,13 +58,23 @@ class AlbRouter(Router):
         aws: the session.
         fanout: runs calls side by side.
         routes: the two groups of every route it is ever asked for.
+        may_drop: the plan accepts that a raise loses what this version cannot read (`waive: unmodelled`).
     """
 
-    def __init__(self, aws: AwsSession, fanout: Fanout, routes: Mapping[RouteId, Ends]) -> None:
+    def __init__(
+        self,
+        aws: AwsSession,
+        fanout: Fanout,
+        routes: Mapping[RouteId, Ends],
+        *,
+        may_drop: bool = False,
+    ) -> None:
+        self._may_drop = may_drop
         self._aws = aws
         self._fanout = fanout
         self._ends = dict(routes)
         self._default_rules: set[RouteId] = set()
+        self._departures = Departures()
 
     def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
         by_way: dict[bool, list[RouteId]] = {True: [], False: []}
@@ -90,7 +103,7 @@ class AlbRouter(Router):
         return {route: readings[route] for route in routes}
 
     def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return forms.aim(form, self._ends[route], weight)
+        return forms.aim(form, self._ends[route], weight, may_drop=self._may_drop)
 
     def aim_back(
         self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
@@ -98,15 +111,39 @@ class AlbRouter(Router):
         return forms.way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
 
     def detach(self, route: RouteId, form: Form) -> Form:
-        return forms.detach(form, self._ends[route])
+        return forms.detach(form, self._ends[route], may_drop=self._may_drop)
 
-    def write(self, changes: Sequence[Change]) -> Mapping[RouteId, WriteOutcome]:
-        calls: dict[RouteId, Callable[[], WriteOutcome]] = {
-            change.route: self._writer(change) for change in changes
+    def prepare(self) -> Reading[None]:
+        at = self._aws.clock.now()
+
+        def ready() -> None:
+            self._aws.client("elbv2")
+            self._aws.keys()
+
+        answer = self._fanout.run({"": ready})[""]
+        if isinstance(answer, Failure):
+            return answer.unknown()
+        if self._aws.unguarded:
+            return Unknown(f"late writes could not be stopped: {self._aws.unguarded}", "unguarded")
+        return Known(None, at)
+
+    def write(self, changes: Sequence[Change], permit: Permit) -> Mapping[RouteId, WriteOutcome]:
+        tickets = {
+            change.route: self._departures.ticket(change.route, permit) for change in changes
         }
+        calls: dict[RouteId, Callable[[], WriteOutcome]] = {
+            change.route: self._writer(change, tickets[change.route]) for change in changes
+        }
+        try:
+            answers = self._fanout.run(calls)
+        finally:
+            for ticket in tickets.values():
+                ticket.give_up()
         return {
-            route: _too_late(answer) if isinstance(answer, TimedOut) else answer
-            for route, answer in self._fanout.run(calls).items()
+            route: self._unanswered(answer, tickets[route])
+            if isinstance(answer, Failure)
+            else answer
+            for route, answer in answers.items()
         }
 
     def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
@@ -117,7 +154,7 @@ class AlbRouter(Router):
 
     def _asked(
         self, batches: Sequence[tuple[bool, tuple[RouteId, ...]]]
-    ) -> dict[tuple[bool, tuple[RouteId, ...]], Mapping[str, Any] | Failure | TimedOut]:
+    ) -> dict[tuple[bool, tuple[RouteId, ...]], Mapping[str, Any] | Failure]:
         calls: dict[
             tuple[bool, tuple[RouteId, ...]], Callable[[], Mapping[str, Any] | Failure]
         ] = {(way, batch): self._reader(batch, rules=way) for way, batch in batches}
@@ -141,53 +178,64 @@ class AlbRouter(Router):
         return lambda: self._aws.reads.read(ask)
 
     def _reading(
-        self, route: RouteId, answer: Mapping[str, Any] | Failure | TimedOut, *, rule: bool
+        self, route: RouteId, answer: Mapping[str, Any] | Failure, *, rule: bool
     ) -> Reading[Form]:
-        if isinstance(answer, TimedOut):
-            return Unknown("no answer within 13 s", "timeout")
         if isinstance(answer, Failure):
-            return answer.unknown()
+            return replace(answer.unknown(), gone=answer.code in _GONE)
         item = answer["found"].get(route if rule else listener_of(route))
-        if item is None:
-            kind = "RuleNotFound" if rule else "ListenerNotFound"
-            return Unknown(f"{kind}: AWS did not name {route} in its answer", kind)
+        if item is None:  # AWS names a route that is gone by an error, never by leaving it out
+            return Unknown(f"the answer does not name {route}", "foreign_reply")
         if rule and item.get("IsDefault"):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]
-        return Known(forms.form_of_actions(actions, self._ends[route]), answer["at"])
+        unmodelled = item.get(UNMODELLED, ())
+        form = attempt(lambda: forms.form_of_actions(actions, self._ends[route], unmodelled))
+        return form.unknown() if isinstance(form, Failure) else Known(form, answer["at"])
 
-    def _writer(self, change: Change) -> Callable[[], WriteOutcome]:
-        def send() -> WriteOutcome:
-            try:
-                client = self._aws.client("elbv2")
-                actions = forms.actions_of(change.form)
-                if self._by_rule(change.route):
-                    answer = client.modify_rule(RuleArn=change.route, Actions=actions)
-                    items = answer.get("Rules", [])
-                    said = items[0].get("Actions") if items else None
-                else:
-                    answer = client.modify_listener(
-                        ListenerArn=listener_of(change.route), DefaultActions=actions
-                    )
-                    items = answer.get("Listeners", [])
-                    said = items[0].get("DefaultActions") if items else None
-            except Exception as error:  # noqa: BLE001  # classify raises what is a bug
-                failure = classify(error)
-                if failure.code == "OperationNotPermitted" and is_rule(change.route):
-                    self._default_rules.add(
-                        change.route
-                    )  # AWS docs: default rules by ModifyListener
-                return failure.outcome()
+    def _writer(self, change: Change, ticket: Ticket) -> Callable[[], WriteOutcome]:
+        def ask() -> tuple[Any, str]:
+            client = self._aws.client("elbv2")
+            actions = forms.actions_of(change.form)
+            if self._by_rule(change.route):
+                answer = client.modify_rule(RuleArn=change.route, Actions=actions)
+                said = [one["Actions"] for one in answer["Rules"]]
+            else:
+                answer = client.modify_listener(
+                    ListenerArn=listener_of(change.route), DefaultActions=actions
+                )
+                said = [one["DefaultActions"] for one in answer["Listeners"]]
             request_id = str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
-            return self._confirmed(change, said, request_id)
+            return said[0] if said else None, request_id
+
+        def send() -> WriteOutcome:
+            with ticket.sending():
+                answer = attempt(ask)
+            if not isinstance(answer, Failure):
+                return self._confirmed(change, *answer)
+            if answer.code == "OperationNotPermitted" and is_rule(change.route):
+                self._default_rules.add(change.route)  # AWS docs: default rules by ModifyListener
+            return self._unanswered(answer, ticket)
 
         return send
+
+    @staticmethod
+    def _unanswered(failure: Failure, ticket: Ticket) -> WriteOutcome:
+        """What became of a write without a good answer: whether it left is known, whatever went wrong."""
+        if ticket.refused:
+            return WriteOutcome(WriteResult.NOT_APPLIED, NOT_SENT, ticket.refused)
+        outcome = failure.outcome()
+        if ticket.left or failure.kind not in (Kind.AMBIGUOUS, Kind.UNEXPECTED):
+            return outcome
+        code = failure.code if failure.kind is Kind.UNEXPECTED else NOT_CONNECTED
+        return WriteOutcome(WriteResult.NOT_APPLIED, code, failure.message)
 
     def _confirmed(self, change: Change, said: Any, request_id: str) -> WriteOutcome:
         if said is not None:
             seen = forms.weights_of(forms.form_of_actions(said, self._ends[change.route]))
             if seen == forms.weights_of(change.form):
-                return WriteOutcome(WriteResult.APPLIED, request_id=request_id)
+                dropped = change.form.unmodelled
+                message = f"it may have dropped {', '.join(dropped)}" if dropped else ""
+                return WriteOutcome(WriteResult.APPLIED, message=message, request_id=request_id)
         message = "AWS accepted the call but did not answer with the weights that were sent"
         return WriteOutcome(WriteResult.AMBIGUOUS, "ResponseMismatch", message, request_id)
 
@@ -201,11 +249,3 @@ class AlbRouter(Router):
             arn, verb, option = route, "modify-rule --rule-arn", "--actions"
         actions = shlex.quote(canonical_json(forms.actions_of(form)))
         return f"aws elbv2 {verb} {shlex.quote(arn)} {option} {actions} --region {shlex.quote(self._aws.region)}"
-
-
-def _too_late(late: TimedOut) -> WriteOutcome:
-    if late.started:
-        return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "no answer in time")
-    return WriteOutcome(
-        WriteResult.NOT_APPLIED, "not_sent", "the turn's deadline passed before it was sent"
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from cutover.aws.fanout import Fanout, TimedOut
+from cutover.aws.fanout import Fanout
 from cutover.aws.retry import Failure
 from cutover.aws.series import Query, query_of
 from cutover.aws.session import AwsSession
@@ -37,8 +38,6 @@ MOST_ALARMS: Final = 100
 """AWS docs: DescribeAlarms takes at most 100 names a call."""
 
 _MOST_PAGES: Final = 100
-_LATE: Final = Unknown("no answer within 13 s", "timeout")
-
 
 Wanted = Mapping[Pair, tuple[Series, ...]]
 Columns = Mapping[Pair, tuple[tuple[str, Query], ...]]
@@ -117,7 +116,7 @@ class CloudWatchMetrics(Metrics):
             if isinstance(answer, dict):
                 found.update(answer)
             else:
-                why.append(answer.unknown() if isinstance(answer, Failure) else _LATE)
+                why.append(answer.unknown())
                 found.update({query: Answered() for query in batches[n]})
         return why[0] if len(why) == len(batches) else found
 
@@ -182,7 +181,11 @@ def _take(answered: Answered, result: Mapping[str, Any], period_ms: int) -> None
     for at, value in zip(result["Timestamps"], result["Values"], strict=True):
         answered.points[floor_to(wall_ms(at), period_ms)] = float(value)
     # the last page decides: PartialData before it only means that there is a next one
-    answered.complete = result.get("StatusCode") == "Complete" and not result.get("Messages")
+    answered.complete = (
+        result.get("StatusCode") == "Complete"
+        and not result.get("Messages")
+        and all(math.isfinite(value) for value in answered.points.values())
+    )
 
 
 def count_at(query: Query, answered: Answered, start: int) -> Count:
@@ -211,8 +214,6 @@ class CloudWatchAlarms(Alarms):
         }
         found = dict.fromkeys(once, AlarmState.MISSING)
         for answer in self._fanout.run(calls).values():
-            if isinstance(answer, TimedOut):
-                return _LATE
             if isinstance(answer, Failure):
                 return answer.unknown()
             found.update(answer)

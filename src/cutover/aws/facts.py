@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from cutover.aws.fanout import TimedOut
 from cutover.aws.retry import Failure
 from cutover.aws.session import AwsSession
 from cutover.core.observation import AutoScaling, Reading, readings
@@ -22,10 +21,8 @@ MOST_ZONES: Final = 25
 Asked = Callable[[], T | Failure]
 
 
-def fact(answer: T | Failure | TimedOut, permission: str) -> Fact[T]:
+def fact(answer: T | Failure, permission: str) -> Fact[T]:
     """A read's answer as a fact; one that was denied names the permission."""
-    if isinstance(answer, TimedOut):
-        return Missing("no answer within 13 s")
     if isinstance(answer, Failure):
         return Missing(f"{answer.code}: {answer.message}", permission if answer.denied else "")
     return Seen(answer)

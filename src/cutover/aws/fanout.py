@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from cutover.aws.retry import Failure, Kind, classify
 from cutover.core.moment import Moment
+from cutover.core.values import duration_text
 from cutover.ports import Clock
 
 K = TypeVar("K")
@@ -28,33 +30,43 @@ SLICE_MS: Final = 200
 """How often a waiting turn looks whether it should hurry."""
 
 
-@dataclass(frozen=True)
-class TimedOut:
-    """The deadline passed. `started` is false when the call was never made, and never will be."""
-
-    started: bool = True
-
-
 class Fanout(ABC):
-    """Runs calls side by side. An exception out of a call is a bug and is raised to the caller."""
+    """Runs calls side by side: one that fails, hangs or breaks takes nothing from the others."""
 
     @abstractmethod
-    def run(self, calls: Mapping[K, Callable[[], R]]) -> dict[K, R | TimedOut]:
-        """The result of every call, or that it came too late; in the order asked."""
+    def run(
+        self, calls: Mapping[K, Callable[[], R]], within_ms: int = DEADLINE_MS
+    ) -> dict[K, R | Failure]:
+        """The result of every call, or why there is none; in the order asked."""
 
 
 class Inline(Fanout):
     """One after the other in the caller's thread: for rehearsals, where time is virtual."""
 
-    def run(self, calls: Mapping[K, Callable[[], R]]) -> dict[K, R | TimedOut]:
-        return {key: call() for key, call in calls.items()}
+    def run(
+        self, calls: Mapping[K, Callable[[], R]], within_ms: int = DEADLINE_MS
+    ) -> dict[K, R | Failure]:
+        return {key: attempt(call) for key, call in calls.items()}
+
+
+def attempt(call: Callable[[], R]) -> R | Failure:
+    """The call's result, or what its exception means; only what is meant to end the process goes through."""
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001  # classify has a meaning for every one
+        return classify(error)
+
+
+def too_late(within_ms: int) -> Failure:
+    """No answer when the deadline passed; what the call does after that reaches nobody."""
+    return Failure(Kind.AMBIGUOUS, "timeout", f"no answer within {duration_text(within_ms)}")
 
 
 @dataclass
 class _Answer(Generic[K, R]):
     key: K
-    value: R | None = None
-    error: BaseException | None = None
+    value: R | Failure | None = None
+    ends: BaseException | None = None
 
 
 class Threads(Fanout):
@@ -63,7 +75,7 @@ class Threads(Fanout):
     Args:
         clock: measures the deadline.
         most: threads at once; a rollback of many routes wants one round trip.
-        deadline_ms: for all calls together.
+        deadline_ms: for all calls together, at most.
 
     Attributes:
         hurry: whether this process was told to end: then a turn waits no longer for calls in flight
@@ -77,60 +89,52 @@ class Threads(Fanout):
         self._hurried: Moment | None = None
         self.hurry: Callable[[], bool] = lambda: False
 
-    def run(self, calls: Mapping[K, Callable[[], R]]) -> dict[K, R | TimedOut]:
+    def run(
+        self, calls: Mapping[K, Callable[[], R]], within_ms: int = DEADLINE_MS
+    ) -> dict[K, R | Failure]:
         if not calls:
             return {}
-        began_at = self._clock.now()
-        deadline, waited = began_at.plus(self._deadline_ms), 0
-        waiting = [(place, key, call) for place, (key, call) in enumerate(calls.items())]
-        waiting.reverse()
-        started: set[int] = set()
+        within_ms = min(within_ms, self._deadline_ms)
+        began_at, waited = self._clock.now(), 0
+        waiting = list(calls.items())[::-1]
         lock = threading.Lock()
         answers: queue.SimpleQueue[_Answer[K, R]] = queue.SimpleQueue()
 
         def work() -> None:
             while True:
-                with lock:  # emptied at the deadline, so that no write leaves after it
+                with lock:  # emptied at the deadline, so that nothing is begun after it
                     if not waiting:
                         return
-                    place, key, call = waiting.pop()
-                    started.add(place)
+                    key, call = waiting.pop()
                 try:
-                    answers.put(_Answer(key, value=call()))
+                    answers.put(_Answer(key, value=attempt(call)))
                 except BaseException as error:  # noqa: BLE001  # carried to the caller's thread
-                    answers.put(_Answer(key, error=error))
+                    answers.put(_Answer(key, ends=error))
 
-        for number in range(min(len(calls), self._most)):
-            threading.Thread(target=work, name=f"cutover-aws-{number}", daemon=True).start()
-        found: dict[K, R | TimedOut] = {}
-        bugs: list[BaseException] = []
-        while len(found) + len(bugs) < len(calls):
-            left = self._left(deadline, began_at, waited)
-            try:
-                answer = answers.get(timeout=min(left, SLICE_MS) / 1000)
-            except queue.Empty:
-                waited += SLICE_MS
-                if left <= SLICE_MS:
-                    break
-                continue
-            if answer.error is not None:
-                bugs.append(answer.error)
-            else:
+        _start(work, min(len(calls), self._most))
+        found: dict[K, R | Failure] = {}
+        try:
+            while len(found) < len(calls):
+                left = self._left(began_at, waited, within_ms)
+                try:
+                    answer = answers.get(timeout=min(left, SLICE_MS) / 1000)
+                except queue.Empty:
+                    waited += SLICE_MS
+                    if left <= SLICE_MS:
+                        break
+                    continue
+                if answer.ends is not None:
+                    raise answer.ends
                 found[answer.key] = answer.value  # type: ignore[assignment]
-        with lock:
-            waiting.clear()
-            began = set(started)
-        if bugs:  # only now, so that no call of the others is left half waited for
-            raise bugs[0]
-        return {
-            key: found.get(key, TimedOut(started=place in began))
-            for place, key in enumerate(calls)
-        }
+        finally:
+            with lock:
+                waiting.clear()
+        return {key: found.get(key, too_late(within_ms)) for key in calls}
 
-    def _left(self, deadline: Moment, began_at: Moment, waited: int) -> int:
+    def _left(self, began_at: Moment, waited: int, within_ms: int) -> int:
         """Milliseconds that are still waited; `waited` counts too, for a clock may stand still."""
         now = self._clock.now()
-        left = min(deadline.after(now), self._deadline_ms - waited)
+        left = within_ms - max(now.after(began_at), waited)
         if not self.hurry():
             self._hurried = None
         else:
@@ -139,3 +143,13 @@ class Threads(Fanout):
                 left, max(HURRY_MS - now.after(self._hurried), LEAST_MS - now.after(began_at))
             )
         return max(0, left)
+
+
+def _start(work: Callable[[], None], most: int) -> None:
+    for number in range(most):
+        try:
+            threading.Thread(target=work, name=f"cutover-aws-{number}", daemon=True).start()
+        except RuntimeError:  # this machine gives no more threads
+            if number == 0:
+                work()  # one after the other is slow, and better than a rollback that is not sent
+            return

@@ -3,7 +3,8 @@
 The text of a `Form` is canonical JSON of the whole action list, so equal routing has equal text:
 the single `TargetGroupArn` shorthand is written out, groups are sorted by ARN (their order means
 nothing), stickiness that is off is `{"Enabled": false}`, the weight of a lone group is 1, the order
-of a lone action is dropped, and secrets are never kept. Everything else stays as AWS gave it.
+of a lone action is dropped, and secrets are never kept. Everything else stays as AWS gave it. What is
+written is made of the original spelling: a form remembers it beside the canonical text.
 AWS docs: ModifyRule and ModifyListener replace the whole list, so a form always holds all of it.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cutover.core.checks.routing import KNOWN_ACTIONS, MOST_GROUPS
@@ -22,7 +23,13 @@ from cutover.core.values import FULL, NONE, Weight, canonical_json
 
 Actions = list[dict[str, Any]]
 
-AUTHENTICATION: Final = frozenset({"authenticate-oidc", "authenticate-cognito", "jwt-validation"})
+AUTHENTICATION: Final = {
+    "authenticate-oidc": "AuthenticateOidcConfig",
+    "authenticate-cognito": "AuthenticateCognitoConfig",
+    "jwt-validation": "JwtValidationConfig",
+}
+"""Actions that come before the forward, and the member without which they are nothing (AWS docs: Action)."""
+
 RECIPES: Final = ("keep", "unstick", "remove")
 
 
@@ -40,9 +47,7 @@ def canonical(actions: Sequence[Mapping[str, Any]]) -> Actions:
     for action in found:
         if action.get("Type") == "forward":
             _canonical_forward(action)
-        if oidc := action.get("AuthenticateOidcConfig"):
-            oidc.pop("ClientSecret", None)
-            oidc.pop("UseExistingClientSecret", None)
+        _forget_secret(action)
     found.sort(key=lambda action: int(action.get("Order", 0)))
     if len(found) == 1:
         found[0].pop("Order", None)
@@ -66,8 +71,32 @@ def _canonical_forward(action: dict[str, Any]) -> None:
         config["TargetGroupStickinessConfig"] = {"Enabled": False}
 
 
-def form_of_actions(actions: Sequence[Mapping[str, Any]], ends: Ends) -> Form:
-    """The form of an action list as AWS (or this module) spells it."""
+def _as_found(actions: Sequence[Mapping[str, Any]]) -> Actions:
+    """The action list as it was spelled, without secrets; several actions all have an `Order`."""
+    found: Actions = [dict(copy.deepcopy(dict(action))) for action in actions]
+    for place, action in enumerate(found, start=1):
+        _forget_secret(action)
+        if len(found) > 1:
+            action.setdefault("Order", place)  # AWS docs: required once there are several actions
+    return sorted(found, key=lambda action: int(action.get("Order", 0)))
+
+
+def _forget_secret(action: Mapping[str, Any]) -> None:
+    if oidc := action.get("AuthenticateOidcConfig"):
+        oidc.pop("ClientSecret", None)
+        oidc.pop("UseExistingClientSecret", None)
+
+
+def form_of_actions(
+    actions: Sequence[Mapping[str, Any]], ends: Ends, unmodelled: Sequence[str] = ()
+) -> Form:
+    """The form of an action list as AWS (or this module) spells it.
+
+    Args:
+        actions: all of the route's.
+        ends: its two groups.
+        unmodelled: members of the actions that the SDK's model left out of the list.
+    """
     found = canonical(actions)
     forward = _forward(found)
     weights = _weights(forward) if forward is not None else {}
@@ -79,16 +108,25 @@ def form_of_actions(actions: Sequence[Mapping[str, Any]], ends: Ends) -> Form:
             (2 * FULL * destination + source + destination) // (2 * (source + destination))
         )
     sticky = forward is not None and bool(_stickiness(forward).get("Enabled"))
-    return Form(canonical_json(found), weight, destination is not None, source is not None, sticky)
+    text, original = canonical_json(found), canonical_json(_as_found(actions))
+    return Form(
+        text,
+        weight,
+        attached=destination is not None,
+        source_present=source is not None,
+        sticky=sticky,
+        original="" if original == text else original,
+        unmodelled=tuple(unmodelled),
+    )
 
 
 def actions_of(form: Form) -> Actions:
-    """The action list to send: all of it, and OIDC told to keep the secret that AWS never shows.
+    """The action list to send: all of it as found, and OIDC told to keep the secret that AWS never shows.
 
     AWS docs: `ClientSecret` may be left out on a change when `UseExistingClientSecret` is true
     (AuthenticateOidcActionConfig).
     """
-    found = _parsed(form)
+    found = _original(form)
     for action in found:
         if "AuthenticateOidcConfig" in action:
             action["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True
@@ -104,6 +142,15 @@ def weights_of(form: Form) -> dict[str, int]:
 def action_types(form: Form) -> tuple[str, ...]:
     """The types of the actions in their order."""
     return tuple(str(action.get("Type", "?")) for action in _parsed(form))
+
+
+def bare_actions(form: Form) -> tuple[str, ...]:
+    """Types of the authenticating actions that were read without their settings: to write them destroys those."""
+    return tuple(
+        str(action["Type"])
+        for action in _parsed(form)
+        if (needed := AUTHENTICATION.get(str(action.get("Type")))) and not action.get(needed)
+    )
 
 
 def sticky_seconds(form: Form) -> int:
@@ -128,14 +175,16 @@ def others(form: Form, ends: Ends) -> dict[str, int]:
     }
 
 
-def aim(form: Form, ends: Ends, weight: int) -> Form:
+def aim(form: Form, ends: Ends, weight: int, *, may_drop: bool = False) -> Form:
     """`form` with the pair at `weight` and nothing else changed; the destination is added if absent.
+
+    `may_drop`: the plan accepts that members which this version cannot read are lost.
 
     Raises:
         ValueError: when the action holds what this tool cannot preserve, lacks the source, has no
             room for another group, or cannot carry the weight beside a third group.
     """
-    actions, forward = _open(form)
+    actions, forward = _open(form, may_drop=may_drop)
     weights = _weights(forward)
     if ends.source not in weights:
         raise ValueError(f"the source {ends.source} is not in the action")
@@ -146,7 +195,7 @@ def aim(form: Form, ends: Ends, weight: int) -> Form:
         )
     source, destination = split(weight, bound)
     _put(forward, {ends.source: source, ends.destination: destination})
-    return form_of_actions(actions, ends)
+    return form_of_actions(actions, ends, form.unmodelled)
 
 
 def way_back(
@@ -154,18 +203,27 @@ def way_back(
 ) -> Form | None:
     """The form that takes the route back, or None when our groups are gone.
 
-    Verbatim is the snapshot; otherwise `live` with only our two weights as in the snapshot. Over
+    Verbatim is the snapshot, spelled as it was found; otherwise `live` with only our two weights as in the snapshot. Over
     either, `recipe` recalls clients that a stickiness cookie would keep on the destination:
     `unstick` turns group stickiness off where the destination stays in the action, `remove` takes
     it out. AWS docs: a request with a valid stickiness cookie ignores weights (rule action types).
+    What the live form holds and this version cannot read goes along as `unmodelled`, for the write to name.
     """
+    back = _way_back(live, snapshot, ends, recipe, verbatim=verbatim)
+    if back is None or not live.unmodelled:
+        return back
+    return replace(back, unmodelled=live.unmodelled)
+
+
+def _way_back(
+    live: Form, snapshot: Form, ends: Ends, recipe: str, *, verbatim: bool
+) -> Form | None:
     base = snapshot if verbatim else _only_weights_back(live, snapshot, ends)
     if base is None or ends.destination not in weights_of(base):
         return base
     if recipe == "keep":
         return base
-    actions = _parsed(base)
-    forward = _forward(actions)
+    actions, forward = _spelled_out(base)
     if forward is None or len(_weights(forward)) < 2:
         return base
     if recipe == "unstick":
@@ -177,7 +235,7 @@ def way_back(
     return form_of_actions(actions, ends)
 
 
-def detach(form: Form, ends: Ends) -> Form:
+def detach(form: Form, ends: Ends, *, may_drop: bool = False) -> Form:
     """`form` without the source's group; the destination takes over its weight, so 0/0 is impossible.
 
     Raises:
@@ -185,9 +243,9 @@ def detach(form: Form, ends: Ends) -> Form:
     """
     if ends.destination not in weights_of(form):
         raise ValueError(f"the destination {ends.destination} is not in the action")
-    actions, forward = _open(form)
+    actions, forward = _open(form, may_drop=may_drop)
     _take_out(forward, Ends(source=ends.destination, destination=ends.source))
-    return form_of_actions(actions, ends)
+    return form_of_actions(actions, ends, form.unmodelled)
 
 
 def recipe_for(form: Form, ends: Ends, target_sticky: Sequence[str]) -> tuple[str, str]:
@@ -226,8 +284,7 @@ def _short(arn: str) -> str:
 
 
 def _only_weights_back(live: Form, snapshot: Form, ends: Ends) -> Form | None:
-    actions = _parsed(live)
-    forward = _forward(actions)
+    actions, forward = _spelled_out(live)
     if forward is None or ends.source not in _weights(forward):
         return None
     weights = _weights(forward)
@@ -268,14 +325,24 @@ def _take_out(forward: dict[str, Any], ends: Ends) -> None:
     ]
 
 
-def _open(form: Form) -> tuple[Actions, dict[str, Any]]:
-    actions = _parsed(form)
+def _open(form: Form, *, may_drop: bool) -> tuple[Actions, dict[str, Any]]:
+    """The actions to change and the forward among them, when all of them can be written again.
+
+    Raises:
+        ValueError: when a write would lose something.
+    """
+    if form.unmodelled and not may_drop:
+        raise ValueError(f"this version would drop {', '.join(form.unmodelled)}")
+    actions, forward = _spelled_out(form)
+    if bare := bare_actions(form):
+        raise ValueError(
+            f"the action {bare[0]} was read without its {AUTHENTICATION[bare[0]]}, and a write would remove that"
+        )
     types = [str(action.get("Type")) for action in actions]
     if unknown := sorted(set(types) - KNOWN_ACTIONS - {"redirect", "fixed-response"}):
         raise ValueError(
             f"action type {unknown[0]!r} is unknown to this version and could be damaged by a write"
         )
-    forward = _forward(actions)
     if forward is None:
         raise ValueError(
             f"the route does not forward to target groups: its actions are {', '.join(types)}"
@@ -286,6 +353,29 @@ def _open(form: Form) -> tuple[Actions, dict[str, Any]]:
 def _parsed(form: Form) -> Actions:
     found: Actions = json.loads(form.text)
     return found
+
+
+def _original(form: Form) -> Actions:
+    found: Actions = json.loads(form.original or form.text)
+    return found
+
+
+def _spelled_out(form: Form) -> tuple[Actions, dict[str, Any] | None]:
+    """The actions as found, ready to be changed: the forward names its groups in the long spelling only.
+
+    AWS docs: `TargetGroupArn` may stand beside one group, never beside several (CreateRule, Action).
+    """
+    actions = _original(form)
+    forward = _forward(actions)
+    if forward is not None:
+        alone = forward.pop("TargetGroupArn", None)
+        config = forward.setdefault("ForwardConfig", {})
+        groups = config.get("TargetGroups") or ([{"TargetGroupArn": alone}] if alone else [])
+        for group in groups:
+            group.setdefault("Weight", 1)
+        config["TargetGroups"] = groups
+        config.setdefault("TargetGroupStickinessConfig", {"Enabled": False})
+    return actions, forward
 
 
 def _forward(actions: Actions) -> dict[str, Any] | None:

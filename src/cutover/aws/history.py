@@ -9,7 +9,7 @@ from typing import Final
 
 from cutover.aws.calibration import PERMISSION, percentile_queries
 from cutover.aws.cloudwatch import Answered, CloudWatchMetrics, count_at
-from cutover.aws.retry import lacks_permission
+from cutover.aws.retry import NOT_CONNECTED, lacks_permission
 from cutover.aws.series import Query, query_of
 from cutover.core.errors import CredentialsError, CutoverError, RefusedError, UsageError
 from cutover.core.moment import floor_to, wall_from_ms, wall_text
@@ -214,6 +214,11 @@ def _whole(
         )
     if not isinstance(answers, Unknown) and all(one.complete for one in answers.values()):
         return answers
+    if isinstance(answers, Unknown) and answers.code == NOT_CONNECTED:
+        raise RefusedError(
+            f"CloudWatch cannot be reached: {answers.reason}",
+            hint="look at the network, at HTTPS_PROXY and at AWS_ENDPOINT_URL",
+        )
     steps = (end - start) // period
     if end - start > LEAST_CHUNK_MS and steps > 1:
         middle = start + steps // 2 * period

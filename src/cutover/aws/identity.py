@@ -3,57 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from typing import Final
 
-from cutover.aws import walls
-from cutover.aws.fanout import Fanout, TimedOut
+from cutover.aws.fanout import Fanout
 from cutover.aws.retry import Failure
 from cutover.aws.session import AwsSession
-from cutover.core.errors import CredentialsError
 from cutover.core.moment import wall_ms
-from cutover.core.observation import Identity, Known, Reading, Unknown
+from cutover.core.observation import Identity, Known, Reading
+
+DEADLINE_MS: Final = 9_000
+"""The first thing that is asked: without a network a command says so within ten seconds."""
+
+AGAIN_MS: Final = 5_000
+"""Asked again until here, so that the reason of the last try is known before the deadline."""
 
 
 def read_identity(aws: AwsSession, fanout: Fanout) -> Reading[Identity]:
-    """The caller by sts:GetCallerIdentity, which needs no permission."""
+    """The caller by sts:GetCallerIdentity, which needs no permission; a lost answer is asked for again."""
     at = aws.clock.now()
+    keys = fanout.run({"": aws.keys})[""]
+    if isinstance(keys, Failure):
+        return keys.unknown()
 
-    def ask() -> dict[str, Any]:
-        answer: dict[str, Any] = aws.client("sts").get_caller_identity()
-        return answer
+    def ask() -> Identity:
+        answer = aws.client("sts").get_caller_identity()
+        return Identity(str(answer["Account"]), str(answer["Arn"]), *_lifetime(aws))
 
-    call: Callable[[], dict[str, Any] | Failure] = lambda: aws.reads.read(ask)  # noqa: E731
-    answer = fanout.run({"identity": call})["identity"]
-    if isinstance(answer, TimedOut):
-        return Unknown("no answer within 13 s", "timeout")
-    if isinstance(answer, Failure):
-        return answer.unknown()
-    expires_ms, refreshes = _lifetime(aws)
-    return Known(Identity(str(answer["Account"]), str(answer["Arn"]), expires_ms, refreshes), at)
-
-
-def require_account(aws: AwsSession, fanout: Fanout, account: str) -> Identity:
-    """The caller, who must be in the plan's account, before anything else is asked or written.
-
-    Raises:
-        CredentialsError: when AWS has or takes no credentials, or they are of another account.
-        RefusedError: when real AWS answers as the account of all examples.
-    """
-    reading = read_identity(aws, fanout)
-    if not isinstance(reading, Known):
-        reason = reading.reason if isinstance(reading, Unknown) else "it was not asked"
-        raise CredentialsError(
-            f"AWS does not say who we are: {reason}",
-            hint="Check AWS_PROFILE or --profile, and log in again.",
-        )
-    walls.refuse_example_account(reading.value.account, emulated=aws.emulated)
-    if reading.value.account != account:
-        raise CredentialsError(
-            f"these credentials ({reading.value.arn}) are of account {reading.value.account}, the plan is for {account}",
-            hint="Use the profile of the plan's account, or correct `aws.account` in the plan.",
-        )
-    return reading.value
+    answer = fanout.run({"": lambda: aws.reads.read(ask, AGAIN_MS)}, DEADLINE_MS)[""]
+    return answer.unknown() if isinstance(answer, Failure) else Known(answer, at)
 
 
 def _lifetime(aws: AwsSession) -> tuple[int | None, bool]:
@@ -62,14 +39,10 @@ def _lifetime(aws: AwsSession) -> tuple[int | None, bool]:
     Keys without a session token never end. Temporary keys from the environment or the shared file
     never refresh; those of roles, containers and instances do (botocore: credential providers).
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    try:
-        credentials = aws.boto.get_credentials()
-        if credentials is None or not credentials.get_frozen_credentials().token:
-            return None, True
-    except (BotoCoreError, ClientError, OSError, RuntimeError):
-        return None, False  # the next call will say why
+    credentials = aws.boto.get_credentials()
+    if credentials is None or not credentials.get_frozen_credentials().token:
+        return None, True
+    credentials = getattr(credentials, "found", credentials)
     if aws.emulated:
         return None, True
     if credentials.method in ("env", "explicit", "shared-credentials-file", "config-file"):

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePath
 from random import Random
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import tenacity
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from cutover.aws.departure import NotSentError
+from cutover.aws.replies import ForeignReplyError
 from cutover.aws.walls import DryRunError
+from cutover.core.errors import CutoverError
 from cutover.core.observation import Unknown
-from cutover.ports import Clock, WriteOutcome, WriteResult
+from cutover.ports import NOT_SENT, Clock, WriteOutcome, WriteResult
 
 T = TypeVar("T")
 
-READ_BUDGET_MS: Final = 8_000
-"""A read is not tried again later than this after it began: the turn's deadline is 13 s."""
+READ_BUDGET_MS: Final = 8_800
+"""A read is not tried again later than this after it began: the turn's deadline is 13 s, and a lost answer costs 4 s."""
 
 _THROTTLED: Final = frozenset(
     {
@@ -72,6 +77,17 @@ class Kind(StrEnum):
     REFUSED = "refused"  # any other definite answer
     NOT_SENT = "not_sent"  # no connection: nothing reached AWS
     AMBIGUOUS = "ambiguous"  # timeout, reset, 5xx: it may have taken effect
+    FOREIGN = "foreign"  # an answer that is not AWS's: a proxy's page, JSON without its members
+    UNEXPECTED = "unexpected"  # nothing that we know of, perhaps a bug: it may have taken effect
+
+
+_DEFINITE: Final = frozenset(
+    {Kind.THROTTLED, Kind.DENIED, Kind.EXPIRED, Kind.REFUSED, Kind.NOT_SENT}
+)
+"""What is surely not applied."""
+
+NOT_CONNECTED: Final = "not_connected"
+"""The code of a call for which no connection stood."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,7 @@ class Failure:
     @property
     def transient(self) -> bool:
         """Asking again may help; 5xx and timeouts too, for reads change nothing."""
-        return self.kind in (Kind.THROTTLED, Kind.AMBIGUOUS, Kind.NOT_SENT)
+        return self.kind in (Kind.THROTTLED, Kind.AMBIGUOUS, Kind.NOT_SENT, Kind.FOREIGN)
 
     def unknown(self) -> Unknown:
         """As the answer of a read."""
@@ -99,15 +115,15 @@ class Failure:
 
     def outcome(self) -> WriteOutcome:
         """As the answer of a write: only a definite refusal is `not_applied`."""
-        result = WriteResult.AMBIGUOUS if self.kind is Kind.AMBIGUOUS else WriteResult.NOT_APPLIED
+        sure = self.kind in _DEFINITE
+        result = WriteResult.NOT_APPLIED if sure else WriteResult.AMBIGUOUS
         return WriteOutcome(result, self.code, self.message, self.request_id, self.denied)
 
 
 def classify(error: Exception) -> Failure:
-    """What a failed call means.
+    """What a failed call means: every exception has a meaning, for none may end a process that has traffic moved.
 
-    Raises:
-        Exception: the error itself when it is not an answer or a loss of AWS, but a bug of ours.
+    One that nobody foresaw has the code `bug`, and its message names its type and place, so that it can be reported.
     """
     if isinstance(error, aws.ClientError):
         return _answered(error)
@@ -118,22 +134,34 @@ def classify(error: Exception) -> Failure:
     if isinstance(error, aws.ParamValidationError):
         return Failure(Kind.REFUSED, name, message)
     if isinstance(error, _NEVER_SENT):
-        return Failure(Kind.NOT_SENT, "not_connected", message)
+        return Failure(Kind.NOT_SENT, NOT_CONNECTED, message)
+    if isinstance(error, NotSentError):
+        return Failure(Kind.NOT_SENT, NOT_SENT, message)
     if isinstance(error, RuntimeError) and "credentials are still expired" in message:
         return Failure(Kind.EXPIRED, "ExpiredCredentials", message)  # botocore has no class for it
     if isinstance(error, DryRunError):
         return Failure(Kind.REFUSED, "DryRun", message)
+    if isinstance(error, CutoverError):
+        return Failure(Kind.REFUSED, "Refused", message)
     if isinstance(error, aws.ConnectionError | aws.HTTPClientError | OSError):
         return Failure(Kind.AMBIGUOUS, "timeout" if "Timeout" in name else "connection", message)
-    if isinstance(error, aws.BotoCoreError | ResponseParserError):
+    if isinstance(error, ForeignReplyError | ResponseParserError):
+        return Failure(Kind.FOREIGN, "foreign_reply", message)
+    if isinstance(error, aws.BotoCoreError):
         return Failure(Kind.AMBIGUOUS, name, message)
-    raise error
+    return Failure(Kind.UNEXPECTED, "bug", f"{name} at {_place(error)}: {message}")
+
+
+def _place(error: Exception) -> str:
+    """File and line where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no place"
 
 
 def _answered(error: aws.ClientError) -> Failure:
-    said = error.response.get("Error", {})
-    about = error.response.get("ResponseMetadata", {})
-    status = int(about.get("HTTPStatusCode", 0))
+    said = error.response.get("Error") or {}
+    about: dict[str, Any] = dict(error.response.get("ResponseMetadata") or {})
+    status = int(about.get("HTTPStatusCode") or 0)
     code, message = str(said.get("Code", "") or status), str(said.get("Message", ""))
     if code in _THROTTLED or status == 429:
         kind = Kind.THROTTLED
@@ -162,12 +190,9 @@ class Retry:
         self._random = random
         self._budget_ms = budget_ms
 
-    def read(self, call: Callable[[], T]) -> T | Failure:
-        """The answer of a read, or why there is none.
-
-        Raises:
-            Exception: a bug, see `classify`.
-        """
+    def read(self, call: Callable[[], T], within_ms: int = READ_BUDGET_MS) -> T | Failure:
+        """The answer of a read, or why there is none; not tried again later than `within_ms`."""
+        budget_ms = min(within_ms, self._budget_ms)
         began = self._clock.now()
 
         def pause(state: tenacity.RetryCallState) -> float:
@@ -177,12 +202,12 @@ class Retry:
 
         def late(state: tenacity.RetryCallState) -> bool:
             spent = self._clock.now().after(began)
-            return spent + round(state.upcoming_sleep * 1000) > self._budget_ms
+            return spent + round(state.upcoming_sleep * 1000) > budget_ms
 
         def attempt() -> T | Failure:
             try:
                 return call()
-            except Exception as error:  # noqa: BLE001  # classify raises what it does not know
+            except Exception as error:  # noqa: BLE001  # classify has a meaning for every one
                 return classify(error)
 
         first = attempt()

@@ -9,7 +9,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover import __version__
-from cutover.aws import walls
+from cutover.aws import unmodelled, walls
+from cutover.aws.departure import permit_write
+from cutover.aws.replies import hold_to_promise
 from cutover.aws.retry import Retry
 from cutover.core.errors import CredentialsError, UsageError
 from cutover.core.moment import wall_ms
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     import boto3
 
 CONNECT_SECONDS: Final = 3
-READ_SECONDS: Final = 10
+READ_SECONDS: Final = 4
+"""How long a read's answer is waited for: a lost one must leave time to ask again within the turn's 13 s."""
+
+WRITE_SECONDS: Final = 10
+"""How long a write's answer is waited for; it is not sent again, so all of the turn's deadline is its own."""
+
 SKEW_NOISE_MS: Final = 2_000
 """The Date header has whole seconds and is as old as the reply's way: less than this is no skew."""
 
@@ -42,6 +49,8 @@ def open_session(
     import boto3  # noqa: PLC0415  # 0.1 s that `cutover --help` must not pay
     from botocore import exceptions  # noqa: PLC0415
 
+    from cutover.aws import credentials  # noqa: PLC0415
+
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         scoped: dict[str, Any] = session._session.get_scoped_config()  # noqa: SLF001  # boto3 has no public way
@@ -52,6 +61,7 @@ def open_session(
         ) from None
     if not session.region_name:
         raise UsageError("no AWS Region is known", hint="Pass --region or set AWS_REGION.")
+    credentials.install(session._session, clock)  # noqa: SLF001
     walls.refuse_dualstack(os.environ, scoped)
     loopback = walls.emulated_by(walls.custom_endpoints(os.environ, scoped, services))
     return AwsSession(
@@ -99,7 +109,31 @@ class AwsSession:
         self._trust_date = (not emulated) if trust_date is None else trust_date
         self._skew_ms = 0
         self._clients: dict[str, Any] = {}
+        self._unguarded = ""
         self._making = threading.Lock()
+
+    @property
+    def on_the_wire(self) -> bool:
+        """Calls leave this process: to AWS, or to an emulator behind a loopback endpoint."""
+        return self._loopback or not self.emulated
+
+    @property
+    def unguarded(self) -> str:
+        """Why this botocore's connections do not ask a write's ticket; empty when they do."""
+        return self._unguarded
+
+    def keys(self) -> None:
+        """Have keys to sign with, refreshed where they must be.
+
+        Raises:
+            BotoCoreError, ClientError: when there are none.
+        """
+        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+
+        credentials = self.boto.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        credentials.get_frozen_credentials()
 
     @property
     def region(self) -> str:
@@ -137,20 +171,32 @@ class AwsSession:
             ),
         )
         walls.check_endpoint(client.meta.endpoint_url, loopback=self._loopback)
+        if service == "elbv2":
+            from cutover.aws.wire import guard  # noqa: PLC0415
+
+            self._unguarded = guard(client)
         client.meta.events.register_first("before-call", self._before_call)
         client.meta.events.register_last("after-call", self._after_call)
+        if service == "elbv2":
+            unmodelled.watch(client)
         return client
 
-    def _before_call(self, model: Any, **_: Any) -> None:
+    def _before_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
         walls.check_operation(model.name, dry_run=self.dry_run)
+        if model.name in walls.WRITES:
+            context["read_timeout"] = WRITE_SECONDS
+            permit_write(here=not self.on_the_wire)
 
-    def _after_call(self, http_response: Any, **_: Any) -> None:
-        if not self._trust_date:
-            return
-        date = http_response.headers.get("Date")
+    def _after_call(self, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+        if http_response.status_code < 300:
+            hold_to_promise(model.name, parsed)
+        if self._trust_date:
+            self._learn_skew(http_response.headers.get("Date"))
+
+    def _learn_skew(self, date: Any) -> None:
         try:
             said = wall_ms(parsedate_to_datetime(date)) + 500  # the middle of the second it names
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001  # a header that is no date, in whatever way
             return
         skew = said - self.clock.now().wall_ms
         self._skew_ms = skew if abs(skew) > SKEW_NOISE_MS else 0

@@ -13,6 +13,7 @@ from cutover.aws.facts import TAGS_BATCH, Elb, fact, fact_of
 from cutover.aws.fanout import Fanout
 from cutover.aws.forms import Ends
 from cutover.aws.identity import read_identity
+from cutover.aws.metric_names import MetricNames, custom_facts, silent_sources
 from cutover.aws.session import AwsSession
 from cutover.aws.surveyed import (
     ELB,
@@ -95,6 +96,7 @@ class AwsSurveyor(Surveyor):
         others = self._others(plan, seen)
         now_ms = aws.clock.now().wall_ms + aws.skew_ms
         metrics = CloudWatchMetrics(aws, fanout, plan.observe)
+        names, requests = MetricNames(aws, fanout), recent_requests(plan, metrics, now_ms)
         health = AlbTargetHealth(aws, fanout).read(groups)
         return Survey(
             identity=identity,
@@ -108,14 +110,16 @@ class AwsSurveyor(Surveyor):
             },
             groups={arn: group_facts(arn, seen, tags) for arn in groups},
             health={arn: fact_of(health[arn], ELB + "DescribeTargetHealth") for arn in groups},
-            uses=rule_uses(groups, seen.listeners, rules),
+            uses=rule_uses(groups, seen.listeners, rules, [route.id for route in plan.routes]),
             balancer_tags=all_tags(tags, balancers),
             listeners=listener_facts(seen.listeners, tags),
             auto_scaling=fact(others["auto_scaling"], "autoscaling:DescribeAutoScalingGroups"),
             dns_aliases=fact(others["aliases"], "route53:ListResourceRecordSets"),
-            metrics=recent_requests(plan, metrics, now_ms),
+            metrics=requests,
             calibration=calibrate(plan, metrics, now_ms),
             alarms=self._alarms(plan),
+            custom=custom_facts(plan, metrics, names, now_ms),
+            silent=silent_sources(plan, requests, names),
             claimed_by=self._claims([route.id for route in plan.routes]),
             emulated=aws.emulated,
             at_ms=now_ms,
@@ -213,6 +217,7 @@ class AwsSurveyor(Surveyor):
                 tags=own.value if isinstance(own, Seen) else {},
                 sticky_seconds=forms.sticky_seconds(found),
                 pair_sum=forms.pair_sum(found, ends),
+                bare_actions=forms.bare_actions(found),
             )
         )
 

@@ -14,7 +14,7 @@ from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan, Route
 
 Answer = Any
-"""What one read of a side-by-side batch gave: its items, a Failure, or TimedOut."""
+"""What one read of a side-by-side batch gave: its items, or a Failure."""
 
 ELB: Final = "elasticloadbalancing:"
 
@@ -64,9 +64,10 @@ def group_facts(
         return answer
     if isinstance(attributes, Missing):
         return attributes
-    if not answer.value:
+    found = next((one for one in answer.value if one["TargetGroupArn"] == arn), None)
+    if found is None:
         return Missing("AWS does not know this target group")
-    found, own = answer.value[0], tags.get(arn, Seen({}))
+    own = tags.get(arn, Seen({}))
     return Seen(
         GroupFacts(
             arn=arn,
@@ -78,26 +79,42 @@ def group_facts(
             sticky=attributes.value.get("stickiness.enabled") == "true",
             attributes=attributes.value,
             tags=own.value if isinstance(own, Seen) else {},
+            matcher=_matcher(found),
         )
     )
 
 
+def _matcher(group: Mapping[str, Any]) -> str:
+    matcher = group.get("Matcher") or {}
+    return str(matcher.get("GrpcCode") or matcher.get("HttpCode") or "")
+
+
 def rule_uses(
-    groups: Sequence[str], listeners: Mapping[str, Answer], rules: Mapping[str, Answer]
+    groups: Sequence[str],
+    listeners: Mapping[str, Answer],
+    rules: Mapping[str, Answer],
+    planned: Sequence[str],
 ) -> Fact[tuple[RuleUse, ...]]:
-    """Every rule and default action that forwards to a planned group; Missing when any is unread."""
+    """Every rule and default action that forwards to a planned group; Missing when any is unread.
+
+    Lists that lack a planned route (by ARN) are not the lists of its load balancer, and prove nothing.
+    """
     found: list[RuleUse] = []
+    named: set[str] = set()
     for by_balancer, what in ((listeners, "DescribeListeners"), (rules, "DescribeRules")):
         for arn, answer in by_balancer.items():
             got: Fact[list[dict[str, Any]]] = fact(answer, ELB + what)
             if isinstance(got, Missing):
                 return Missing(f"{arn}: {got.reason}", got.missing_permission)
             for item in got.value:
+                named.add(str(item.get("RuleArn") or item["ListenerArn"]))
                 if item.get("IsDefault"):
                     continue  # the listener's own default action says the same
                 used = _forwards_to(item.get("DefaultActions", item.get("Actions", ())), groups)
                 if used:
                     found.append(RuleUse(item.get("RuleArn") or item["ListenerArn"], used))
+    if unnamed := [arn for arn in planned if arn not in named]:
+        return Missing(f"the lists of its load balancer do not name {unnamed[0]}")
     return Seen(tuple(found))
 
 

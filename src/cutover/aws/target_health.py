@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from cutover.aws.fanout import Fanout, TimedOut
+from cutover.aws.fanout import Fanout
 from cutover.aws.retry import Failure
 from cutover.aws.session import AwsSession
 from cutover.core.moment import Moment
-from cutover.core.observation import GroupHealth, Known, Reading, Unknown
+from cutover.core.observation import GroupHealth, Known, Reading
 from cutover.ports import TargetHealth
 
 _LEAVING = frozenset({"Target.NotRegistered", "Target.DeregistrationInProgress"})
@@ -47,10 +47,8 @@ class AlbTargetHealth(TargetHealth):
         return lambda: self._aws.reads.read(ask)
 
     def _reading(
-        self, answer: tuple[Moment, Sequence[Mapping[str, Any]]] | Failure | TimedOut
+        self, answer: tuple[Moment, Sequence[Mapping[str, Any]]] | Failure
     ) -> Reading[GroupHealth]:
-        if isinstance(answer, TimedOut):
-            return Unknown("no answer within 13 s", "timeout")
         if isinstance(answer, Failure):
             return answer.unknown()
         at, targets = answer
@@ -106,6 +104,6 @@ class AlbTargetHealth(TargetHealth):
         if isinstance(answer, dict):
             self._zones.update(dict.fromkeys(unplaced, "?"))
             self._zones.update(answer)
-        elif isinstance(answer, Failure) and answer.denied:
+        elif answer.denied:
             # once only: a missing permission must not cost a call in every turn
             self._zones.update(dict.fromkeys(unplaced, "?"))

@@ -14,7 +14,6 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cutover.core.checks.caller import EXAMPLE_ACCOUNT
 from cutover.core.errors import RefusedError
 
 WRITES: Final = frozenset({"ModifyRule", "ModifyListener"})
@@ -117,19 +116,6 @@ def check_endpoint(url: str, *, loopback: bool) -> None:
         raise RefusedError(
             f"{url} is not a standard AWS endpoint",
             hint="Remove the custom endpoint from the environment, the profile or the SDK's settings.",
-        )
-
-
-def refuse_example_account(account: str, *, emulated: bool) -> None:
-    """Refuse the account of all examples on real AWS.
-
-    Raises:
-        RefusedError: for 123456789012 outside an emulation.
-    """
-    if account == EXAMPLE_ACCOUNT and not emulated:
-        raise RefusedError(
-            f"AWS answered as account {EXAMPLE_ACCOUNT}, which only examples and emulators have",
-            hint="Something between you and AWS answers in its place; check proxies and DNS.",
         )
 
 

@@ -16,7 +16,9 @@ from cutover.core.errors import CutoverError, ExitCode, LeaseError, NeedsHumanEr
 if TYPE_CHECKING:
     from cutover.core.observation import Word
     from cutover.local.run_directory import RunDirectory
+    from cutover.wiring.break_glass import Restored
     from cutover.wiring.live import Options
+    from cutover.wiring.words import Unreached
 
 _LEASE_WITHIN_MS = 5_000
 """How long a rollback tries again while somebody who is not yet known as the run's process has the lease."""
@@ -95,12 +97,13 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
 
     Raises:
         LeaseError: when somebody keeps the lease who neither is the run's process nor ends; the word stays.
+        NeedsHumanError: when the run's process lives and cannot be told; its routes are restored from here.
         CutoverError: as `api.go_on`; the word is taken back then.
     """
     from cutover import api
     from cutover.core.state import ACTIVE
     from cutover.local.clock import SystemClock
-    from cutover.wiring.words import Heard, Waiting, take_back
+    from cutover.wiring.words import Heard, Unreached, Waiting, take_back
 
     frame.acts = True
     left: Waiting | None = None
@@ -113,6 +116,8 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
             frame.tell(f"process {answer.by.pid} heard {word.name} and ended: this one goes on")
             left = None
             continue
+        if isinstance(answer, Unreached):
+            return _beside(frame, run, answer, options)
         if not isinstance(answer, Waiting):
             return answered(frame, run, word, answer)
         left = answer
@@ -139,6 +144,48 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
             raise
 
 
+def _beside(frame: Frame, run: RunDirectory, unreached: Unreached, options: Options) -> int:
+    """Source full, destination 0 beside a process that cannot be told.
+
+    Raises:
+        NeedsHumanError: always: that process still drives the run, and its journal does not tell of this.
+    """
+    from cutover import api
+
+    by = unreached.by
+    who = f"process {by.pid} on {by.host}"
+    frame.warn(f"warning: {unreached.why}")
+    frame.warn(
+        f"warning: {who} drives run {run.id} and cannot be told, so this process sets source full, destination 0"
+    )
+    restored = api.restore_beside(
+        run, profile=options.profile, region=options.region, tell=frame.tell
+    )
+    _show_restored(frame, restored, ExitCode.NEEDS_HUMAN)
+    became = (
+        f"{len(restored.open)} of its routes are not verified as restored"
+        if restored.open
+        else "every route sends everything to its source, read back twice"
+    )
+    raise NeedsHumanError(
+        f"{who} drives run {run.id} still and has not heard the rollback; {became}",
+        hint=f"free space, then `cutover rollback {run.id}`; if that process does not listen: kill -9 {by.pid} first; "
+        f"or sh {run.restore}",
+    )
+
+
+def _show_restored(frame: Frame, restored: Restored, code: ExitCode) -> None:
+    for route, why in restored.open.items():
+        frame.warn(f"error: {route}: {why}")
+    if frame.json:
+        body = {
+            "exit_code": int(code),
+            "restored": dict(restored.done),
+            "open": dict(restored.open),
+        }
+        frame.give("cutover.restored.v1", body)
+
+
 def _break_glass(frame: Frame, plan: Path, profile: str | None, region: str | None) -> int:
     """Source full, destination 0, by a plan file and AWS alone.
 
@@ -152,15 +199,7 @@ def _break_glass(frame: Frame, plan: Path, profile: str | None, region: str | No
     restored = api.restore_without_run(
         loaded.plan, profile=profile, region=region, tell=frame.tell
     )
-    for route, why in restored.open.items():
-        frame.warn(f"error: {route}: {why}")
-    if frame.json:
-        body = {
-            "exit_code": int(restored.exit_code),
-            "restored": dict(restored.done),
-            "open": dict(restored.open),
-        }
-        frame.give("cutover.restored.v1", body)
+    _show_restored(frame, restored, restored.exit_code)
     if restored.open:
         raise NeedsHumanError(
             f"{len(restored.open)} of {len(loaded.plan.routes)} routes are not verified as restored",

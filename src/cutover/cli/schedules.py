@@ -214,10 +214,9 @@ def _measured(
     from cutover import api
 
     found = api.past_rates(plan, span // DAY, profile=profile, region=region)
-    if found is None or found.trough <= 0:
-        what = "no request at all" if found is None else "whole hours without a request"
+    if found.trough <= 0:
         raise RefusedError(
-            f"CloudWatch shows {what} in the last {span // DAY} days: steps cannot be judged in such hours",
+            f"CloudWatch shows whole hours without a request in the last {span // DAY} days: steps cannot be judged in such hours",
             hint="give the rate of the hours in which you would run it, with --rate",
         )
     known = f"{rate_text(round(found.mean))} on average over {found.hours} hours of CloudWatch, down to {rate_text(round(found.trough, 1))} and up to {rate_text(round(found.peak, 1))}"

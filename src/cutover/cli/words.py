@@ -45,14 +45,14 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
         RefusedError: when it did not hear, or did not follow, another word.
     """
     from cutover import api
-    from cutover.wiring.words import Waiting, take_back
+    from cutover.wiring.words import Heard, Silent, Waiting, take_back
 
     run = listening_run(text)
     frame.acts = True
     answer = api.say(run, word)
-    if not isinstance(answer, Waiting):
+    if isinstance(answer, Heard | Silent):
         return run, answered(frame, run, word, answer)
-    if word.name != "approve":
+    if isinstance(answer, Waiting) and word.name != "approve":
         # whoever becomes the runner brings the word along; lying there it would be heard twice
         take_back(answer, run)
     return run, None
@@ -138,18 +138,19 @@ def _word_body(run: RunDirectory, word: Word, became: str, phases: list[str]) ->
 def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
     """A process holds the lock and does not listen: say what works all the same."""
     who = f"process {silent.by.pid} on {silent.by.host}"
+    stays = "the word waits in its pipe" if silent.piped else "the word stays for it"
     if word.name == "rollback" and run.phase() == "ROLLING_BACK":
         return NeedsHumanError(
-            f"{who} is rolling run {run.id} back already; the word stays for it",
+            f"{who} is rolling run {run.id} back already; {stays}",
             hint=f"`cutover status {run.id}` shows how far it is; or sh {run.restore}",
         )
     if word.name == "rollback":
         return NeedsHumanError(
-            f"{who} drives run {run.id} but has not heard the rollback yet; the word stays for it",
+            f"{who} drives run {run.id} but has not heard the rollback yet; {stays}",
             hint=f"if it hangs: kill -9 {silent.by.pid}, then `cutover rollback {run.id}`; or sh {run.restore}",
         )
     return RefusedError(
-        f"{who} drives run {run.id} but has not heard {word.name} yet; the word stays for it",
+        f"{who} drives run {run.id} but has not heard {word.name} yet; {stays}",
         hint=f"`cutover status {run.id}` shows when it looks next",
     )
 

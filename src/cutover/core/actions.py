@@ -44,15 +44,20 @@ class Detach:
     """Take the source's group out of these routes: only `finish --detach-source` asks for it."""
 
     routes: tuple[RouteId, ...]
+    not_after: Moment
     reason: str
 
 
 @dataclass(frozen=True)
 class End:
-    """Close the journal and end the process."""
+    """Close the journal and end the process.
+
+    `silently`: another process has the run, so its journal is left alone.
+    """
 
     exit_code: ExitCode
     reason: str
+    silently: bool = False
 
 
 Effect = Move | Restore | Detach | End

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ class Form:
     """What a route says: canonical JSON text of its actions, and what a router derived from it.
 
     Equality is by text alone in practice: the other fields are derived from it and never journalled
-    as truth of their own.
+    as truth of their own. `original` and `unmodelled` are no part of it: they are what canonical text cannot say.
 
     Attributes:
         text: canonical JSON, enough for a router to write it again; never holds a secret.
@@ -24,6 +24,8 @@ class Form:
         attached: the destination's group is in the action.
         source_present: the source's group is in the action.
         sticky: group stickiness is on, so the observed share is not the weight.
+        original: the actions as AWS spelled them, without secrets, which is what goes back; empty when it is `text`.
+        unmodelled: members of the actions that this version cannot read, so that a write would drop them.
     """
 
     text: str
@@ -31,6 +33,8 @@ class Form:
     attached: bool
     source_present: bool = True
     sticky: bool = False
+    original: str = field(default="", compare=False)
+    unmodelled: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def hash(self) -> str:
@@ -38,15 +42,23 @@ class Form:
         return digest(self.text)
 
 
-def form_body(form: Form) -> dict[str, str | int | bool]:
-    """The form as the journal and snapshot.json hold it; weight -1 stands for underivable."""
-    return {
+def form_body(form: Form) -> dict[str, Any]:
+    """The form as the journal and snapshot.json hold it; weight -1 stands for underivable.
+
+    `original` and `unmodelled` are there only when they say something: bodies of earlier runs have neither.
+    """
+    body: dict[str, Any] = {
         "text": form.text,
         "weight": -1 if form.weight is None else int(form.weight),
         "attached": form.attached,
         "source_present": form.source_present,
         "sticky": form.sticky,
     }
+    if form.original:
+        body["original"] = form.original
+    if form.unmodelled:
+        body["unmodelled"] = list(form.unmodelled)
+    return body
 
 
 def form_of(body: Mapping[str, Any]) -> Form:
@@ -63,6 +75,8 @@ def form_of(body: Mapping[str, Any]) -> Form:
             attached=bool(body["attached"]),
             source_present=bool(body["source_present"]),
             sticky=bool(body["sticky"]),
+            original=str(body.get("original", "")),
+            unmodelled=tuple(str(one) for one in body.get("unmodelled", ())),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a form: {error}") from None

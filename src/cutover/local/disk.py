@@ -1,8 +1,9 @@
 """The only door from this package to files, so that tests can lose data, fill the disk and break it.
 
 Files are created 0600 and directories 0700, never through a symbolic link, and no descriptor
-survives an exec (promises P32). Nothing here decides what a failure means: every method raises
-`OSError` as the kernel gave it.
+survives an exec (promises P32). What stands at a path may have been put there by somebody else: an
+open never blocks and never takes anything but a regular file (or a fifo, where one is asked for).
+Nothing here decides what a failure means: every method raises `OSError` as the kernel gave it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
+import secrets  # noqa: TID251  names that nobody may guess; nothing is decided by them
 import stat
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -20,7 +23,16 @@ FILE_MODE = 0o600
 SCRIPT_MODE = 0o700
 DIRECTORY_MODE = 0o700
 
-_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""A fifo or a device in the place of a file must not stop the loop."""
+
+_MADE = re.compile(r"\.(?P<of>.+)\.[0-9a-f]{16}\.new")
+"""The file that `keep` makes before it has its name."""
+
+
+def unguessable() -> str:
+    """16 hexadecimal digits for a name that nobody can have taken before."""
+    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
@@ -32,12 +44,14 @@ class Found:
         owner: numeric user id.
         mode: permission bits.
         size: bytes.
+        changed: when it, or a name in it, changed last (ns); 0 where that is not known.
     """
 
     kind: str
     owner: int
     mode: int
     size: int
+    changed: int = 0
 
 
 class Disk(ABC):
@@ -49,11 +63,22 @@ class Disk(ABC):
 
     @abstractmethod
     def open_append(self, path: Path) -> int:
-        """A descriptor that appends to an existing file."""
+        """A descriptor that appends to an existing file of ours."""
 
     @abstractmethod
     def open_lock(self, path: Path) -> int:
         """A readable and writable descriptor of a lock file, created when absent."""
+
+    @abstractmethod
+    def make_fifo(self, path: Path) -> None:
+        """Create a named pipe; it is an error when the path exists."""
+
+    @abstractmethod
+    def open_fifo(self, path: Path, *, write: bool) -> int:
+        """A non-blocking descriptor of our named pipe, to read from or to write to.
+
+        Who reads also keeps a writing end, so that the pipe never ends. To write is an error (ENXIO) while nobody reads.
+        """
 
     @abstractmethod
     def write(self, handle: int, data: bytes) -> int:
@@ -76,8 +101,8 @@ class Disk(ABC):
         """The size of the open file while `path` still names it, else None (deleted, rotated)."""
 
     @abstractmethod
-    def read(self, path: Path, limit: int | None = None) -> bytes:
-        """The whole file, or its first `limit` bytes."""
+    def read(self, path: Path, limit: int | None = None, *, own: bool = False) -> bytes:
+        """The whole file, or its first `limit` bytes; with `own` only when the file is this user's."""
 
     @abstractmethod
     def list(self, path: Path) -> tuple[str, ...]:
@@ -110,11 +135,10 @@ class Disk(ABC):
     def keep(self, path: Path, data: bytes, *, durable: bool, mode: int = FILE_MODE) -> None:
         """Replace a whole file in one step: readers see the old text or the new one, never half.
 
-        With `durable` it also survives a power loss once this returns.
+        With `durable` it also survives a power loss once this returns. Whoever keeps the same file at the same time
+        makes another: what `replace` gives the name to is whole.
         """
-        temporary = path.with_name(f".{path.name}.new")
-        if self.look(temporary) is not None:  # left by a process that was killed in here
-            self.remove(temporary)
+        temporary = path.with_name(f".{path.name}.{unguessable()}.new")
         handle = self.create(temporary, mode)
         try:
             try:
@@ -130,6 +154,12 @@ class Disk(ABC):
             raise
         if durable:
             self.sync_directory(path.parent)
+
+    def sweep(self, directory: Path) -> None:
+        """Remove what processes that were killed inside `keep` left in a directory that is ours alone now."""
+        for name in self.list(directory):
+            if _MADE.fullmatch(name):
+                self.remove(directory / name)
 
     def write_all(self, handle: int, data: bytes) -> None:
         """One write that takes everything, or `OSError`."""
@@ -155,10 +185,18 @@ class RealDisk(Disk):
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | _SAFE, mode)
 
     def open_append(self, path: Path) -> int:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | _SAFE)
+        return _checked(os.open(path, os.O_WRONLY | os.O_APPEND | _SAFE), path, own=True)
 
     def open_lock(self, path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | _SAFE, FILE_MODE)
+        return _checked(os.open(path, os.O_RDWR | os.O_CREAT | _SAFE, FILE_MODE), path)
+
+    def make_fifo(self, path: Path) -> None:
+        os.mkfifo(path, FILE_MODE)
+
+    def open_fifo(self, path: Path, *, write: bool) -> int:
+        # O_RDWR: the reader's own writing end; Linux and the BSDs take it, POSIX leaves it open (fifo(7))
+        handle = os.open(path, (os.O_WRONLY if write else os.O_RDWR) | _SAFE)
+        return _checked(handle, path, own=True, fifo=True)
 
     def write(self, handle: int, data: bytes) -> int:
         return os.write(handle, data)
@@ -184,12 +222,9 @@ class RealDisk(Disk):
             return None
         return ours.st_size if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino) else None
 
-    def read(self, path: Path, limit: int | None = None) -> bytes:
-        # O_NONBLOCK: a fifo put in the place of a file must not stop the loop
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _SAFE)
+    def read(self, path: Path, limit: int | None = None, *, own: bool = False) -> bytes:
+        handle = _checked(os.open(path, os.O_RDONLY | _SAFE), path, own=own)
         with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError(errno.EINVAL, "Not a regular file", str(path))
             return file.read() if limit is None else file.read(limit)
 
     def list(self, path: Path) -> tuple[str, ...]:
@@ -221,4 +256,24 @@ class RealDisk(Disk):
             return None
         kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
         kind = next((name for test, name in kinds if test(found.st_mode)), "other")
-        return Found(kind, found.st_uid, stat.S_IMODE(found.st_mode), found.st_size)
+        mode = stat.S_IMODE(found.st_mode)
+        return Found(kind, found.st_uid, mode, found.st_size, found.st_mtime_ns)
+
+
+def _checked(handle: int, path: Path, *, own: bool = False, fifo: bool = False) -> int:
+    """The descriptor, when what it leads to is of the kind that was meant, and with `own` this user's.
+
+    The superuser takes over what it goes on with, whoever began it; nobody else writes to another user's file.
+
+    Raises:
+        OSError: for anything else; the descriptor is closed.
+    """
+    found = os.fstat(handle)
+    if not (stat.S_ISFIFO if fifo else stat.S_ISREG)(found.st_mode):
+        os.close(handle)
+        kind = "a fifo" if fifo else "a regular file"
+        raise OSError(errno.EINVAL, f"It is not {kind}", str(path))
+    if own and os.geteuid() not in (0, found.st_uid):
+        os.close(handle)
+        raise OSError(errno.EPERM, f"It belongs to user {found.st_uid}, not to you", str(path))
+    return handle

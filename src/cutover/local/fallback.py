@@ -6,22 +6,21 @@ Rolling back is worth more than recording it (promises P13), so nothing here eve
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from cutover.local.elsewhere import temporary_places
 from cutover.local.run_directory import RunDirectory
 
 
 class Fallback:
-    """`journal.fallback.jsonl` beside the journal, else a file in the directory for temporary files."""
+    """`journal.fallback.jsonl` beside the journal, else a file in a directory for temporary files."""
 
     def __init__(self, run: RunDirectory, complain: Callable[[str], None], why: str) -> None:
-        temporary = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108  created O_EXCL, O_NOFOLLOW
         self._run = run
         self._complain = complain
         self._why = why
-        self._places = [run.fallback, temporary / f"cutover-{run.id}-{os.getpid()}.jsonl"]
+        self._places = [run.fallback, *temporary_places(run.id)]
         self._handle: int | None = None
         self._lines: list[bytes] = []
 
@@ -53,7 +52,7 @@ class Fallback:
             self._handle = None
 
     def _open(self, path: Path) -> int:
-        if self._run.disk.look(path) is None:
+        if path != self._run.fallback or self._run.disk.look(path) is None:
             handle = self._run.disk.create(path)
             self._run.disk.sync_directory(path.parent)
             return handle

@@ -14,6 +14,7 @@ import errno
 import hashlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from cutover.core.errors import JournalError, RefusedError
@@ -23,7 +24,14 @@ from cutover.core.observation import Known, Reading, Unknown
 from cutover.core.values import canonical_json
 from cutover.local.disk import SCRIPT_MODE, Disk
 from cutover.local.fallback import Fallback
-from cutover.local.journal_file import JournalContents, encode, join, normal, read_journal
+from cutover.local.journal_file import (
+    JournalContents,
+    encode,
+    join_all,
+    newest_epoch,
+    normal,
+    read_journal,
+)
 from cutover.local.mending import mend
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import snapshot_text
@@ -42,8 +50,16 @@ def _to_stderr(line: str) -> None:
         sys.stderr.flush()
 
 
+def _nobody() -> str:
+    return ""
+
+
 class FileJournal(Journal):
-    """One run's `journal.jsonl`. Take the lease first: two writers are told apart only afterwards."""
+    """One run's `journal.jsonl`. Take the lease first: two writers are told apart only afterwards.
+
+    Attributes:
+        locked_by: who else holds the run's lease by now; empty for nobody. From then on no file of the run is touched.
+    """
 
     def __init__(
         self,
@@ -60,6 +76,7 @@ class FileJournal(Journal):
         self.run = run
         self.contents = contents
         self.epoch = epoch
+        self.locked_by: Callable[[], str] = _nobody
         self.fallback_records: list[Record] = []
         self._disk: Disk = run.disk
         self._handle = handle
@@ -86,9 +103,10 @@ class FileJournal(Journal):
         *,
         restore_text: RestoreText,
         durable: bool = True,
+        epoch: int = 1,
         complain: Callable[[str], None] = _to_stderr,
     ) -> FileJournal:
-        """The journal of a run that begins: epoch 1, no record yet. Rehearsals are not `durable`.
+        """The journal of a run that begins, with no record yet. Rehearsals are not `durable`.
 
         Raises:
             RefusedError: when the disk does not take it; nothing has happened on AWS.
@@ -96,7 +114,7 @@ class FileJournal(Journal):
         disk = run.disk
         try:
             handle = disk.create(run.journal)
-            journal = cls(run, read_journal(b""), handle, epoch=1, restore_text=restore_text,
+            journal = cls(run, read_journal(b""), handle, epoch=epoch, restore_text=restore_text,
                           durable=durable, complain=complain)  # fmt: skip
             if durable:
                 journal._store_ballast()
@@ -129,6 +147,8 @@ class FileJournal(Journal):
             JournalError: when no raise may follow from this journal, unless `for_rollback`.
         """
         disk = run.disk
+        with contextlib.suppress(OSError):
+            disk.sweep(run.path)
         handle: int | None = None
         try:
             data = disk.read(run.journal)
@@ -152,7 +172,7 @@ class FileJournal(Journal):
                 hint=f"no weight is raised from it; `cutover rollback {run.id}` works, and so does sh {run.restore}",
             )
         if trouble:
-            kept, more = join(data, run.fallback_bytes())
+            kept, more = join_all(data, [text for _, text in run.fallbacks()])
             contents = read_journal(data[:kept] + more)
         journal = cls(run, contents, handle, epoch=contents.epoch + 1, restore_text=restore_text,
                       durable=durable, complain=complain, trouble=trouble)  # fmt: skip
@@ -173,17 +193,58 @@ class FileJournal(Journal):
         """Hash of the newest record: told to people, it makes a cut at the tail visible."""
         return self._head
 
+    def other_writer(self) -> str:
+        """Who has gone on with the run, as its journal proves by an intact record of a higher epoch; empty for nobody.
+
+        From any thread: a record of ours that is just being written has our epoch.
+        """
+        if self._handle is None:
+            return ""  # it never was this process's to write
+        try:
+            size = self._disk.size_if_same(self._handle, self.run.journal)
+            if size == self._size:
+                return ""
+            data = self._disk.read(self.run.journal)
+        except OSError:
+            return ""
+        epoch = newest_epoch(data if size is None else data[self._size :])
+        return f"epoch {epoch} of run {self.run.id}'s journal" if epoch > self.epoch else ""
+
+    @property
+    def is_others(self) -> bool:
+        """Another process has the run: its files are not ours to touch any more."""
+        return bool(self.locked_by() or self.other_writer())
+
     def append(self, event: Event, at: Moment) -> Reading[Record]:
+        appended = self.append_all((event,), at)
+        return Known(appended.value[0], at) if isinstance(appended, Known) else appended
+
+    def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
         if self._trouble or self._handle is None:
             return Unknown(self._trouble, "journal")
-        record, line, hashed = self._line(event, at)
-        failure = self._write(self._handle, line)
+        records, lines = [], []
+        head, seq = self._head, self._seq
+        for event in events:
+            record = normal(Record(seq, self.epoch, at, event))
+            line, head = encode(record, self.run.id, head)
+            records.append(record)
+            lines.append(line)
+            seq += 1
+        text = b"".join(lines)
+        failure = self._write(self._handle, text)
         if failure is not None:
             why = f"{self.run.journal}: {failure.strerror or failure}"
             return Unknown(why, "disk_full" if failure.errno in _FULL else "journal")
-        self._accept(record, hashed)
-        self._size += len(line)
-        return Known(record, at)
+        for record in records:
+            self._accept(record, head)
+        self._size += len(text)
+        return Known(tuple(records), at)
+
+    def bug(self, error: Exception) -> None:
+        place = self.run.path / f"crash-{os.getpid()}.txt"
+        text = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):
+            self._disk.keep(place, text.encode("utf-8", "backslashreplace"), durable=False)
 
     def forced(self, event: Event, at: Moment) -> Record:
         """The record, in the journal if it takes it now (room was made), else in the fallback.
@@ -198,6 +259,8 @@ class FileJournal(Journal):
         record, line, hashed = self._line(event, at)
         self._accept(record, hashed)
         self.fallback_records.append(record)
+        if self.is_others:
+            return record  # a fallback file would be taken into the journal of whoever has the run
         if self._fallback is None:
             self._fallback = Fallback(self.run, self._complain, self._trouble)
         if not self._fallback.write(line):
@@ -205,6 +268,8 @@ class FileJournal(Journal):
         return record
 
     def keep_snapshot(self, snapshot: Snapshot, commands: Sequence[str]) -> Reading[None]:
+        if self.is_others:
+            return Unknown(f"{self.run.path} belongs to another process", "snapshot")
         text = snapshot_text(self.run.id, self._opened, snapshot)
         try:
             self._disk.keep(self.run.snapshot, text.encode("ascii"), durable=self._durable)
@@ -217,7 +282,7 @@ class FileJournal(Journal):
         return Known(None, self._last_at)
 
     def beat(self, last: Moment, next_look: Moment) -> None:
-        if not self._durable:
+        if not self._durable or self.is_others:
             return  # a rehearsal's minutes pass in milliseconds: nobody can watch its beat
         beat = {
             "pid": os.getpid(),
@@ -233,6 +298,7 @@ class FileJournal(Journal):
 
     def close(self) -> None:
         """Give descriptors and ballast back; the journal cannot be written any more."""
+        others = self.is_others
         if self._fallback is not None:
             self._fallback.close()
         if self._handle is not None:
@@ -240,7 +306,8 @@ class FileJournal(Journal):
                 self._disk.close(self._handle)
         self._handle = None
         self._trouble = self._trouble or "it is closed"
-        self._free_ballast()
+        if not others:
+            self._free_ballast()
 
     def _line(self, event: Event, at: Moment) -> tuple[Record, bytes, str]:
         record = normal(Record(self._seq, self.epoch, at, event))
@@ -269,6 +336,8 @@ class FileJournal(Journal):
 
     def _refuse_strangers(self, handle: int) -> None:
         size = self._disk.size_if_same(handle, self.run.journal)
+        if owner := self.locked_by():
+            raise OSError(errno.ESTALE, owner)
         if size is None:
             raise OSError(errno.ESTALE, "it was deleted or replaced while the run was using it")
         if size != self._size:

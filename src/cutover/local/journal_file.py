@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +25,10 @@ ENVELOPE = frozenset(
 )
 FIRST_PREV = ""
 """`prev` of the first record."""
+
+
+_A_TURN = 4 << 20
+"""No turn's records are longer: so far back a fallback may begin."""
 
 
 class DamageKind(StrEnum):
@@ -125,26 +130,77 @@ def read_journal(data: bytes) -> JournalContents:
     return JournalContents(tuple(records), run, head, good)
 
 
+def newest_epoch(data: bytes) -> int:
+    """The highest epoch of any intact line, whatever it follows; 0 without one.
+
+    It proves that somebody wrote a record of that epoch, not that all before it is sound.
+    """
+    newest = 0
+    for line in data.split(b"\n")[:-1]:
+        epoch, hashed, version = _fields(line, "epoch", "hash", "v")
+        if type(epoch) is not int or type(version) is not int or epoch <= newest:
+            continue
+        if digest(line.decode("ascii", "replace").replace(f'"hash":"{hashed}",', "", 1)) == hashed:
+            newest = epoch
+    return newest
+
+
 def join(journal: bytes, fallback: bytes) -> tuple[int, bytes]:
     """How many bytes of the journal count, and the fallback's lines that come after them.
 
-    The fallback continues the journal from its last record, or from the one before: a record whose
-    append failed may stand in the journal all the same, but nothing was done on it, and what was
-    done is in the fallback. Lines that the journal holds already are skipped, so that a crash while
-    they are copied is repaired by copying again. A fallback from elsewhere adds nothing.
+    The fallback continues the journal from its last record, or from an earlier one of the same epoch: records whose
+    append failed may stand in the journal all the same, but nothing was done on them, and what was done is in the
+    fallback. Lines that the journal holds already are skipped, so that a crash while they are copied is repaired by
+    copying again. A fallback from elsewhere adds nothing.
     """
     contents = read_journal(journal)
     good = contents.good_bytes
-    lines = [(line, _fields(line, "prev", "epoch")) for line in fallback.split(b"\n")[:-1]]
-    last_start = journal.rfind(b"\n", 0, max(good - 1, 0)) + 1
-    before, epoch = _fields(journal[last_start : max(good - 1, 0)], "prev", "epoch")
-    for kept, wanted in ((good, (contents.head_hash, None)), (last_start, (before, epoch))):
-        for number, (_, (prev, of)) in enumerate(lines):
-            if prev is not None and prev == wanted[0] and wanted[1] in (None, of):
-                rest = b"".join(line + b"\n" for line, _ in lines[number:] if line)
-                whole = read_journal(journal[:kept] + rest)
-                return kept, rest[: whole.good_bytes - kept]
+    lines = [line for line in fallback.split(b"\n")[:-1] if line]
+    # the latest first: what stands in the journal already is not looked at again
+    for number in range(len(lines) - 1, -1, -1):
+        prev, epoch = _fields(lines[number], "prev", "epoch")
+        kept = _end_of(journal, good, contents.head_hash, prev, epoch)
+        if kept is None:
+            continue
+        rest = b"".join(line + b"\n" for line in lines[number:])
+        whole = read_journal(journal[:kept] + rest)
+        more = rest[: whole.good_bytes - kept]
+        if not more or journal[kept:good].startswith(more):
+            return good, b""
+        return kept, more
     return good, b""
+
+
+def join_all(journal: bytes, fallbacks: Sequence[bytes]) -> tuple[int, bytes]:
+    """As `join`, for the fallbacks of several processes, each of which may go on where another one ends."""
+    kept, more = read_journal(journal).good_bytes, b""
+    left = list(fallbacks)
+    while left:
+        for number, fallback in enumerate(left):
+            good, next_more = join(journal[:kept] + more, fallback)
+            if next_more:
+                more = (journal[:kept] + more)[:good][min(kept, good) :] + next_more
+                kept = min(kept, good)
+                del left[number]
+                break
+        else:
+            break
+    return kept, more
+
+
+def _end_of(journal: bytes, good: int, head: str, prev: object, epoch: object) -> int | None:
+    """Where the record ends that a fallback's line follows; None when it follows none, or records of others came after."""
+    if not isinstance(prev, str):
+        return None
+    if prev == head:
+        return good
+    needle = f'"hash":"{prev}"'.encode("ascii", "replace")
+    at = journal.rfind(needle, max(0, good - _A_TURN), good) if prev else -1
+    if at < 0:
+        return None
+    end = journal.find(b"\n", at, good) + 1
+    after = journal[end:good].split(b"\n")[:-1]
+    return end if after and all(_fields(line, "epoch") == (epoch,) for line in after) else None
 
 
 class _DisbeliefError(Exception):

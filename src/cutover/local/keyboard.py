@@ -54,6 +54,10 @@ class Keyboard:
         """The descriptor to wait on, or None while no keys can come."""
         return self._descriptor if self._listening else None
 
+    def waits(self) -> bool:
+        """Something was typed that `take` has not read yet; from any thread."""
+        return self._listening and bool(select.select([self._descriptor], [], [], 0)[0])
+
     def take(self, now: Moment) -> tuple[Word, ...]:
         """The words typed since the last call."""
         words: list[Word] = []

@@ -18,14 +18,15 @@ import json
 import os
 import select
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cutover.core.errors import CutoverError, LeaseError
+from cutover.core.errors import CutoverError, LeaseError, RefusedError
 from cutover.core.moment import Moment, wall_text
-from cutover.core.observation import Known, Reading, Unknown
-from cutover.core.values import RouteId, RunId, canonical_json, digest
+from cutover.core.observation import LOST, OWNED, Known, Reading, Unknown
+from cutover.core.values import RouteId, canonical_json
+from cutover.local.claims import Claims, IsOver, route_key
 from cutover.local.disk import Disk
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Lease
@@ -36,9 +37,6 @@ is tried again before somebody is said to drive."""
 
 PATIENT_LOOKS = 500
 """The same while the lock is only shared: who shares it only looks (`holder`), and drives nothing however long it takes."""
-
-IsOver = Callable[[str], bool]
-"""Whether a run can never act again, by its id."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,26 @@ class SoleLease(Lease):
     def renew(self, now: Moment) -> Reading[None]:
         return Known(None, now)
 
+    def other_owner(self) -> str:
+        return ""
+
     def ends(self, now: Moment) -> Moment | None:
         return None
 
 
 class FlockLease(Lease):
-    """Locks on every route of a plan, all or none; they live exactly as long as the process."""
+    """Locks on every route of a plan, all or none; they live exactly as long as the process.
 
-    def __init__(self, disk: Disk, locks: Mapping[RouteId, tuple[Path, int]]) -> None:
-        self._disk = disk
-        self._locks = dict(locks)
+    Attributes:
+        journalled_by: who else has written to the run's journal, as that can be proved; empty for nobody.
+    """
+
+    def __init__(self, state: StateDirectory, run_id: str, claims: Claims) -> None:
+        self.journalled_by: Callable[[], str] = _nobody
+        self._state = state
+        self._run_id = run_id
+        self._claims = claims
+        self._locks: dict[RouteId, int | None] = {}  # None: a rollback goes on without this one
 
     @classmethod
     def take(
@@ -81,33 +89,33 @@ class FlockLease(Lease):
     ) -> FlockLease:
         """Lock every route and claim it for the run.
 
-        With `for_rollback` the kernel's lock is enough: a full disk that takes neither our name nor
-        the claim must not stop the way back (promises P13).
+        With `for_rollback` only somebody who holds a lock, or another run that owns a route, stands in the way: a disk
+        that takes neither our name nor the claim, or that has no lock file to give, must not stop the way back
+        (promises P13).
 
         Claims of runs that are over, or that never wrote a journal, are replaced.
 
         Raises:
             LeaseError: when another process or another run holds one; nothing is kept then.
+            RefusedError: when nobody does and the files cannot be made: a full disk, a fifo in the place of a lock.
         """
-        claims = Claims(state, is_over)
-        locks: dict[RouteId, tuple[Path, int]] = {}
-        lease = cls(state.disk, locks)
+        lease = cls(state, run_id, Claims(state, is_over))
         try:
-            for route in sorted(
-                set(routes), key=_key
-            ):  # one order for everybody: no deadlock, one winner
-                path = state.leases / f"{_key(route)}.lock"
-                lease._locks[route] = (path, _lock(state.disk, path, route))
-            claims.refuse_others(routes, run_id)
+            # one order for everybody: no deadlock, one winner
+            for route in sorted(set(routes), key=route_key):
+                lease._locks[route] = None
+                with contextlib.suppress(*((OSError,) if for_rollback else ())):
+                    lease._locks[route] = _lock(state.disk, lease._path(route), route)
+            lease._claims.refuse_others(routes, run_id, for_rollback=for_rollback)
             with contextlib.suppress(*((OSError,) if for_rollback else ())):
-                for route, (_, handle) in lease._locks.items():
-                    _sign(state.disk, handle, route, run_id, now)
-                claims.claim(routes, run_id, now)
+                for route, handle in lease._locks.items():
+                    lease._sign(route, handle, now)
+                lease._claims.claim(routes, run_id, now)
         except OSError as error:
             lease.close()
-            raise LeaseError(
-                f"the lease in {state.leases} cannot be taken: {error.strerror or error}",
-                hint="free space or repair the directory; without a lease nothing is written",
+            raise RefusedError(
+                f"the lease in {state.leases} cannot be written: {error.strerror or error}",
+                hint="free space or repair the directory; without a lease nothing is written to AWS",
             ) from None
         except CutoverError:
             lease.close()
@@ -115,105 +123,102 @@ class FlockLease(Lease):
         return lease
 
     def renew(self, now: Moment) -> Reading[None]:
-        for route, (path, handle) in self._locks.items():
-            try:
-                same = self._disk.size_if_same(handle, path) is not None
-            except OSError as error:
-                return Unknown(f"{path}: {error.strerror or error}", "lease")
-            if not same:
-                return Unknown(
-                    f"the lock file of {route} was deleted or replaced: {path}", "lease"
-                )
-        return Known(None, now) if self._locks else Unknown("the lease was given back", "lease")
+        if not self._locks:
+            return Unknown("the lease was given back", LOST)
+        if owner := self.other_owner():
+            return Unknown(owner, OWNED)
+        lost = [route for route in self._locks if not self._is_ours(route)]
+        if not lost:
+            return Known(None, now)
+        for route in lost:
+            self._retake(route, now)
+        named = ", ".join(str(self._path(route)) for route in lost)
+        return Unknown(f"the lock file was deleted or replaced, or cannot be read: {named}", LOST)
+
+    def other_owner(self) -> str:
+        return self.locked_by() or self.journalled_by()
+
+    def locked_by(self) -> str:
+        """Who else holds a lock or a claim of ours by now; empty for nobody. The journal is not asked."""
+        for route in tuple(self._locks):
+            if self._is_ours(route):
+                continue
+            with contextlib.suppress(OSError):
+                held = _held(self._state, self._path(route))
+                # without a name in it the lock may be in the hand of somebody who is about to be refused
+                if held is not None and held.pid:
+                    return f"process {held.pid} on {held.host} drives run {held.run}"
+            if other := self._claims.other(route, self._run_id):
+                return f"{route} belongs to run {other}"
+        return ""
 
     def ends(self, now: Moment) -> Moment | None:
         return None  # the kernel keeps it for as long as the process lives
 
     def close(self) -> None:
         """Give the locks back. Claims stay: see `Claims.release`."""
-        for _, handle in self._locks.values():
-            with contextlib.suppress(OSError):
-                self._disk.close(handle)
+        for handle in self._locks.values():
+            self._give_back(handle)
         self._locks.clear()
 
-
-class Claims:
-    """Which run owns which route, also while no process lives."""
-
-    def __init__(self, state: StateDirectory, is_over: IsOver | None = None) -> None:
-        self._state = state
-        self._is_over = is_over or self._over_by_phase
-
-    def of(self, routes: Sequence[RouteId]) -> dict[RouteId, RunId]:
-        """The run that owns each route; routes that nobody owns are left out.
-
-        Raises:
-            LeaseError: when a claim cannot be read: somebody may own the route.
-        """
-        owners: dict[RouteId, RunId] = {}
-        for route in routes:
-            owner = self._owner(route)
-            if owner is not None and not self._is_over(owner):
-                owners[route] = RunId(owner)
-        return owners
-
-    def refuse_others(self, routes: Sequence[RouteId], run_id: str) -> None:
-        """Let only the owner of the routes, or anybody where nobody owns them, go on.
-
-        Raises:
-            LeaseError: when another run owns one of them.
-        """
-        for route, owner in self.of(routes).items():
-            if owner != run_id:
-                run = self._state.get(owner)
-                phase = (run.phase() if run else "") or "no phase yet"
-                raise LeaseError(
-                    f"{route} belongs to run {owner} ({phase}), which is not over",
-                    hint=f"`cutover status {owner}` shows it; end it with `cutover rollback {owner}` "
-                    f"or `cutover finish {owner}`",
-                )
-
-    def claim(self, routes: Sequence[RouteId], run_id: str, now: Moment) -> None:
-        """Write the claims durably; raises `OSError`."""
-        for route in routes:
-            claim = {"route": route, "run": run_id, "since": wall_text(now.wall)}
-            text = canonical_json(claim).encode("ascii")
-            self._state.disk.keep(self._path(route), text, durable=True)
-
-    def release(self, routes: Sequence[RouteId], run_id: str) -> None:
-        """Give the routes free that this run owns; call it when the run is over, before the lock goes.
-
-        A claim that cannot be removed does no harm: its run is over, and the next run sees that.
-        """
-        for route in routes:
-            with contextlib.suppress(OSError, LeaseError):
-                if self._owner(route) == run_id:
-                    self._state.disk.remove(self._path(route))
-
     def _path(self, route: RouteId) -> Path:
-        return self._state.leases / f"{_key(route)}.claim"
+        return self._state.leases / f"{route_key(route)}.lock"
 
-    def _owner(self, route: RouteId) -> str | None:
-        path = self._path(route)
+    def _is_ours(self, route: RouteId) -> bool:
+        handle = self._locks.get(route)
         try:
-            return str(json.loads(self._state.disk.read(path))["run"])
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LeaseError(
-                f"the claim {path} on {route} cannot be read: {error}",
-                hint="`cutover list` shows the runs; when none of them moves this route, remove the file",
-            ) from None
+            return (
+                handle is not None
+                and self._state.disk.size_if_same(handle, self._path(route)) is not None
+            )
+        except OSError:
+            return False
 
-    def _over_by_phase(self, run_id: str) -> bool:
-        run = self._state.get(run_id)
-        return run is None or run.is_over() or run.wrote_nothing()
+    def _retake(self, route: RouteId, now: Moment) -> None:
+        """Lock and claim a route again whose lock file went away; what fails is tried at the next turn."""
+        disk, before = self._state.disk, self._locks[route]
+        with contextlib.suppress(OSError):
+            if disk.look(self._state.leases) is None:
+                disk.make_directory(self._state.leases)
+            handle = disk.open_lock(self._path(route))
+            self._locks[route] = handle  # before it is locked: who asks meanwhile sees no stranger
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._locks[route] = before
+                disk.close(handle)
+                return
+            self._give_back(before)
+            self._sign(route, handle, now)
+            self._claims.claim((route,), self._run_id, now)
+
+    def _give_back(self, handle: int | None) -> None:
+        if handle is not None:
+            with contextlib.suppress(OSError):
+                self._state.disk.close(handle)
+
+    def _sign(self, route: RouteId, handle: int | None, now: Moment) -> None:
+        if handle is None:
+            return
+        who = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "route": route,
+            "run": self._run_id,
+            "since": wall_text(now.wall),
+        }
+        self._state.disk.truncate(handle, 0)
+        self._state.disk.write_all(handle, canonical_json(who).encode("ascii"))
+
+
+def _nobody() -> str:
+    return ""
 
 
 def holder(state: StateDirectory, route: RouteId) -> Holder | None:
     """Who locks the route now, or None when nobody does; asks the lock itself, not only its file."""
     try:
-        return _held(state, state.leases / f"{_key(route)}.lock")
+        return _held(state, state.leases / f"{route_key(route)}.lock")
     except OSError:
         return None
 
@@ -249,10 +254,6 @@ def _held(state: StateDirectory, path: Path) -> Holder | None:
     finally:
         state.disk.close(handle)
     return None
-
-
-def _key(route: RouteId) -> str:
-    return digest(route)[:32]
 
 
 def _lock(disk: Disk, path: Path, route: RouteId) -> int:
@@ -297,18 +298,6 @@ def _only_looked_at(disk: Disk, handle: int, path: Path) -> bool:
         return False
     fcntl.flock(handle, fcntl.LOCK_UN)
     return disk.size_if_same(handle, path) is not None
-
-
-def _sign(disk: Disk, handle: int, route: RouteId, run_id: str, now: Moment) -> None:
-    who = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "route": route,
-        "run": run_id,
-        "since": wall_text(now.wall),
-    }
-    disk.truncate(handle, 0)
-    disk.write_all(handle, canonical_json(who).encode("ascii"))
 
 
 def _signed(disk: Disk, path: Path) -> Holder:

@@ -1,23 +1,28 @@
-"""Words for the runner, from files, kill switches, signals and keys: the loop's only sleep.
+"""Words for the runner, from files, a pipe, kill switches, signals and keys: the loop's only sleep.
 
 A word in `words/` is one file, put there in one step. A word that stops (pause, rollback) is
 removed only at the next wait, when the runner has journalled it: a crash in between says it again.
 A word that goes forward is removed before it is said: a crash may lose it, but nothing is ever
 approved twice. What cannot be read is taken for a pause (promises P26: unreadable means hold).
+
+A turn hears a bounded number of words from files, oldest first. A word that stops and lies behind
+more than that is heard at once, and again in its place: what was said before it cannot undo it.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import re
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cutover.core.errors import RefusedError
 from cutover.core.moment import Moment
 from cutover.core.observation import Word, WordName
-from cutover.core.values import canonical_json, digest
+from cutover.core.values import digest
+from cutover.local.command_pipe import CommandPipe, parse_word, word_text
 from cutover.local.keyboard import Keyboard
 from cutover.local.run_directory import RunDirectory
 from cutover.local.signals import Signals
@@ -29,10 +34,13 @@ POLL_MS = 250
 SWITCHES = {"HOLD": WordName.PAUSE, "ROLLBACK": WordName.ROLLBACK}
 """Kill switches: `touch`ed files in the run's or the state directory (promises P26)."""
 
-_SAYABLE = frozenset(WordName) - {WordName.INTERRUPT}
+A_TURN = 20
+"""So many words from files a turn hears: thousands of them must not keep it from the next look."""
+
 _STOPPING = frozenset({WordName.PAUSE, WordName.ROLLBACK})
 _FORWARD = frozenset({WordName.RESUME, WordName.APPROVE, WordName.ACCEPT_DRIFT})
 _LONGEST = 16_384
+_NAME = re.compile(r"[0-9]+-(?P<word>[a-z_]+)-[0-9a-f]+\.json")
 
 
 def leave_word(run: RunDirectory, word: Word, at: Moment) -> Path:
@@ -41,8 +49,7 @@ def leave_word(run: RunDirectory, word: Word, at: Moment) -> Path:
     Raises:
         RefusedError: when the disk does not take it; the hint says what works without a disk.
     """
-    said = {"name": word.name.value, "who": word.who, "why": word.why, "detail": word.detail}
-    text = canonical_json(said).encode("ascii")
+    text = word_text(word).encode("ascii")
     # two processes may say the same in the same millisecond: a file for each
     unique = digest(f"{at.boot_ms} {os.getpid()} {text.decode('ascii')}")[:12]
     path = run.words / f"{at.wall_ms:015d}-{word.name.value}-{unique}.json"
@@ -66,7 +73,7 @@ def waiting_words(run: RunDirectory) -> tuple[Word, ...]:
         return ()
     for name in names:
         try:
-            words.append(_parsed(run.disk.read(run.words / name, _LONGEST + 1)))
+            words.append(_parsed(run.disk.read(run.words / name, _LONGEST + 1, own=True)))
         except FileNotFoundError:
             continue  # heard in this very moment
         except (OSError, ValueError):
@@ -75,7 +82,11 @@ def waiting_words(run: RunDirectory) -> tuple[Word, ...]:
 
 
 class WordsMailbox(Mailbox):
-    """The mailbox of a live run. `switches` are directories whose HOLD and ROLLBACK files count."""
+    """The mailbox of a live run.
+
+    `switches` are directories whose HOLD and ROLLBACK files count. `others`: who has the run instead of us by now; what
+    lies in files is then for that process, and stays.
+    """
 
     def __init__(
         self,
@@ -85,6 +96,8 @@ class WordsMailbox(Mailbox):
         switches: Sequence[Path] = (),
         signals: Signals | None = None,
         keyboard: Keyboard | None = None,
+        pipe: CommandPipe | None = None,
+        others: Callable[[], str] = lambda: "",
         first: Sequence[Word] = (),
     ) -> None:
         self._run = run
@@ -96,8 +109,11 @@ class WordsMailbox(Mailbox):
         )
         self._signals = signals
         self._keyboard = keyboard
+        self._pipe = pipe
+        self._others = others
         self._first = tuple(first)
         self._said: set[str] = set()  # files that were said and may still be there
+        self._early: set[str] = set()  # files that were said before their turn, and will be again
         self._done: list[Path] = []  # to remove once the runner has journalled them
         self._on: set[Path] = set()  # switches that were said
         self._blind = False
@@ -111,9 +127,42 @@ class WordsMailbox(Mailbox):
                 return words
             self._sleep(min(left, POLL_MS))
 
+    def stopping(self) -> str:
+        """As `Mailbox.stopping`; the files are known by their names alone."""
+        with contextlib.suppress(OSError, ValueError):  # closed in this moment
+            if self._signals is not None and self._signals.waits():
+                return "a signal"
+            if self._keyboard is not None and self._keyboard.waits():
+                return "a key"
+        piped = self._pipe.waiting() if self._pipe is not None else ()
+        stops = [name for name in piped if name in _STOPPING]
+        if stops:
+            return f"{stops[0]} through {self._run.pipe.name}"
+        return self._switch_waits() or self._file_waits()
+
+    def _switch_waits(self) -> str:
+        for path, _ in self._switches:
+            try:
+                on = self._run.disk.look(path) is not None
+            except OSError:
+                on = True
+            if on and path not in self._on:
+                return f"the switch {path.name}"
+        return ""
+
+    def _file_waits(self) -> str:
+        try:
+            names = self._run.disk.list(self._run.words)
+        except OSError:
+            return "" if self._blind else f"{self._run.words.name}/ cannot be read"
+        waiting = (name for name in names if not name.startswith(".") and name not in self._said)
+        return next((f"the word {name}" for name in waiting if _stops(name)), "")
+
     def _sleep(self, ms: int) -> None:
         sources = [
-            source.fileno() for source in (self._signals, self._keyboard) if source is not None
+            source.fileno()
+            for source in (self._signals, self._keyboard, self._pipe)
+            if source is not None
         ]
         select.select([source for source in sources if source is not None], [], [], ms / 1000)
 
@@ -123,6 +172,8 @@ class WordsMailbox(Mailbox):
             words += self._signals.take()
         if self._keyboard is not None:
             words += self._keyboard.take(self._clock.now())
+        if self._pipe is not None:
+            words += self._pipe.take()
         words += self._from_files()
         switched = self._from_switches()
         if not switched and any(word.name in _FORWARD for word in words):
@@ -132,33 +183,45 @@ class WordsMailbox(Mailbox):
         return (*words, *switched)
 
     def _from_files(self) -> list[Word]:
+        if self._others():
+            return []
         try:
             names = self._run.disk.list(self._run.words)
         except OSError as error:
             return self._unreadable(self._run.words, error)
         self._blind = False
+        new = [name for name in names if not name.startswith(".") and name not in self._said]
         words: list[Word] = []
-        for name in names:
-            if name.startswith(".") or name in self._said:
-                continue
+        for name in new[A_TURN:]:
+            if len(words) == A_TURN:
+                break
+            if name not in self._early and _stops(name):
+                self._early.add(name)
+                found = self._read(self._run.words / name)
+                words += [word for word in found if word.name in _STOPPING]
+        for name in new[:A_TURN]:
+            self._early.discard(name)
             self._said.add(name)
             words += self._one(self._run.words / name)
         return words
 
     def _one(self, path: Path) -> list[Word]:
+        """The word of a file, which is removed: at once, or when the runner has journalled a word that stops."""
+        words = self._read(path)
+        if words and words[0].name not in _STOPPING:
+            self._remove(path)
+        else:
+            self._done += [path] if words else []
+        return words
+
+    def _read(self, path: Path) -> list[Word]:
         try:
-            word = _parsed(self._run.disk.read(path, _LONGEST + 1))
+            return [_parsed(self._run.disk.read(path, _LONGEST + 1, own=True))]
         except FileNotFoundError:
             return []  # taken back by whoever left it
         except (OSError, ValueError) as error:
             why = f"the word {path.name} cannot be read ({error}), so the run holds"
-            self._done.append(path)
             return [Word(WordName.PAUSE, "unknown", why)]
-        if word.name in _STOPPING:
-            self._done.append(path)
-        else:
-            self._remove(path)
-        return [word]
 
     def _unreadable(self, path: Path, error: OSError) -> list[Word]:
         if self._blind:
@@ -196,7 +259,7 @@ class WordsMailbox(Mailbox):
 
     def _remove_done(self) -> None:
         done, self._done = self._done, []
-        for path in done:
+        for path in () if self._others() else done:
             self._remove(path)
 
     def _remove(self, path: Path) -> None:
@@ -207,20 +270,13 @@ class WordsMailbox(Mailbox):
         self._said.discard(path.name)
 
 
+def _stops(name: str) -> bool:
+    """By its file's name: a word that stops, or one that nobody can tell before reading it."""
+    found = _NAME.fullmatch(name)
+    return found is None or found["word"] not in frozenset(WordName) - _STOPPING
+
+
 def _parsed(text: bytes) -> Word:
     if len(text) > _LONGEST:
         raise ValueError("too long")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("not JSON") from None
-    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
-        raise ValueError("not a word")
-    if data.get("name") not in _SAYABLE:
-        raise ValueError(f"no such word: {str(data.get('name'))[:40]!r}")
-    return Word(
-        WordName(data["name"]),
-        data.get("who", "unknown"),
-        data.get("why", ""),
-        detail=data.get("detail", ""),
-    )
+    return parse_word(text)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from cutover.local.journal_file import JournalContents, join, read_journal
+from cutover.local.journal_file import JournalContents, join_all, read_journal
 from cutover.local.run_directory import RunDirectory
 
 
@@ -19,8 +20,8 @@ def mend(
     Raises:
         OSError: when the disk does not take it; doing it again later is safe.
     """
-    disk, fallback = run.disk, run.fallback_bytes()
-    kept, more = join(data, fallback)
+    disk, fallbacks = run.disk, run.fallbacks()
+    kept, more = join_all(data, [text for _, text in fallbacks])
     if kept < len(data):
         disk.keep(_free_name(run, "journal.torn-"), data[kept:], durable=durable)
         disk.truncate(handle, kept)
@@ -28,12 +29,25 @@ def mend(
         disk.write_all(handle, more)
     if durable and (more or kept < len(data)):
         disk.sync(handle)
-    if fallback:
-        aside = _free_name(run, "journal.fallback-")
-        disk.replace(run.fallback, aside)
-        if not more and not data.endswith(fallback):
-            complain(f"cutover: {aside} does not continue the journal; it was set aside")
+    for path, text in fallbacks:
+        taken = _last_line(text) in data[:kept] + more
+        aside = path
+        if path == run.fallback:
+            aside = _free_name(run, "journal.fallback-")
+            disk.replace(path, aside)
+        elif taken:
+            with contextlib.suppress(OSError):  # it would only be found, and skipped, again
+                disk.keep(_free_name(run, "journal.fallback-"), text, durable=durable)
+                disk.remove(path)
+        if not taken:
+            complain(f"cutover: {aside} does not continue the journal; it was left aside")
     return read_journal(data[:kept] + more)
+
+
+def _last_line(text: bytes) -> bytes:
+    """The last whole line with its newline; what is not one is in no journal."""
+    end = text.rfind(b"\n") + 1
+    return text[text.rfind(b"\n", 0, max(end - 1, 0)) + 1 : end] or b"\n\n"
 
 
 def _free_name(run: RunDirectory, start: str) -> Path:

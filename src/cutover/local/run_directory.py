@@ -6,12 +6,14 @@ journal.fallback.jsonl    what a rollback said while the journal took nothing
 snapshot.json restore.sh  the way back, with and without this tool
 beat.json                 liveness, for display only
 words/                    what operators' commands say to the runner
+words.pipe                the same without a byte of disk, while a process listens
 HOLD, ROLLBACK            kill switches of this run
 rehearsal.json            of a rehearsal: its scenario, and whether its process lives
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -24,7 +26,8 @@ from cutover.core.events import Intent, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.values import digest
 from cutover.local.disk import Disk
-from cutover.local.journal_file import JournalContents, join, read_journal
+from cutover.local.elsewhere import left_elsewhere
+from cutover.local.journal_file import JournalContents, join_all, read_journal
 
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 """Phases after which nothing can happen in a run, and its routes are free (design section 2)."""
@@ -119,6 +122,11 @@ class RunDirectory:
         """Where operators' commands leave words for the runner."""
         return self.path / "words"
 
+    @property
+    def pipe(self) -> Path:
+        """The named pipe on which the runner hears words too."""
+        return self.path / "words.pipe"
+
     def journal_bytes(self) -> bytes:
         """The journal, with the records of a rollback that had to go to the fallback file.
 
@@ -131,18 +139,20 @@ class RunDirectory:
             raise UsageError(
                 f"{self.journal}: {error.strerror or error}", hint="is the run id right?"
             ) from None
-        rest = self.fallback_bytes()
+        rest = self.fallbacks()
         if not rest:
             return data
-        kept, more = join(data, rest)
+        kept, more = join_all(data, [text for _, text in rest])
         return data[:kept] + more if more else data
 
-    def fallback_bytes(self) -> bytes:
-        """The fallback file's bytes, empty when there is none or it cannot be read."""
-        try:
-            return self.disk.read(self.fallback)
-        except OSError:
-            return b""
+    def fallbacks(self) -> tuple[tuple[Path, bytes], ...]:
+        """Every fallback file with its bytes, the one in this directory first; what cannot be read is left out."""
+        found: list[tuple[Path, bytes]] = []
+        with contextlib.suppress(OSError):
+            found.append((self.fallback, self.disk.read(self.fallback, own=True)))
+        if not self.rehearsal:
+            found += left_elsewhere(self.disk, self.id)
+        return tuple((path, text) for path, text in found if text)
 
     def contents(self) -> JournalContents:
         """All that may be believed of the run's journal.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,10 @@ class Signals:
     def fileno(self) -> int:
         """The descriptor that becomes readable when a signal came."""
         return self._reading
+
+    def waits(self) -> bool:
+        """A signal came that `take` has not given yet; from any thread."""
+        return bool(select.select([self._reading], [], [], 0)[0])
 
     def take(self) -> tuple[Word, ...]:
         """The signals since the last call, oldest first."""

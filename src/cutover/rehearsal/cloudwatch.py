@@ -7,7 +7,7 @@ ids must be valid and unique, EndTime is exclusive, StartTime is rounded down to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,10 +26,20 @@ _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 
 class CloudWatch:
-    """The service, over a store of what traffic published and the alarms that the plan names."""
+    """The service, over a store of what traffic published and the alarms that the plan names.
 
-    def __init__(self, store: Store, now_ms: Callable[[], int], alarms: Mapping[str, str]) -> None:
+    `known` are metrics that had data before the rehearsal began: ListMetrics names them too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now_ms: Callable[[], int],
+        alarms: Mapping[str, str],
+        known: Collection[Key] = (),
+    ) -> None:
         self.store = store
+        self._known = frozenset(known)
         self.alarms: dict[str, str] = dict(alarms)
         self.alarm_since: dict[str, int] = {}
         self._seen: dict[str, Callable[[], None]] = {}
@@ -182,7 +192,9 @@ class CloudWatch:
                 "MetricName": name,
                 "Dimensions": [{"Name": n, "Value": v} for n, v in sorted(dims)],
             }
-            for space, name, dims in self.store.names(self._now_ms())
+            for space, name, dims in sorted(
+                {*self.store.names(self._now_ms()), *self._known}, key=_in_order
+            )
             if params.get("Namespace", space) == space
             and params.get("MetricName", name) == name
             and all(any(n == wn and wv in (None, v) for n, v in dims) for wn, wv in wanted)
@@ -228,6 +240,10 @@ class CloudWatch:
                 for _ in range(int(count)):
                     self.store.put(series, at, self._now_ms(), float(value))
         return {}
+
+
+def _in_order(key: Key) -> tuple[str, str, list[tuple[str, str]]]:
+    return key[0], key[1], sorted(key[2])
 
 
 def _nothing() -> None:

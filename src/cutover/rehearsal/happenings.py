@@ -139,7 +139,7 @@ class Effect(Happening):
         gt=0,
         description="Starts again this long after its last start; without `lasts` each adds to the last, like a leak.",
     )
-    side: Literal["source", "destination", "both", "balancer"] = "destination"
+    side: Literal["source", "destination", "both", "balancer", "others"] = "destination"
     errors: Share = Field(
         0, le=1_000_000, description="More requests answered with 5xx by the targets."
     )

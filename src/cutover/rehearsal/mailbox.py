@@ -50,6 +50,9 @@ class ScriptedMailbox(Mailbox):
             heard()
         return tuple(word for word, _ in given)
 
+    def stopping(self) -> str:
+        return next((f"{word.name} of {word.who}" for word, _ in self._words if word.stops), "")
+
     def say(self, line: Say, heard: Callable[[], None] = lambda: None) -> None:
         """Somebody says a word now; `heard` is called when the run takes it."""
         name = WordName(line.word)

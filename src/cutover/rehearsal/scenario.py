@@ -63,6 +63,10 @@ class Traffic(Model):
     rate: PerMinute | None = Field(
         None, description="Requests a minute over all routes; the plan's `traffic`, else 6000/min."
     )
+    others: PerMinute = Field(
+        0.0,
+        description="Requests a minute of other services behind the same load balancer, steady over the day.",
+    )
     errors: Share = Field(200, description="Target 5xx of a healthy side.")
     client_errors: Share = Field(15_000, description="Target 4xx of a healthy side.")
     latency: Duration = Field(60, gt=0, description="Median response time.")

@@ -108,6 +108,7 @@ class Traffic:
         self._luck = Chance(seed, "outcomes")
         self._noise = Chance(seed, "noise")
         self._bursts = Chance(seed, "bursts")
+        self._neighbours = Chance(seed, "others")
         tail = self._facts.tail / PPM
         self._sigma = body_sigma(self._facts.latency, self._facts.latency_p95, tail)
         limits = limits_of(plan, self._facts, self._sigma)
@@ -154,6 +155,9 @@ class Traffic:
         for flow in self.flows:
             self._serve(flow, self._arrivals.poisson(each))
             self._age(flow, span)
+        if self._facts.others:
+            for balancer in dict.fromkeys(flow.balancer for flow in self.flows):
+                self._serve_others(balancer, self._facts.others * span / MINUTE)
         self._until = now_ms
 
     def close_minute(self, now_ms: int) -> tuple[int, Minute]:
@@ -200,6 +204,17 @@ class Traffic:
             flow, flow.destination, to_destination, self.weather.destination, "destination"
         )
         self._group(flow, flow.source, left - to_destination, self.weather.source, "source")
+
+    def _serve_others(self, name: str, mean: float) -> None:
+        """Requests to groups that are not the plan's: of them only the balancer's own counts show anything."""
+        balancer, fare, luck = self.minute.balancers[name], self.weather.others, self._neighbours
+        requests = luck.poisson(mean)
+        lost = luck.binomial(requests, fare.elb_503)
+        balancer.elb_503 += lost
+        balancer.requests += requests - lost
+        for kind in ("elb_502", "elb_504"):
+            failed = luck.binomial(requests - lost, getattr(fare, kind))
+            setattr(balancer, kind, getattr(balancer, kind) + failed)
 
     def _group(self, flow: Flow, arn: str, requests: int, fare: Fare, side: str) -> None:
         if requests <= 0:

@@ -95,6 +95,11 @@ class Weather:
         return self._fare("balancer")
 
     @cached_property
+    def others(self) -> Fare:
+        """Of requests to other services behind the same balancer."""
+        return self._fare("others")
+
+    @cached_property
     def requests_factor(self) -> float:
         """Of the request rate."""
         factor = 1.0
@@ -131,7 +136,8 @@ class Weather:
         mine = [
             e
             for e in self.active
-            if e.side in (side, "both") and not (side == "balancer" and e.side == "both")
+            if e.side in (side, "both")
+            and not (side in ("balancer", "others") and e.side == "both")
         ]
         factor = 1.0
         for effect in mine:
@@ -153,6 +159,7 @@ class Weather:
             "source",
             "destination",
             "balancer",
+            "others",
             "requests_factor",
             "log_factor",
             "share",

@@ -86,7 +86,10 @@ class World:
         self.occurrences = Occurrences(lambda: (scene.weight, scene.highest))
         self.store = Store()
         self.cloudwatch = CloudWatch(
-            self.store, lambda: self.clock.ms, dict.fromkeys(_alarms(plan), "OK")
+            self.store,
+            lambda: self.clock.ms,
+            dict.fromkeys(_alarms(plan), "OK"),
+            [(one.namespace, one.metric, frozenset(one.dimensions)) for one in _customs(plan)],
         )
         self.traffic = Traffic(
             self._flows(),

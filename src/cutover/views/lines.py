@@ -155,7 +155,7 @@ class LinesView(Listener):
         stuck = {
             route: known.snapshot
             for route, known in self.story.state.routes.items()
-            if known.snapshot is not None and known.restored is None
+            if known.snapshot is not None and known.restored is None and known.gone_since is None
         }
         if stuck and self._restore is not None:
             commands = tuple(self._restore(stuck))

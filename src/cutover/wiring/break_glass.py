@@ -15,7 +15,7 @@ from cutover.core.observation import Known, Unknown
 from cutover.core.plan import Plan
 from cutover.core.values import NONE, RouteId, weight_text
 from cutover.local.clock import SystemClock
-from cutover.ports import Change, Clock, Router, WriteResult
+from cutover.ports import Change, Clock, Router, Unconditional, WriteResult
 from cutover.wiring.clients import connect
 
 TRIES = 6
@@ -56,12 +56,16 @@ def restore(
 def restore_routes(
     routes: tuple[RouteId, ...], router: Router, clock: Clock, tell: Callable[[str], None]
 ) -> Restored:
-    """As `restore`, on a router: each try reads, writes what is not at 0, and counts equal reads.
+    """As `restore`, on a router: each route is written once, and only reads after the answer count.
+
+    A route that reads as restored is written too, as it reads: nobody here knows what a run sent a moment ago, and a
+    read may be older than that.
 
     Raises:
         CredentialsError: when every first read is denied.
     """
     restored = Restored(open=dict.fromkeys(routes, "not read yet"))
+    answered: set[RouteId] = set()
     at_zero: dict[RouteId, str] = {}
     for attempt in range(TRIES):
         if attempt:
@@ -79,7 +83,7 @@ def restore_routes(
                 restored.open[route] = f"cannot be read: {getattr(reading, 'reason', 'not asked')}"
                 continue
             form = reading.value
-            if _is_back(form):
+            if _is_back(form) and route in answered:
                 if at_zero.get(route) == form.hash:
                     restored.done[route] = _said(form)
                     del restored.open[route]
@@ -88,10 +92,12 @@ def restore_routes(
                 continue
             at_zero.pop(route, None)
             try:
-                changes.append(Change(route, router.aim(route, form, NONE)))
+                back = form if _is_back(form) else router.aim(route, form, NONE)
             except ValueError as error:
                 restored.open[route] = f"cannot be set: {error}"
-        _write(router, changes, restored, tell)
+            else:
+                changes.append(Change(route, back))
+        answered |= _write(router, changes, restored, tell)
         if not restored.open:
             break
     return restored
@@ -99,10 +105,12 @@ def restore_routes(
 
 def _write(
     router: Router, changes: list[Change], restored: Restored, tell: Callable[[str], None]
-) -> None:
+) -> set[RouteId]:
+    """Send the changes; the routes whose write was answered."""
     if not changes:
-        return
-    for route, outcome in router.write(changes).items():
+        return set()
+    outcomes = router.write(changes, Unconditional())
+    for route, outcome in outcomes.items():
         said = (
             "written"
             if outcome.result is WriteResult.APPLIED
@@ -110,6 +118,7 @@ def _write(
         )
         restored.open[route] = f"{said}, not read back yet"
         tell(f"{route}: source full, destination 0: {said}")
+    return {r for r, outcome in outcomes.items() if outcome.result is WriteResult.APPLIED}
 
 
 def _is_back(form: Form) -> bool:

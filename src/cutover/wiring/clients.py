@@ -15,7 +15,7 @@ from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import LeaseError, UsageError
 from cutover.core.plan import Plan
 from cutover.core.values import RouteId
-from cutover.local.lease import Claims
+from cutover.local.claims import Claims
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
 
@@ -74,7 +74,7 @@ def connect(
     ends = {route.id: Ends(route.source, route.destination) for route in plan.routes}
     return Clients(
         session,
-        AlbRouter(session, fanout, ends),
+        AlbRouter(session, fanout, ends, may_drop=plan.waives("unmodelled")),
         CloudWatchMetrics(session, fanout, plan.observe),
         CloudWatchAlarms(session, fanout),
         AlbTargetHealth(session, fanout),

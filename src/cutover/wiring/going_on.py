@@ -20,7 +20,7 @@ from cutover.core.state import TERMINAL, Phase, RunState, replay
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
 from cutover.local.journal import FileJournal
-from cutover.local.journal_file import read_journal
+from cutover.local.journal_file import newest_epoch, read_journal
 from cutover.local.lease import FlockLease
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import KeptSnapshot, read_snapshot
@@ -200,7 +200,7 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
     earlier = ("journal.recovery-", "journal.damaged-")
     number = 1 + sum(name.startswith(earlier) for name in run.disk.list(run.path))
     recovery = Recovery(run.path, run.disk, run.rehearsal, number)
-    journal = _fresh_journal(recovery, plan, read.trouble)
+    journal = _fresh_journal(run, recovery, plan, read.trouble)
     helm = Helm(plan, run, place, clock, clients, lease, journal, RunState())
     try:
         helm.watch(options)
@@ -243,17 +243,25 @@ def _plan_for_recovery(run: RunDirectory, kept: KeptSnapshot) -> Plan:
     return plan
 
 
-def _fresh_journal(recovery: Recovery, plan: Plan, trouble: str) -> FileJournal:
-    text = restore_text_of(plan.aws.account, plan.aws.region, recovery.id)
+def _newest_epoch(run: RunDirectory) -> int:
     try:
-        return FileJournal.open_new(recovery, restore_text=text)
+        return newest_epoch(run.disk.read(run.journal))
+    except OSError:
+        return 0
+
+
+def _fresh_journal(run: RunDirectory, recovery: Recovery, plan: Plan, trouble: str) -> FileJournal:
+    text = restore_text_of(plan.aws.account, plan.aws.region, recovery.id)
+    epoch = 1 + _newest_epoch(run)  # a process that has lost the run knows it by this
+    try:
+        return FileJournal.open_new(recovery, restore_text=text, epoch=epoch)
     except RefusedError as error:
         # a disk that takes nothing must not keep traffic on the destination
         return FileJournal(
             recovery,
             read_journal(b""),
             None,
-            epoch=1,
+            epoch=epoch,
             restore_text=text,
             durable=True,
             complain=_said_already,

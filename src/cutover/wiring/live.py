@@ -16,10 +16,12 @@ from cutover.core.events import Event, LeaseTaken, Note, Record, RunOpen
 from cutover.core.observation import Known, Word
 from cutover.core.plan import Plan
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
+from cutover.local.claims import Claims
 from cutover.local.clock import SystemClock
+from cutover.local.command_pipe import CommandPipe
 from cutover.local.journal import FileJournal, RestoreText
 from cutover.local.keyboard import Keyboard
-from cutover.local.lease import Claims, FlockLease
+from cutover.local.lease import FlockLease
 from cutover.local.mailbox import WordsMailbox
 from cutover.local.outlet import Outlet
 from cutover.local.plan_file import LoadedPlan
@@ -83,6 +85,11 @@ class Helm:
     state: RunState
     outlets: tuple[Outlet, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Each knows what the other can prove: who has the run by now, when that is not this process."""
+        self.journal.locked_by = self.lease.locked_by
+        self.lease.journalled_by = self.journal.other_writer
+
     def record(self, event: Event, *, must: bool) -> None:
         """Append, fold and tell; a rollback (`must` is False) goes on without the disk.
 
@@ -127,6 +134,7 @@ class Helm:
     def drive(self, options: Options, words: Sequence[Word] = ()) -> Ended:
         """Run the loop to its end, and give back what this process holds."""
         signals = Signals()
+        pipe = CommandPipe.open(self.run)
         try:
             keyboard = Keyboard(who=options.who or operator()) if options.keyboard else None
             with (
@@ -139,6 +147,8 @@ class Helm:
                     switches=(self.place.root,),
                     signals=signals,
                     keyboard=keyboard,
+                    pipe=pipe,
+                    others=self.lease.other_owner,
                 )
                 clients = self.clients
                 clients.fanout.hurry = lambda: signals.pending
@@ -160,6 +170,7 @@ class Helm:
                 )
                 code = self._run(Runner(self.plan, ports, self.state), (*words, *waiting))
         finally:
+            pipe.close()
             signals.close()
         return Ended(self.run, code, self.state, any(outlet.stuck for outlet in self.outlets))
 
@@ -196,13 +207,15 @@ class Helm:
         """Give back the journal, the claims of a run that is over, and the lease.
 
         Whoever ends a run that keeps its routes as they are also disarms its restore.sh, while the lease is its own.
+        Who has lost the run to another process leaves all that to it.
         """
         for outlet in self.outlets:
             outlet.closed()
+        ours = not self.lease.other_owner()
         self.journal.close()
-        if self.state.phase in KEEPS_ROUTES:
+        if ours and self.state.phase in KEEPS_ROUTES:
             disarm(self.run, self.state.phase)
-        if self.state.phase in TERMINAL:
+        if ours and self.state.phase in TERMINAL:
             Claims(self.place).release(tuple(self.state.routes), self.run.id)
         self.lease.close()
 

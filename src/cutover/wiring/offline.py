@@ -251,7 +251,7 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
         health=health_said(state, record.at),
     )
     judged = told(
-        gate.gate.verdict(gate.spec, state.evidence.memories[(gate.name, pair.id)], pair, scene)
+        gate.gate.verdict(gate.spec, state.evidence.memory(gate.name, pair.id), pair, scene)
     )
     if judged.verdict.name == event.verdict:
         return []

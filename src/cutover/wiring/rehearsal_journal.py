@@ -50,14 +50,29 @@ class RehearsalJournal(FileJournal):
         Raises:
             RefusedError: when it does not take it.
         """
-        appended = super().append(event, at)
+        appended = self.append(event, at)
         if isinstance(appended, Known):
             return appended.value
+        raise _lost(_why(appended))  # pragma: no cover - append_all raises first
+
+    def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
+        """The records, in the journal.
+
+        Raises:
+            RefusedError: when it does not take them.
+        """
+        appended = super().append_all(events, at)
+        if isinstance(appended, Known):
+            return appended
         raise _lost(_why(appended))
 
-    def append(self, event: Event, at: Moment) -> Reading[Record]:
-        """As `taken`, for the runner."""
-        return Known(self.taken(event, at), at)
+    def bug(self, error: Exception) -> None:
+        """End the rehearsal with it: nothing real hangs on going on.
+
+        Raises:
+            Exception: the error itself.
+        """
+        raise error
 
     def keep_snapshot(self, snapshot: Snapshot, commands: Sequence[str]) -> Reading[None]:
         """snapshot.json and restore.sh.

@@ -133,7 +133,7 @@ class Rehearsing:
         aws = AwsSession(world.session, world.clock, emulated=True, trust_date=True, random=random)
         ends = {route.id: Ends(route.source, route.destination) for route in plan.routes}
         ports = Ports(
-            AlbRouter(aws, fanout, ends),
+            AlbRouter(aws, fanout, ends, may_drop=plan.waives("unmodelled")),
             CloudWatchMetrics(aws, fanout, plan.observe),
             AlbTargetHealth(aws, fanout),
             CloudWatchAlarms(aws, fanout),

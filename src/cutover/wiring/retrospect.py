@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from cutover.core.errors import RefusedError, UsageError
+from cutover.core.errors import UsageError
 from cutover.core.observation import Pair
 from cutover.core.plan import Plan
 from cutover.core.retrospect import (
@@ -162,6 +162,7 @@ def backtest_cloudwatch(
     from cutover.aws import history
     from cutover.local.clock import SystemClock
     from cutover.wiring.clients import connect
+    from cutover.wiring.looking import no_requests
 
     meant = _pair(plan, pair)
     clients = connect(plan, SystemClock(), profile=profile, region=region, dry_run=True)
@@ -174,10 +175,7 @@ def backtest_cloudwatch(
         plan, meant, minutes, calibration.get(meant.id, {}), divided=pair is None
     )
     if not any(minute.number("source.requests") for minute in past.minutes):
-        raise RefusedError(
-            f"CloudWatch has no request of {meant.source} in the last {days} days",
-            hint="look whether the plan names the right target group and Region",
-        )
+        raise no_requests(clients, meant, days)
     _some_gate(past.lens)
     return _backtested(plan, meant, past, FROM_CLOUDWATCH, ())
 

@@ -12,6 +12,7 @@ from typing import Any
 from cutover.core.errors import LeaseError, RefusedError, UsageError
 from cutover.core.observation import Word, WordName
 from cutover.local.clock import SystemClock
+from cutover.local.command_pipe import send
 from cutover.local.lease import Holder, driver
 from cutover.local.mailbox import leave_word
 from cutover.local.run_directory import TERMINAL, RunDirectory
@@ -45,18 +46,28 @@ class Heard:
 class Waiting:
     """No process drives the run: the word lies in `path`, or nowhere on a disk that takes nothing.
 
-    `start` is how long the journal was when the word was left.
+    `start` is how long the journal was when the word was left. `piped`: it went through the pipe of a process.
     """
 
     path: Path | None
     start: int
+    piped: bool = False
 
 
 @dataclass(frozen=True)
 class Silent:
-    """A process holds the run's lock but has not heard the word."""
+    """A process holds the run's lock but has not heard the word; it waits there, in a file or in the pipe."""
 
     by: Holder
+    piped: bool = False
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """A process holds the run's lock, and a rollback can be told to it neither by file nor by pipe."""
+
+    by: Holder
+    why: str
 
 
 def say(
@@ -67,11 +78,11 @@ def say(
     left: Waiting | None = None,
     clock: Clock | None = None,
     within_ms: int = HEARD_WITHIN_MS,
-) -> Heard | Waiting | Silent:
+) -> Heard | Waiting | Silent | Unreached:
     """Leave the word first, then see who hears it; with `left` it lies there already.
 
     Raises:
-        RefusedError: when the disk does not take the word; its hint says what works then.
+        RefusedError: when neither the disk nor the pipe takes the word; its hint says what works then.
         LeaseError: when nobody can tell whether a process drives the run; a rollback goes on without.
     """
     clock = clock or SystemClock()
@@ -87,7 +98,15 @@ def say(
     # looked up before: the process may hear the word, act and end while it is being made durable
     last = find()
     if left is None or left.path is None:
-        left = _leave(run, word, clock, driven=last is not None)
+        try:
+            left = _leave(run, word, clock)
+        except RefusedError as error:
+            if word.name is not WordName.ROLLBACK:
+                raise
+            if last is not None and find() is not None:
+                return Unreached(last, str(error))
+            # whoever says it does it: a full disk must not keep the traffic where it is (promises P13)
+            return Waiting(None, _size(run))
 
     deadline = clock.now().plus(within_ms)
     while True:
@@ -100,19 +119,24 @@ def say(
         if found is None:
             return left
         if clock.now().after(deadline) > 0:
-            return Silent(found)
+            return Silent(found, left.piped)
         clock.sleep(_LOOK_EVERY_MS)
 
 
-def _leave(run: RunDirectory, word: Word, clock: Clock, *, driven: bool) -> Waiting:
+def _leave(run: RunDirectory, word: Word, clock: Clock) -> Waiting:
+    """The word in a file, which outlives every process; else in the pipe of the one that drives the run."""
     start = _size(run)
     try:
         return Waiting(leave_word(run, word, clock.now()), start)
-    except RefusedError:
-        if driven or word.name is not WordName.ROLLBACK:
-            raise
-        # whoever says it does it: a full disk must not keep the traffic where it is (promises P13)
-        return Waiting(None, start)
+    except RefusedError as refused:
+        try:
+            send(run, word)
+        except OSError as error:
+            raise RefusedError(
+                f"{refused}; and no process listens at {run.pipe}: {error.strerror or error}",
+                hint=refused.hint,
+            ) from None
+        return Waiting(None, start, piped=True)
 
 
 def _what_followed(

@@ -10,14 +10,19 @@ import pytest
 
 from cutover.core.checks import CHECKS, Finding, Severity, blocked, run_checks
 from cutover.core.checks.caller import planned_ms
+from cutover.core.checks.custom import cannot_exist
+from cutover.core.checks.grpc import RESETS
 from cutover.core.forms import Form
 from cutover.core.observation import (
     AlarmState,
     AutoScaling,
+    CustomMetric,
     GroupFacts,
     GroupHealth,
     Identity,
+    Listed,
     ListenerFacts,
+    MetricFacts,
     RouteFacts,
     RuleUse,
     Survey,
@@ -186,6 +191,33 @@ BAD: list[tuple[Any, ...]] = [
     ("cognito", with_route(action_types=("authenticate-cognito", "forward")), W, "by Cognito"),
     ("protocol-version", with_group(DESTINATION, protocol_version="GRPC"), B, "GRPC"),
     (
+        "routes",
+        with_route(action_types=("jwt-validation", "forward"), bare_actions=("jwt-validation",)),
+        B,
+        "jwt-validation without settings",
+    ),
+    (
+        "unmodelled",
+        with_route(form=replace(form(), unmodelled=("ForwardConfig.Mirror",))),
+        B,
+        "ForwardConfig.Mirror",
+    ),
+    ("grpc", with_group(DESTINATION, protocol_version="GRPC"), B, "no gate sees its failures"),
+    ("grpc", with_group(SOURCE, protocol_version="GRPC"), B, "checkout-ec2"),
+    ("grpc-health", with_group(DESTINATION, protocol_version="GRPC"), W, "takes code 12"),
+    (
+        "grpc-health",
+        with_group(DESTINATION, protocol_version="GRPC", matcher="0,10-99"),
+        W,
+        "takes code 0,10-99",
+    ),
+    (
+        "stream-resets",
+        with_group(DESTINATION, protocol_version="HTTP2", attributes={RESETS: "true"}),
+        W,
+        "forwards RST_STREAM",
+    ),
+    (
         "registered",
         with_health(DESTINATION, GroupHealth(0, 1)),
         B,
@@ -276,6 +308,8 @@ GOOD: list[tuple[Any, ...]] = [
     ("groups", with_group(DESTINATION, load_balancers=(BALANCER,))),
     ("source-healthy", with_health(SOURCE, GroupHealth(9, 10))),
     ("source-capacity", asg(4, 4)),
+    ("grpc-health", with_group(DESTINATION, protocol_version="GRPC", matcher="0-11,13")),
+    ("stream-resets", with_group(DESTINATION, attributes={RESETS: "true"})),
     ("source-capacity", asg(0, 4, suspended=True)),
 ]
 
@@ -285,6 +319,88 @@ GOOD: list[tuple[Any, ...]] = [
 )
 def test_what_is_just_good_enough_passes(check: str, change: Change) -> None:
     assert findings(change(SOUND))[check].severity is Severity.OK
+
+
+@pytest.mark.parametrize(
+    ("gate", "severity"),
+    [
+        ({"metric": {"name": "calls", "namespace": "Shop", "metric": "Failed", "max": 5}}, None),
+        ({"alarm": {"name": "burn"}}, None),
+        (
+            {
+                "metric": {
+                    "name": "calls",
+                    "namespace": "AWS/ApplicationELB",
+                    "metric": "GrpcRequestCount",
+                    "max": 5,
+                }
+            },
+            B,
+        ),
+        ({"latency": {"max": "1s"}}, B),
+    ],
+)
+def test_grpc_needs_a_gate_that_knows_what_became_of_a_call(
+    gate: dict[str, Any], severity: Severity | None
+) -> None:
+    speaking = with_group(DESTINATION, protocol_version="GRPC", matcher="0")(SOUND)
+    plan = plan_of(gates=[{"errors": {"max": "1%"}}, gate])
+    assert findings(speaking, plan)["grpc"].severity is (severity or Severity.OK)
+
+
+def test_a_grpc_service_may_go_unwatched_only_with_a_reason() -> None:
+    speaking = with_group(DESTINATION, protocol_version="GRPC")(SOUND)
+    finding = findings(speaking, waiving("grpc"))["grpc"]
+    assert finding.severity is W
+    assert WAIVED_WHY in finding.why
+
+
+DEPTH = CustomMetric("Shop", "Depth", (("Queue", "orders"),), "Average")
+
+
+@pytest.mark.parametrize(
+    ("facts", "gate", "severity", "says"),
+    [
+        (None, {}, W, "not looked at"),
+        (MetricFacts(DEPTH), {}, W, "no datapoint in the last 3h"),
+        (MetricFacts(DEPTH, listed=Missing("Throttling: no")), {}, W, "Throttling: no"),
+        (MetricFacts(DEPTH, listed=Seen(Listed(True))), {}, W, "but it exists"),
+        (MetricFacts(DEPTH, listed=Seen(Listed(True))), {"per": "request"}, Severity.OK, "exists"),
+        (MetricFacts(DEPTH, listed=Seen(Listed(False))), {}, W, "has nothing of that namespace"),
+        (
+            MetricFacts(DEPTH, listed=Seen(Listed(False, (replace(DEPTH, dimensions=()),)))),
+            {},
+            B,
+            "published with the dimensions (none), never with (Queue)",
+        ),
+        (
+            MetricFacts(
+                DEPTH, listed=Seen(Listed(False, (replace(DEPTH, dimensions=()),), whole=False))
+            ),
+            {},
+            W,
+            "the nearest that exist",
+        ),
+        (MetricFacts(DEPTH, 180, 170, 2), {}, Severity.OK, "in 170 of 180"),
+        (MetricFacts(DEPTH, 180, 170, 3), {}, W, "up to 3 in a row without"),
+        (MetricFacts(DEPTH, 180, 17, 90), {"per": "request"}, Severity.OK, "in 17 of 180"),
+    ],
+)
+def test_a_metric_gate_without_data_is_told_by_what_cloudwatch_has(
+    facts: MetricFacts | None, gate: dict[str, Any], severity: Severity, says: str
+) -> None:
+    spec = {"name": "depth", "namespace": "Shop", "metric": "Depth", "statistic": "Average"}
+    plan = plan_of(gates=[{"errors": {"max": "1%"}}, {"metric": {**spec, "max": 9, **gate}}])
+    custom = Seen({} if facts is None else {"metric.depth": facts})
+    finding = findings(having(custom=custom)(SOUND), plan)["metric-gates"]
+    assert (finding.severity, says in finding.seen) == (severity, True), finding
+    assert findings(having(custom=DENIED)(SOUND), plan)["metric-gates"].severity is B
+
+
+def test_an_arn_in_the_balancers_namespace_can_never_have_data() -> None:
+    asked = CustomMetric("AWS/ApplicationELB", "RequestCount", (("TargetGroup", SOURCE),), "Sum")
+    assert "CloudWatch knows it by the last part" in cannot_exist(asked, Listed(False))
+    assert cannot_exist(replace(asked, namespace="Shop"), Listed(False)) == ""
 
 
 def test_a_denied_fact_names_the_permission_to_grant() -> None:
@@ -458,4 +574,5 @@ def test_nothing_known_passes_nothing_that_could_block() -> None:
     )
     passed = {f.id for f in run_checks(PLAN, blind) if f.severity is Severity.OK}
     # what rests on the plan alone, or on no gate of this plan
-    assert passed == {"region", "claimed", "managed-by", "calibration", "risk", "alarms", "waive"}
+    of_the_plan = {"region", "claimed", "managed-by", "risk", "waive"}
+    assert passed == of_the_plan | {"calibration", "alarms", "metric-gates"}

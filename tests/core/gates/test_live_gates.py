@@ -253,6 +253,39 @@ def test_a_missing_datapoint_is_never_zero(requests: Any, value: Any, why: str) 
     assert (feed.says().verdict, feed.says().why) == (UNKNOWN, why)
 
 
+COUNTER = {
+    "name": "log-volume",
+    "namespace": "Shop",
+    "metric": "FailedCalls",
+    "missing": "zero",
+    "max": 5.0,
+}
+
+
+def test_an_absent_counter_is_zero_where_the_plan_says_so_and_requests_prove_that_it_would_count() -> (
+    None
+):
+    feed = Bench("metric", COUNTER).feed(volume(at, 60, GONE) for at in range(3))
+    assert (feed.says().verdict, feed.says().why) == (PASS, "log-volume is 0, limit 5")
+    counted = [group("destination", 60) | {"custom.log-volume": 9_000}] * 2
+    feed.feed(minute_of(at, group("source", 540), counted[at - 3]) for at in (3, 4))
+    assert feed.says().verdict is BREACH
+
+
+@pytest.mark.parametrize(("requests", "value"), [(GONE, GONE), (UNREAD, GONE), (60, UNREAD)])
+def test_an_absent_counter_is_not_zero_where_nobody_knows_that_there_was_anything_to_count(
+    requests: Any, value: Any
+) -> None:
+    feed = Bench("metric", COUNTER).feed(volume(at, requests, value) for at in range(3))
+    assert feed.says().verdict is UNKNOWN
+
+
+@pytest.mark.parametrize("statistic", ["Average", "Maximum", "p99"])
+def test_the_absence_of_samples_is_no_average_of_zero(statistic: str) -> None:
+    with pytest.raises(ValidationError, match="is for Sum and SampleCount"):
+        GATES["metric"].Spec.model_validate(COUNTER | {"statistic": statistic})
+
+
 def test_silence_from_the_start_is_unknown_after_three_minutes() -> None:
     feed = Bench("metric").before(volume(-1, GONE, GONE)).step(2).feed(volume(1, 60, GONE))
     feed.feed(volume(at, 60, GONE) for at in (2, 3))

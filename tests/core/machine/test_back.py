@@ -10,6 +10,7 @@ from cutover.core import events as ev
 from cutover.core.errors import ExitCode
 from cutover.core.observation import AlarmState, GroupHealth, Unknown, WordName
 from cutover.core.state import Hold, Phase
+from cutover.core.state.evidence import KEEP
 from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.core.machine.test_safety import EMPTY, holds, on_event
 from tests.fakes import SOURCE, TWO_ROUTES, Bench, WriteFault, form, plan_of
@@ -28,7 +29,7 @@ def test_a_route_that_somebody_restored_by_hand_is_restored() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     bench.at_weight(500, lambda: bench.router.forms.update({route: form(500, tag="x")}), MINUTE)
-    bench.at_weight(500, lambda: bench.router.faults.append(WriteFault("throttle", times=2)))
+    bench.at_weight(500, lambda: bench.router.faults.append(WriteFault("throttle", times=200)))
     bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(
         500,
@@ -365,7 +366,7 @@ def test_a_pause_of_24_hours_costs_nothing_but_time() -> None:
     bench.at_weight(500, lambda: bench.mailbox.say(WordName.RESUME), 24 * HOUR)
     assert bench.run() == ExitCode.COMPLETED
     assert bench.router.weights() == [0, 50, 500, 1000]
-    assert len(bench.state.evidence.recent) <= 2 * 90
+    assert all(len(one.recent) <= 2 * KEEP for one in bench.state.evidence.pairs.values())
 
 
 # --- what rests

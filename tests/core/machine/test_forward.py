@@ -223,11 +223,17 @@ def test_a_lost_reply_is_settled_by_reading_and_never_sent_again() -> None:
     assert "ambiguous" in [o.result for o in bench.events(ev.Outcome)]
 
 
-def test_a_write_that_never_arrived_is_sent_again() -> None:
+def test_a_write_without_an_answer_is_read_for_and_sent_again_only_when_a_person_says_so() -> None:
     bench = Bench()
     bench.router.faults.append(WriteFault("timeout"))
+    bench.mailbox.say_in(20 * MINUTE, WordName.RESUME)
     assert bench.run() == ExitCode.COMPLETED
+    held = [(at, e) for at, e in bench.stamped(ev.PhaseChanged) if e.after == "HOLDING"]
+    assert [e.hold for _, e in held] == ["not_written"]
+    (first, _), (second, _) = bench.stamped(ev.Intent)[:2]
     assert [o.result for o in bench.events(ev.Outcome)][:2] == ["ambiguous", "applied"]
+    assert second.after(held[0][0]) > 0
+    assert held[0][0].after(first) >= MINUTE
 
 
 def test_drift_is_held_and_never_overwritten() -> None:

@@ -283,7 +283,7 @@ def test_a_rollback_goes_on_blind_when_the_routes_cannot_be_read() -> None:
 def test_a_throttled_rollback_tries_for_ever_and_says_that_it_is_stuck() -> None:
     bench = Bench()
     bench.at_weight(
-        500, lambda: bench.router.faults.append(WriteFault("throttle", times=60)), 5 * MINUTE
+        500, lambda: bench.router.faults.append(WriteFault("throttle", times=200)), 5 * MINUTE
     )
     bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cutover.core.checks import caller, evidence, fleet, noise, owners, routing
+from cutover.core.checks import caller, custom, evidence, fleet, grpc, noise, owners, routing
 from cutover.core.checks.evidence import measured_rate
 from cutover.core.checks.finding import Check, Finding, Judged, Severity, Unread, unread
 from cutover.core.observation import Survey
@@ -20,6 +20,9 @@ CHECKS: Final[dict[str, Check]] = {
     "clock": Check("this machine and AWS agree on the time", caller.clock),
     "claimed": Check("no other run claims a route", caller.claimed),
     "routes": Check("every route exists and can be written whole", routing.routes),
+    "unmodelled": Check(
+        "no action holds what this version would drop", routing.unmodelled, waivable=True
+    ),
     "groups": Check("the target groups exist and belong to the balancer", routing.groups),
     "application-balancer": Check("only Application Load Balancers", routing.application_balancer),
     "routes-complete": Check("every use of a planned group is in the plan", routing.complete),
@@ -31,6 +34,9 @@ CHECKS: Final[dict[str, Check]] = {
     "protocol-version": Check(
         "both groups speak one HTTP version", fleet.protocol_version, waivable=True
     ),
+    "grpc": Check("a gate sees the failures of a gRPC service", grpc.grpc, waivable=True),
+    "grpc-health": Check("a gRPC health check notices a missing service", grpc.grpc_health),
+    "stream-resets": Check("reset streams become errors that are counted", grpc.stream_resets),
     "registered": Check("the destination has targets", fleet.registered),
     "destination-zones": Check(
         "the destination is spread over zones", fleet.destination_zones, waivable=True
@@ -49,6 +55,7 @@ CHECKS: Final[dict[str, Check]] = {
     ),
     "managed-by": Check("the plan says what manages the routes", owners.managed_by),
     "metrics": Check("the source's requests are visible", evidence.metrics, waivable=True),
+    "metric-gates": Check("every metric gate can have data", custom.metric_gates, waivable=True),
     "calibration": Check("the source's latency is known", evidence.calibration, waivable=True),
     "noise": Check("the limits lie outside the source's own noise", noise.noise),
     "unanswered": Check("unanswered requests count against the destination", noise.unanswered),
@@ -56,7 +63,17 @@ CHECKS: Final[dict[str, Check]] = {
     "alarms": Check("the plan's alarms exist and are quiet", evidence.alarms),
 }
 
-_ONLY_WARN: Final = frozenset({"dns-alias", "sticky-bake", "cognito", "noise", "unanswered"})
+_ONLY_WARN: Final = frozenset(
+    {
+        "dns-alias",
+        "sticky-bake",
+        "cognito",
+        "noise",
+        "unanswered",
+        "grpc-health",
+        "stream-resets",
+    }
+)
 """Checks that never block, so that an unknown fact does not either."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cutover.core.checks.custom import looked_for
 from cutover.core.checks.finding import Judged, block, listed, need, ok
 from cutover.core.observation import AlarmState, Survey
 from cutover.core.observation.survey import Seen
@@ -18,8 +19,9 @@ def metrics(plan: Plan, survey: Survey) -> Judged:
     found = need(survey.metrics, "metrics")
     silent = [pair.id for pair in plan.pairs if not found.get(pair.id)]
     if silent:
+        asked = [f"; {looked_for(survey.silent[one])}" for one in silent if one in survey.silent]
         return block(
-            f"no requests of the source in the last 15 settled minutes: {listed(silent)}",
+            f"no requests of the source in the last 15 settled minutes: {listed(silent)}{''.join(asked[:3])}",
             "without visible traffic nothing can be judged, and nothing would ever pass",
             "Check that the source serves traffic, and that the plan names the right groups and Region.",
         )

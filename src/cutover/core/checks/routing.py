@@ -42,6 +42,10 @@ def routes(plan: Plan, survey: Survey) -> Judged:
             wrong.append(
                 f"{short(route.id)} has an action this version does not know: {foreign[0]}"
             )
+        elif facts.bare_actions:
+            wrong.append(
+                f"{short(route.id)} has an action {facts.bare_actions[0]} without settings that this version can read"
+            )
         elif not facts.form.source_present:
             wrong.append(f"{short(route.id)} does not forward to its source {short(route.source)}")
     places = Counter(_place(route, facts) for route, facts in found.items())
@@ -55,6 +59,23 @@ def routes(plan: Plan, survey: Survey) -> Judged:
             "Correct `routes`, or the rule.",
         )
     return ok(f"{len(found)} route{'s' * (len(found) != 1)} found")
+
+
+def unmodelled(plan: Plan, survey: Survey) -> Judged:
+    """No action holds what this version cannot read, and would lose by writing the list back."""
+    found = _routes(plan, survey)
+    lost = [
+        f"{short(route)} has {', '.join(facts.form.unmodelled)}"
+        for route, facts in found.items()
+        if facts.form.unmodelled
+    ]
+    if lost:
+        return block(
+            f"AWS describes what this version cannot read: {listed(lost)}",
+            "a change replaces the whole list of actions, so this version would drop it; a rollback could not bring it back",
+            "Update cutover and boto3. If it may be lost, waive the check `unmodelled` with the reason.",
+        )
+    return ok("every action is read whole")
 
 
 def groups(plan: Plan, survey: Survey) -> Judged:

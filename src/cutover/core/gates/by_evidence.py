@@ -82,9 +82,10 @@ def _against_due(sample: Sample, minute: Minute, scene: Scene) -> Sample:
 
     It is then held against what its weight should have brought; not in the minute of a raise, which has two weights.
     """
-    known, due = sample.destination, columns.requests_due(minute, scene.weight)
+    known = sample.destination
     if known is None or scene.weight >= FULL or not columns.in_step(minute, scene):
         return sample
+    due = columns.requests_due(minute, scene.weight)
     if known.total >= WHOLE_SHARE * due:
         return sample
     return replace(sample, destination=replace(known, total=due))
@@ -123,7 +124,9 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
     )
     if evidence >= signal.needed:
         spared = not weighing.compares or is_compared(found, memory.cv)
-        return _say(Verdict.BREACH, reason, on_breach="" if spared else "ask")
+        began_ms = memory.newest_ms - (found.minutes - 1) * scene.period_ms
+        said = _say(Verdict.BREACH, reason, on_breach="" if spared else "ask")
+        return replace(said, began_ms=began_ms)
     budget = terms.budget_ppm
     if budget is not None and _is_spent(memory, budget):
         spent = replace(signal, counts=memory.run, allowed_ppm=budget, minutes=0)
@@ -132,9 +135,11 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
     if len(bad_source) >= SICK_MINUTES:
         said = _say(Verdict.SHARED, _sick(terms, memory, reason, bad_source[-1]))
         surely = int(_surely_bad(terms, memory))
-        return replace(said, facts={**said.facts, SOURCE_SURELY_BAD: surely})
+        facts = {**said.facts, SOURCE_SURELY_BAD: surely}
+        return replace(said, facts=facts, began_ms=memory.incident_ms)
     if sum(memory.excused) >= SICK_MINUTES:
-        return _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, said=EXCUSED))
+        said = _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, said=EXCUSED))
+        return replace(said, began_ms=memory.incident_ms)
     if unknown := _unknown(terms, memory, scene, reason):
         return _say(Verdict.UNKNOWN, unknown)
     if waits:

@@ -8,6 +8,7 @@ from math import ceil
 from cutover.core.gates import columns, threshold
 from cutover.core.gates.counting import Sample, Terms, source_upper_ppm, stale
 from cutover.core.gates.judging import Counts, Judgement, Scene, Verdict
+from cutover.core.gates.neighbours import NO_NEIGHBOURS, Neighbours
 from cutover.core.gates.rates import (
     NO_REQUESTS,
     count_text,
@@ -44,6 +45,8 @@ class Memory:
         silent: minutes of this step in a row in which the destination had no datapoint.
         due: requests it should have had in them.
         newest_ms: the newest minute folded.
+        incident_ms: start of the first of the source's bad minutes, while its last three have one; else 0.
+        neighbours: what the pair and the balancer's other groups usually get.
     """
 
     judge: threshold.Memory = threshold.START
@@ -56,6 +59,8 @@ class Memory:
     unread: str = ""
     newest_ms: int = 0
     incomparable: bool = False
+    incident_ms: int = 0
+    neighbours: Neighbours = NO_NEIGHBOURS
 
 
 START = Memory()
@@ -101,14 +106,21 @@ def allowed_ppm(terms: Terms, pool: tuple[Counts, ...], source: Counts | None) -
 def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
     """The memory after one settled minute."""
     before = columns.before_first_raise(scene)
-    memory = replace(memory, newest_ms=minute.at_ms, unread="" if before else sample.unread)
+    memory = replace(
+        memory,
+        newest_ms=minute.at_ms,
+        unread="" if before else sample.unread,
+        neighbours=sample.taught(memory.neighbours, minute, scene),
+    )
     source = sample.source if sample.source is not None and sample.source.total else None
     sick = sample.shared or (source is not None and is_sick(terms, memory.baseline, source))
     pool = memory.pool if source is None else (*memory.pool, source)[-POOL_MOST:]
+    last = (*memory.sick, sick)[-3:]
     memory = replace(
         memory,
         pool=pool,
-        sick=(*memory.sick, sick)[-3:],
+        sick=last,
+        incident_ms=(memory.incident_ms or minute.at_ms) if any(last) else 0,
         sick_counts=source or memory.sick_counts if sick else memory.sick_counts,
     )
     if before:
@@ -126,7 +138,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         return replace(
             memory,
             silent=memory.silent + 1,
-            due=memory.due + columns.requests_due(minute, scene.weight),
+            due=memory.due + memory.neighbours.due(minute, scene.weight),
         )
     memory = replace(memory, silent=0, due=0)
     allowed = allowed_ppm(terms, pool, source)
@@ -173,6 +185,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
             Verdict.SHARED,
             f"the source is bad too: {rate_text(bad)} of its requests {terms.what} in its newest bad minute",
             facts,
+            began_ms=memory.incident_ms,
         )
     unknown = _unknown(memory, scene)
     if unknown:

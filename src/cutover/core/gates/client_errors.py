@@ -110,10 +110,8 @@ class ClientErrorsGate:
     def early(
         self, spec: ClientErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
     ) -> Early | None:
-        """By the 4xx already published."""
-        sampled = [
-            (Sample(_refused(m, Side.DESTINATION), _refused(m, Side.SOURCE)), m) for m in minutes
-        ]
+        """By the 4xx already published; of the source whatever its answers do not account for may be one more."""
+        sampled = [(Sample(_refused(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
         return judges.early(_terms(spec), memory.counting, sampled, scene)
 
     def learned(self, spec: ClientErrorsSpec, memory: Memory) -> Mapping[str, int]:
@@ -151,6 +149,16 @@ def _refused(minute: Minute, side: Side) -> Counts | None:
     return None if refused is None else Counts(requests, min(requests, refused))
 
 
+def _at_worst(minute: Minute) -> Counts | None:
+    """The source in an unsettled minute, with all refused that is not seen to be answered otherwise."""
+    known = _refused(minute, Side.SOURCE)
+    if known is None:
+        return None
+    return Counts(
+        known.total, min(known.total, known.bad + columns.unanswered(minute, Side.SOURCE))
+    )
+
+
 def _sample(memory: Memory, minute: Minute, scene: Scene) -> Sample:
     source, destination = _refused(minute, Side.SOURCE), _refused(minute, Side.DESTINATION)
     if source is None or destination is None:
@@ -171,6 +179,11 @@ def _with_464(memory: Memory, minute: Minute, scene: Scene, destination: Counts)
     answers = columns.answered(minute, Side.DESTINATION) if destination.total else 0
     if scene.weight <= 0 or usual is None or answers is None:
         return destination
-    due = columns.requests_due(minute, scene.weight) if scene.weight < FULL else answers + made
+    neighbours = memory.counting.neighbours
+    due = (
+        answers + made
+    )  # at 100 % every one of the balancer's is the destination's, unless others are served too
+    if scene.weight < FULL or neighbours.shared:
+        due = neighbours.due(minute, scene.weight)
     added = max(0, min(made - usual, due - answers))
     return Counts(max(destination.total, answers + added), destination.bad + added)

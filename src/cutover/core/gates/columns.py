@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from cutover.core.gates.judging import Scene
@@ -24,6 +25,40 @@ def series(side: Side, name: str) -> Series:
 ANSWERS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx")
 
 
+_MAY_BE_ABSENT = frozenset(
+    {
+        *ANSWERS, "connection_errors", "elb_4xx", "elb_5xx", "elb_500", "elb_502", "elb_503", "elb_504",
+    }
+)  # fmt: skip
+"""Series that ALB publishes only when they are not zero (AWS: CloudWatch metrics for your ALB)."""
+
+
+def published(minute: Minute, needed: Iterable[Series], weight: int) -> bool:
+    """Whether an unsettled minute may count against the destination at `weight` (per mille).
+
+    Every series that the judgement reads must have been answered, and those of the source and the balancer that
+    always have a datapoint must have it. What the source's error series do not show yet is not zero: `unanswered` takes
+    it at its worst. What the destination's do not show yet can only speak against it.
+    """
+    for one in needed:
+        count = minute.counts.get(one.key, Absent.UNKNOWN)
+        if count is Absent.UNKNOWN:
+            return False
+        optional = one.name in _MAY_BE_ABSENT or one.side not in (Side.SOURCE, Side.BALANCER)
+        if count is Absent.NO_DATAPOINT and not optional:
+            if one.side is Side.SOURCE and weight >= FULL:
+                continue  # it has no requests any more
+            return False
+    return True
+
+
+def unanswered(minute: Minute, side: Side) -> int:
+    """Requests of a side that no published answer accounts for: failed ones, or ones whose datapoint is still to come."""
+    requests = minute.number(series(side, "requests").key) or 0
+    answers = sum(minute.number(series(side, name).key) or 0 for name in ANSWERS)
+    return max(0, requests - answers)
+
+
 def in_step(minute: Minute, scene: Scene) -> bool:
     """The minute lies wholly in the step that is being judged."""
     return scene.weight > 0 and 0 < scene.step_began_ms <= minute.at_ms
@@ -35,9 +70,7 @@ def before_first_raise(scene: Scene) -> bool:
 
 
 def requests_due(minute: Minute, weight: int) -> int:
-    """Requests that the weight should have brought the destination, by what the source got (0: cannot tell)."""
-    if weight >= FULL:
-        return minute.number(BALANCER_REQUESTS.key) or 0
+    """Requests that a weight below 100 % should have brought the destination, by what the source got (0: cannot tell)."""
     return (minute.number(SOURCE_REQUESTS.key) or 0) * weight // (FULL - weight)
 
 

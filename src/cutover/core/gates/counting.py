@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, sqrt
 
+from cutover.core.gates import columns
 from cutover.core.gates.judging import Counts, Scene
+from cutover.core.gates.neighbours import Neighbours
+from cutover.core.observation import Minute
 from cutover.core.values import MINUTE, PPM
 
 BASELINE_MINUTES = 30
@@ -86,6 +89,15 @@ class Sample:
     source: Counts | None
     unread: str = ""
     shared: bool = False
+
+    def taught(self, neighbours: Neighbours, minute: Minute, scene: Scene) -> Neighbours:
+        """What is usual, with this minute if it was an ordinary one: nothing was lost in it, and the destination served."""
+        served = scene.weight <= 0 or columns.before_first_raise(scene)
+        if self.destination is not None:
+            served = served or self.destination.total > self.destination.lost
+        if self.unread or not served or (self.destination is not None and self.destination.lost):
+            return neighbours
+        return neighbours.learn(minute)
 
 
 def stale(newest_ms: int, scene: Scene) -> str:

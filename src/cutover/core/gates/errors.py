@@ -4,7 +4,8 @@ Bad are its 5xx, and the requests it was chosen for that no target answered (`Re
 504 are made by the load balancer and appear in no target metric; connection errors are among them and are the
 least there can be). Where the source itself leaves requests unanswered in normal times (WebSockets, long polls) that
 term says nothing and is switched off. A destination that has no target to choose gets no `RequestCount` at all: 503s
-above the load balancer's usual count, up to what the weight should have brought, are then its failures
+above the load balancer's usual count, up to what the weight should have brought, are then its failures. At 100 % on a
+load balancer that serves others too, they are so only where its own requests are missing, and not the others'
 (AWS docs: CloudWatch metrics for your Application Load Balancer).
 """
 
@@ -31,6 +32,8 @@ UNANSWERED_PPM = 1_000
 
 FIRST_MINUTES = 5
 WEIGHING = Weighing("errors", share=0.5, cv=0.5, fast=0.05, bounded=True)
+UNREAD_503 = "the load balancer's 503s could not be read in the newest minute"
+OTHERS_503 = "the load balancer serves other groups too, requests of both are missing, and nobody can tell whose its 503s are"
 NOT_ANSWERED = (
     Series(Side.BALANCER, "elb_502"),
     columns.ELB_503,
@@ -114,13 +117,14 @@ class ErrorsGate:
     def early(
         self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
     ) -> Early | None:
-        """By what is already published: 5xx and connection errors (answers may still be on their way)."""
+        """By what is already published: 5xx and connection errors (answers may still be on their way).
+
+        Of the source whatever its published answers do not account for counts as failed: a datapoint of its own
+        5xx may be a moment behind the destination's.
+        """
         terms = _terms(spec)
         if terms.weighing is None:
-            sampled = [
-                (Sample(_published(m, Side.DESTINATION), _published(m, Side.SOURCE)), m)
-                for m in minutes
-            ]
+            sampled = [(Sample(_published(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
         else:
             sampled = [(_sample(memory, m, scene, whole=False), m) for m in minutes]
         return judges.early(terms, memory.counting, sampled, scene)
@@ -189,7 +193,7 @@ def _sample(memory: Memory, minute: Minute, scene: Scene, *, whole: bool = True)
     most = None if whole else sum(minute.number(series.key) or 0 for series in NOT_ANSWERED)
     if not _trusts_unanswered(memory):
         most = 0
-    source = _failed(minute, Side.SOURCE, most)
+    source = _failed(minute, Side.SOURCE, most) if whole else _at_worst(minute)
     destination = _failed(minute, Side.DESTINATION, most)
     if source is None or destination is None:
         which = "the destination's" if destination is None else "the source's"
@@ -204,13 +208,9 @@ def _sample(memory: Memory, minute: Minute, scene: Scene, *, whole: bool = True)
             source,
             unread="the destination has requests but no answer is published, and no error of the load balancer explains it",
         )
-    lost = _lost(memory, minute, scene, destination.total)
-    if lost is None:
-        return Sample(
-            destination,
-            source,
-            unread="the load balancer's 503s could not be read in the newest minute",
-        )
+    lost = _lost(memory, minute, scene, destination.total, whole=whole)
+    if isinstance(lost, str):
+        return Sample(destination, source, unread=lost)
     return Sample(destination + Counts(lost, lost, lost) if lost else destination, source)
 
 
@@ -255,13 +255,28 @@ def _published(minute: Minute, side: Side) -> Counts | None:
     return None if requests is None else Counts(requests, failed + refused)
 
 
-def _lost(memory: Memory, minute: Minute, scene: Scene, requests: float) -> float | None:
-    """Requests that found no target of the destination; None when nobody knows.
+def _at_worst(minute: Minute) -> Counts | None:
+    """The source in an unsettled minute, with all failed that is not seen to be answered."""
+    known = _published(minute, Side.SOURCE)
+    if known is None:
+        return None if minute.is_unknown(columns.SOURCE_REQUESTS.key) else Counts(0, 0)
+    failed = minute.number(columns.series(Side.SOURCE, "target_5xx").key) or 0
+    missing = columns.unanswered(minute, Side.SOURCE)
+    return Counts(known.total, min(known.total, max(known.bad, failed + missing)))
+
+
+def _lost(
+    memory: Memory, minute: Minute, scene: Scene, requests: float, *, whole: bool
+) -> float | str:
+    """Requests that found no target of the destination, or why nobody knows.
 
     Only when the destination got less than half of what its weight should have brought, and only 503s above the
     load balancer's usual count.
     """
     made = columns.side_requests(minute, columns.ELB_503)
+    neighbours = memory.counting.neighbours
+    if scene.weight >= FULL and neighbours.shared:
+        return _lost_among_others(memory, minute, scene, requests, made, whole=whole)
     due = requests + (made or 0)
     if scene.weight < FULL:
         source = minute.number(columns.SOURCE_REQUESTS.key) or 0
@@ -269,8 +284,36 @@ def _lost(memory: Memory, minute: Minute, scene: Scene, requests: float) -> floa
     if scene.weight <= 0 or 2 * requests >= due:
         return 0
     if made is None:
-        return None
+        return UNREAD_503
     return max(0, min(made - _usual_503(memory, minute, scene), due - requests))
+
+
+def _lost_among_others(
+    memory: Memory,
+    minute: Minute,
+    scene: Scene,
+    requests: float,
+    made: int | None,
+    *,
+    whole: bool,
+) -> float | str:
+    """At 100 % on a load balancer that serves others too: whose 503s they are shows in whose requests are missing.
+
+    A pair that has half of its usual requests or more lost none. Beyond that the 503s are the destination's as far as
+    the others' own missing requests do not explain them; where they explain all, nobody can tell.
+    """
+    neighbours = memory.counting.neighbours
+    if 2 * requests >= neighbours.pair:
+        return 0
+    theirs = neighbours.missing_others(minute)
+    if made is None or theirs is None:
+        return UNREAD_503
+    excess = made - _usual_503(memory, minute, scene)
+    if excess <= 0:
+        return 0
+    if whole and excess > theirs:
+        return min(excess - theirs, neighbours.pair - requests)
+    return OTHERS_503
 
 
 def _usual_503(memory: Memory, minute: Minute, scene: Scene) -> int:

@@ -128,7 +128,8 @@ class Judgement:
     `suspects`: the newest minute speaks against the destination, though it is no breach yet; where a sequential judge
     says so by the evidence of its signals it stays False.
     `signals` are those of a sequential judge, in the order of the gate's limits; empty for other gates. Its `why` is
-    empty until `core.story` has made a sentence of `reason`.
+    empty until `core.story` has made a sentence of `reason`. `began_ms`: start of the first minute of what a SHARED or
+    BREACH is about, by the minute's own time; 0 where no minutes are.
     """
 
     verdict: Verdict
@@ -137,6 +138,7 @@ class Judgement:
     on_breach: str = ""
     signals: tuple[Signal, ...] = ()
     reason: Reason | None = None
+    began_ms: int = 0
 
     @property
     def perhaps_shared(self) -> bool:

@@ -17,6 +17,7 @@ from pydantic import Field
 from cutover.core.gates import columns, counting, judges
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.judging import Counts, Early, Judgement, Scene, Verdict
+from cutover.core.gates.neighbours import OTHERS_SHARE, split_of
 from cutover.core.gates.spec import Budget, CountingSpec
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Share
@@ -29,8 +30,6 @@ MADE = (
 )
 WEIGHING = Weighing("lb_errors", share=0.25, cv=0.5, fast=0.05, compares=False)
 OTHERS_MINUTES = 10
-OTHERS_SHARE = 0.05
-"""With more than 5 % of its requests in neither group the load balancer serves others too."""
 
 
 class LbErrorsSpec(CountingSpec):
@@ -194,12 +193,10 @@ def _on_shared_balancer(
 
 def _others(minute: Minute) -> Counts:
     """(all requests of the balancer, those in neither group)."""
-    balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0
-    source = columns.side_requests(minute, columns.SOURCE_REQUESTS)
-    destination = columns.side_requests(minute, columns.DESTINATION_REQUESTS)
-    if source is None or destination is None:
+    split = split_of(minute)
+    if split is None:
         return Counts(0, 0)
-    return Counts(balancer, max(0, balancer - source - destination))
+    return Counts(minute.number(columns.BALANCER_REQUESTS.key) or 0, split[1])
 
 
 def _sample(memory: Memory, minute: Minute, scene: Scene, made: int | None) -> Sample:

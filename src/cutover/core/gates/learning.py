@@ -9,6 +9,7 @@ from math import sqrt
 from cutover.core.gates import columns, sequential
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.judging import Counts, Scene
+from cutover.core.gates.neighbours import NO_NEIGHBOURS, Neighbours
 from cutover.core.gates.rates import NO_REQUESTS
 from cutover.core.gates.sequential import ALPHA, HOLD_ALPHA, Course, Look, Standard, Trial
 from cutover.core.observation import Minute
@@ -53,7 +54,9 @@ class Memory:
         trusted: the e-process when it last was no reason to wait.
         uncompared: since then it was a breach, with too little traffic at the source to compare with.
         doubted: minutes weighed since then.
+        incident_ms: start of the first of the source's bad minutes, while its last three have one; else 0.
         left_out: minutes of such incidents in this bake that are over, and count no more.
+        neighbours: what the pair and the balancer's other groups usually get.
     """
 
     weigher: sequential.Memory = sequential.START
@@ -80,6 +83,8 @@ class Memory:
     source_due: int = 0
     unread: str = ""
     newest_ms: int = 0
+    incident_ms: int = 0
+    neighbours: Neighbours = NO_NEIGHBOURS
 
 
 START = Memory()
@@ -109,8 +114,9 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         sources=(*memory.sources, source)[-SICK_OF:],
         volumes=(*memory.volumes, volume(minute))[-WHOLE_OF:],
         excused=(*memory.excused, sample.shared)[-SICK_OF:],
+        neighbours=sample.taught(memory.neighbours, minute, scene),
     )
-    memory = _recovered(terms, memory, source)
+    memory = _recovered(terms, _timed(terms, memory, minute.at_ms), source)
     if columns.before_first_raise(scene):
         return _before(memory, source, weighing)
     memory = with_fields(
@@ -146,6 +152,12 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         ),
     )
     return _attributed(weighed, memory.weigher.evidence, weighing, scene)
+
+
+def _timed(terms: Terms, memory: Memory, at_ms: int) -> Memory:
+    """When the source's present incident began, by the minutes' own time."""
+    bad = any(memory.excused) or any(is_sick(terms, one) for one in memory.sources)
+    return with_fields(memory, incident_ms=(memory.incident_ms or at_ms) if bad else 0)
 
 
 def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene) -> Memory:
@@ -221,7 +233,7 @@ def _silent(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Mem
     return with_fields(
         memory,
         silent=memory.silent + 1,
-        due=memory.due + columns.requests_due(minute, scene.weight),
+        due=memory.due + memory.neighbours.due(minute, scene.weight),
     )
 
 

@@ -7,7 +7,9 @@ The baseline of `max_growth` is the last 30 such minutes before the first raise.
 usually has no request, and often writes no datapoint at all: the first 5 minutes after it then are the baseline. What is
 wrong from the first request on is therefore not growth; `max` is for that.
 
-BREACH when 2 of the last 3 minutes are above the limit. A missing datapoint is never zero: 3 in a row are UNKNOWN.
+BREACH when 2 of the last 3 minutes are above the limit. A missing datapoint is not zero: 3 in a row are UNKNOWN. Where
+absence does mean zero (a counter that is published only when there is something to count) the plan says so with
+`missing: zero`, and then it does in minutes in which the destination's `RequestCount` shows that it had requests.
 """
 
 from __future__ import annotations
@@ -91,6 +93,13 @@ class MetricSpec(GateSpec):
             description="The highest value allowed, in the metric's unit (per request with `per`).",
         ),
     ] = None
+    missing: Annotated[
+        Literal["zero"] | None,
+        Field(
+            description="`zero`: a minute without a datapoint counts as 0 if the destination had requests in it "
+            "(`RequestCount`). For sums and counters that exist only when they are not zero. Without it such a minute is unknown."
+        ),
+    ] = None
     min_requests: Annotated[
         int,
         Field(
@@ -105,6 +114,10 @@ class MetricSpec(GateSpec):
         if self.max is None and self.max_growth is None:
             raise ValueError(
                 "metric needs `max_growth`, `max` or both: there is no limit to judge by"
+            )
+        if self.missing == "zero" and self.statistic not in ("Sum", "SampleCount"):
+            raise ValueError(
+                f"`missing: zero` is for Sum and SampleCount: without samples there is no {self.statistic}, and it is not 0"
             )
         return self
 
@@ -246,7 +259,10 @@ def _series(spec: MetricSpec) -> Series:
 
 def _value(spec: MetricSpec, minute: Minute) -> Value | str:
     """The minute's value, or what is missing."""
-    milli = minute.number(_series(spec).key)
+    key = _series(spec).key
+    milli = minute.number(key)
+    if spec.missing == "zero":
+        milli = minute.zero_if_requests(key, DESTINATION_REQUESTS.key)
     if spec.per is None:
         return "no datapoint" if milli is None else Value(milli, 1)
     requests = side_requests(minute, DESTINATION_REQUESTS)

@@ -21,7 +21,7 @@ from cutover.core.machine.resting import resting
 from cutover.core.machine.start import attaching, preflight
 from cutover.core.machine.turn import Turn, signal_exit
 from cutover.core.moment import Moment
-from cutover.core.observation import Observation, Word, WordName
+from cutover.core.observation import OWNED, Observation, Unknown, Word, WordName
 from cutover.core.plan import Plan
 from cutover.core.state import ACTIVE, HOLDS, TERMINAL, Hold, Phase, RunState
 
@@ -47,6 +47,11 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
         ValueError: never for bad weather in the world; only for a bug (a move that no table allows).
     """
     turn = Turn(plan, state, observation, now)
+    lease = observation.lease
+    if isinstance(lease, Unknown) and lease.code == OWNED:
+        # nothing is recorded either: the journal is the other's
+        why = f"another process has this run now, so this one writes nothing more: {lease.reason}"
+        return turn.decision(End(ExitCode.NEEDS_HUMAN, why, silently=True), Look(), 0, why)
     learn(turn)
     if observation.previous is None:
         _began(turn)

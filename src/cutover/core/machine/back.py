@@ -6,14 +6,26 @@ from cutover.core.actions import Back, End, Look, Restore
 from cutover.core.errors import ExitCode
 from cutover.core.events import Note, Observed, Verified
 from cutover.core.machine.decision import Decision
+from cutover.core.machine.routes import gone_sentence
 from cutover.core.machine.turn import Turn, short
 from cutover.core.observation import Unknown, WordName
 from cutover.core.state import Phase, RouteState
-from cutover.core.values import MINUTE, SECOND, RouteId
+from cutover.core.state.model import Sent
+from cutover.core.values import MINUTE, SECOND, RouteId, digest
 
 COMMIT = 2 * SECOND
+LOST_FOR = 60 * SECOND
+"""A route that AWS says does not exist for so long is not coming back."""
+
 ESCALATE = 60 * SECOND
 """After this the banner with the exact commands stands (promises.md P12)."""
+
+AT_ONCE_FOR = 10 * SECOND
+"""While a rollback is so young its refused writes are sent again within a second."""
+
+PACE = SECOND
+"""Later one write a second, over all routes: a third of what the AWS Load Balancer Controller allows itself for changes
+(aws-load-balancer-controller, pkg/aws/throttle/defaults.go: 3 a second), for the account's bucket is shared."""
 
 FAST_FOR = 2 * MINUTE
 FAST = 5 * SECOND
@@ -45,32 +57,81 @@ def rolling_back(turn: Turn) -> Decision:
     backs: list[Back] = []
     wait = FAST if span < FAST_FOR else SLOW
     for route, known in state.routes.items():
-        if known.impossible or known.snapshot is None:
+        if known.impossible or known.snapshot is None or _lost(turn, known):
             continue
         back, pause = _route(turn, route, known, span)
         if back is not None:
             backs.append(back)
         wait = min(wait, pause)
-    if backs:
-        return turn.decision(
-            Restore(tuple(backs), state.why),
-            Look(forms=True),
-            COMMIT,
-            f"restoring {short(b.route for b in backs)}",
-        )
     open_routes = [
         r for r, k in turn.state.routes.items() if k.restored is None and k.snapshot is not None
     ]
-    stuck = [r for r in open_routes if turn.state.routes[r].impossible]
+    if open_routes and span > ESCALATE and state.escalated_at is None:
+        turn.add(Observed("escalated", {"routes": list(open_routes), "why": state.why}))
+    ready, pause = _paced(turn, backs, span)
+    if ready:
+        # what is refused is sent again in the very next turn, while the rollback is young
+        again = 0 if span < AT_ONCE_FOR else PACE
+        restoring = f"restoring {short(b.route for b in ready)}"
+        return turn.decision(Restore(tuple(ready), state.why), Look(forms=True), again, restoring)
+    stuck = [r for r in open_routes if _stuck(turn, turn.state.routes[r])]
     if not open_routes:
         return _confirm(turn)
     if len(stuck) == len(open_routes):
-        why = f"{short(stuck)} cannot be restored by cutover: the planned groups are gone or somebody keeps changing it"
+        why = "; ".join(_why_stuck(turn, stuck))
         turn.to(Phase.NEEDS_HUMAN, why)
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
-    if span > ESCALATE and state.escalated_at is None:
-        turn.add(Observed("escalated", {"routes": list(open_routes), "why": state.why}))
-    return turn.decision(None, Look(forms=True), wait, f"waiting for {short(open_routes)}")
+    return turn.decision(
+        None, Look(forms=True), min(wait, pause), f"waiting for {short(open_routes)}"
+    )
+
+
+def _paced(turn: Turn, backs: list[Back], span: int) -> tuple[list[Back], int]:
+    """The writes that leave now, and how long the others wait.
+
+    First writes leave together. Once the rollback is not young any more the others take turns, one a second.
+    """
+    newest = {one.route: _last_restore(turn, turn.state.routes[one.route]) for one in backs}
+    first = [one for one in backs if newest[one.route] is None]
+    if span < AT_ONCE_FOR or first or not backs:
+        return (backs if span < AT_ONCE_FOR else first), SLOW
+    sent = [s for k in turn.state.routes.values() if (s := _last_restore(turn, k)) is not None]
+    quiet = min(turn.now.after(one.at) for one in sent)
+    if quiet < PACE:
+        return [], PACE - quiet
+
+    def waited(one: Back) -> int:
+        last = newest[one.route]
+        return turn.now.after(last.at) if last is not None else 0
+
+    return [max(backs, key=waited)], SLOW
+
+
+def _last_restore(turn: Turn, known: RouteState) -> Sent | None:
+    """The route's newest write, when it is one of this rollback."""
+    sent = known.sent
+    began = turn.state.rollback_at or turn.now
+    return None if sent is None or sent.kind != "restore" or sent.at.after(began) < 0 else sent
+
+
+def _lost(turn: Turn, known: RouteState) -> bool:
+    """AWS has said for some time that the route does not exist: nothing can be written to it."""
+    return known.gone_since is not None and turn.now.after(known.gone_since) >= LOST_FOR
+
+
+def _stuck(turn: Turn, known: RouteState) -> bool:
+    return known.impossible or _lost(turn, known)
+
+
+def _why_stuck(turn: Turn, stuck: list[RouteId]) -> list[str]:
+    lost = [route for route in stuck if _lost(turn, turn.state.routes[route])]
+    others = [route for route in stuck if route not in lost]
+    said = [gone_sentence(route) for route in lost]
+    if others:
+        said.append(
+            f"{short(others)} cannot be restored by cutover: the planned groups are gone or somebody keeps changing it"
+        )
+    return said
 
 
 def _interrupted(turn: Turn) -> Decision | None:
@@ -91,28 +152,32 @@ def _interrupted(turn: Turn) -> Decision | None:
 def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Back | None, int]:
     """The route's write, if one is due now, and how long to wait otherwise."""
     live = turn.live(route)
+    due = _due(turn, route, known)
     if live is None:
         if (
             route in turn.seen.forms
+            and known.gone_since is None
             and span > BLIND_AFTER
             and _blind_allowed(turn, known)
-            and _due(turn, known) <= 0
+            and due <= 0
         ):
             return Back(route, verbatim=not known.accepted, blind=True), FAST
         return None, COMMIT
     aimed = (
         known.sent.post.hash if known.sent is not None and known.sent.kind == "restore" else None
     )
-    if live.hash == aimed or live == known.snapshot:
+    there = live.hash == aimed or live == known.snapshot
+    if there and known.in_doubt is None:
         return None, _verify(turn, route, known)
     if known.overwritten >= OVERWRITTEN:
         turn.add(Observed("overwritten", {"route": route}))
         return None, FAST
-    due = _due(turn, known)
     if due > 0:
         return None, due
-    # a change that a person accepted is in what we wrote since: only our weights go back then
-    return Back(route, verbatim=live.hash in known.written and not known.accepted), COMMIT
+    # What a person accepted is in what we wrote since: only our weights go back then. A route that looks restored
+    # while a write of ours is not accounted for is written all the same, as it looks.
+    ours = live.hash in known.written and (live == known.snapshot or live.hash != aimed)
+    return Back(route, verbatim=ours and not known.accepted), COMMIT
 
 
 def _verify(turn: Turn, route: RouteId, known: RouteState) -> int:
@@ -133,18 +198,26 @@ def _verify(turn: Turn, route: RouteId, known: RouteState) -> int:
     return FAST
 
 
-def _due(turn: Turn, known: RouteState) -> int:
-    """Milliseconds until this route may be written again: at most 5 s apart at first, then 30 s."""
-    sent = known.sent
-    began = turn.state.rollback_at or turn.now
-    if sent is None or sent.kind != "restore" or sent.at.after(began) < 0:
+def _due(turn: Turn, route: RouteId, known: RouteState) -> int:
+    """Milliseconds until this route may be written again.
+
+    What was answered may not be visible yet. What was refused or lost is sent again at once, then within a second,
+    and after `AT_ONCE_FOR` at a pace (`_paced`); a refusal of our permissions changes less often than that.
+    """
+    sent = _last_restore(turn, known)
+    if sent is None:
         return 0
-    pause = (
-        min(2 ** min(sent.attempt - 1, 3) * SECOND, FAST)
-        if turn.now.after(began) < FAST_FOR
-        else SLOW
-    )
-    return pause - turn.now.after(sent.at)
+    since, span = turn.now.after(sent.at), turn.now.after(turn.state.rollback_at or turn.now)
+    if sent.result == "applied" or (sent.denied and span >= AT_ONCE_FOR):
+        return (FAST if span < FAST_FOR else SLOW) - since
+    if span >= AT_ONCE_FOR:
+        return PACE - since
+    return 0 if sent.attempt == 1 else _jitter(route, sent.attempt) - since
+
+
+def _jitter(route: RouteId, attempt: int) -> int:
+    """200 to 900 ms, another for each route and attempt: the core draws no random numbers."""
+    return 200 + int(digest(f"{route} {attempt}")[:8], 16) % 701
 
 
 def _blind_allowed(turn: Turn, known: RouteState) -> bool:

@@ -10,7 +10,7 @@ from cutover.core.machine.back import begin_rollback
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.fresh import MINUTES
 from cutover.core.machine.judge import Judged, journal, judge, worst
-from cutover.core.machine.routes import Driven, drifted, drive, suspicious
+from cutover.core.machine.routes import Driven, drifted, drive, suspicious, written_step
 from cutover.core.machine.share import settle_deadline, share
 from cutover.core.machine.stops import blind, forbidden, harmed, lacking, on_drift, unsure, window
 from cutover.core.machine.turn import PROPAGATION, Turn
@@ -26,6 +26,10 @@ WAITING_GRACE = 20 * MINUTE
 
 def shifting(turn: Turn) -> Decision:
     """Write the step's weight to every route, read it back twice: all or back."""
+    landed = written_step(turn)
+    if landed is not None and turn.state.target == turn.state.step:
+        # a person resumed while no read showed it yet; nothing new is raised, it is verified and baked afresh
+        turn.to(Phase.SHIFTING, "the step had been written before the crash", step=landed)
     weight = turn.plan.steps[turn.state.target].weight
     if stop := unsure(turn):
         turn.hold(*stop)
@@ -99,8 +103,7 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
 def _ever_applied(turn: Turn) -> bool:
     """Some write of this run may have reached a route, or what it left is there."""
     return any(
-        (known.sent is not None and known.sent.result not in ("not_applied", "cancelled"))
-        or turn.live(route) != known.snapshot
+        (known.sent is not None and not known.sent.refused) or turn.live(route) != known.snapshot
         for route, known in turn.state.routes.items()
     )
 

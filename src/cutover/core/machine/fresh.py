@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cutover.core.gates.columns import requests_due
 from cutover.core.gates.judging import Judgement, Verdict
+from cutover.core.gates.neighbours import NO_NEIGHBOURS, USUAL_MINUTES, Neighbours
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Minute, Pair
 from cutover.core.story import count_of
@@ -71,12 +71,13 @@ def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> str:
         return ""
     last = turn.state.evidence.minutes(pair.id, max(since, newest_ms - (HOLES_OF - 1) * period))
     weight = turn.state.weight or 0
+    usual = _usual(turn, pair, newest_ms, weight)
     for side in ("destination", "source"):
         missing = {
             minute.at_ms: due
             for minute in last
             if not minute.number(f"{side}.requests")
-            and (due := _due(minute, side, weight)) >= SILENT_DUE
+            and (due := _due(minute, side, weight, usual)) >= SILENT_DUE
         }
         if newest_ms in missing:
             return _lacks(side, "in the newest settled minute", missing[newest_ms])
@@ -86,9 +87,19 @@ def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> str:
     return ""
 
 
-def _due(minute: Minute, side: str, weight: int) -> int:
+def _usual(turn: Turn, pair: Pair, newest_ms: int, weight: int) -> Neighbours:
+    """What the pair usually gets of its balancer; only at 100 % nothing in the minute itself says so."""
+    usual = NO_NEIGHBOURS
+    if weight >= FULL:
+        since = newest_ms - 2 * USUAL_MINUTES * turn.plan.observe.period
+        for minute in turn.state.evidence.minutes(pair.id, since):
+            usual = usual.learn(minute)
+    return usual
+
+
+def _due(minute: Minute, side: str, weight: int, usual: Neighbours) -> int:
     if side == "destination":
-        return requests_due(minute, weight)
+        return usual.due(minute, weight)
     taken = minute.number("destination.requests") or 0
     return taken * (FULL - weight) // weight if 0 < weight < FULL else 0
 

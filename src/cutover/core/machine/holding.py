@@ -9,7 +9,7 @@ from cutover.core.gates.judging import Verdict
 from cutover.core.machine.back import begin_rollback
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.judge import Judged, judge, worst
-from cutover.core.machine.routes import COMMIT, drifted, mixed
+from cutover.core.machine.routes import COMMIT, drifted, mixed, written_step
 from cutover.core.machine.share import share
 from cutover.core.machine.start import unready
 from cutover.core.machine.stops import blind, harmed, lacking, on_drift, unanswered, window
@@ -61,7 +61,7 @@ def resume(turn: Turn, word: Word) -> Decision | None:
     drift = _held(turn).reason is Hold.DRIFT or word.name is WordName.ACCEPT_DRIFT
     if drift and not _drift_settled(turn, word):
         return None
-    written = _written_step(turn)
+    written = written_step(turn)
     if written is not None:
         # Nothing new is raised: the routes already are at this step, SHIFTING only verifies and bakes it afresh.
         turn.to(
@@ -89,12 +89,13 @@ def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
         for route, known in turn.state.routes.items()
         if known.seen is not None and known.seen.form.weight != turn.state.weight
     ]
-    if away:
-        turn.to(
-            Phase.SHIFTING,
-            f"{why}; first every route back to {weight_text(turn.state.weight)}",
-            step=step,
+    unsettled = any(turn.unsettled(route) for route in turn.state.routes)
+    if away or unsettled:
+        weight = weight_text(turn.state.weight)
+        first = (
+            f"every route back to {weight}" if away else f"reading on whether all are at {weight}"
         )
+        turn.to(Phase.SHIFTING, f"{why}; first {first}", step=step)
         return turn.soon(why)
     turn.to(Phase.SETTLING, why, from_ms=turn.next_minute_ms())
     return turn.soon(why, turn.plan.observe.poll)
@@ -138,26 +139,9 @@ def _drift_settled(turn: Turn, word: Word) -> bool:
     return True
 
 
-def _written_step(turn: Turn) -> int | None:
-    """The open step that every route already reads as written, though no record says so (a crash in between)."""
-    steps = {
-        k.sent.step if k.sent is not None and k.sent.kind == "move" else -1
-        for k in turn.state.routes.values()
-    }
-    target = max(steps, default=-1)
-    if target <= turn.state.step:
-        return None
-    weight = turn.plan.steps[target].weight
-    for route, known in turn.state.routes.items():
-        live = turn.live(route)
-        if live is None or live.weight != weight or live.hash not in known.written:
-            return None
-    return target
-
-
 def _adopt(turn: Turn) -> None:
     """After a crash between write and record: the journal learns what the ALB already says."""
-    target = _written_step(turn)
+    target = written_step(turn)
     seen = {route: known.seen for route, known in turn.state.routes.items() if known.seen}
     if target is None or any(turn.now.after(one.since) < COMMIT for one in seen.values()):
         return

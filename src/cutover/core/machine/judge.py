@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cutover.core.events import GateJudged, Observed
+from cutover.core.gates import columns
 from cutover.core.gates.judging import Early, Judgement, Scene, Verdict
 from cutover.core.machine.fresh import MINUTES, fresh
 from cutover.core.machine.turn import Turn
@@ -15,7 +16,7 @@ from cutover.core.state.scene import scene_of
 from cutover.core.story import told
 
 SHARED_AFTER_RAISE = 5
-"""Settled minutes after our own raise in which a bad source may be suffering from it (design 3.3)."""
+"""Minutes after our own raise in which a bad source may be suffering from it (design 3.3)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
         scene = _scene(turn, pair, next_weight)
         judged.append(Judged(MINUTES, pair.id, fresh(turn, pair), "rollback", live=True))
         for gate in turn.plan.gates:
-            memory = turn.state.evidence.memories[(gate.name, pair.id)]
+            memory = turn.state.evidence.memory(gate.name, pair.id)
             judgement = told(gate.gate.verdict(gate.spec, memory, pair, scene))
             needs = gate.gate.needs(gate.spec, pair, scene.calibration)
             judgement = _shared_after_raise(turn, gate, pair, judgement)
@@ -113,8 +114,11 @@ def building(judged: tuple[Judged, ...]) -> Judged | None:
 
 
 def unknown_for(turn: Turn, judged: tuple[Judged, ...]) -> int:
-    """Milliseconds of this evidence window for which some gate has been UNKNOWN."""
-    window = turn.aws_ms - turn.state.evidence_from_ms
+    """Milliseconds of this phase, or of this evidence window, for which some gate has been UNKNOWN.
+
+    A gap opens a new window; looks that are slow enough to be gaps must not make a blind run wait for ever.
+    """
+    window = max(turn.aws_ms - turn.state.evidence_from_ms, turn.in_phase())
     spans = [
         turn.now.after(turn.state.verdicts[(one.gate, one.pair)].since)
         for one in judged
@@ -141,7 +145,7 @@ def _shared_after_raise(
     """A source that turns bad right after our raise may be suffering from it: that is a breach."""
     if judgement.verdict is not Verdict.SHARED or judgement.perhaps_shared:
         return judgement
-    if not _right_after_raise(turn, gate, pair, turn.plan.observe.settle):
+    if not _right_after_raise(turn, gate, pair, judgement):
         return judgement
     why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
     return replace(judgement, verdict=Verdict.BREACH, why=why)
@@ -154,19 +158,16 @@ def _suspects_the_raise(
 
     Even a source that is seen to be bad then is taken for a victim of the raise; one that cannot be seen is no better.
     """
-    if judgement.on_breach != "ask":
-        return judgement
-    early = judgement.reason is not None and judgement.reason.early
-    observe = turn.plan.observe
-    if not _right_after_raise(turn, gate, pair, -observe.period if early else observe.settle):
+    if judgement.on_breach != "ask" or not _right_after_raise(turn, gate, pair, judgement):
         return judgement
     return replace(judgement, on_breach="", why=f"{judgement.why}; it began right after the raise")
 
 
-def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, late_ms: int) -> bool:
-    """What the gate sees now, `late_ms` after it happened, began within 5 settled minutes of our own raise.
+def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement) -> bool:
+    """What the gate sees began in the minute of our own raise or the 5 after it, whenever it is seen.
 
-    A minute still being published is seen one period sooner than the first that could be settled. The plan may say that this raises no suspicion. A hand-over never does: it moves a sliver away from the source.
+    The minutes' own time decides: a run that was blind or dead meanwhile sees it late. The plan may say that this
+    raises no suspicion. A hand-over never does: it moves a sliver away from the source.
     """
     raised, step = turn.state.weights[-1] if turn.state.weights else None, turn.state.step
     if turn.plan.safety.on_shared_after_raise != "rollback" or raised is None or raised[1] == 0:
@@ -176,33 +177,45 @@ def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, late_ms: int) 
     held = turn.state.held
     if held is not None and held.reason is Hold.UNCOMPARED:
         return False  # it was not suspected when it began
-    before = turn.state.verdicts.get((gate.name, pair.id))
-    began = (
-        before.since.wall_ms
-        if before is not None and before.verdict in ("SHARED", "BREACH")
-        else turn.now.wall_ms
+    observe, skew_ms = turn.plan.observe, turn.seen.aws_skew_ms
+    began_ms = judgement.began_ms or turn.aws_ms - observe.settle - observe.period
+    sent_ms = min(
+        (
+            known.sent.at.wall_ms
+            for known in turn.state.routes.values()
+            if known.sent is not None and known.sent.weight == raised[1]
+        ),
+        default=raised[0],
     )
-    span = late_ms + (SHARED_AFTER_RAISE + 1) * turn.plan.observe.period
-    return raised[0] <= began <= raised[0] + span
+    last_ms = raised[0] + skew_ms + SHARED_AFTER_RAISE * observe.period
+    return sent_ms + skew_ms < began_ms + observe.period and began_ms <= last_ms
 
 
 def _early(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement | None:
     """Unsettled minutes count against the destination, for some judges once the same minute was read so twice.
 
-    From the minute of the raise on, and also before the split is seen to be in effect: harm does not wait for that.
+    Only those of which every series that the gate reads, of both sides, is published (`columns.published`). From the minute of the raise on, and also before the split is seen to be in effect: harm does not wait for that.
     """
     reading = turn.seen.minutes
     if not isinstance(reading, Known) or scene.weight <= 0:
         return None
     raised = turn.state.weights[-1][0] - turn.plan.observe.period + turn.seen.aws_skew_ms
     after = max(turn.state.journalled_ms.get(pair.id, 0), raised)
+    needed = gate.gate.needs(gate.spec, pair, scene.calibration)
     unsettled = sorted(
-        (m for m in reading.value if m.pair == pair.id and not m.settled and m.at_ms > after),
+        (
+            m
+            for m in reading.value
+            if m.pair == pair.id
+            and not m.settled
+            and m.at_ms > after
+            and columns.published(m, needed, scene.weight)
+        ),
         key=lambda minute: minute.at_ms,
     )
     if not unsettled:
         return None
-    memory = turn.state.evidence.memories[(gate.name, pair.id)]
+    memory = turn.state.evidence.memory(gate.name, pair.id)
     found: Early | None = gate.gate.early(gate.spec, memory, unsettled, scene)
     if found is None:
         return None

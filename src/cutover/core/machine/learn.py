@@ -15,10 +15,11 @@ from cutover.core.machine.turn import REREAD, Turn
 from cutover.core.moment import WALL_JUMP_MS
 from cutover.core.observation import Known, Minute, Unknown, WordName
 from cutover.core.state import Phase
+from cutover.core.state.fold import shows
 from cutover.core.values import SECOND
 
-LONGEST_LOOK = 90 * SECOND
-"""Six reads one after the other, each at its deadline of 13 s: a longer look was a suspend, not slow answers."""
+LONGEST_CHECKS = 90 * SECOND
+"""How long the checks may look, while nothing is written yet: six reads one after the other, each at its deadline."""
 
 GIVE_UP_AFTER = 5
 """Periods after which a minute that CloudWatch never answers whole is journalled as unknown."""
@@ -47,7 +48,8 @@ def _gap(turn: Turn) -> None:
     previous, due = turn.seen.previous, turn.seen.due
     if previous is None or turn.state.phase is Phase.ROLLING_BACK:
         return
-    poll = turn.plan.observe.poll
+    slack = 2 * turn.plan.observe.poll + WALL_JUMP_MS
+    longest = LONGEST_CHECKS if turn.state.phase is Phase.PREFLIGHT else slack
     jump = turn.now.wall_jump(previous)
     began = turn.seen.began or turn.now
     late = began.after(due) if due is not None else 0
@@ -57,10 +59,11 @@ def _gap(turn: Turn) -> None:
         why, ms = "the machine was restarted", turn.now.after(previous)
     elif abs(jump) > WALL_JUMP_MS:
         why, ms = f"the wall clock jumped by {jump} ms against the boot clock", abs(jump)
-    elif late > 2 * poll + WALL_JUMP_MS:
+    elif late > slack:
         why, ms = f"this turn is {late} ms late (suspended or starved)", late
-    elif looked > LONGEST_LOOK:
-        why, ms = f"one look took {looked} ms (suspended or starved)", looked
+    elif looked > longest:
+        # whatever it was, slow answers or a stop: nobody could act on what these minutes showed
+        why, ms = f"one look took {looked} ms (slow answers, suspended or starved)", looked
     if why:
         turn.add(Gap(why, ms, turn.next_minute_ms()))
 
@@ -70,14 +73,20 @@ def _forms(turn: Turn) -> None:
         known = turn.state.routes[route]
         if isinstance(reading, Known):
             form = reading.value
+            sent = known.sent
             if (
                 known.seen is None
                 or known.seen.form.hash != form.hash
                 or known.unreadable_since is not None
+                or (sent is not None and not sent.shown and shows(sent, form))
             ):
                 turn.add(
                     Observed("form", {"route": route, "hash": form.hash, "form": form_body(form)})
                 )
+        elif isinstance(reading, Unknown) and reading.gone and known.gone_since is None:
+            turn.add(
+                Observed("gone", {"route": route, "code": reading.code, "reason": reading.reason})
+            )
         elif isinstance(reading, Unknown) and known.unreadable_since is None:
             turn.add(
                 Observed(

@@ -22,12 +22,21 @@ def resting(turn: Turn) -> Decision:
     asked = turn.state.finishing != "" or confirming
     if asked and any(turn.live(route) is None for route in turn.state.routes):
         return _refuse(turn, "the routes cannot be read now; nothing was changed")
+    if asked and (unsure := [r for r in turn.state.routes if _unsettled(turn, r)]):
+        what = f"a write to {short(unsure)} may still take effect, and no read shows it yet"
+        return _refuse(turn, f"{what}; say it again in a minute")
     if turn.state.finishing and turn.state.phase is Phase.COMPLETED:
         return _detach(turn) if turn.state.finishing == "detach_source" else _finish(turn)
     if confirming and turn.state.phase is Phase.NEEDS_HUMAN:
         return _confirm_restored(turn)
     code = ExitCode.COMPLETED if turn.state.phase is Phase.COMPLETED else ExitCode.NEEDS_HUMAN
     return turn.decision(End(code, turn.state.why), Look(), 0, turn.state.why)
+
+
+def _unsettled(turn: Turn, route: RouteId) -> bool:
+    """A write of an earlier process is not accounted for; those of this one are waited for where they are sent."""
+    sent = turn.state.routes[route].sent
+    return turn.unsettled(route) and (sent is None or sent.epoch != turn.state.epoch)
 
 
 def _refuse(turn: Turn, why: str) -> Decision:
@@ -84,12 +93,15 @@ def _detach(turn: Turn) -> Decision:
         if tried and since is not None and turn.now.after(since) > DETACH_DEADLINE:
             return _refuse(
                 turn,
-                f"not finished: the source is still attached on {short(behind)}; say finish again",
+                f"not finished: no read shows the source detached on {short(behind)}; say finish again",
             )
-        if tried and min(tried) < COMMIT:
+        waits = any(
+            not one.refused and turn.now.after(one.at) <= DETACH_DEADLINE for one in sent.values()
+        )
+        if tried and (min(tried) < COMMIT or waits):
             return turn.decision(None, Look(forms=True), COMMIT, "reading every route again")
         return turn.decision(
-            Detach(behind, "finish --detach-source"),
+            Detach(behind, turn.not_after(), "finish --detach-source"),
             Look(forms=True),
             COMMIT,
             "detaching the source",

@@ -9,15 +9,12 @@ from cutover.core.events import Drift, Verified
 from cutover.core.forms import form_body
 from cutover.core.machine.decision import Decision
 from cutover.core.machine.turn import Turn, short
-from cutover.core.observation import Known, Unknown
+from cutover.core.observation import Unknown
 from cutover.core.state import Phase, RouteState
 from cutover.core.values import SECOND, RouteId, Weight, weight_text
 
 COMMIT = 2 * SECOND
 """Two equal reads at least this far apart commit a form (design 3.1)."""
-
-FRESH = 2 * SECOND
-"""A write is sent at most this long after the look it rests on (design 3.1)."""
 
 WRITE_DEADLINE = 60 * SECOND
 """A step's writes must be applied and read back within this (promises.md, matrix row 11)."""
@@ -33,6 +30,7 @@ class Standing(Enum):
     BEFORE = "before"
     FOREIGN = "foreign"
     UNREAD = "unread"
+    UNSETTLED = "unsettled"  # what is read may be older than a write of ours
 
 
 class Driven(Enum):
@@ -57,9 +55,9 @@ def standing(turn: Turn, route: RouteId, weight: int) -> Standing:
         known.committed is not None and live.hash == known.committed.hash
     )
     if ours and live.attached and live.weight == weight:
-        return Standing.AT
+        return Standing.UNSETTLED if turn.unsettled(route) else Standing.AT
     if known.committed is not None and live.hash == known.committed.hash:
-        return Standing.BEFORE
+        return Standing.UNSETTLED if turn.unsettled(route) else Standing.BEFORE
     if ours and live.hash in _on_its_way(known):
         return Standing.BEFORE  # at another weight: a partial step on its way back
     return Standing.FOREIGN
@@ -79,10 +77,12 @@ _WRITING = (Phase.ATTACHING, Phase.SHIFTING, Phase.HOLDING)
 
 
 def drifted(turn: Turn) -> tuple[RouteId, ...]:
-    """Routes whose live form is neither intended nor prior, seen so for long enough."""
+    """Routes whose live form is neither intended nor prior, seen so for long enough; or that are gone."""
     found = []
     for route, known in turn.state.routes.items():
         live = turn.live(route)
+        if live is None and known.gone_since is not None and known.committed is not None:
+            found.append(route)
         if live is None or known.committed is None or known.seen is None:
             continue
         expected = {known.committed.hash}
@@ -110,16 +110,53 @@ def mixed(turn: Turn) -> bool:
     return any(above) and not all(above)
 
 
+def written_step(turn: Turn) -> int | None:
+    """The open step that every route already reads as written, though no record says so (a crash in between)."""
+    steps = {
+        k.sent.step if k.sent is not None and k.sent.kind == "move" else -1
+        for k in turn.state.routes.values()
+    }
+    target = max(steps, default=-1)
+    if target <= turn.state.step:
+        return None
+    weight = turn.plan.steps[target].weight
+    for route, known in turn.state.routes.items():
+        live = turn.live(route)
+        if live is None or live.weight != weight or live.hash not in known.written:
+            return None
+    return target
+
+
 def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
     """Journal the drift and say it."""
+    gone = [route for route in routes if turn.state.routes[route].gone_since is not None]
     for route in routes:
         known = turn.state.routes[route]
-        assert known.committed is not None and known.seen is not None  # noqa: PT018, S101 - `drifted` checked both
-        turn.add(Drift(route, known.committed.hash, form_body(known.seen.form)))
+        expected = known.committed.hash if known.committed is not None else ""
+        there = known.seen is not None and route not in gone
+        turn.add(
+            Drift(route, expected, form_body(known.seen.form) if there and known.seen else {})
+        )
+    changed = [route for route in routes if route not in gone]
     weights = ", ".join(
-        f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in routes
+        f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in changed
     )
-    return f"somebody else changed {short(routes)}: the live form is not the one cutover wrote ({weights})"
+    said = f"somebody else changed {short(changed)}: the live form is not the one cutover wrote ({weights})"
+    return "; ".join([*(gone_sentence(route) for route in gone), *([said] if changed else [])])
+
+
+def gone_sentence(route: RouteId) -> str:
+    """That a route does not exist any more, and where its requests go now.
+
+    AWS docs: a request that matches no rule is handled by the listener's default action (Listener rules for
+    your Application Load Balancer); without its listener nobody accepts the connection.
+    """
+    if ":listener-rule/" in route:
+        return (
+            f"the rule {short([route])} does not exist any more: its requests go to the next rule "
+            "that matches, or to the listener's default action"
+        )
+    return f"the listener {short([route])} does not exist any more: nobody accepts its connections"
 
 
 def _weight_now(known: RouteState) -> str:
@@ -131,9 +168,9 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
     """One turn towards `weight` on every route; the decision when more is to be done."""
     where = {route: standing(turn, route, weight) for route in turn.state.routes}
     late = turn.in_phase() > WRITE_DEADLINE
+    if drifted(turn):
+        return Driven.DRIFTED, None
     if Standing.FOREIGN in where.values():
-        if drifted(turn):
-            return Driven.DRIFTED, None
         return Driven.UNDER_WAY, turn.soon("reading an unexpected form again", 3 * SECOND)
     moved = any(
         s is Standing.AT and not _was_there(turn.state.routes[route], weight)
@@ -148,7 +185,17 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
             )
             return (Driven.PARTIAL if moved else Driven.UNREADABLE), None
         return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
-    behind = tuple(route for route, s in where.items() if s is Standing.BEFORE)
+    if not late and any(
+        s is Standing.UNSETTLED and _older(turn, turn.state.routes[route])
+        for route, s in where.items()
+    ):
+        # never written again to find out: a person may have put the route back meanwhile
+        return Driven.UNDER_WAY, turn.soon(
+            "a write may still take effect: reading on until it shows", 2 * SECOND
+        )
+    behind = tuple(
+        route for route, s in where.items() if s in (Standing.BEFORE, Standing.UNSETTLED)
+    )
     if not behind:
         return _commit(turn)
     if late or any(_hopeless(turn.state.routes[route], weight) for route in behind):
@@ -164,10 +211,14 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
         return Driven.UNDER_WAY, turn.soon(
             "a write is not visible yet, or waits to be tried again", wait
         )
-    looked = [reading.at for reading in turn.seen.forms.values() if isinstance(reading, Known)]
-    oldest = min(looked, key=lambda at: at.after(turn.now))
-    move = Move(ready, Weight(weight), oldest.plus(FRESH), f"every route to {weight} per mille")
+    move = Move(ready, Weight(weight), turn.not_after(), f"every route to {weight} per mille")
     return Driven.UNDER_WAY, turn.decision(move, turn.look(), COMMIT, move.reason)
+
+
+def _older(turn: Turn, known: RouteState) -> bool:
+    """The route's newest write is not of this attempt: a crash or a hold came in between."""
+    sent, began = known.sent, turn.state.turned or turn.now
+    return sent is None or sent.epoch != turn.state.epoch or sent.at.after(began) < 0
 
 
 def _was_there(known: RouteState, weight: int) -> bool:
@@ -185,7 +236,7 @@ def _may_be_there(turn: Turn, route: RouteId, weight: int) -> bool:
         sent is not None
         and sent.kind == "move"
         and sent.weight == weight > turn.state.weight
-        and sent.result not in ("not_applied", "cancelled")
+        and not sent.refused
         and not (isinstance(reading, Unknown) and reading.denied)
     )
 
@@ -197,20 +248,11 @@ def _hopeless(known: RouteState, weight: int) -> bool:
 def _wait(turn: Turn, known: RouteState, weight: int) -> int:
     """Milliseconds until the route may be written (again); our own loop is the only retry."""
     sent = known.sent
-    if (
-        sent is None
-        or sent.kind != "move"
-        or sent.weight != weight
-        or sent.at.after(turn.state.turned or turn.now) < 0
-    ):
+    if sent is None or sent.kind != "move" or sent.weight != weight or _older(turn, known):
         return 0
-    if sent.result == "applied":
-        return COMMIT  # the read is behind the write: read again, never resend
-    pause: int = min(2**sent.attempt, 10) * SECOND
-    if sent.result == "cancelled":
-        pause = 0
-    elif sent.result == "ambiguous":
-        pause = 5 * SECOND
+    if not sent.refused:
+        return COMMIT  # only reads settle it; what does not show until the deadline holds
+    pause: int = 0 if sent.result == "cancelled" else min(2**sent.attempt, 10) * SECOND
     return pause - turn.now.after(sent.at)
 
 

@@ -17,6 +17,7 @@ from cutover.core.machine.routes import drive
 from cutover.core.machine.stops import forbidden, unsure
 from cutover.core.machine.turn import Turn, signal_exit
 from cutover.core.observation import Known, NotAsked, Survey, Unknown, WordName
+from cutover.core.observation.survey import Missing
 from cutover.core.observation.survey import Seen as SeenFact
 from cutover.core.state import Hold, Phase
 from cutover.core.values import MINUTE, SECOND
@@ -106,7 +107,7 @@ def _survey(turn: Turn) -> Decision:
             turn.add(CheckFound(found.id, found.severity, found.seen, found.why, found.fix))
     blocks = [found for found in findings if found.severity == "block"]
     if blocks:
-        denied = not isinstance(survey.identity, SeenFact)
+        denied = isinstance(survey.identity, Missing) and survey.identity.missing_permission
         why = "; ".join(f"{found.id}: {found.why}" for found in blocks)
         return refuse(turn, why, ExitCode.CREDENTIALS if denied else ExitCode.REFUSED)
     turn.add(Observed("survey", _kept(turn, survey)))

@@ -16,6 +16,12 @@ from cutover.core.plan import Plan
 from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RunState, evolve, incident_began
 from cutover.core.values import PPM, SECOND, RouteId
 
+FRESH = 2 * SECOND
+"""A forward write is sent at most this long after the look it rests on."""
+
+DOUBT_FOR = 60 * SECOND
+"""How long the ways forward read on after a write whose fate no read has shown."""
+
 PROPAGATION = 30 * SECOND
 """A weight change reaches the data plane in an undocumented time; 30 to 60 s is usual (aws.md 1.4)."""
 
@@ -120,6 +126,11 @@ class Turn:
         reading = self.seen.forms.get(route)
         return reading.value if isinstance(reading, Known) else None
 
+    def not_after(self) -> Moment:
+        """The last moment for a forward write that rests on this turn's oldest look at a route."""
+        looked = [reading.at for reading in self.seen.forms.values() if isinstance(reading, Known)]
+        return min(looked, key=lambda at: at.after(self.now)).plus(FRESH)
+
     def health(self, group: str) -> Reading[GroupHealth]:
         """A group's health as read this very turn."""
         return self.seen.health.get(group, Unknown("not read this turn"))
@@ -154,12 +165,28 @@ class Turn:
     def exposed(self) -> bool:
         """Some route may be above the committed weight: a write above it was not refused."""
         return any(
-            known.sent is not None
-            and known.sent.kind == "move"
-            and known.sent.weight > self.state.weight
-            and known.sent.result not in ("not_applied", "cancelled")
+            (
+                known.sent is not None
+                and known.sent.kind == "move"
+                and known.sent.weight > self.state.weight
+                and not known.sent.refused
+            )
+            or (known.in_doubt is not None and known.in_doubt.weight > self.state.weight)
             for known in self.state.routes.values()
         )
+
+    def unsettled(self, route: RouteId) -> bool:
+        """A write of ours may still reach the route, or has reached it without a read that shows it.
+
+        For the ways forward only: after `DOUBT_FOR` of reads that show nothing they believe the reads
+        again. A rollback never does (`RouteState.in_doubt`).
+        """
+        known = self.state.routes[route]
+        doubt = known.in_doubt
+        if doubt is None:
+            return False
+        newest = doubt.since if known.sent is None or known.sent.refused else known.sent.at
+        return self.now.after(newest) < DOUBT_FOR
 
     def unread_for(self) -> int:
         """Milliseconds for which some route could not be read; 0 when all can."""

@@ -11,7 +11,9 @@ from cutover.core.observation.minutes import (
     beside_source,
 )
 from cutover.core.observation.readings import (
+    LOST,
     NOT_ASKED,
+    OWNED,
     AlarmState,
     GroupHealth,
     Identity,
@@ -25,7 +27,9 @@ from cutover.core.observation.readings import (
 from cutover.core.observation.survey import (
     AutoScaling,
     GroupFacts,
+    Listed,
     ListenerFacts,
+    MetricFacts,
     RouteFacts,
     RuleUse,
     Survey,
@@ -33,7 +37,9 @@ from cutover.core.observation.survey import (
 from cutover.core.observation.turn import Calibration, Observation
 
 __all__ = [
+    "LOST",
     "NOT_ASKED",
+    "OWNED",
     "Absent",
     "AlarmState",
     "AutoScaling",
@@ -44,7 +50,9 @@ __all__ = [
     "GroupHealth",
     "Identity",
     "Known",
+    "Listed",
     "ListenerFacts",
+    "MetricFacts",
     "Minute",
     "NotAsked",
     "Observation",

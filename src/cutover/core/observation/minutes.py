@@ -54,6 +54,12 @@ class CustomMetric:
     dimensions: tuple[tuple[str, str], ...]
     statistic: str
 
+    @property
+    def text(self) -> str:
+        """The name as CloudWatch is asked for it: a metric is its namespace, its name and exactly its dimensions."""
+        of = ", ".join(f"{name}={value}" for name, value in self.dimensions)
+        return f"namespace {self.namespace}, metric {self.metric}, {f'dimensions {of}' if of else 'no dimensions'}"
+
 
 @dataclass(frozen=True)
 class Series:

@@ -25,12 +25,21 @@ class Unknown:
     """An expected failure to read: throttled, denied, timed out, unreadable.
 
     `code` is the AWS error code or a short word (`timeout`, `disk_full`); `denied` is true when
-    credentials or permissions are the reason.
+    credentials or permissions are the reason; `gone` when the service says that what was asked for does
+    not exist (any more).
     """
 
     reason: str
     code: str = ""
     denied: bool = False
+    gone: bool = False
+
+
+OWNED = "owned"
+"""`Unknown.code` of a lease that another process is proved to own: this one writes nothing any more."""
+
+LOST = "lease"
+"""`Unknown.code` of a lease that is missing or unreadable, and nobody else's as far as can be seen."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,11 @@ class Word:
     source: str = "words"  # words, signal, keyboard, first
     signal: int = 0
     detail: str = ""  # for finish: detach_source
+
+    @property
+    def stops(self) -> bool:
+        """Nothing may be raised once it was said."""
+        return self.name in (WordName.PAUSE, WordName.ROLLBACK, WordName.INTERRUPT)
 
 
 @dataclass(frozen=True)

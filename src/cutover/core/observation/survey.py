@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cutover.core.forms import Form
+from cutover.core.observation.minutes import CustomMetric
 from cutover.core.observation.readings import AlarmState, GroupHealth, Identity
 from cutover.core.values import RouteId
 
@@ -50,6 +51,9 @@ class RouteFacts:
     tags: Mapping[str, str] = field(default_factory=dict)
     sticky_seconds: int = 0
     pair_sum: int = 1000  # what the two weights add up to as found (third groups keep their share)
+    bare_actions: tuple[
+        str, ...
+    ] = ()  # authenticating actions that were read without their settings
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class GroupFacts:
     sticky: bool
     attributes: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    matcher: str = ""  # codes of a healthy target: HTTP's, or gRPC's where the group speaks it
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,41 @@ class RuleUse:
 
     arn: str  # rule ARN, or listener ARN for a default action
     groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Metrics that exist, beside one that was asked for.
+
+    Attributes:
+        found: the metric itself is among them.
+        nearest: those of its namespace and name, or when there are none those of its namespace or of its name; the
+            most alike first.
+        whole: all metrics of its namespace and name were looked at.
+    """
+
+    found: bool
+    nearest: tuple[CustomMetric, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What CloudWatch has of one metric, over the last hours.
+
+    Attributes:
+        asked: exactly as it is queried.
+        periods: how many were asked for.
+        points: how many have a datapoint.
+        gap: the most periods in a row without one, since the first.
+        listed: what ListMetrics says; not asked where there are datapoints.
+    """
+
+    asked: CustomMetric
+    periods: int = 0
+    points: int = 0
+    gap: int = 0
+    listed: Fact[Listed] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +155,12 @@ class Survey:
     metrics: Fact[Mapping[str, int]]  # by pair id: source requests in the last 15 settled minutes
     calibration: Fact[Mapping[str, Mapping[str, int]]]
     alarms: Fact[Mapping[str, AlarmState]]
+    custom: Fact[Mapping[str, MetricFacts]] = field(
+        default_factory=lambda: Seen({})
+    )  # by name of the plan's metric gates
+    silent: Mapping[str, MetricFacts] = field(
+        default_factory=dict
+    )  # by pair id: the source's requests, where there were none
     claimed_by: Mapping[RouteId, str] = field(
         default_factory=dict
     )  # live or resting run on a route

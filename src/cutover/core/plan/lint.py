@@ -8,6 +8,7 @@ from typing import Final
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.gates import PlannedGate
+from cutover.core.plan.metric_lint import METRIC_CHECKS
 from cutover.core.plan.model import Plan
 from cutover.core.plan.risk import not_forecast, nothing_keeps, outlooks_of, over_budget
 from cutover.core.plan.sliver import nobody_to_compare_with, thin_source
@@ -253,6 +254,7 @@ def _nobody_is_told(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 _CHECKS: Final[tuple[Check, ...]] = (
     _average_latency,
+    *METRIC_CHECKS,
     _steep_steps,
     _short_bakes,
     _too_little_traffic,

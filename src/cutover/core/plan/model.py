@@ -118,6 +118,10 @@ class Plan(PlanFields):
         shut = [window for window in self.windows if window.holds(wall)]
         return max(shut, key=lambda window: window.ends_after(wall), default=None)
 
+    def waives(self, check: str) -> bool:
+        """The plan accepts that this check fails."""
+        return any(waive.check == check for waive in self.waive)
+
     def data(self) -> dict[str, Any]:
         """The plan as a file would say it, with every default, as JSON values."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -21,36 +21,50 @@ KEEP = 30
 NO_STEP = 2**53
 """`Scene.step_began_ms` while no step is effective: a minute then counts for nobody."""
 
-Key = tuple[str, str]
-"""(gate name, pair id)."""
-
 
 @dataclass(frozen=True)
 class Folded:
-    """One minute, with the weight and the step it belongs to; `restart` is a mark without a minute."""
+    """One minute of a pair, with the weight and the step it belongs to; `restart` is a mark without a minute."""
 
     minute: Minute | None
     weight: int
     step_began_ms: int
-    before: Mapping[Key, Any] = field(default_factory=dict, compare=False, repr=False)
+    before: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class PairEvidence:
+    """One pair's gate memories now, by gate name, and what is needed to fold its newest minutes again."""
+
+    memories: Mapping[str, Any] = field(default_factory=dict)
+    recent: tuple[Folded, ...] = ()
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Memories now, and what is needed to fold the newest minutes again."""
+    """Each pair's evidence by its id: one pair's minutes never push another's out."""
 
-    memories: Mapping[Key, Any] = field(default_factory=dict)
-    recent: tuple[Folded, ...] = ()
+    pairs: Mapping[str, PairEvidence] = field(default_factory=dict)
     calibration: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def memories(self) -> dict[tuple[str, str], Any]:
+        """Every gate's memory of every pair, by gate name and pair id."""
+        return {
+            (gate, pair): memory
+            for pair, known in self.pairs.items()
+            for gate, memory in known.memories.items()
+        }
+
+    def memory(self, gate: str, pair: str) -> Any:
+        """A gate's memory of a pair; None where none is folded."""
+        known = self.pairs.get(pair)
+        return None if known is None else known.memories.get(gate)
 
     def minute(self, pair: str, at_ms: int) -> Minute | None:
         """The kept minute of a pair that began then."""
-        for folded in reversed(self.recent):
-            if (
-                folded.minute is not None
-                and folded.minute.at_ms == at_ms
-                and folded.minute.pair == pair
-            ):
+        for folded in reversed(self._recent(pair)):
+            if folded.minute is not None and folded.minute.at_ms == at_ms:
                 return folded.minute
         return None
 
@@ -58,82 +72,98 @@ class Evidence:
         """The kept minutes of a pair from then on, oldest first."""
         return tuple(
             f.minute
-            for f in self.recent
-            if f.minute is not None and f.minute.pair == pair and f.minute.at_ms >= from_ms
+            for f in self._recent(pair)
+            if f.minute is not None and f.minute.at_ms >= from_ms
         )
+
+    def _recent(self, pair: str) -> tuple[Folded, ...]:
+        known = self.pairs.get(pair)
+        return () if known is None else known.recent
 
 
 def begin(plan: Plan) -> Evidence:
     """No evidence yet."""
-    memories = {
-        (gate.name, pair.id): gate.gate.start(gate.spec)
-        for gate in plan.gates
-        for pair in plan.pairs
-    }
-    return Evidence(memories=memories)
+    return Evidence(
+        {
+            pair.id: PairEvidence({gate.name: gate.gate.start(gate.spec) for gate in plan.gates})
+            for pair in plan.pairs
+        }
+    )
 
 
 def fold(plan: Plan, evidence: Evidence, folded: Folded) -> Evidence:
-    """The evidence after one more minute, or after a restart mark."""
-    kept = with_fields(folded, before=evidence.memories)
-    recent = (*evidence.recent, kept)
-    keep = KEEP * len(plan.pairs)
-    return with_fields(
-        evidence,
-        memories=_step(plan, evidence, evidence.memories, folded),
-        recent=recent[-keep:] if len(recent) > 2 * keep else recent,
-    )
+    """The evidence after one more minute of the pair that it names; of no planned pair it teaches nothing."""
+    minute = folded.minute
+    if minute is None or minute.pair not in evidence.pairs:
+        return evidence
+    calibration = evidence.calibration.get(minute.pair, {})
+    changed = _after(plan, evidence.pairs[minute.pair], folded, calibration)
+    return with_fields(evidence, pairs={**evidence.pairs, minute.pair: changed})
 
 
 def restart(plan: Plan, evidence: Evidence) -> Evidence:
     """Evidence for the destination is discarded; evidence against it stays."""
-    return fold(plan, evidence, Folded(None, 0, 0))
+    mark = Folded(None, 0, 0)
+    pairs = {pair: _after(plan, known, mark, {}) for pair, known in evidence.pairs.items()}
+    return with_fields(evidence, pairs=pairs)
 
 
 def correct(plan: Plan, evidence: Evidence, minute: Minute) -> Evidence:
     """The evidence as if the minute had been so from the start; unchanged when it is no longer kept."""
+    known = evidence.pairs.get(minute.pair)
+    if known is None:
+        return evidence
     place = next(
         (
             n
-            for n, f in enumerate(evidence.recent)
-            if f.minute is not None
-            and (f.minute.at_ms, f.minute.pair) == (minute.at_ms, minute.pair)
+            for n, f in enumerate(known.recent)
+            if f.minute is not None and f.minute.at_ms == minute.at_ms
         ),
         None,
     )
     if place is None:
         return evidence
-    corrected = replace(evidence.recent[place], minute=minute)
-    again = replace(evidence, memories=corrected.before, recent=evidence.recent[:place])
-    for folded in (corrected, *evidence.recent[place + 1 :]):
-        again = fold(plan, again, folded)
-    return again
+    corrected = replace(known.recent[place], minute=minute)
+    again = PairEvidence(corrected.before, known.recent[:place])
+    calibration = evidence.calibration.get(minute.pair, {})
+    for folded in (corrected, *known.recent[place + 1 :]):
+        again = _after(plan, again, folded, calibration)
+    return replace(evidence, pairs={**evidence.pairs, minute.pair: again})
+
+
+def _after(
+    plan: Plan, known: PairEvidence, folded: Folded, calibration: Mapping[str, int]
+) -> PairEvidence:
+    """A pair's evidence after one more minute, or after a restart mark."""
+    kept = with_fields(folded, before=known.memories)
+    # one mark says as much as many: they must not push minutes out
+    again = folded.minute is None and known.recent and known.recent[-1].minute is None
+    recent = known.recent if again else (*known.recent, kept)
+    return with_fields(
+        known,
+        memories=_step(plan, known.memories, folded, calibration),
+        recent=recent[-KEEP:] if len(recent) > 2 * KEEP else recent,
+    )
 
 
 def _step(
-    plan: Plan, evidence: Evidence, memories: Mapping[Key, Any], folded: Folded
-) -> Mapping[Key, Any]:
-    after = dict(memories)
-    if folded.minute is None:
-        for gate in plan.gates:
-            for pair in plan.pairs:
-                key = (gate.name, pair.id)
-                after[key] = gate.gate.restart(after[key])
-        return after
+    plan: Plan, memories: Mapping[str, Any], folded: Folded, calibration: Mapping[str, int]
+) -> Mapping[str, Any]:
     minute = folded.minute
+    if minute is None:
+        return {gate.name: gate.gate.restart(memories[gate.name]) for gate in plan.gates}
     scene = Scene(
         weight=folded.weight,
         next_weight=None,
         step_began_ms=folded.step_began_ms,
         now=Moment(wall_from_ms(minute.at_ms), 0, ""),
         period_ms=plan.observe.period,
-        calibration=evidence.calibration.get(minute.pair, {}),
+        calibration=calibration,
         steps=len(plan.steps),
         horizon=plan.horizon,
         alpha_scale=plan.alpha_scale,
     )
-    for gate in plan.gates:
-        key = (gate.name, minute.pair)
-        if key in after:
-            after[key] = gate.gate.fold(gate.spec, after[key], minute, scene)
-    return after
+    return {
+        gate.name: gate.gate.fold(gate.spec, memories[gate.name], minute, scene)
+        for gate in plan.gates
+    }

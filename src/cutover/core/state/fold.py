@@ -11,10 +11,10 @@ from cutover.core.forms import Form, form_of
 from cutover.core.plan import Plan
 from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP, Folded
-from cutover.core.state.model import RouteState, RunState, Seen, Sent, Verdicts
+from cutover.core.state.model import Doubt, RouteState, RunState, Seen, Sent, Verdicts
 from cutover.core.state.phases import Phase
 from cutover.core.state.turning import turned
-from cutover.core.values import RouteId, with_fields
+from cutover.core.values import FULL, RouteId, with_fields
 
 
 def evolve(plan: Plan, state: RunState, record: ev.Record) -> RunState:
@@ -68,7 +68,10 @@ def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken)
         alarming={},
         refused_interrupts=0,
         finishing="",
-        routes={r: replace(s, seen=None, unreadable_since=None) for r, s in state.routes.items()},
+        routes={
+            r: replace(s, seen=None, unreadable_since=None, gone_since=None)
+            for r, s in state.routes.items()
+        },
         evidence=state.evidence if first else evid.restart(plan, state.evidence),
     )
 
@@ -109,9 +112,12 @@ def _route(state: RunState, route: str, change: Callable[[RouteState], RouteStat
 def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) -> RunState:
     post = form_of(event.post)
     sent = Sent(event.kind, event.step, event.attempt, event.pre, post, event.weight, record.at)
-    return _route(
-        state, event.route, lambda r: replace(r, sent=sent, written=r.written | {post.hash})
-    )
+
+    def change(route: RouteState) -> RouteState:
+        now = replace(sent, epoch=record.epoch, novel=post.hash not in route.written)
+        return replace(route, sent=now, doubt=route.in_doubt, written=route.written | {post.hash})
+
+    return _route(state, event.route, change)
 
 
 def _outcome(plan: Plan, state: RunState, record: ev.Record, event: ev.Outcome) -> RunState:
@@ -152,7 +158,7 @@ def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified
         return replace(route, committed=form, restored=back, accepted=route.accepted or taken)
 
     changed = _route(state, event.route, change)
-    weights = {r.committed.weight if r.committed else None for r in changed.routes.values()}
+    weights = {_portion(r.committed) for r in changed.routes.values()}
     if len(weights) == 1:
         weight = weights.pop() or 0
         if weight != changed.weight or not changed.weights:
@@ -160,6 +166,13 @@ def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified
                 changed, weights=(*changed.weights, (record.at.wall_ms, int(weight)))
             )
     return changed
+
+
+def _portion(form: Form | None) -> int | None:
+    """The destination's portion: at weight 0 and not in the action at all are the same; None: underivable."""
+    if form is not None and form.source_present and not form.attached:
+        return 0
+    return None if form is None else form.weight
 
 
 def _effective(plan: Plan, state: RunState, record: ev.Record, event: ev.Effective) -> RunState:
@@ -211,6 +224,18 @@ def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed
         return _route(state, facts["route"], lambda r: replace(r, impossible=True))
     if event.what == "unreadable":
         return _route(state, facts["route"], lambda r: replace(r, unreadable_since=record.at))
+    if event.what == "gone":
+        return _route(
+            state,
+            facts["route"],
+            lambda r: replace(
+                r, gone_since=record.at, unreadable_since=r.unreadable_since or record.at
+            ),
+        )
+    if event.what == "history_lost":
+        lost = Doubt(record.at, FULL)
+        routes = {route: replace(known, doubt=lost) for route, known in state.routes.items()}
+        return replace(state, routes=routes)
     if event.what == "alarming":
         key = (str(facts["gate"]), str(facts["pair"]), int(facts["at_ms"]))
         return replace(state, alarming={**state.alarming, key: record.at})
@@ -230,8 +255,28 @@ def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
         if route.committed is not None and seen.form.hash != route.committed.hash:
             restored = None
     return replace(
-        route, seen=seen, unreadable_since=None, overwritten=overwritten, restored=restored
+        route,
+        seen=seen,
+        sent=_shown(route.sent, seen.form),
+        unreadable_since=None,
+        gone_since=None,
+        overwritten=overwritten,
+        restored=restored,
     )
+
+
+def _shown(sent: Sent | None, live: Form) -> Sent | None:
+    """The newest write, shown by this read or not; the read is younger than the answer, if there is one."""
+    if sent is None or not shows(sent, live):
+        return sent
+    return replace(sent, shown=True)
+
+
+def shows(sent: Sent, live: Form) -> bool:
+    """Whether a read that found `live` just now shows this write; see `RouteState.in_doubt`."""
+    if sent.refused or live.hash != sent.post.hash:
+        return False
+    return sent.result == "applied" or sent.novel
 
 
 def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) -> RunState:

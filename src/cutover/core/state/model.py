@@ -22,7 +22,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Sent:
-    """The newest write of a route: its intent, and the outcome when there is one."""
+    """The newest write of a route: its intent, and the outcome when there is one.
+
+    `novel`: no form was known before that has this text, so a read that finds it shows this write.
+    `shown`: a read showed it.
+    """
 
     kind: str  # move or restore
     step: int
@@ -31,10 +35,33 @@ class Sent:
     post: Form
     weight: int
     at: Moment
-    result: str = ""  # "", applied, not_applied, ambiguous, cancelled, impossible
+    result: str = (
+        ""  # "" while there is none, applied, not_applied, ambiguous, cancelled, impossible
+    )
     code: str = ""
     message: str = ""
     denied: bool = False
+    epoch: int = 0
+    novel: bool = False
+    shown: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """It definitely did not reach the route."""
+        return self.result in ("not_applied", "cancelled")
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A write that may have reached a route, or may still, though no read has shown it.
+
+    Attributes:
+        since: when its intent was journalled.
+        weight: the highest weight (per mille) that may be there.
+    """
+
+    since: Moment
+    weight: int
 
 
 @dataclass(frozen=True)
@@ -46,8 +73,10 @@ class RouteState:
         recipe: how a rollback recalls sticky clients.
         committed: the form last verified (the snapshot until the first write).
         sent: the newest write.
+        doubt: of an older write than `sent`; see `in_doubt`.
         seen: the live form at the last readable look.
         unreadable_since: when looks began to fail, None while they succeed.
+        gone_since: when AWS first said that the route does not exist, None while it does.
         written: hashes of every form we wrote or found.
         restored: verified as restored during a rollback.
         impossible: cutover cannot restore it; a person must.
@@ -59,13 +88,32 @@ class RouteState:
     recipe: str = "keep"
     committed: Form | None = None
     sent: Sent | None = None
+    doubt: Doubt | None = None
     seen: Seen | None = None
     unreadable_since: Moment | None = None
+    gone_since: Moment | None = None
     written: frozenset[str] = frozenset()
     restored: Moment | None = None
     impossible: bool = False
     overwritten: int = 0
     accepted: bool = False
+
+    @property
+    def in_doubt(self) -> Doubt | None:
+        """Writes of ours that may have reached the route and that no read has shown; None: reads can be believed.
+
+        A read that is older than such a write looks like one that says that nothing happened. A write is
+        shown once a read that began after its answer finds it; or, without an answer, once a read finds what
+        only that write can have put there. An answered write also settles every older one.
+        """
+        sent, older = self.sent, self.doubt
+        if sent is None or sent.refused:
+            return older
+        if sent.shown:
+            return None
+        if older is None or sent.result == "applied":
+            return Doubt(sent.at, sent.weight)
+        return Doubt(older.since, max(older.weight, sent.weight))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ TRANSITIONS: dict[Phase, dict[Phase, str]] = {
         _P.REFUSED: "AWS denied the very first write: nothing was changed",
     },
     _P.SHIFTING: {
+        _P.SHIFTING: "resumed after a crash, and a read shows that the next step had been written",
         _P.SETTLING: "every route of the step is committed",
         _P.HOLDING: "no route was written by the deadline, a gap before the write, drift, pause, a fault",
         _P.ROLLING_BACK: "only some routes were confirmed by the deadline, breach, or rollback said",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cutover.core.events import PhaseChanged, Record
 from cutover.core.plan import Plan
-from cutover.core.state import Phase, RunState
+from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.story.holds import hold_sentence
 from cutover.core.story.words import count_of, reason, route_name
 from cutover.core.values import SECOND, duration_text, weight_text
@@ -70,9 +70,21 @@ def _rolling_back(plan: Plan, before: RunState, record: Record, event: PhaseChan
         why = f"breach on {why}"
     if before.phase is Phase.NEEDS_HUMAN:
         return f"{why} -> trying again to restore every route"
-    if before.weight == 0:
+    live = max(before.weight, *(_read_as(known) for known in before.routes.values()), 0)
+    doubts = (known.in_doubt for known in before.routes.values())
+    perhaps = max((doubt.weight for doubt in doubts if doubt is not None), default=0)
+    if perhaps > live:
+        return (
+            f"{why} -> rolling back (a write of {weight_text(perhaps)} may have reached a route)"
+        )
+    if live == 0:
         return f"{why} -> rolling back (no step was raised)"
-    return f"{why} -> rolling back from {weight_text(before.weight)}"
+    return f"{why} -> rolling back from {weight_text(live)}"
+
+
+def _read_as(known: RouteState) -> int:
+    """The destination's portion by the newest read, which may be more than what is committed."""
+    return 0 if known.seen is None else int(known.seen.form.weight or 0)
 
 
 def _rolled_back(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:

@@ -72,7 +72,10 @@ def _outcome(plan: Plan, before: RunState, record: ev.Record, event: ev.Outcome)
     route, said = route_name(event.route), f"{event.code} {event.message}".strip()
     back = before.phase is Phase.ROLLING_BACK
     if event.result == "applied":
-        return f"{route}: AWS took the restore; reading it back" if back else None
+        aside = f" ({event.message})" if event.message else ""
+        if back:
+            return f"{route}: AWS took the restore{aside}; reading it back"
+        return f"{route}: AWS took the write{aside}" if aside else None
     if event.result == "ambiguous":
         return f"{route}: no clear answer to the write ({said or 'no reply'}); reading tells whether it took"
     if event.result == "cancelled":
@@ -133,6 +136,15 @@ def _unreadable(plan: Plan, before: RunState, facts: Mapping[str, Any]) -> str:
     return f"{route_name(str(facts['route']))}: cannot be read now ({said or 'no answer'})"
 
 
+def _gone(plan: Plan, before: RunState, facts: Mapping[str, Any]) -> str:
+    said = f"{facts.get('code', '')} {facts.get('reason', '')}".strip()
+    return f"{route_name(str(facts['route']))}: AWS says that it does not exist ({said})"
+
+
+def _history_lost(plan: Plan, before: RunState, facts: Mapping[str, Any]) -> None:
+    return None  # the note beside it says why
+
+
 def _alarming(plan: Plan, before: RunState, facts: Mapping[str, Any]) -> str:
     name = judged(plan, str(facts["gate"]), str(facts["pair"]))
     return f"{name}: {facts.get('why', 'a minute looks bad')}; reading that minute once more"
@@ -163,6 +175,8 @@ def _of(fraction: str) -> str:
 
 _OBSERVED: dict[str, Callable[[Plan, RunState, Mapping[str, Any]], str | None]] = {
     "unreadable": _unreadable,
+    "gone": _gone,
+    "history_lost": _history_lost,
     "alarming": _alarming,
     "overwritten": _overwritten,
     "escalated": _escalated,
@@ -185,6 +199,8 @@ def _gap(plan: Plan, before: RunState, record: ev.Record, event: ev.Gap) -> str:
 
 
 def _drift(plan: Plan, before: RunState, record: ev.Record, event: ev.Drift) -> str:
+    if not event.seen:
+        return f"{route_name(event.route)}: does not exist any more"
     weight = event.seen.get("weight", -1)
     now = "without a weight of ours" if weight == -1 else f"at {weight_text(int(weight))}"
     return f"{route_name(event.route)}: changed by somebody else, now {now}, {weight_text(before.weight)} was set"

@@ -62,7 +62,7 @@ def _judged_again(plan: Plan, state: RunState, gate: str, pair_id: str) -> Judge
     planned = next(one for one in plan.gates if one.name == gate)
     pair = next(one for one in plan.pairs if one.id == pair_id)
     calibration = state.evidence.calibration.get(pair_id, {})
-    memory = state.evidence.memories.get((gate, pair_id))
+    memory = state.evidence.memory(gate, pair_id)
     if (
         memory is None
         or state.last is None

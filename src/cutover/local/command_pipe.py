@@ -1,0 +1,152 @@
+"""The way to a run's process that needs no byte of disk: a named pipe in its run directory.
+
+Words lie in `words/` until they are heard, so that they outlive a process. On a full disk none can be left there; then
+one line of JSON goes through the pipe, which the run's process made when it began. A line no longer than PIPE_BUF is
+written whole or not at all, and nobody who writes can be blocked: see pipe(7) and fifo(7).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import threading
+
+from cutover.core.observation import Word, WordName
+from cutover.core.values import canonical_json
+from cutover.local.disk import unguessable
+from cutover.local.run_directory import RunDirectory
+
+_LONGEST = min(select.PIPE_BUF, 4_096)
+_AT_ONCE = 65_536
+
+SAYABLE = frozenset(WordName) - {WordName.INTERRUPT}
+
+
+class CommandPipe:
+    """The reading end, held by the process that drives the run."""
+
+    def __init__(self, run: RunDirectory, handle: int | None) -> None:
+        self._run = run
+        self._handle = handle
+        self._lock = threading.Lock()
+        self._part = b""
+        self._words: list[Word] = []
+
+    @classmethod
+    def open(cls, run: RunDirectory) -> CommandPipe:
+        """A new pipe in the place of an older one, whose reader may be a process that lost the run.
+
+        A disk without room for a new name leaves the older one in use; one that knows no pipes leaves none. Neither
+        keeps a run from going on: words in files are heard all the same.
+        """
+        new = run.pipe.with_name(f".{run.pipe.name}.{unguessable()}.new")
+        try:
+            run.disk.make_fifo(new)
+            run.disk.replace(new, run.pipe)
+        except OSError:
+            with contextlib.suppress(OSError):
+                run.disk.remove(new)
+        try:
+            return cls(run, run.disk.open_fifo(run.pipe, write=False))
+        except OSError:
+            return cls(run, None)
+
+    def fileno(self) -> int | None:
+        """The descriptor that becomes readable when a word came; None without a pipe."""
+        return self._handle
+
+    def take(self) -> tuple[Word, ...]:
+        """The words since the last call, oldest first."""
+        with self._lock:
+            self._read()
+            said, self._words = tuple(self._words), []
+        return said
+
+    def waiting(self) -> tuple[WordName, ...]:
+        """The words that `take` would give now, by name; from any thread."""
+        with self._lock:
+            self._read()
+            return tuple(word.name for word in self._words)
+
+    def close(self) -> None:
+        """Give the descriptor back: from now on nobody listens."""
+        with self._lock:
+            if self._handle is not None:
+                with contextlib.suppress(OSError):
+                    self._run.disk.close(self._handle)
+            self._handle = None
+
+    def _read(self) -> None:
+        if self._handle is None:
+            return
+        try:
+            data = os.read(self._handle, _AT_ONCE)
+        except OSError:  # nothing is there (EAGAIN), or it broke: the files go on
+            return
+        *lines, self._part = (self._part + data).split(b"\n")
+        self._part = self._part[-_LONGEST:]
+        self._words.extend(_heard(line) for line in lines if line)
+
+
+def send(run: RunDirectory, word: Word) -> None:
+    """Say a word through the pipe; a reason that is too long for it is cut.
+
+    Raises:
+        OSError: when no process listens (ENXIO, ENOENT), or its pipe is full (EAGAIN).
+    """
+    why = word.why
+    while len(line := _line(word, why)) > _LONGEST and why:
+        why = why[: len(why) // 2]
+    handle = run.disk.open_fifo(run.pipe, write=True)
+    try:
+        run.disk.write_all(handle, line)
+    finally:
+        run.disk.close(handle)
+
+
+def word_text(word: Word, why: str | None = None) -> str:
+    """A word as one line of JSON."""
+    said = {
+        "name": word.name.value,
+        "who": word.who,
+        "why": word.why if why is None else why,
+        "detail": word.detail,
+    }
+    return canonical_json(said)
+
+
+def parse_word(text: bytes) -> Word:
+    """A word from `word_text`.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
+        raise ValueError("not a word")
+    if data.get("name") not in SAYABLE:
+        raise ValueError(f"no such word: {str(data.get('name'))[:40]!r}")
+    return Word(
+        WordName(data["name"]),
+        data.get("who", "unknown"),
+        data.get("why", ""),
+        detail=data.get("detail", ""),
+    )
+
+
+def _line(word: Word, why: str) -> bytes:
+    return word_text(word, why).encode("ascii") + b"\n"
+
+
+def _heard(line: bytes) -> Word:
+    """What cannot be read is taken for a pause (promises P26: unreadable means hold)."""
+    try:
+        return parse_word(line)
+    except ValueError as error:
+        why = f"a line in the pipe cannot be read ({error}), so the run holds"
+        return Word(WordName.PAUSE, "unknown", why)

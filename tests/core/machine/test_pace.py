@@ -1,0 +1,70 @@
+"""A rollback that AWS throttles: at once, then within a second, then at a pace that leaves the account's bucket usable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from cutover.core import events as ev
+from cutover.core.actions import Look
+from cutover.core.errors import ExitCode
+from cutover.core.moment import Moment
+from cutover.core.observation import Minute, Pair, Reading, Series, WordName
+from cutover.core.values import MINUTE, SECOND
+from tests.fakes import TWO_ROUTES, Bench, FakeMetrics, WriteFault, plan_of
+
+
+def throttled(bench: Bench, seconds: int) -> list[Moment]:
+    """When each restore was tried, while AWS throttles every write for so long."""
+    fault = WriteFault("throttle", times=10**6)
+    bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: setattr(fault, "times", 0), MINUTE + seconds * SECOND)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    return [at for at, one in bench.stamped(ev.Intent) if one.kind == "restore"]
+
+
+def test_a_throttled_restore_is_sent_again_at_once_and_within_a_second_for_ten_seconds() -> None:
+    bench = Bench()
+    tries = throttled(bench, 9)
+    gaps = [later.after(earlier) for earlier, later in pairwise(tries)]
+    assert gaps[0] == 0
+    assert all(200 <= gap < SECOND for gap in gaps[1:])
+    assert len(set(gaps[1:])) > 3
+
+
+def test_after_ten_seconds_all_routes_together_try_once_a_second_and_each_has_its_turn() -> None:
+    bench = Bench(plan_of(routes=TWO_ROUTES))
+    tries = throttled(bench, 70)
+    began = tries[0]
+    late = [at for at in tries if 11 * SECOND < at.after(began) < 69 * SECOND]
+    gaps = [later.after(earlier) for earlier, later in pairwise(late)]
+    assert all(gap >= SECOND for gap in gaps)
+    assert 50 <= len(late) <= 60
+    routes = [
+        one.route
+        for at, one in bench.stamped(ev.Intent)
+        if one.kind == "restore" and 11 * SECOND < at.after(began) < 69 * SECOND
+    ]
+    assert (
+        abs(routes.count(routes[0]) - routes.count(bench.plan.routes[1].id))
+        <= len(routes) // 2 + 1
+    )
+    assert len(set(routes)) == 2
+
+
+def test_nothing_else_is_read_while_a_route_is_not_restored() -> None:
+    bench = Bench()
+    asked: list[Moment] = []
+
+    class Counted(FakeMetrics):
+        def read(
+            self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        ) -> Reading[tuple[Minute, ...]]:
+            asked.append(bench.clock.at)
+            return super().read(wanted, start_ms, end_ms)
+
+    bench.metrics.__class__ = Counted
+    tries = throttled(bench, 40)
+    assert not [at for at in asked if tries[0].after(at) < 0 < tries[-1].after(at)]
+    assert Look(forms=True).minutes_from_ms is None
