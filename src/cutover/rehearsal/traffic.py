@@ -214,7 +214,9 @@ class Traffic:
         balancer.requests += requests - lost
         for kind in ("elb_502", "elb_504"):
             failed = luck.binomial(requests - lost, getattr(fare, kind))
+            self.weather.meet("others", {kind: failed})
             setattr(balancer, kind, getattr(balancer, kind) + failed)
+        self.weather.meet("others", {"elb_503": lost})
 
     def _group(self, flow: Flow, arn: str, requests: int, fare: Fare, side: str) -> None:
         if requests <= 0:
