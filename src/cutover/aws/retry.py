@@ -13,6 +13,7 @@ from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from cutover.aws.walls import DryRunError
+from cutover.core.errors import WITHHELD, masked
 from cutover.core.observation import Unknown
 from cutover.ports import Clock, WriteOutcome, WriteResult
 
@@ -111,8 +112,10 @@ def classify(error: Exception) -> Failure:
     """
     if isinstance(error, aws.ClientError):
         return _answered(error)
-    message = str(error)
+    message = masked(str(error))
     name = type(error).__name__
+    if isinstance(error, aws.CredentialRetrievalError):
+        return Failure(Kind.EXPIRED, name, _without_credentials(error))
     if isinstance(error, _NO_CREDENTIALS):
         return Failure(Kind.EXPIRED, name, message)
     if isinstance(error, aws.ParamValidationError):
@@ -130,11 +133,19 @@ def classify(error: Exception) -> Failure:
     raise error
 
 
+def _without_credentials(error: aws.CredentialRetrievalError) -> str:
+    """Which provider has no credentials; botocore repeats all that a `credential_process` wrote to stderr."""
+    provider = str(error.kwargs.get("provider", "a provider"))
+    if provider == "custom-process":
+        return f"the profile's credential_process gave no credentials; {WITHHELD}: run it by hand to see"
+    return masked(str(error))
+
+
 def _answered(error: aws.ClientError) -> Failure:
     said = error.response.get("Error", {})
     about = error.response.get("ResponseMetadata", {})
     status = int(about.get("HTTPStatusCode", 0))
-    code, message = str(said.get("Code", "") or status), str(said.get("Message", ""))
+    code, message = str(said.get("Code", "") or status), masked(str(said.get("Message", "")))
     if code in _THROTTLED or status == 429:
         kind = Kind.THROTTLED
     elif code in _EXPIRED:

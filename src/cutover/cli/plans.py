@@ -66,19 +66,24 @@ def schema(frame: Frame, name: str) -> int:
     if name == "plan":
         from cutover import api
 
-        frame.say(json.dumps(api.plan_schema(), indent=2))
+        _print(frame, json.dumps(api.plan_schema(), indent=2))
         return 0
     found = output_schemas()
     for text in found.values():
         if json.loads(text)["title"] == name:  # `cutover.plan.v1`: what an output calls itself
-            frame.say(text)
+            _print(frame, text)
             return 0
     if name not in found:
         raise UsageError(
             f"there is no schema {name!r}", hint=f"there are: plan, {', '.join(sorted(found))}"
         )
-    frame.say(found[name])
+    _print(frame, found[name])
     return 0
+
+
+def _print(frame: Frame, text: str) -> None:
+    for line in text.splitlines():
+        frame.say(line)
 
 
 def output_schemas() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 
 from cutover.core.events import Record
 from cutover.core.moment import wall_text
@@ -11,7 +10,7 @@ from cutover.core.plan import Plan
 from cutover.core.records import body
 from cutover.core.story import Story, tell
 from cutover.ports import Listener
-from cutover.views.text import Stream, put
+from cutover.views.text import Stream, json_line, put
 
 SCHEMA = "cutover.record.v1"
 
@@ -51,4 +50,4 @@ class JsonView(Listener):
 
     def _print(self, data: dict[str, object]) -> None:
         if not self._gone:
-            self._gone = not put(self._stream, json.dumps(data, allow_nan=False) + "\n")
+            self._gone = not put(self._stream, json_line(data))

@@ -56,4 +56,5 @@ class LogView(Listener):
         }
         rendered = self._render(None, _LEVELS[line.tone], fields)
         text = rendered.decode() if isinstance(rendered, bytes) else rendered
+        text = text.replace("\x7f", "\\u007f")  # which JSON lets stand as it is
         self._gone = not put(self._stream, text + "\n")
