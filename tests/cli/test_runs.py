@@ -426,7 +426,7 @@ def test_status_and_list_tell_phase_weight_and_that_nobody_drives(
     assert "BAKING at 5 %" in shown.out
     assert "nobody watches" in shown.out
     found = called("status", "--json").object
-    assert (found["run"], found["phase"], found["weight"]) == ("shop-1", "BAKING", 50)
+    assert (found["run"], found["phase"], found["weight_percent"]) == ("shop-1", "BAKING", 5)
     assert not found["alive"]
     assert called("list", "--json").object["phase"] == "BAKING"
     assert "shop-1" in called("list").out

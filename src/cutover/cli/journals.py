@@ -114,7 +114,7 @@ def verify(frame: Frame, run: str | None) -> int:
 @run_argument
 @click.pass_obj
 def export(frame: Frame, run: str | None) -> int:
-    """Write the intact records as NDJSON, byte for byte as they are kept."""
+    """Write the intact records as NDJSON, byte for byte as they are kept: weights and shares are per mille there."""
     from cutover import api
 
     found = api.find_run(run)
@@ -133,6 +133,7 @@ def replay(frame: Frame, run: str | None) -> int:
     """Fold the journal again; check every phase change and every pass against what stood before it. Exit 7 on doubt."""
     from cutover import api
     from cutover.cli.showing import result_body
+    from cutover.core.values import weight_text
 
     read = _read(run)
     replayed = api.replay(read)
@@ -153,5 +154,7 @@ def replay(frame: Frame, run: str | None) -> int:
             f"{len(read.contents.records)} records, {replayed.phases} phase changes and {replayed.gates} verdicts "
             f"checked, {len(replayed.doubts)} doubts"
         )
-        frame.say(f"{body['phase']} at {body['weight']}, step {state.step + 1}: {body['why']}")
+        frame.say(
+            f"{body['phase']} at {weight_text(state.weight)}, step {state.step + 1}: {body['why']}"
+        )
     return int(code)

@@ -258,6 +258,7 @@ def _phase(one: _Listed) -> str:
 
 def _row_body(one: _Listed) -> dict[str, Any]:
     from cutover.core.moment import wall_text
+    from cutover.core.values import weight_percent
 
     read = one.read
     records = read.contents.records
@@ -265,7 +266,9 @@ def _row_body(one: _Listed) -> dict[str, Any]:
         "run": read.run.id,
         "plan": read.opened.plan_name if read.opened else None,
         "phase": read.run.phase() or None,
-        "weight": read.state.weight if read.state and not read.trouble else None,
+        "weight_percent": weight_percent(read.state.weight)
+        if read.state and not read.trouble
+        else None,
         "alive": one.alive,
         "rehearsed": _rehearsed_body(one.said),
         "mode": read.opened.mode if read.opened else None,

@@ -122,6 +122,11 @@ def weight_text(weight: int) -> str:
     return f"{_plain(Decimal(weight) / 10)} %"
 
 
+def weight_percent(weight: int) -> float:
+    """`250` as 25.0: a weight as programs read it outside, where its name ends in `_percent`."""
+    return weight / 10
+
+
 def parse_rate(text: str) -> float:
     """Requests a minute of `200/min`, `5/s`, `3000/h`.
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cutover.core.forms import Form
 from cutover.core.gates.judging import Signal, Verdict
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.state import NO_STEP, Phase, RouteState, RunState
 from cutover.core.story import Standing, after_deadline, baked, left_ms, standings
+from cutover.core.values import weight_percent
 from cutover.views.next_word import next_word
 
 SCHEMA = "cutover.status.v1"
 
 
 def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str, object]:
-    """The run as one JSON object: weights per mille, durations ms, rates ppm, times ISO 8601 UTC or null.
+    """The run as one JSON object: weights in percent, durations ms, rates ppm, times ISO 8601 UTC or null.
 
     `state` is folded with its evidence, or the gates have no signals; `driven`: a living process drives the run.
     """
@@ -29,10 +31,14 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         "mode": state.mode,
         "phase": state.phase.value,
         "why": state.why,
-        "weight": state.weight,
+        "weight_percent": weight_percent(state.weight),
         "step": state.step,
         "steps": [
-            {"weight": step.weight, "bake_ms": step.bake, "approve": step.approve or ""}
+            {
+                "weight_percent": weight_percent(step.weight),
+                "bake_ms": step.bake,
+                "approve": step.approve or "",
+            }
             for step in plan.steps
         ],
         "proven": state.proven,
@@ -121,11 +127,15 @@ def _hold(state: RunState, plan: Plan) -> Mapping[str, object] | None:
     }
 
 
+def _weight(form: Form | None) -> float | None:
+    return None if form is None or form.weight is None else weight_percent(form.weight)
+
+
 def _route_json(route: str, known: RouteState) -> Mapping[str, object]:
     return {
         "route": route,
-        "weight": None if known.committed is None else known.committed.weight,
-        "live_weight": None if known.seen is None else known.seen.form.weight,
+        "weight_percent": _weight(known.committed),
+        "live_weight_percent": _weight(None if known.seen is None else known.seen.form),
         "readable": known.unreadable_since is None,
         "restored": _iso(known.restored),
         "impossible": known.impossible,
