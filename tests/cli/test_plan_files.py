@@ -115,3 +115,14 @@ def test_a_number_of_percent_is_called_so_in_every_schema_and_no_other_unit_of_w
         assert "mille" not in text, name
         for said in re.findall(r'"(\w*(?:weight|hold_back|share)\w*)"', text):
             assert said.endswith("_percent"), (name, said)
+
+
+def test_warnings_are_said_by_validate_and_run_and_only_counted_by_who_looks(
+    minimal: Path,
+) -> None:
+    assert "warning: no `gates`" in called("validate", minimal).err
+    looked = called("plan", "--offline", minimal)
+    assert looked.err.splitlines() == [
+        f"note: {minimal}: 1 warning about the plan, `cutover validate {minimal}` shows what"
+    ]
+    assert called("run", minimal).err.count("warning:") == 1

@@ -362,12 +362,73 @@ def test_a_held_run_can_be_left_as_it_is_with_a_reason(aws: Aws, place: StateDir
     assert aws.form().weight == 50
 
 
-def test_words_to_a_run_without_a_process_say_so(aws: Aws, place: StateDirectory) -> None:
-    run = crashed_run(place, aws, Phase.HOLDING)
-    assert called("pause", "--json").object["became"] == "nothing"
+@pytest.mark.parametrize(
+    ("phase", "says"),
+    [
+        (Phase.PREFLIGHT, "it ended before it changed anything"),
+        (Phase.BAKING, "nobody watches its gates or keeps its deadlines"),
+        (Phase.HOLDING, "nobody watches its gates or keeps its deadlines"),
+        (Phase.ROLLING_BACK, "its rollback does not go on by itself"),
+    ],
+)
+@pytest.mark.parametrize("command", ["pause", "approve"])
+def test_a_word_that_nobody_hears_says_so_and_leaves_nothing(
+    aws: Aws, place: StateDirectory, phase: Phase, says: str, command: str
+) -> None:
+    run = crashed_run(place, aws, phase)
+    before = run.journal.read_bytes()
+    said = called(command)
+    assert said.code == 7
+    assert "no process drives run shop-1, so nothing is" in said.err
+    assert says in said.err
+    assert said.out == ""
     assert list(run.words.iterdir()) == []
+    assert called(command, "--json").object["exit_code"] == 7
+    assert run.journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["pause", "approve", "resume"])
+def test_a_completed_run_has_nothing_to_pause_or_to_approve(
+    aws: Aws, place: StateDirectory, command: str
+) -> None:
+    run = crashed_run(place, aws, Phase.COMPLETED)
+    said = called(command)
+    assert said.code == 2
+    assert f"run shop-1 is COMPLETED: there is nothing to {command}" in said.err
+    assert list(run.words.iterdir()) == []
+
+
+def test_an_approval_that_a_dead_run_had_asked_for_waits_for_who_takes_it_up(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING, hold="approval")
     assert called("approve", "--json").object["became"] == "waits"
     assert len(list(run.words.iterdir())) == 1
+    assert called("status", "--json").object["waiting"] == ["approve"]
+
+
+@pytest.mark.parametrize("phase", [Phase.COMPLETED, Phase.BAKING, Phase.HOLDING])
+def test_a_run_that_nobody_drives_never_looks_again(
+    aws: Aws, place: StateDirectory, phase: Phase
+) -> None:
+    run = crashed_run(place, aws, phase)
+    beat = {"pid": 1, "last": "2026-11-30T12:00:00.000Z", "next": "2026-11-30T12:00:15.000Z"}
+    run.beat.write_text(json.dumps(beat))
+    shown = " ".join(called("status").out.split())
+    assert "looks again" not in shown
+    assert "12:00:15" not in shown
+    assert "the last look was at 2026-11-30T12:00:00.000Z" in shown
+    if phase is Phase.COMPLETED:
+        assert "the run rests until somebody says a word to it" in shown
+        assert "nobody watches" not in shown
+    told = called("status", "--json").object
+    assert told["advance_in_ms"] is None
+    assert told["hold"] is None or told["hold"]["then"] is None
+    lease = locked(place, aws, run.id)
+    try:
+        assert "looks again 2026-11-30T12:00:15.000Z" in " ".join(called("status").out.split())
+    finally:
+        lease.close()
 
 
 def test_a_process_that_does_not_hear_is_named_and_the_word_stays(

@@ -55,7 +55,7 @@ def test_every_weight_of_a_record_is_percent_and_called_so(bench: Bench) -> None
     view = JsonView(bench.plan, out)
     for record in bench.journal.records:
         view.told(record)
-    last = [
+    last: list[ev.Event] = [
         ev.Effective(0, 0, {"one": 48, "two": -1}, "seen"),
         ev.Drift("arn", "a", {"weight": -1, "text": "{}"}),
     ]

@@ -54,6 +54,13 @@ def show_warnings(frame: Frame, file: str, warnings: tuple) -> None:  # type: ig
             frame.warn(line)
 
 
+def count_warnings(frame: Frame, file: str, warnings: tuple) -> None:  # type: ignore[type-arg]
+    """One line on stderr that lint warnings are there: `validate` and `run` say them, each once."""
+    if warnings:
+        said = _some(len(warnings), "warning")
+        frame.warn(f"note: {file}: {said} about the plan, `cutover validate {file}` shows what")
+
+
 def _some(count: int, what: str) -> str:
     return f"{count} {what}{'s' if count != 1 else ''}"
 

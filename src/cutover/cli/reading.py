@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.frame import Frame
-from cutover.cli.options import json_option, run_argument
+from cutover.cli.options import found_run, json_option, run_argument
 from cutover.core.errors import ExitCode, printable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def status(frame: Frame, run: str | None) -> int:
                 "no live run" + (f"; `cutover list` shows {past} that are over" if past else "")
             )
         return 0
-    read = api.read_run(api.find_run(run))
+    read = api.read_run(found_run(frame, run))
     if read.trouble or read.plan is None or read.state is None:
         # what an intact beginning says would be wrong about now
         return _broken(frame, read)
@@ -103,17 +103,23 @@ def is_alive(read: Read, said: Rehearsed | None) -> bool:
     return said.alive if said is not None else read.driver is not None
 
 
+RESTING = frozenset({"COMPLETED", "NEEDS_HUMAN"})
+"""Phases whose process has ended as it should: only a word acts."""
+
+
 def liveness(read: Read, said: Rehearsed | None) -> str:
     """What the lock and beat.json say of the process."""
     if said is not None:
         return _rehearsing(said)
-    seen = (
-        f", looked {read.beat.last}, looks again {read.beat.next}" if read.beat is not None else ""
-    )
+    beat, phase = read.beat, read.run.phase()
     if read.driver is not None:
+        seen = "" if beat is None else f", looked {beat.last}, looks again {beat.next}"
         return f"driven by process {read.driver.pid} on {read.driver.host} since {read.driver.since}{seen}"
     if read.run.rehearsal or read.run.is_over():
         return ""
+    seen = "" if beat is None else f"; the last look was at {beat.last}"
+    if phase in RESTING:
+        return f"none, and none is needed: the run rests until somebody says a word to it{seen}"
     waits = "".join(
         f"; {word.name} said by {printable(word.who)} waits for who takes it up"
         for word in _waiting(read)

@@ -111,7 +111,10 @@ def parse_weight(number: float | str) -> Weight:
     except InvalidOperation:
         raise ValueError(f"{number!r} is not a number of percent") from None
     if exact != exact.to_integral_value():
-        raise ValueError(f"weight {number} is finer than 0.1 %")
+        share = (
+            f"; a weight is percent: for the fraction {number} of one write {_plain(exact * 10)}"
+        )
+        raise ValueError(f"weight {number} is finer than 0.1 %{share if 0 < exact < 10 else ''}")
     if not 0 < exact <= FULL:
         raise ValueError(f"weight {number} is not above 0 and at most 100 (percent)")
     return Weight(int(exact))

@@ -46,7 +46,7 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         "opened": _iso(state.opened),
         "since": _iso(state.turned),
         "last": _iso(state.last),
-        "hold": None if state.held is None else _hold(state, plan),
+        "hold": None if state.held is None else _hold(state, plan, driven=driven),
         "routes": [_route_json(route, known) for route, known in state.routes.items()],
         "gates": [
             {
@@ -114,7 +114,7 @@ def _iso(moment: Moment | None) -> str | None:
     return None if moment is None else wall_text(moment.wall)
 
 
-def _hold(state: RunState, plan: Plan) -> Mapping[str, object] | None:
+def _hold(state: RunState, plan: Plan, *, driven: bool) -> Mapping[str, object] | None:
     held = state.held
     if held is None:
         return None
@@ -123,7 +123,8 @@ def _hold(state: RunState, plan: Plan) -> Mapping[str, object] | None:
         "why": held.why,
         "since": _iso(held.since),
         "deadline": wall_text(wall_from_ms(held.deadline_ms)) if held.deadline_ms else None,
-        "then": after_deadline(plan, held.reason),
+        # without a process nobody keeps it
+        "then": after_deadline(plan, held.reason) if driven else None,
     }
 
 

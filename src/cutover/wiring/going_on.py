@@ -112,6 +112,14 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
             f"run {run.id} is {phase}: there is nothing to resume",
             hint=f"`cutover rollback {run.id}` or `cutover finish {run.id}`",
         )
+    if name in (WordName.PAUSE, WordName.APPROVE) and phase in (
+        Phase.COMPLETED,
+        Phase.NEEDS_HUMAN,
+    ):
+        raise UsageError(
+            f"run {run.id} is {phase}: there is nothing to {name}",
+            hint=f"`cutover rollback {run.id}` or `cutover finish {run.id}`",
+        )
     if name is WordName.FINISH and phase is not Phase.COMPLETED:
         raise UsageError(
             f"run {run.id} is {phase}; finish ends a COMPLETED run",
