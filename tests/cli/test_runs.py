@@ -13,6 +13,7 @@ import pytest
 from cutover import api
 from cutover.core.errors import LeaseError, UsageError
 from cutover.core.events import GateJudged, WordSaid
+from cutover.core.moment import wall_text
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import Phase
 from cutover.core.values import RouteId
@@ -387,6 +388,41 @@ def test_a_word_that_nobody_hears_says_so_and_leaves_nothing(
     assert run.journal.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["pause", "approve"])
+def test_of_a_dead_run_with_damaged_files_nothing_is_claimed(
+    aws: Aws, place: StateDirectory, command: str
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    damaged(run)
+    said = called(command)
+    assert said.code == 7
+    assert "its files cannot be believed" in said.err
+    assert "changed anything" not in said.err
+
+
+def test_a_run_that_never_began_offers_no_way_back_that_is_not_there(
+    place: StateDirectory, minimal: Path
+) -> None:
+    place.prepare()
+    run = place.create("shop-1", minimal.read_text())
+    for command in (["pause"], ["journal", "show"], ["journal", "verify"], ["journal", "export"]):
+        said = called(*command, run.id)
+        assert said.code == 7
+        assert "rollback" not in said.err
+        assert "restore.sh" not in said.err
+
+
+def test_a_hint_never_names_a_word_that_the_phase_refuses(aws: Aws, place: StateDirectory) -> None:
+    for phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        run = crashed_run(place, aws, phase, run_id=f"shop-{phase.lower().replace('_', '-')}")
+        assert "--leave-as-is" not in called("finish", run.id).err
+    assert called("list", "--json").objects[0]["phase"] in ("PREFLIGHT", "ROLLING_BACK")
+    assert {one["phase"] for one in called("list", "--json").objects} == {
+        "PREFLIGHT",
+        "ROLLING_BACK",
+    }
+
+
 @pytest.mark.parametrize("command", ["pause", "approve", "resume"])
 def test_a_completed_run_has_nothing_to_pause_or_to_approve(
     aws: Aws, place: StateDirectory, command: str
@@ -412,12 +448,12 @@ def test_a_run_that_nobody_drives_never_looks_again(
     aws: Aws, place: StateDirectory, phase: Phase
 ) -> None:
     run = crashed_run(place, aws, phase)
-    beat = {"pid": 1, "last": "2026-11-30T12:00:00.000Z", "next": "2026-11-30T12:00:15.000Z"}
+    beat = {"pid": 1, "last": "2026-03-02T12:00:00.000Z", "next": "2026-03-02T12:00:15.000Z"}
     run.beat.write_text(json.dumps(beat))
     shown = " ".join(called("status").out.split())
     assert "looks again" not in shown
     assert "12:00:15" not in shown
-    assert "the last look was at 2026-11-30T12:00:00.000Z" in shown
+    assert "the last look was at 2026-03-02T12:00:00.000Z" in shown
     if phase is Phase.COMPLETED:
         assert "the run rests until somebody says a word to it" in shown
         assert "nobody watches" not in shown
@@ -426,9 +462,14 @@ def test_a_run_that_nobody_drives_never_looks_again(
     assert told["hold"] is None or told["hold"]["then"] is None
     lease = locked(place, aws, run.id)
     try:
-        assert "looks again 2026-11-30T12:00:15.000Z" in " ".join(called("status").out.split())
+        hangs = " ".join(called("status").out.split())
+        soon = wall_text(SystemClock().now().plus(60_000).wall)
+        run.beat.write_text(json.dumps({**beat, "next": soon}))
+        works = " ".join(called("status").out.split())
     finally:
         lease.close()
+    assert "should have looked again at 2026-03-02T12:00:15.000Z and has not" in hangs
+    assert f"looks again {soon}" in works
 
 
 def test_a_process_that_does_not_hear_is_named_and_the_word_stays(

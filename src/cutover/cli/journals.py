@@ -119,6 +119,8 @@ def export(frame: Frame, run: str | None) -> int:
 
     found = found_run(frame, run)
     read = api.read_run(found)
+    if not read.contents.records:
+        return _said(frame, read)
     data = found.journal_bytes()[: read.contents.good_bytes]
     frame.out.write(data.decode("ascii"))
     frame.out.flush()
@@ -154,7 +156,7 @@ def replay(frame: Frame, run: str | None) -> int:
             f"{len(read.contents.records)} records, {replayed.phases} phase changes and {replayed.gates} verdicts "
             f"checked, {len(replayed.doubts)} doubts"
         )
-        frame.say(
-            f"{body['phase']} at {weight_text(state.weight)}, step {state.step + 1}: {body['why']}"
-        )
+        step = f", step {state.step + 1}" if state.step >= 0 else ""
+        why = f": {body['why']}" if body["why"] else ""
+        frame.say(f"{body['phase']} at {weight_text(state.weight)}{step}{why}")
     return int(code)

@@ -88,7 +88,7 @@ def listening_run(text: str | None) -> RunDirectory:
     if run.phase() in _OVER:
         raise UsageError(
             f"run {run.id} has ended: {run.phase()}",
-            hint="`cutover list` shows the runs; `cutover run PLAN` starts one",
+            hint="`cutover run PLAN` starts another; `cutover rollback --plan PLAN --no-run` takes traffic back without a run",
         )
     return run
 
@@ -177,15 +177,23 @@ def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
 
 def _undriven(run: RunDirectory, word: Word) -> RefusedError:
     """No process hears the word, and none will: what is so without it, and what helps."""
+    from cutover import api
+
     phase, nobody = (
         run.phase(),
         f"no process drives run {run.id}, so nothing is {_DONE[word.name]}",
     )
     back = f"`cutover rollback {run.id}`"
+    read = api.read_run(run)
+    if read.trouble:
+        return RefusedError(
+            f"{nobody}, and its files cannot be believed: {read.trouble}", hint=read.way_back
+        )
     if phase in ("", "PREFLIGHT"):
+        ends = "" if run.is_stillborn() else f"{back} ends it; "
         return RefusedError(
             f"{nobody}: it ended before it changed anything",
-            hint=f"{back} ends it; `cutover run PLAN` starts another",
+            hint=f"{ends}`cutover run PLAN` starts another",
         )
     if phase == "ROLLING_BACK":
         return RefusedError(

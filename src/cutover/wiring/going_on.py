@@ -110,7 +110,7 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
     ):
         raise UsageError(
             f"run {run.id} is {phase}: there is nothing to resume",
-            hint=f"`cutover rollback {run.id}` or `cutover finish {run.id}`",
+            hint=_ends(run, phase),
         )
     if name in (WordName.PAUSE, WordName.APPROVE) and phase in (
         Phase.COMPLETED,
@@ -118,12 +118,12 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
     ):
         raise UsageError(
             f"run {run.id} is {phase}: there is nothing to {name}",
-            hint=f"`cutover rollback {run.id}` or `cutover finish {run.id}`",
+            hint=_ends(run, phase),
         )
     if name is WordName.FINISH and phase is not Phase.COMPLETED:
         raise UsageError(
             f"run {run.id} is {phase}; finish ends a COMPLETED run",
-            hint=f"`cutover rollback {run.id}`, or `cutover finish {run.id} --leave-as-is WHY`",
+            hint=_ends(run, phase),
         )
     if name is WordName.LEAVE and phase in (Phase.COMPLETED, Phase.ROLLING_BACK, Phase.PREFLIGHT):
         raise UsageError(
@@ -137,6 +137,16 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
             f"run {run.id} is {phase}; --confirm-restored is for one that needs a human",
             hint=f"`cutover rollback {run.id}`",
         )
+
+
+def _ends(run: RunDirectory, phase: Phase) -> str:
+    """The words that end a run, where it is now."""
+    finish = {
+        Phase.COMPLETED: f" or `cutover finish {run.id}`",
+        Phase.HOLDING: f" or `cutover finish {run.id} --leave-as-is WHY`",
+        Phase.NEEDS_HUMAN: f" or `cutover finish {run.id} --leave-as-is WHY`",
+    }
+    return f"`cutover rollback {run.id}`{finish.get(phase, '')}"
 
 
 def _refuse_changed(

@@ -21,7 +21,7 @@ NEXT: dict[Phase, str] = {
     Phase.NEEDS_HUMAN: '`cutover rollback`, `cutover rollback --confirm-restored`, or `cutover finish --leave-as-is "why"`',
     Phase.FINISHED: "nothing; this run is over",
     Phase.ROLLED_BACK: "nothing; this run is over, `cutover run PLAN` starts another",
-    Phase.REFUSED: "mend what preflight names, then `cutover run PLAN`",
+    Phase.REFUSED: "`cutover preflight PLAN` shows what blocks, `cutover run PLAN` starts another",
     Phase.ABANDONED: "nothing; this run is over",
 }
 """What to type next, by phase; a hold's own words go first."""
