@@ -141,12 +141,14 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
 
 def _ends(run: RunDirectory, phase: Phase) -> str:
     """The words that end a run, where it is now."""
-    finish = {
-        Phase.COMPLETED: f" or `cutover finish {run.id}`",
-        Phase.HOLDING: f" or `cutover finish {run.id} --leave-as-is WHY`",
-        Phase.NEEDS_HUMAN: f" or `cutover finish {run.id} --leave-as-is WHY`",
-    }
-    return f"`cutover rollback {run.id}`{finish.get(phase, '')}"
+    back, leave = f"`cutover rollback {run.id}`", f"`cutover finish {run.id} --leave-as-is WHY`"
+    if phase is Phase.COMPLETED:
+        return f"{back} or `cutover finish {run.id}`"
+    if phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
+        return f"{back} or {leave}"
+    if phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        return back
+    return f"{back} or, once it holds, {leave}"
 
 
 def _refuse_changed(
