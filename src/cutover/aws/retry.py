@@ -17,7 +17,7 @@ from botocore import exceptions as aws
 from cutover.aws.departure import NotSentError
 from cutover.aws.replies import ForeignReplyError
 from cutover.aws.walls import DryRunError
-from cutover.core.errors import CutoverError
+from cutover.core.errors import WITHHELD, CutoverError, masked
 from cutover.core.observation import Unknown
 from cutover.ports import NOT_SENT, Clock, WriteOutcome, WriteResult
 
@@ -130,8 +130,10 @@ def classify(error: Exception) -> Failure:
     """
     if isinstance(error, aws.ClientError):
         return _answered(error)
-    message = str(error)
+    message = masked(str(error))
     name = type(error).__name__
+    if isinstance(error, aws.CredentialRetrievalError):
+        return Failure(Kind.EXPIRED, name, _without_credentials(error))
     if isinstance(error, _NO_CREDENTIALS):
         return Failure(Kind.EXPIRED, name, message)
     if isinstance(error, aws.ParamValidationError):
@@ -142,10 +144,9 @@ def classify(error: Exception) -> Failure:
         return Failure(Kind.NOT_SENT, NOT_SENT, message)
     if isinstance(error, RuntimeError) and "credentials are still expired" in message:
         return Failure(Kind.EXPIRED, "ExpiredCredentials", message)  # botocore has no class for it
-    if isinstance(error, DryRunError):
-        return Failure(Kind.REFUSED, "DryRun", message)
     if isinstance(error, CutoverError):
-        return Failure(Kind.REFUSED, "Refused", message)
+        code = "DryRun" if isinstance(error, DryRunError) else "Refused"
+        return Failure(Kind.REFUSED, code, message)
     if isinstance(error, aws.ConnectionError | aws.HTTPClientError | OSError):
         return Failure(Kind.AMBIGUOUS, "timeout" if "Timeout" in name else "connection", message)
     if isinstance(error, ForeignReplyError | parsers.ResponseParserError):
@@ -170,11 +171,19 @@ def _place(error: Exception) -> str:
     return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no place"
 
 
+def _without_credentials(error: aws.CredentialRetrievalError) -> str:
+    """Which provider has no credentials; botocore repeats all that a `credential_process` wrote to stderr."""
+    provider = str(error.kwargs.get("provider", "a provider"))
+    if provider == "custom-process":
+        return f"the profile's credential_process gave no credentials; {WITHHELD}: run it by hand to see"
+    return masked(str(error))
+
+
 def _answered(error: aws.ClientError) -> Failure:
     said = error.response.get("Error") or {}
     about: dict[str, Any] = dict(error.response.get("ResponseMetadata") or {})
     status = int(about.get("HTTPStatusCode") or 0)
-    code, message = str(said.get("Code", "") or status), str(said.get("Message", ""))
+    code, message = str(said.get("Code", "") or status), masked(str(said.get("Message", "")))
     if code in _THROTTLED or status == 429:
         kind = Kind.THROTTLED
     elif code in _EXPIRED:
