@@ -50,7 +50,16 @@ CHANGES = {
     "raise": Change(RULE, split(400)),
     "detach": Change(LISTENER, forms.detach(split(1000), ENDS)),
     "restore": Change(
-        RULE, forms.form_of_actions([{"Type": "forward", "TargetGroupArn": ENDS.source}], ENDS)
+        RULE,
+        forms.form_of_actions(
+            [
+                {
+                    "Type": "forward",
+                    "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": ENDS.source}]},
+                }
+            ],
+            ENDS,
+        ),
     ),
 }
 

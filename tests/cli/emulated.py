@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -66,8 +67,13 @@ class Aws:
     source: str = ""
     destination: str = ""
 
+    @cached_property
+    def endpoint(self) -> _Endpoint:
+        """One session: a new one would read the service models again, which takes longer than its calls."""
+        return _Endpoint(self.url)
+
     def client(self, service: str) -> Any:
-        return _Endpoint(self.url).client(service)
+        return self.endpoint.client(service)
 
     @property
     def ends(self) -> Ends:
@@ -78,7 +84,7 @@ class Aws:
         return form_of_actions(found["Listeners"][0]["DefaultActions"], self.ends)
 
     def router(self) -> AlbRouter:
-        session: Any = _Endpoint(self.url)
+        session: Any = self.endpoint
         aws = AwsSession(session, SystemClock(), emulated=True, loopback=True)
         return AlbRouter(aws, Inline(), {RouteId(self.listener): self.ends})
 

@@ -282,6 +282,21 @@ def test_a_damaged_journal_never_refuses_a_rollback(aws: Aws, place: StateDirect
     assert claims(place) == []
 
 
+def test_a_state_directory_that_a_group_can_write_to_refuses_a_resume_and_warns_a_rollback(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    place.root.chmod(0o770)
+    refused = called("resume", run.id)
+    assert refused.code == 7
+    assert "can be written by its group" in refused.err
+    back = called("rollback", run.id)
+    assert back.code == 3, back.err
+    assert "warning: " in back.err
+    assert "can be written by its group" in back.err
+    assert aws.form().weight == 0
+
+
 def test_a_journal_that_is_gone_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     run.journal.unlink()

@@ -14,6 +14,7 @@ from cutover.aws.forms import Ends
 from cutover.aws.retry import FOREIGN_REPLY, NOT_CONNECTED, Failure, Kind
 from cutover.aws.session import AwsSession
 from cutover.aws.unmodelled import UNMODELLED
+from cutover.aws.way_back import way_back
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
@@ -108,7 +109,7 @@ class AlbRouter(Router):
     def aim_back(
         self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
     ) -> Form | None:
-        return forms.way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
+        return way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
 
     def detach(self, route: RouteId, form: Form) -> Form:
         return forms.detach(form, self._ends[route], may_drop=self._may_drop)

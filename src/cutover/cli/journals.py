@@ -37,6 +37,15 @@ def show(frame: Frame, run: str | None, everything: bool) -> int:
     read = _read(run)
     if read.plan is None:
         raise JournalError(read.trouble, hint="`cutover journal export` needs no plan")
+    from cutover.wiring.offline import believed
+
+    believed(read, lambda: _shown(frame, read, everything=everything))
+    return _said(frame, read)
+
+
+def _shown(frame: Frame, read: Read, *, everything: bool) -> None:
+    if read.plan is None:
+        return
     if frame.json:
         from cutover.views.jsonlines import JsonView
 
@@ -51,7 +60,6 @@ def show(frame: Frame, run: str | None, everything: bool) -> int:
         lines = LinesView(read.plan, frame.out, heartbeat_ms=0, summary=False, colour=frame.colour)
         for record in read.contents.records:
             lines.told(record)
-    return _said(frame, read)
 
 
 def _every(frame: Frame, read: Read) -> None:
@@ -140,7 +148,9 @@ def replay(frame: Frame, run: str | None) -> int:
         frame.warn(f"error: {doubt}")
     state = replayed.state
     code = ExitCode.REFUSED if replayed.doubts else ExitCode.COMPLETED
-    body = result_body(read.run.id, code, state)
+    from cutover.wiring.offline import believed
+
+    body = believed(read, lambda: result_body(read.run.id, code, state))
     if frame.json:
         counts = {
             "records": len(read.contents.records),

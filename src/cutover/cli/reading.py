@@ -39,8 +39,22 @@ def status(frame: Frame, run: str | None) -> int:
     if read.trouble or read.plan is None or read.state is None:
         # what an intact beginning says would be wrong about now
         return _broken(frame, read)
+    from dataclasses import replace
+
+    from cutover.core.errors import JournalError
+    from cutover.wiring.offline import believed
+
+    try:
+        return believed(read, lambda: _told(frame, read))
+    except JournalError as error:
+        return _broken(frame, replace(read, trouble=str(error)))
+
+
+def _told(frame: Frame, read: Read) -> int:
     from cutover.views.status_json import status_json
 
+    if read.plan is None or read.state is None:
+        return int(ExitCode.REFUSED)
     if frame.json:
         said = rehearsed(read)
         alive = is_alive(read, said)
@@ -70,20 +84,21 @@ def _show(frame: Frame, read: Read) -> None:
     story = Story.begin(read.plan)
     for record in read.contents.records:
         story = tell(story, record)
-    frame.say(f"run {read.run.id}")
+    lines = [f"run {read.run.id}"]
     said, now = rehearsed(read), SystemClock().now()
     if said is not None:
-        frame.say(
+        lines.append(
             f"rehearsal of scenario {printable(said.scenario)}{_with_judge(said)}, begun {stamp(said.began)} by the real clock"
         )
-    for line in status_view(
+    lines += status_view(
         story,
         now,
         frame.width,
         liveness=liveness(read, said),
         driven=is_alive(read, said),
         gates=standings(read.plan, read.state),
-    ):
+    )
+    for line in lines:  # all of them, or none of a journal that cannot be told
         frame.say(line)
     if read.changed:
         frame.warn(
@@ -197,22 +212,49 @@ def list_runs(frame: Frame, rehearsals: bool) -> int:
     """List the runs on this machine, newest first."""
     from cutover import api
 
-    listed = [_Listed(read) for read in map(api.read_run, api.runs(rehearsals=rehearsals))]
-    listed.sort(key=lambda one: one.began_ms, reverse=True)
-    if frame.json:
-        for one in listed:
-            frame.give("cutover.run.v1", _row_body(one))
-        return 0
+    reads = [api.read_run(run) for run in api.runs(rehearsals=rehearsals)]
+    if not reads and not frame.json:
+        frame.say(f"no {'rehearsals' if rehearsals else 'runs'} in {api.state_root()}")
+    try:
+        shown = _listed(frame, reads, rehearsals=rehearsals)
+    except Exception:  # noqa: BLE001  one run's absurd content must not hide the others
+        sound = [_sound(frame, read, rehearsals=rehearsals) for read in reads]
+        shown = _listed(frame, sound, rehearsals=rehearsals)
+    for one in shown:
+        if isinstance(one, str):
+            frame.say(one)
+        else:
+            frame.give("cutover.run.v1", one)
+    return 0
+
+
+def _sound(frame: Frame, read: Read, *, rehearsals: bool) -> Read:
+    """The run, shown as damaged when its row cannot be made."""
+    from dataclasses import replace
+
+    from cutover.core.errors import JournalError
+    from cutover.wiring.offline import believed
+
+    try:
+        believed(read, lambda: _listed(frame, [read], rehearsals=rehearsals))
+    except JournalError as error:
+        return replace(read, state=None, trouble=str(error))
+    return read
+
+
+def _listed(
+    frame: Frame, reads: list[Read], *, rehearsals: bool
+) -> list[str] | list[dict[str, Any]]:
+    """The lines of the list, or its JSON objects: newest first."""
     from cutover.views.tables import list_view, rehearsals_list_view
 
-    if not listed:
-        frame.say(f"no {'rehearsals' if rehearsals else 'runs'} in {api.state_root()}")
+    listed = [_Listed(read) for read in reads]
+    listed.sort(key=lambda one: one.began_ms, reverse=True)
+    if frame.json:
+        return [_row_body(one) for one in listed]
     rows = [_row(one) for one in listed]
     width = frame.width if frame.out.isatty() else None
-    lines = rehearsals_list_view(rows, width) if rehearsals else list_view(rows, frame.width)
-    for line in lines:
-        frame.say(line)
-    return 0
+    return list(rehearsals_list_view(rows, width) if rehearsals else list_view(rows, frame.width))
 
 
 class _Listed:

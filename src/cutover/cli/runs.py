@@ -109,6 +109,7 @@ def live_options(
         exit_on_hold=exit_on_hold,
         keyboard=_person_types() and frame.story.isatty(),
         who=operator(),
+        warn=frame.warn,
     )
 
 

@@ -58,8 +58,15 @@ def watchers(frame: Frame) -> Watchers:
 def ended(frame: Frame, end: Ended) -> int:
     """Say how a process that drove a run ended, and give its exit code."""
     frame.stuck = end.stuck
-    frame.tell(f"run {end.run.id}: {end.state.phase} (exit {int(end.exit_code)})")
-    if unwatched(end.state):
+    if end.lost:
+        frame.warn(f"error: run {end.run.id}: {end.lost}")
+        frame.warn(
+            f"hint: `cutover status {end.run.id}` shows where it is by now; `cutover rollback {end.run.id}` takes it back, "
+            "whoever drives it"
+        )
+    else:
+        frame.tell(f"run {end.run.id}: {end.state.phase} (exit {int(end.exit_code)})")
+    if not end.lost and unwatched(end.state):
         frame.tell(
             "no process watches its gates and deadlines any more: "
             f"`cutover resume {end.run.id}` or `cutover rollback {end.run.id}`"
