@@ -295,7 +295,7 @@ def test_a_state_directory_that_a_group_can_write_to_refuses_a_resume_and_warns_
     assert back.code == 3, back.err
     assert "warning: " in back.err
     assert "can be written by its group" in back.err
-    assert aws.form().weight == 0
+    assert not aws.form().weight
 
 
 def test_a_journal_that_is_gone_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:

@@ -150,7 +150,9 @@ def classify(error: Exception) -> Failure:
     if isinstance(error, aws.ConnectionError | aws.HTTPClientError | OSError):
         return Failure(Kind.AMBIGUOUS, "timeout" if "Timeout" in name else "connection", message)
     if isinstance(error, ForeignReplyError | parsers.ResponseParserError):
-        return Failure(Kind.FOREIGN, FOREIGN_REPLY, message)
+        return Failure(
+            Kind.FOREIGN, FOREIGN_REPLY, message.partition("\n")[0]
+        )  # not the page itself
     if isinstance(error, aws.BotoCoreError):
         return Failure(Kind.AMBIGUOUS, name, message)
     return _unforeseen(error)
