@@ -14,7 +14,7 @@ from cutover.core.errors import (
     UsageError,
     printable,
 )
-from cutover.core.events import Note, PhaseChanged, RunOpen
+from cutover.core.events import Note, Observed, PhaseChanged, RunOpen
 from cutover.core.forms import form_of
 from cutover.core.machine import decide, first_look
 from cutover.core.observation import Observation, Word, WordName
@@ -260,6 +260,8 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
         helm.record(kept.snapshot, must=False)
         why = f"going back from snapshot.json alone, for {read.trouble}"
         helm.record(Note(why), must=False)
+        # whatever it sent is unknown: no read may be taken for a restored route before it was written
+        helm.record(Observed("history_lost", {}), must=False)
         helm.record(PhaseChanged(Phase.PREFLIGHT, Phase.ATTACHING, why, -1), must=False)
         ended = helm.drive(options, (word,))
     finally:
