@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cutover.aws import forms
 from cutover.aws.forms import Ends, form_of_actions
+from cutover.aws.way_back import RECIPES, recipe_for, way_back
 from cutover.core.checks.split import representable
 from cutover.core.forms import Form
 from cutover.core.values import Weight
@@ -184,7 +185,7 @@ def test_an_authenticating_action_that_was_read_without_its_settings_is_never_wr
         forms.aim(found, ENDS, 10)
     with pytest.raises(ValueError, match=settings):
         forms.detach(found, ENDS)
-    assert forms.way_back(found, found, ENDS, "keep", verbatim=False) == found
+    assert way_back(found, found, ENDS, "keep", verbatim=False) == found
 
 
 def test_a_fixed_response_reads_as_neither_end() -> None:
@@ -248,7 +249,7 @@ def test_a_third_groups_share_of_everything_never_moves(
     assert before[THIRD] == after[THIRD]
 
 
-@given(action_lists(), st.integers(0, 1000), st.sampled_from(forms.RECIPES))
+@given(action_lists(), st.integers(0, 1000), st.sampled_from(RECIPES))
 def test_the_way_back_never_leaves_the_route_without_a_weight(
     actions: list[dict[str, Any]], weight: int, recipe: str
 ) -> None:
@@ -258,24 +259,24 @@ def test_the_way_back_never_leaves_the_route_without_a_weight(
     except ValueError:
         return
     for verbatim in (True, False):
-        back = forms.way_back(live, found, ENDS, recipe, verbatim=verbatim)
+        back = way_back(live, found, ENDS, recipe, verbatim=verbatim)
         assert back is not None
         assert any(forms.weights_of(back).values())
         assert forms.weights_of(back)[SOURCE] > 0
         assert form_of_actions(forms.actions_of(back), ENDS) == back
-    assert found.attached or forms.way_back(live, found, ENDS, recipe, verbatim=True) == found
+    assert found.attached or way_back(live, found, ENDS, recipe, verbatim=True) == found
 
 
 def test_verbatim_is_the_snapshot_and_takes_out_the_group_we_attached() -> None:
     snapshot = form(oidc(), forward({SOURCE: 1}, Order=2))
     live = forms.aim(snapshot, ENDS, 500)
-    assert forms.way_back(live, snapshot, ENDS, "keep", verbatim=True) == snapshot
+    assert way_back(live, snapshot, ENDS, "keep", verbatim=True) == snapshot
 
 
 def test_unstick_switches_group_stickiness_off_where_the_destination_stays() -> None:
     snapshot = form(forward({SOURCE: 999, DESTINATION: 0}, sticky=600))
     live = forms.aim(snapshot, ENDS, 250)
-    back = forms.way_back(live, snapshot, ENDS, "unstick", verbatim=True)
+    back = way_back(live, snapshot, ENDS, "unstick", verbatim=True)
     assert back is not None
     assert not back.sticky
     assert forms.weights_of(back) == {SOURCE: 999, DESTINATION: 0}
@@ -283,7 +284,7 @@ def test_unstick_switches_group_stickiness_off_where_the_destination_stays() -> 
 
 def test_remove_takes_the_destination_out_and_gives_its_weight_to_the_source() -> None:
     snapshot = form(forward({SOURCE: 80, DESTINATION: 10, THIRD: 10}, sticky=600))
-    back = forms.way_back(snapshot, snapshot, ENDS, "remove", verbatim=True)
+    back = way_back(snapshot, snapshot, ENDS, "remove", verbatim=True)
     assert back is not None
     assert back.sticky
     assert forms.weights_of(back) == {SOURCE: 90, THIRD: 10}
@@ -292,7 +293,7 @@ def test_remove_takes_the_destination_out_and_gives_its_weight_to_the_source() -
 def test_what_somebody_else_changed_stays_when_only_our_weights_go_back() -> None:
     snapshot = form(forward({SOURCE: 1}))
     theirs = form(oidc(), forward({SOURCE: 500, DESTINATION: 500}, sticky=60, Order=2))
-    back = forms.way_back(theirs, snapshot, ENDS, "keep", verbatim=False)
+    back = way_back(theirs, snapshot, ENDS, "keep", verbatim=False)
     assert back is not None
     assert blanked(back) == blanked(theirs)
     assert back.weight == 0
@@ -301,7 +302,7 @@ def test_what_somebody_else_changed_stays_when_only_our_weights_go_back() -> Non
 def test_a_live_sum_that_cannot_carry_the_snapshots_weight_gives_the_source_everything() -> None:
     snapshot = form(forward({SOURCE: 90, DESTINATION: 10, THIRD: 100}))
     live = form(forward({SOURCE: 3, DESTINATION: 4, THIRD: 100}))
-    back = forms.way_back(live, snapshot, ENDS, "keep", verbatim=False)
+    back = way_back(live, snapshot, ENDS, "keep", verbatim=False)
     assert back is not None
     assert forms.weights_of(back) == {SOURCE: 7, DESTINATION: 0, THIRD: 100}
 
@@ -315,7 +316,7 @@ def test_a_live_sum_that_cannot_carry_the_snapshots_weight_gives_the_source_ever
 )
 def test_there_is_no_way_back_without_our_groups(live: Form) -> None:
     snapshot = form(forward({SOURCE: 1}))
-    assert forms.way_back(live, snapshot, ENDS, "keep", verbatim=False) is None
+    assert way_back(live, snapshot, ENDS, "keep", verbatim=False) is None
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ def test_there_is_no_way_back_without_our_groups(live: Form) -> None:
 def test_the_recipe_is_the_one_that_recalls_sticky_clients(
     found: Form, target_sticky: list[str], recipe: str
 ) -> None:
-    assert forms.recipe_for(found, ENDS, target_sticky)[0] == recipe
+    assert recipe_for(found, ENDS, target_sticky)[0] == recipe
 
 
 def test_a_form_survives_its_own_text() -> None:
@@ -343,7 +344,7 @@ def test_a_form_survives_its_own_text() -> None:
 def test_a_live_pair_without_weight_beside_a_third_group_gets_the_snapshots_numbers() -> None:
     snapshot = form(forward({SOURCE: 90, DESTINATION: 0, THIRD: 10}))
     live = form(forward({SOURCE: 0, DESTINATION: 0, THIRD: 100}))
-    back = forms.way_back(live, snapshot, ENDS, "keep", verbatim=False)
+    back = way_back(live, snapshot, ENDS, "keep", verbatim=False)
     assert back is not None
     assert forms.weights_of(back) == {SOURCE: 90, DESTINATION: 0, THIRD: 100}
 
@@ -351,17 +352,17 @@ def test_a_live_pair_without_weight_beside_a_third_group_gets_the_snapshots_numb
 def test_a_destination_that_somebody_took_out_stays_out_and_the_source_has_weight() -> None:
     snapshot = form(forward({SOURCE: 90, THIRD: 10}))
     live = form(forward({SOURCE: 0, THIRD: 10}))
-    back = forms.way_back(live, snapshot, ENDS, "keep", verbatim=False)
+    back = way_back(live, snapshot, ENDS, "keep", verbatim=False)
     assert back is not None
     assert forms.weights_of(back) == {SOURCE: 90, THIRD: 10}
     whole = form(forward({SOURCE: 90, THIRD: 5}))
-    assert forms.way_back(whole, snapshot, ENDS, "keep", verbatim=False) == whole
+    assert way_back(whole, snapshot, ENDS, "keep", verbatim=False) == whole
 
 
 def test_an_unknown_recipe_is_refused() -> None:
     snapshot = form(forward({SOURCE: 999, DESTINATION: 0}))
     with pytest.raises(ValueError, match="no rollback recipe 'hope'"):
-        forms.way_back(snapshot, snapshot, ENDS, "hope", verbatim=True)
+        way_back(snapshot, snapshot, ENDS, "hope", verbatim=True)
 
 
 def test_the_seconds_of_stickiness_count_only_while_it_is_on() -> None:

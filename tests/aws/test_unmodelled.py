@@ -15,7 +15,8 @@ from cutover.core.forms import Form, form_body, form_of
 from cutover.core.observation import Known
 from cutover.core.values import RouteId, Weight
 from cutover.ports import Change, Unconditional, WriteResult
-from tests.aws.topology import INLINE, World, world
+from cutover.wiring.break_glass import restore_routes
+from tests.aws.topology import INLINE, StepClock, World, world
 
 MIRROR = "<Mirror><TargetGroupArn>arn:shadow</TargetGroupArn></Mirror>"
 
@@ -106,6 +107,31 @@ def test_a_rollback_goes_on_and_names_what_it_may_drop(there: World, verbatim: b
     assert outcome.result is WriteResult.APPLIED
     assert "ForwardConfig.Mirror" in outcome.message
     assert read(alb, there.rule).weight in (None, 0)
+
+
+@pytest.mark.parametrize("younger", [True, False])
+def test_the_way_back_without_a_run_is_refused_nothing_that_only_a_raise_may_be_refused(
+    there: World, younger: bool
+) -> None:
+    alb = router(there)
+    aim = alb.aim(there.rule, read(alb, there.rule), Weight(300))
+    alb.write([Change(there.rule, aim)], Unconditional())
+
+    def bare(body: str) -> str:
+        """An older SDK reads a JWT validation without its settings."""
+        first = "<Actions><member><Type>jwt-validation</Type><Order>1</Order></member>"
+        return body.replace("<Actions>", first)
+
+    younger_aws(there, mirrored if younger else bare)
+    with pytest.raises(ValueError, match="would"):
+        alb.aim(there.rule, read(alb, there.rule), Weight(400))
+    said: list[str] = []
+    restored = restore_routes((there.rule,), router(there), StepClock(), said.append)
+    if younger:
+        assert list(restored.done) == [there.rule]
+        assert "ForwardConfig.Mirror" in said[0]
+    else:  # the emulator refuses what this SDK can not even spell; AWS is asked all the same
+        assert "cannot be set" not in restored.open.get(there.rule, "")
 
 
 def test_what_was_read_so_is_remembered_by_the_journal_and_is_no_difference(there: World) -> None:

@@ -50,7 +50,16 @@ CHANGES = {
     "raise": Change(RULE, split(400)),
     "detach": Change(LISTENER, forms.detach(split(1000), ENDS)),
     "restore": Change(
-        RULE, forms.form_of_actions([{"Type": "forward", "TargetGroupArn": ENDS.source}], ENDS)
+        RULE,
+        forms.form_of_actions(
+            [
+                {
+                    "Type": "forward",
+                    "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": ENDS.source}]},
+                }
+            ],
+            ENDS,
+        ),
     ),
 }
 
@@ -68,10 +77,10 @@ def applied(request: bytes) -> bytes:
             f"<member><TargetGroupArn>{arn}</TargetGroupArn><Weight>{weight}</Weight></member>"
         )
         number += 1
-    action = (
-        "<member><Type>forward</Type><ForwardConfig><TargetGroups>"
-        f"{groups}</TargetGroups></ForwardConfig></member>"
-    )
+    config = f"<ForwardConfig><TargetGroups>{groups}</TargetGroups></ForwardConfig>"
+    if alone := asked.get(f"{prefix}.member.1.TargetGroupArn"):
+        config = f"<TargetGroupArn>{alone}</TargetGroupArn>"
+    action = f"<member><Type>forward</Type>{config}</member>"
     kind, name = (
         ("Rules", "RuleArn") if operation == "ModifyRule" else ("Listeners", "ListenerArn")
     )
@@ -294,6 +303,23 @@ def test_a_write_whose_answer_takes_too_long_is_reset_too(
         assert (outcome.result, outcome.code) == (WriteResult.AMBIGUOUS, "timeout")
         assert silent.over.wait(PATIENCE)
         assert silent.endings == ["reset"]
+
+
+def test_a_read_waits_shorter_than_a_write_so_that_it_can_be_asked_again(
+    open_to: Callable[..., There], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cutover.aws.session.READ_SECONDS", 0.3)
+    asked: list[bytes] = []
+
+    def second_time(request: bytes) -> bytes | None:
+        asked.append(request)
+        return None if len(asked) == 1 else http("<DescribeRulesResponse/>")
+
+    with peer(second_time) as server:
+        found = open_to(server).router().read([RULE])[RULE]
+        assert isinstance(found, Unknown)
+        assert found.code == "foreign_reply", found
+        assert len(asked) >= 2
 
 
 def test_a_write_whose_handshake_fails_never_left(

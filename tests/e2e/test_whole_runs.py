@@ -51,11 +51,17 @@ def test_a_breach_goes_back_by_itself_and_ends_with_3(stage: Stage) -> None:
     stage.verified()
 
 
-def test_a_completed_run_can_still_be_taken_back(stage: Stage) -> None:
+def test_a_completed_run_can_still_be_taken_back_to_the_letter(stage: Stage) -> None:
+    (route, *_), alone = stage.place.routes, {"TargetGroupArn": stage.place.source, "Weight": 100}
+    off = {"Enabled": False, "DurationSeconds": 3600}
+    config = {"TargetGroups": [alone], "TargetGroupStickinessConfig": off}
+    stage.emulator.write(route, [{"Type": "forward", "Order": 1, "ForwardConfig": config}])
+    before = stage.emulator.actions(route)
     run = stage.run(stage.plan("weight: 100, bake: 2s", more="acknowledge_big_bang: true\n"))
     stage.expect(run, 0)
     stage.expect(stage.drive("rollback", "one"), 3)
     assert stage.is_restored()
+    assert stage.emulator.actions(route) == before
     stage.verified()
 
 

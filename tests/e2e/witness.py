@@ -28,10 +28,10 @@ PATIENCE = 300.0
 _SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 
 Does = Literal[
-    "throttle", "denied", "expired", "500", "lost", "swallow", "kill", "kill_after", "wait"
+    "throttle", "denied", "expired", "500", "page", "lost", "swallow", "kill", "kill_after", "wait"
 ]
-"""What happens to a call. Without effect: throttle denied expired 500 (answers), swallow (the connection
-breaks), kill (the client dies first). With effect: lost (the answer never comes), kill_after (the client
+"""What happens to a call. Without effect: throttle denied expired 500 (answers), page (a captive portal's, with
+status 200), swallow (the connection breaks), kill (the client dies first). With effect: lost (the answer never comes), kill_after (the client
 dies before the answer), wait (until `Fault.gate` opens)."""
 
 _ANSWERS = {
@@ -173,6 +173,9 @@ class Witness:
         if does in _ANSWERS:
             call.became = does
             return _refusal(*_ANSWERS[does], json_body="X-Amz-Target" in wire.headers)
+        if does == "page":
+            call.became = does
+            return 200, {"Content-Type": "text/html"}, b"<html><body>Log in<br></body></html>"
         if does == "swallow":
             call.became = does
             return None

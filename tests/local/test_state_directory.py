@@ -236,12 +236,26 @@ def test_an_ambiguous_or_unknown_name_lists_the_candidates(state: StateDirectory
     in_phase(state, "shop-1", "HOLDING")
     in_phase(state, "shop-2", "BAKING")
     for text in (None, "shop"):
-        with pytest.raises(UsageError, match="2 times") as caught:
+        with pytest.raises(UsageError, match=r"2 (live runs|runs whose ids begin)") as caught:
             state.resolve(text)
         assert "shop-1 (HOLDING), shop-2 (BAKING)" in caught.value.hint
         assert caught.value.exit_code is ExitCode.USAGE
     with pytest.raises(UsageError, match=r"no run '\.\./x'"):
         state.resolve("../x")
+
+
+def test_of_several_rehearsals_the_newest_is_meant_and_of_several_runs_none(
+    state: StateDirectory,
+) -> None:
+    for name in ("shop-b-20260301-120000-0000", "shop-a-20260302-120000-0000"):
+        state.create(name, "", rehearsal=True)
+    assert state.resolve("shop").id == "shop-a-20260302-120000-0000"
+    assert state.resolve("shop-b").id == "shop-b-20260301-120000-0000"
+    state.create("shop-1", "")
+    assert state.resolve("shop").id == "shop-1", "a run comes before every rehearsal"
+    state.create("shop-2", "")
+    with pytest.raises(UsageError, match="2 runs whose ids begin with"):
+        state.resolve("shop")
 
 
 def test_a_rehearsal_is_found_by_name_and_never_by_being_alone(state: StateDirectory) -> None:
@@ -297,7 +311,7 @@ def test_a_run_that_was_ended_before_its_first_record_is_in_nobodys_way(
     assert state.resolve(None).id == "shop-1"
     kept = state.create("shop-3", "")
     kept.snapshot.touch()
-    with pytest.raises(UsageError, match="2 times a live run"):
+    with pytest.raises(UsageError, match="2 live runs"):
         state.resolve(None)
 
 

@@ -12,6 +12,7 @@ from cutover.local.plan_file import load_plan, plan_of_text
 from cutover.local.state_directory import StateDirectory
 from cutover.rehearsal.clock import VirtualClock
 from cutover.rehearsal.ending import Verdict
+from cutover.rehearsal.occurrences import Entry
 from cutover.rehearsal.script import Script
 from cutover.wiring.rehearsals import Task, rehearse_task, task
 from cutover.wiring.scenarios import builtin_scenarios, lacks, load_scenario, planned
@@ -82,7 +83,7 @@ def test_it_applies_to_a_plan_or_says_what_the_plan_lacks(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_waits_for_no_step_that_a_plan_it_applies_to_does_not_have(name: str) -> None:
     scenario = load_scenario(name)[1]
-    entries = [
+    entries: list[Entry] = [
         *scenario.effects, *scenario.health, *scenario.writer, *scenario.faults, *scenario.operator, *scenario.crash,
     ]  # fmt: skip
     for plan in every_plan().values():

@@ -70,6 +70,7 @@ REFUSED = [
     ("several actions without Order", [{k: v for k, v in OIDC.items() if k != "Order"}, to(source=1)], "ValidationError"),
     ("the same Order twice", [OIDC, {**to(source=1), "Order": 1}], "ValidationError"),
     ("routing before authenticating", [{**OIDC, "Order": 2}, {**to(source=1), "Order": 1}], "InvalidLoadBalancerAction"),
+    ("an authenticating action without its settings", [{"Type": "jwt-validation", "Order": 1}, {**to(source=1), "Order": 2}], "ValidationError"),
     ("OIDC without its secret", [OIDC, {**to(source=1), "Order": 2}], "InvalidLoadBalancerAction"),
 ]  # fmt: skip
 

@@ -11,9 +11,10 @@ from cutover.aws import forms
 from cutover.aws.departure import Departures, Ticket
 from cutover.aws.fanout import Fanout, attempt
 from cutover.aws.forms import Ends
-from cutover.aws.retry import NOT_CONNECTED, Failure, Kind
+from cutover.aws.retry import FOREIGN_REPLY, NOT_CONNECTED, Failure, Kind
 from cutover.aws.session import AwsSession
 from cutover.aws.unmodelled import UNMODELLED
+from cutover.aws.way_back import way_back
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
@@ -108,7 +109,7 @@ class AlbRouter(Router):
     def aim_back(
         self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
     ) -> Form | None:
-        return forms.way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
+        return way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
 
     def detach(self, route: RouteId, form: Form) -> Form:
         return forms.detach(form, self._ends[route], may_drop=self._may_drop)
@@ -184,7 +185,7 @@ class AlbRouter(Router):
             return replace(answer.unknown(), gone=answer.code in _GONE)
         item = answer["found"].get(route if rule else listener_of(route))
         if item is None:  # AWS names a route that is gone by an error, never by leaving it out
-            return Unknown(f"the answer does not name {route}", "foreign_reply")
+            return Unknown(f"the answer does not name {route}", FOREIGN_REPLY)
         if rule and item.get("IsDefault"):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]

@@ -13,13 +13,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cutover.core.checks.routing import KNOWN_ACTIONS, MOST_GROUPS
 from cutover.core.checks.split import MOST, split
 from cutover.core.forms import Form
-from cutover.core.values import FULL, NONE, Weight, canonical_json
+from cutover.core.values import FULL, Weight, canonical_json
 
 Actions = list[dict[str, Any]]
 
@@ -29,8 +29,6 @@ AUTHENTICATION: Final = {
     "jwt-validation": "JwtValidationConfig",
 }
 """Actions that come before the forward, and the member without which they are nothing (AWS docs: Action)."""
-
-RECIPES: Final = ("keep", "unstick", "remove")
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def form_of_actions(
     """
     found = canonical(actions)
     forward = _forward(found)
-    weights = _weights(forward) if forward is not None else {}
+    weights = weights_in(forward) if forward is not None else {}
     source, destination = weights.get(ends.source), weights.get(ends.destination)
     weight: Weight | None = None
     if source is not None and destination is not None and source + destination > 0:
@@ -136,7 +134,7 @@ def actions_of(form: Form) -> Actions:
 def weights_of(form: Form) -> dict[str, int]:
     """ALB weight by target group ARN; empty when the route does not forward to groups."""
     forward = _forward(_parsed(form))
-    return _weights(forward) if forward is not None else {}
+    return weights_in(forward) if forward is not None else {}
 
 
 def action_types(form: Form) -> tuple[str, ...]:
@@ -185,7 +183,7 @@ def aim(form: Form, ends: Ends, weight: int, *, may_drop: bool = False) -> Form:
             room for another group, or cannot carry the weight beside a third group.
     """
     actions, forward = _open(form, may_drop=may_drop)
-    weights = _weights(forward)
+    weights = weights_in(forward)
     if ends.source not in weights:
         raise ValueError(f"the source {ends.source} is not in the action")
     bound = pair_sum(form, ends) if any(others(form, ends).values()) else None
@@ -194,45 +192,8 @@ def aim(form: Form, ends: Ends, weight: int, *, may_drop: bool = False) -> Form:
             f"the action already has {len(weights)} target groups, AWS takes {MOST_GROUPS}"
         )
     source, destination = split(weight, bound)
-    _put(forward, {ends.source: source, ends.destination: destination})
+    put_weights(forward, {ends.source: source, ends.destination: destination})
     return form_of_actions(actions, ends, form.unmodelled)
-
-
-def way_back(
-    live: Form, snapshot: Form, ends: Ends, recipe: str, *, verbatim: bool
-) -> Form | None:
-    """The form that takes the route back, or None when our groups are gone.
-
-    Verbatim is the snapshot, spelled as it was found; otherwise `live` with only our two weights as in the snapshot. Over
-    either, `recipe` recalls clients that a stickiness cookie would keep on the destination:
-    `unstick` turns group stickiness off where the destination stays in the action, `remove` takes
-    it out. AWS docs: a request with a valid stickiness cookie ignores weights (rule action types).
-    What the live form holds and this version cannot read goes along as `unmodelled`, for the write to name.
-    """
-    back = _way_back(live, snapshot, ends, recipe, verbatim=verbatim)
-    if back is None or not live.unmodelled:
-        return back
-    return replace(back, unmodelled=live.unmodelled)
-
-
-def _way_back(
-    live: Form, snapshot: Form, ends: Ends, recipe: str, *, verbatim: bool
-) -> Form | None:
-    base = snapshot if verbatim else _only_weights_back(live, snapshot, ends)
-    if base is None or ends.destination not in weights_of(base):
-        return base
-    if recipe == "keep":
-        return base
-    actions, forward = _spelled_out(base)
-    if forward is None or len(_weights(forward)) < 2:
-        return base
-    if recipe == "unstick":
-        forward["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": False}
-    elif recipe == "remove":
-        _take_out(forward, ends)
-    else:
-        raise ValueError(f"no rollback recipe {recipe!r}; there are {', '.join(RECIPES)}")
-    return form_of_actions(actions, ends)
 
 
 def detach(form: Form, ends: Ends, *, may_drop: bool = False) -> Form:
@@ -244,80 +205,15 @@ def detach(form: Form, ends: Ends, *, may_drop: bool = False) -> Form:
     if ends.destination not in weights_of(form):
         raise ValueError(f"the destination {ends.destination} is not in the action")
     actions, forward = _open(form, may_drop=may_drop)
-    _take_out(forward, Ends(source=ends.destination, destination=ends.source))
+    take_out(forward, Ends(source=ends.destination, destination=ends.source))
     return form_of_actions(actions, ends, form.unmodelled)
 
 
-def recipe_for(form: Form, ends: Ends, target_sticky: Sequence[str]) -> tuple[str, str]:
-    """The rollback recipe of a route as found and why, in a clause for people.
-
-    Args:
-        form: the route before the run.
-        ends: its two groups.
-        target_sticky: ARNs of groups of the resulting action whose *target* stickiness is on.
-    """
-    if target_sticky and not form.sticky:
-        return "none", (
-            f"target stickiness is on for {', '.join(_short(arn) for arn in target_sticky)} and group stickiness "
-            "is off, so AWS refuses an action with two groups"
-        )
-    if target_sticky:
-        return (
-            "remove",
-            "target stickiness forbids switching group stickiness off, so the group is taken out",
-        )
-    if form.sticky and not form.attached:
-        return (
-            "remove",
-            "the destination's group is taken out again, which voids its stickiness cookies",
-        )
-    if form.sticky:
-        return (
-            "unstick",
-            "weight 0 recalls no cookie, so group stickiness is switched off and must be put back later",
-        )
-    return "keep", "no stickiness is in the way: the snapshot is restored"
-
-
-def _short(arn: str) -> str:
-    return arn.rsplit(":", 1)[-1]
-
-
-def _only_weights_back(live: Form, snapshot: Form, ends: Ends) -> Form | None:
-    actions, forward = _spelled_out(live)
-    if forward is None or ends.source not in _weights(forward):
-        return None
-    weights = _weights(forward)
-    found = weights_of(snapshot)
-    if ends.destination not in weights:
-        if weights[ends.source] == 0:
-            _put(forward, {ends.source: found.get(ends.source, 0) or 1})
-        return form_of_actions(actions, ends)
-    bound = pair_sum(live, ends) if any(others(live, ends).values()) else None
-    _put(forward, _weights_back(snapshot, ends, bound))
-    return form_of_actions(actions, ends)
-
-
-def _weights_back(snapshot: Form, ends: Ends, bound: int | None) -> dict[str, int]:
-    """Our two weights as in the snapshot; a live sum that cannot carry them gives the source all of it."""
-    if bound == 0:  # somebody emptied the pair beside a third group: only the snapshot has a sum
-        found = weights_of(snapshot)
-        return {
-            ends.source: found.get(ends.source, 0) or 1,
-            ends.destination: found.get(ends.destination, 0),
-        }
-    try:
-        source, destination = split(snapshot.weight or NONE, bound)
-    except ValueError:
-        source, destination = min(bound or MOST, MOST), 0
-    return {ends.source: source, ends.destination: destination}
-
-
-def _take_out(forward: dict[str, Any], ends: Ends) -> None:
+def take_out(forward: dict[str, Any], ends: Ends) -> None:
     """Take `ends.destination` out and give its weight to `ends.source`: third groups keep their share, 0/0 is impossible."""
     config = forward["ForwardConfig"]
-    weights = _weights(forward)
-    _put(
+    weights = weights_in(forward)
+    put_weights(
         forward, {ends.source: min(weights.get(ends.source, 0) + weights[ends.destination], MOST)}
     )
     config["TargetGroups"] = [
@@ -333,7 +229,7 @@ def _open(form: Form, *, may_drop: bool) -> tuple[Actions, dict[str, Any]]:
     """
     if form.unmodelled and not may_drop:
         raise ValueError(f"this version would drop {', '.join(form.unmodelled)}")
-    actions, forward = _spelled_out(form)
+    actions, forward = spelled_out(form)
     if bare := bare_actions(form):
         raise ValueError(
             f"the action {bare[0]} was read without its {AUTHENTICATION[bare[0]]}, and a write would remove that"
@@ -360,7 +256,7 @@ def _original(form: Form) -> Actions:
     return found
 
 
-def _spelled_out(form: Form) -> tuple[Actions, dict[str, Any] | None]:
+def spelled_out(form: Form) -> tuple[Actions, dict[str, Any] | None]:
     """The actions as found, ready to be changed: the forward names its groups in the long spelling only.
 
     AWS docs: `TargetGroupArn` may stand beside one group, never beside several (CreateRule, Action).
@@ -383,7 +279,8 @@ def _forward(actions: Actions) -> dict[str, Any] | None:
     return routing[0] if len(routing) == 1 and routing[0].get("Type") == "forward" else None
 
 
-def _weights(forward: Mapping[str, Any]) -> dict[str, int]:
+def weights_in(forward: Mapping[str, Any]) -> dict[str, int]:
+    """ALB weight by target group ARN of a forward action in its long spelling."""
     return {
         str(group["TargetGroupArn"]): int(group["Weight"])
         for group in forward["ForwardConfig"]["TargetGroups"]
@@ -395,7 +292,8 @@ def _stickiness(forward: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _put(forward: dict[str, Any], weights: Mapping[str, int]) -> None:
+def put_weights(forward: dict[str, Any], weights: Mapping[str, int]) -> None:
+    """Set these groups' weights in the action; a group that is not in it is added."""
     groups = forward["ForwardConfig"]["TargetGroups"]
     for arn, weight in weights.items():
         mine = [group for group in groups if group["TargetGroupArn"] == arn]

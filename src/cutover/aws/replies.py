@@ -129,6 +129,21 @@ class _MetricData(TypedDict):
     NextToken: NotRequired[str]
 
 
+class _Dimension(TypedDict):
+    Name: str
+    Value: str
+
+
+class _Metric(TypedDict):
+    Namespace: str
+    MetricName: str
+    Dimensions: NotRequired[list[_Dimension]]
+
+
+class _Metrics(TypedDict):
+    Metrics: list[_Metric]
+
+
 class _Alarm(TypedDict):
     AlarmName: str
     StateValue: str
@@ -209,6 +224,7 @@ _PROMISED: Final[Mapping[str, Any]] = {
     "DescribeTargetGroups": _TargetGroups,
     "DescribeTargetHealth": _Health,
     "GetCallerIdentity": _Caller,
+    "ListMetrics": _Metrics,
     "GetMetricData": _MetricData,
     "ListHostedZones": _Zones,
     "ListResourceRecordSets": _RecordSets,

@@ -29,6 +29,7 @@ from cutover.aws.surveyed import (
     rule_uses,
 )
 from cutover.aws.target_health import AlbTargetHealth
+from cutover.aws.way_back import recipe_for
 from cutover.core.forms import Form
 from cutover.core.observation import (
     AlarmState,
@@ -203,7 +204,7 @@ class AwsSurveyor(Surveyor):
         sticky = self._target_sticky(found, ends, seen)
         if isinstance(sticky, Missing):
             return sticky
-        recipe, why = forms.recipe_for(found, ends, sticky)
+        recipe, why = recipe_for(found, ends, sticky)
         own = tags.get(route.id, Seen({}))
         return Seen(
             RouteFacts(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutover.cli.frame import Frame
-from cutover.cli.options import json_option, run_argument
+from cutover.cli.options import found_run, json_option, run_argument
 from cutover.core.errors import ExitCode, JournalError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ def journal() -> None:
     """Show, verify, export or replay a run's journal."""
 
 
-def _read(run: str | None) -> Read:
+def _read(frame: Frame, run: str | None) -> Read:
     from cutover import api
 
-    return api.read_run(api.find_run(run))
+    return api.read_run(found_run(frame, run))
 
 
 @journal.command()
@@ -34,7 +34,7 @@ def _read(run: str | None) -> Read:
 @click.pass_obj
 def show(frame: Frame, run: str | None, everything: bool) -> int:
     """Show what happened, in sentences; with --json every record with its sentence."""
-    read = _read(run)
+    read = _read(frame, run)
     if read.plan is None:
         raise JournalError(read.trouble, hint="`cutover journal export` needs no plan")
     from cutover.wiring.offline import believed
@@ -95,7 +95,7 @@ def _said(frame: Frame, read: Read) -> int:
 @click.pass_obj
 def verify(frame: Frame, run: str | None) -> int:
     """Check the hash chain of every record, and that they fold. Exit 7 when one is damaged."""
-    read = _read(run)
+    read = _read(frame, run)
     contents = read.contents
     code = _said(frame, read)
     if read.plan is not None and read.state is None:
@@ -124,11 +124,13 @@ def verify(frame: Frame, run: str | None) -> int:
 @run_argument
 @click.pass_obj
 def export(frame: Frame, run: str | None) -> int:
-    """Write the intact records as NDJSON, byte for byte as they are kept."""
+    """Write the intact records as NDJSON, byte for byte as they are kept: weights and shares are per mille there."""
     from cutover import api
 
-    found = api.find_run(run)
+    found = found_run(frame, run)
     read = api.read_run(found)
+    if not read.contents.records:
+        return _said(frame, read)
     data = found.journal_bytes()[: read.contents.good_bytes]
     frame.out.write(data.decode("ascii"))
     frame.out.flush()
@@ -143,8 +145,9 @@ def replay(frame: Frame, run: str | None) -> int:
     """Fold the journal again; check every phase change and every pass against what stood before it. Exit 7 on doubt."""
     from cutover import api
     from cutover.cli.showing import result_body
+    from cutover.core.values import weight_text
 
-    read = _read(run)
+    read = _read(frame, run)
     replayed = api.replay(read)
     for doubt in replayed.doubts:
         frame.warn(f"error: {doubt}")
@@ -165,5 +168,7 @@ def replay(frame: Frame, run: str | None) -> int:
             f"{len(read.contents.records)} records, {replayed.phases} phase changes and {replayed.gates} verdicts "
             f"checked, {len(replayed.doubts)} doubts"
         )
-        frame.say(f"{body['phase']} at {body['weight']}, step {state.step + 1}: {body['why']}")
+        step = f", step {state.step + 1}" if state.step >= 0 else ""
+        why = f": {body['why']}" if body["why"] else ""
+        frame.say(f"{body['phase']} at {weight_text(state.weight)}{step}{why}")
     return int(code)

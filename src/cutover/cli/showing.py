@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cutover.cli.frame import Frame
 from cutover.core.errors import ExitCode
 from cutover.core.events import Record, Snapshot
-from cutover.core.values import weight_text
+from cutover.core.values import weight_percent
 from cutover.ports import Listener
 
 if TYPE_CHECKING:
@@ -90,7 +90,6 @@ def result_body(run_id: str, code: ExitCode, state: RunState) -> dict[str, Any]:
         "exit_code": int(code),
         "phase": str(state.phase),
         "step": state.step,
-        "weight": weight_text(state.weight).replace(" ", ""),
-        "weight_per_mille": state.weight,
+        "weight_percent": weight_percent(state.weight),
         "why": state.held.why if state.held is not None else state.why,
     }

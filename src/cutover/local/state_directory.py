@@ -21,7 +21,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cutover.core.errors import CutoverError, RefusedError, UsageError
+from cutover.core.moment import wall_text
 from cutover.local.disk import Disk, RealDisk
+from cutover.local.rehearsal_file import read_rehearsed, really_began
 from cutover.local.run_directory import RunDirectory, checked_run_id, is_run_id
 
 _NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs"})
@@ -161,10 +163,11 @@ class StateDirectory:
     def resolve(self, text: str | None) -> RunDirectory:
         """The run that a person means: by id, unique prefix, or nothing for the only live one.
 
-        Rehearsals are found by id or prefix, after runs; they are never the only live run.
+        Rehearsals are found by id or prefix, after runs; they are never the only live run. Of several whose ids begin so the
+        newest is meant: nothing can be done to one, so nothing is ever done to a run that was guessed.
 
         Raises:
-            UsageError: when none or several are meant; the message names them.
+            UsageError: when none or several runs are meant; the message names them.
         """
         runs = self.list_runs()
         if text is None:
@@ -173,6 +176,8 @@ class StateDirectory:
             if exact := [run for run in among if run.id == text]:
                 return exact[0]
             if text and (found := [run for run in among if run.id.startswith(text)]):
+                if among is not runs:
+                    return max(found, key=_began)
                 return _only(found, f"run whose id begins with {text[:100]!r}", among)
         return _only([], f"run {text[:100]!r}", runs)
 
@@ -278,10 +283,17 @@ def filesystem_of(path: Path, mounts: str) -> str:
     return kind
 
 
+def _began(rehearsal: RunDirectory) -> tuple[bool, str, str]:
+    """Orders rehearsals by when they really began."""
+    began = really_began(rehearsal, read_rehearsed(rehearsal))
+    return began is not None, wall_text(began) if began is not None else "", rehearsal.id
+
+
 def _only(found: list[RunDirectory], what: str, among: tuple[RunDirectory, ...]) -> RunDirectory:
     if len(found) == 1:
         return found[0]
     named = [f"{run.id} ({run.phase() or 'no phase yet'})" for run in (found or list(among))[-10:]]
     listed = "one of: " + ", ".join(named) if named else "`cutover run PLAN` starts one"
-    raise UsageError(f"there {'is no' if not found else f'are {len(found)} times a'} {what}",
+    many = what.replace("run", "runs", 1).replace("whose id begins", "whose ids begin")
+    raise UsageError(f"there is no {what}" if not found else f"there are {len(found)} {many}",
                      hint=f"name {listed}" if named else listed)  # fmt: skip

@@ -13,7 +13,11 @@ from cutover.rehearsal.balancer import Balancer
 from cutover.rehearsal.wire import AwsError
 
 ROUTING = ("forward", "redirect", "fixed-response")
-AUTHENTICATING = ("authenticate-oidc", "authenticate-cognito", "jwt-validation")
+AUTHENTICATING = {
+    "authenticate-oidc": "AuthenticateOidcConfig",
+    "authenticate-cognito": "AuthenticateCognitoConfig",
+    "jwt-validation": "JwtValidationConfig",
+}
 MOST_GROUPS = 5
 HEAVIEST = 999
 LONGEST_STICKINESS = 604_800
@@ -65,6 +69,9 @@ def _actions(
                 "InvalidLoadBalancerAction", "authenticate actions need an HTTPS listener"
             )
     for action in actions:
+        settings = AUTHENTICATING.get(action["Type"])
+        if settings and not action.get(settings):
+            raise AwsError("ValidationError", f"{action['Type']} needs {settings}")
         _secret(action, before)
         if action["Type"] == "forward":
             _forward(action, listener, balancer)

@@ -7,7 +7,7 @@ full and the destination 0, changing nothing else. What it cannot know is how th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cutover.core.errors import CredentialsError, ExitCode
 from cutover.core.forms import Form
@@ -91,10 +91,9 @@ def restore_routes(
                 at_zero[route] = form.hash
                 continue
             at_zero.pop(route, None)
-            try:
-                back = form if _is_back(form) else router.aim(route, form, NONE)
-            except ValueError as error:
-                restored.open[route] = f"cannot be set: {error}"
+            back = form if _is_back(form) else _back(router, route, form)
+            if back is None:
+                restored.open[route] = "cannot be set: the planned source is not in the action"
             else:
                 changes.append(Change(route, back))
         answered |= _write(router, changes, restored, tell)
@@ -111,14 +110,20 @@ def _write(
         return set()
     outcomes = router.write(changes, Unconditional())
     for route, outcome in outcomes.items():
+        aside = f" ({outcome.message})" if outcome.message else ""
         said = (
-            "written"
+            f"written{aside}"
             if outcome.result is WriteResult.APPLIED
             else f"{outcome.result}: {outcome.code} {outcome.message}"
         )
         restored.open[route] = f"{said}, not read back yet"
         tell(f"{route}: source full, destination 0: {said}")
     return {r for r, outcome in outcomes.items() if outcome.result is WriteResult.APPLIED}
+
+
+def _back(router: Router, route: RouteId, form: Form) -> Form | None:
+    """Source full, destination 0, and nothing else changed: as a rollback does it, not as a raise, which may be refused."""
+    return router.aim_back(route, form, replace(form, weight=NONE), "keep", verbatim=False)
 
 
 def _is_back(form: Form) -> bool:

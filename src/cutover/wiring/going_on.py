@@ -131,12 +131,20 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
     ):
         raise UsageError(
             f"run {run.id} is {phase}: there is nothing to resume",
-            hint=f"`cutover rollback {run.id}` or `cutover finish {run.id}`",
+            hint=_ends(run, phase),
+        )
+    if name in (WordName.PAUSE, WordName.APPROVE) and phase in (
+        Phase.COMPLETED,
+        Phase.NEEDS_HUMAN,
+    ):
+        raise UsageError(
+            f"run {run.id} is {phase}: there is nothing to {name}",
+            hint=_ends(run, phase),
         )
     if name is WordName.FINISH and phase is not Phase.COMPLETED:
         raise UsageError(
             f"run {run.id} is {phase}; finish ends a COMPLETED run",
-            hint=f"`cutover rollback {run.id}`, or `cutover finish {run.id} --leave-as-is WHY`",
+            hint=_ends(run, phase),
         )
     if name is WordName.LEAVE and phase in (Phase.COMPLETED, Phase.ROLLING_BACK, Phase.PREFLIGHT):
         raise UsageError(
@@ -150,6 +158,18 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
             f"run {run.id} is {phase}; --confirm-restored is for one that needs a human",
             hint=f"`cutover rollback {run.id}`",
         )
+
+
+def _ends(run: RunDirectory, phase: Phase) -> str:
+    """The words that end a run, where it is now."""
+    back, leave = f"`cutover rollback {run.id}`", f"`cutover finish {run.id} --leave-as-is WHY`"
+    if phase is Phase.COMPLETED:
+        return f"{back} or `cutover finish {run.id}`"
+    if phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
+        return f"{back} or {leave}"
+    if phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        return back
+    return f"{back} or, once it holds, {leave}"
 
 
 def _refuse_changed(

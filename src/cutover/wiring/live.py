@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cutover import __version__
 from cutover.aws.restore import restore_script
-from cutover.core.errors import CutoverError, ExitCode, RefusedError, UsageError
+from cutover.core.errors import (
+    CutoverError,
+    ExitCode,
+    RefusedError,
+    UsageError,
+    masked,
+    traceback_text,
+)
 from cutover.core.events import Event, LeaseTaken, Note, Record, RunOpen
 from cutover.core.observation import Known, Word
 from cutover.core.plan import Plan
@@ -205,10 +211,10 @@ class Helm:
 
     def _bug(self, error: Exception) -> CutoverError:
         """A bug ends the process with one line; its traceback goes beside the journal."""
-        said = f"{type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {masked(str(error))}"
         place = self.run.path / f"crash-{os.getpid()}.txt"
         try:
-            text = "".join(traceback.format_exception(error))
+            text = traceback_text(error)
             self.run.disk.keep(place, text.encode("utf-8", "backslashreplace"), durable=False)
             where = f"the traceback is in {place}"
         except OSError:

@@ -91,7 +91,14 @@ class Read:
         """What still works when the files cannot be believed."""
         if self.run.rehearsal:
             return "this was a rehearsal: nothing was moved; rehearse again"
-        return f"no weight is raised from it; `cutover rollback {self.run.id}` works, and sh {self.run.restore}"
+        if self.run.is_stillborn():
+            return "it ended before it wrote anything to AWS: start a new run"
+        try:
+            script = self.run.disk.look(self.run.restore) is not None
+        except OSError:
+            script = True  # it may well be there
+        by_hand = f", and sh {self.run.restore}" if script else ""
+        return f"no weight is raised from it; `cutover rollback {self.run.id}` works{by_hand}"
 
     @property
     def changed(self) -> str:

@@ -12,7 +12,7 @@ from cutover.core.checks import CHECKS, Finding, Severity, blocked, run_checks
 from cutover.core.checks.caller import planned_ms
 from cutover.core.checks.custom import cannot_exist
 from cutover.core.checks.grpc import RESETS
-from cutover.core.forms import Form
+from cutover.core.forms import Form, form_body, form_of
 from cutover.core.observation import (
     AlarmState,
     AutoScaling,
@@ -212,6 +212,12 @@ BAD: list[tuple[Any, ...]] = [
         "takes code 0,10-99",
     ),
     (
+        "grpc-health",
+        with_group(DESTINATION, protocol_version="GRPC", matcher="any"),
+        W,
+        "takes code any",
+    ),
+    (
         "stream-resets",
         with_group(DESTINATION, protocol_version="HTTP2", attributes={RESETS: "true"}),
         W,
@@ -356,6 +362,8 @@ def test_a_grpc_service_may_go_unwatched_only_with_a_reason() -> None:
 
 
 DEPTH = CustomMetric("Shop", "Depth", (("Queue", "orders"),), "Average")
+COUNT = replace(DEPTH, statistic="Sum")
+ZERO = {"statistic": "Sum", "missing": "zero"}
 
 
 @pytest.mark.parametrize(
@@ -367,6 +375,9 @@ DEPTH = CustomMetric("Shop", "Depth", (("Queue", "orders"),), "Average")
         (MetricFacts(DEPTH, listed=Seen(Listed(True))), {}, W, "but it exists"),
         (MetricFacts(DEPTH, listed=Seen(Listed(True))), {"per": "request"}, Severity.OK, "exists"),
         (MetricFacts(DEPTH, listed=Seen(Listed(False))), {}, W, "has nothing of that namespace"),
+        (MetricFacts(COUNT, listed=Seen(Listed(False))), ZERO, Severity.OK, "takes for zero"),
+        (MetricFacts(COUNT, listed=Seen(Listed(True))), ZERO, Severity.OK, "but it exists"),
+        (MetricFacts(COUNT, listed=Seen(Listed(True))), {"statistic": "Sum"}, W, "but it exists"),
         (
             MetricFacts(DEPTH, listed=Seen(Listed(False, (replace(DEPTH, dimensions=()),)))),
             {},
@@ -395,6 +406,14 @@ def test_a_metric_gate_without_data_is_told_by_what_cloudwatch_has(
     finding = findings(having(custom=custom)(SOUND), plan)["metric-gates"]
     assert (finding.severity, says in finding.seen) == (severity, True), finding
     assert findings(having(custom=DENIED)(SOUND), plan)["metric-gates"].severity is B
+
+
+def test_an_arn_whose_last_part_exists_is_named_with_that_part() -> None:
+    asked = CustomMetric("Shop", "Failed", (("Queue", "arn:aws:sqs:eu-west-1:1:orders"),), "Sum")
+    right = replace(asked, dimensions=(("Queue", "orders"),))
+    assert cannot_exist(asked, Listed(False, (right,))) == (
+        "Queue is an ARN here, and orders in CloudWatch"
+    )
 
 
 def test_an_arn_in_the_balancers_namespace_can_never_have_data() -> None:
@@ -522,6 +541,23 @@ def test_a_waiver_turns_a_block_into_a_warning_with_its_reason() -> None:
     finding = findings(owned, waiving("controller"))["controller"]
     assert finding.severity is W
     assert WAIVED_WHY in finding.why
+
+
+def test_a_plan_knows_which_checks_it_waives() -> None:
+    assert waiving("unmodelled").waives("unmodelled")
+    assert not waiving("grpc").waives("unmodelled")
+
+
+def test_a_form_keeps_how_it_was_spelled_and_what_could_not_be_read_and_neither_is_a_difference() -> (
+    None
+):
+    plain = form(10, attached=True)
+    found = replace(plain, original='[{"Order":1}]', unmodelled=("Pace",))
+    assert form_body(plain).keys() == form_body(found).keys() - {"original", "unmodelled"}
+    kept = form_of(form_body(found))
+    assert (kept.original, kept.unmodelled) == (found.original, found.unmodelled)
+    assert form_of(form_body(plain)).original == ""
+    assert found == plain
 
 
 def test_a_waiver_of_what_passes_changes_nothing() -> None:
