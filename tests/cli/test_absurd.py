@@ -67,6 +67,7 @@ def test_absurd_content_is_damage_and_a_rollback_goes_back_from_the_snapshot(
     assert listed[run.id]["damage"]
     assert not listed[sound.id]["damage"]
     assert "damaged: BAKING" in called("list").out
+    assert called("journal", "verify", run.id).code == 7
     resumed = called("resume", run.id)
     assert resumed.code == 7, resumed.err
     assert f"cutover rollback {run.id}" in resumed.err

@@ -94,10 +94,12 @@ def _said(frame: Frame, read: Read) -> int:
 @json_option
 @click.pass_obj
 def verify(frame: Frame, run: str | None) -> int:
-    """Check the hash chain of every record. Exit 7 when one is damaged."""
+    """Check the hash chain of every record, and that they fold. Exit 7 when one is damaged."""
     read = _read(frame, run)
     contents = read.contents
     code = _said(frame, read)
+    if read.plan is not None and read.state is None:
+        raise JournalError(read.trouble, hint=f"its chain is intact all the same; {read.way_back}")
     if frame.json:
         body = {
             "run": read.run.id,
