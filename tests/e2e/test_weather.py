@@ -37,15 +37,26 @@ def test_a_write_whose_reply_is_lost_is_settled_by_reading_and_never_sent_again(
     assert Counter(one.share for one in stage.witness.effects()) == {0.0: 1, 0.25: 1}
 
 
-def test_a_write_that_never_arrived_is_read_and_then_sent_again(stage: Stage) -> None:
+def test_a_raise_without_an_answer_is_read_for_and_never_sent_again_by_itself(
+    stage: Stage,
+) -> None:
     stage.witness.happens("swallow", is_write(at_least=0.05))
-    stage.expect(stage.run(stage.plan(*ONE_STEP)), 0)
-    assert stage.shares() == {0.25}
-    results = [one["result"] for one in sent(stage, "outcome")]
-    assert results == ["applied", "ambiguous", "applied"]
-    _, lost, again = sent(stage, "intent")
-    assert again["attempt"] > lost["attempt"]
-    assert again["post"] == lost["post"]
+    run = stage.run(stage.plan(*ONE_STEP))
+    stage.until(
+        "ambiguous raise", lambda: [one["result"] for one in sent(stage, "outcome")][1:], run
+    )
+    seen = len(stage.witness.calls)
+
+    def read_on() -> bool:
+        later = [call for call in stage.witness.calls[seen:] if not call.mutates]
+        return sum(call.operation == "DescribeRules" for call in later) >= 5
+
+    stage.until("five more reads", read_on, run)
+    assert [one["result"] for one in sent(stage, "outcome")] == ["applied", "ambiguous"]
+    assert len([call for call in stage.witness.writes() if call.share == 0.25]) == 1
+    assert stage.say("rollback", "one").code == 0
+    stage.expect(run, 3)
+    assert stage.is_restored()
 
 
 def test_throttled_reads_and_writes_only_cost_time(stage: Stage) -> None:

@@ -166,7 +166,9 @@ def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
     identity = turn.seen.identity
     if not isinstance(identity, Known):
         reason = identity.reason if isinstance(identity, Unknown) else "it was not asked"
-        return Hold.CREDENTIALS, f"AWS does not say who we are: {reason}"
+        denied = isinstance(identity, Unknown) and identity.denied
+        why = f"AWS does not say who we are: {reason}"
+        return Hold.CREDENTIALS if denied else Hold.UNREADABLE, why
     if identity.value.account != turn.state.account:
         return Hold.CREDENTIALS, f"the caller's account is now {identity.value.account}"
     ends = identity.value.expires_ms
