@@ -22,7 +22,7 @@ from tests.rehearsal.fresh import fresh_plan
 PLANS = Path(__file__).resolve().parents[2] / "plans"
 NAMES = sorted(builtin_scenarios())
 GATES = """gates:
-  - errors: {max: 1%, versus_source: {ratio: 2.0, floor: 0.2%}, budget: 0.5%}
+  - errors: {max: 1%, versus_source: {ratio: 2.0, floor: 0.2%}}
   - latency: {percentile: 95, versus_source: {ratio: 1.25}}
   - client_errors: {versus_source: {ratio: 1.5, floor: 1%}, on_breach: rollback}
   - healthy: {min: 3, zones: 2}

@@ -68,6 +68,10 @@ def rehearse(
     if listing:
         return _list(frame)
     if new is not None:
+        if every or scenario is not None or frame.json:
+            raise UsageError(
+                "--new only writes a file", hint="leave out --all, --scenario and --json"
+            )
         return _new(frame, new, plan)
     if plan is None:
         raise UsageError(

@@ -137,7 +137,8 @@ class RehearsalRow:
 
     Attributes:
         verdict: `as expected`, `not reached`, `does not apply`, `let through` or `otherwise`.
-        expected, ended: outcomes; `ended` is empty when it does not apply.
+        expected: outcome, for `why` when it differs.
+        ended: outcome; empty when it does not apply.
         at: the largest weight (per mille) written; None when none was raised.
         harmed: requests that the destination harmed; None when not counted.
         other: the same with the other judge; None when it was not rehearsed with it.
@@ -193,7 +194,6 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
     """One table of all scenarios; below it those that need a look, each with the reason and how to rehearse it again."""
     heads = (
         "SCENARIO",
-        "EXPECTED",
         "ENDED",
         "AT",
         "HARMED",
@@ -204,7 +204,6 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
     cells = [
         (
             row.scenario,
-            row.expected,
             row.ended or "-",
             "-" if row.at is None else weight_text(row.at),
             "-" if row.harmed is None else f"{row.harmed:,}",
@@ -214,7 +213,7 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
         )
         for row in rows
     ]
-    lines = table(heads, cells, width, right=frozenset({3, 4, 5, 6}))
+    lines = table(heads, cells, width, right=frozenset({2, 3, 4, 5}))
     if any(row.other is not None for row in rows):
         lines += wrap("OTHER: harmed in the same world under the other judge", width)
     for row in rows:
