@@ -41,10 +41,10 @@ format: setup ## rewrite the code the way that check wants it
 
 cover: setup ## branch coverage: core and runner by their own tests, then everything by every test
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -q $(wildcard tests/core tests/runner)
+	$(BIN)/coverage run -m pytest -n auto -q $(wildcard tests/core tests/runner)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --include='src/cutover/core/*,src/cutover/ports.py,src/cutover/runner.py' --fail-under=100
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest -n auto -q
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

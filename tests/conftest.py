@@ -16,6 +16,10 @@ settings.register_profile(
 settings.register_profile("patient", settings.get_profile("random"), derandomize=True)
 settings.load_profile("patient")
 
+# GNU readline, where a worker has imported it, says that its pipe is a terminal of 80 columns
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
+
 SIDE_BY_SIDE = ("tests/e2e/", "tests/docs/test_runbooks.py")
 """Where the first test starts all others in threads: they share one process, and are begun first."""
 

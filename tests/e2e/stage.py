@@ -165,7 +165,7 @@ class Stage:
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """As little of ours as a command needs; a change to None leaves the name out."""
-        private = ("AWS_", "CUTOVER_", "XDG_", "PYTEST_")
+        private = ("AWS_", "CUTOVER_", "XDG_", "PYTEST_", "COLUMNS", "LINES")
         wanted: dict[str, str | None] = {
             **{k: v for k, v in os.environ.items() if not k.startswith(private)},
             "HOME": str(self.path),
