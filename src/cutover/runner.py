@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from cutover.core.actions import Back, Detach, End, Look, Move, Restore
-from cutover.core.errors import ExitCode
+from cutover.core.errors import ExitCode, masked
 from cutover.core.events import Close, Event, Intent, Note, Outcome, Record, Snapshot
 from cutover.core.forms import Form, form_body, form_of
 from cutover.core.machine import Decision, decide, first_look
@@ -179,7 +179,7 @@ class Runner:
     def _bug(self, error: Exception) -> str:
         self._ports.journal.bug(error)
         text = f"a bug in cutover, its traceback is beside the journal: {type(error).__name__}: "
-        text = f"{text}{error}"[:500]
+        text = f"{text}{masked(str(error))}"[:500]
         self._bugs.append(text)
         return text
 

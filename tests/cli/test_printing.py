@@ -16,12 +16,14 @@ from cutover.cli.frame import Frame, Pipe, guarded
 from cutover.core.errors import UsageError
 from cutover.core.observation import Word, WordName
 from cutover.local.clock import SystemClock
+from cutover.local.journal import FileJournal
 from cutover.local.mailbox import leave_word
 from cutover.local.plan_file import load_plan
 from cutover.local.state_directory import StateDirectory
 from cutover.views.lines import LinesView
 from cutover.views.text import json_line, paint, put
 from tests.cli.command import called
+from tests.local.samples import restore_text
 
 HOSTILE = st.text(
     st.one_of(
@@ -205,3 +207,22 @@ def test_the_words_of_a_credential_helper_are_not_repeated(
     assert done.code == 8, done
     assert in_no_stream(done), done.err
     assert "credential_process" in done.err, "it says where it came from"
+
+
+def test_a_crash_file_holds_the_traceback_and_no_secret(
+    place: StateDirectory, minimal: Path
+) -> None:
+    place.prepare()
+    run = place.create("shop-1", minimal.read_text())
+    journal = FileJournal.open_new(run, restore_text=restore_text)
+    try:
+        int(f"http://ana:{SECRET}@proxy:3128")
+    except ValueError as error:
+        journal.bug(error)
+    finally:
+        journal.close()
+    (crash,) = run.path.glob("crash-*.txt")
+    said = crash.read_text()
+    assert "test_a_crash_file" in said
+    assert "***@proxy:3128" in said
+    assert SECRET not in said

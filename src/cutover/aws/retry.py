@@ -160,7 +160,7 @@ def classify(error: Exception) -> Failure:
 
 def _unforeseen(error: Exception) -> Failure:
     """The SDK parses a foreign reply by its model, and trips over what is missing in whatever way; the rest are bugs."""
-    said = f"{type(error).__name__} at {_place(error)}: {error}"
+    said = f"{type(error).__name__} at {_place(error)}: {masked(str(error))}"
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     if parsers.__file__ in files or files[-1:] == [endpoint.__file__]:
         return Failure(Kind.FOREIGN, FOREIGN_REPLY, f"the reply is not AWS's: {said}")

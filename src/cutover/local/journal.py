@@ -14,10 +14,9 @@ import errno
 import hashlib
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 
-from cutover.core.errors import JournalError, RefusedError
+from cutover.core.errors import JournalError, RefusedError, printable, traceback_text
 from cutover.core.events import Event, Record, RunOpen, Snapshot
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.observation import Known, Reading, Unknown
@@ -46,7 +45,7 @@ RestoreText = Callable[[Sequence[str]], str]
 
 def _to_stderr(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # a closed terminal never ends a run
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(printable(line, 100_000) + "\n")
         sys.stderr.flush()
 
 
@@ -242,7 +241,7 @@ class FileJournal(Journal):
 
     def bug(self, error: Exception) -> None:
         place = self.run.path / f"crash-{os.getpid()}.txt"
-        text = "".join(traceback.format_exception(error))
+        text = traceback_text(error)
         with contextlib.suppress(OSError):
             self._disk.keep(place, text.encode("utf-8", "backslashreplace"), durable=False)
 
