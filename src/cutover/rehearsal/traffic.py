@@ -211,10 +211,12 @@ class Traffic:
         balancer, fare, luck = self.minute.balancers[name], self.weather.others, self._neighbours
         requests = luck.poisson(mean)
         lost = luck.binomial(requests, fare.elb_503)
+        self.weather.meet("others", {"elb_503": lost})
         balancer.elb_503 += lost
         balancer.requests += requests - lost
         for kind in ("elb_502", "elb_504"):
             failed = luck.binomial(requests - lost, getattr(fare, kind))
+            self.weather.meet("others", {kind: failed})
             setattr(balancer, kind, getattr(balancer, kind) + failed)
 
     def _group(self, flow: Flow, arn: str, requests: int, fare: Fare, side: str) -> None:

@@ -68,7 +68,8 @@ class Weather:
         """So many requests, datapoints or writes of a side were met by each part of the effects in force."""
         for active in self._in_force:
             effect = active.effect
-            if side and effect.side not in (side, "both"):
+            mine = (side,) if side == "others" else (side, "both")
+            if side and effect.side not in mine:
                 continue
             for part in effect.parts:
                 if count := met.get(part, 0):
