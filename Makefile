@@ -11,7 +11,9 @@ RUNS ?= 40
 ARGS ?=
 BIN := .venv/bin
 # No index is named in any file or message: pip takes it from the machine that it runs on.
-PIP_FLAGS := --quiet --quiet --no-input --disable-pip-version-check
+PIP_TELLS := --no-input --disable-pip-version-check --progress-bar off
+PIP_FLAGS := --quiet --quiet $(PIP_TELLS)
+NO_WARNINGS := sed -E '/^(WARNING|DEPRECATION)/d'
 HIDE_HOSTS := sed -E "s@(https?|file)://[^ ,')]+@<index>@g; s@host='[^']*'@host=<index>@g" >&2
 
 .PHONY: help setup rehearse test check format cover bench bench-gating prove lock clean
@@ -90,6 +92,13 @@ setup: .venv/.stamp ## make or refresh .venv (instant when nothing changed)
 	if $(BIN)/python -c 'import pip' 2>/dev/null; then pip=($(BIN)/python -m pip); \
 	else pip=($(PYTHON) -m pip --python $(BIN)/python); fi; \
 	echo 'Filling .venv from requirements.lock (about a minute the first time)' >&2; \
-	"$${pip[@]}" install $(PIP_FLAGS) --require-hashes -r requirements.lock 2> >($(HIDE_HOSTS)); \
+	progress() { \
+	  n=0; \
+	  while read -r word _; do case $$word in \
+	    Collecting|Requirement) n=$$((n + 1)); [ $$((n % 10)) -ne 0 ] || echo "  $$n packages read" >&2;; \
+	    Installing) echo "  all $$n packages are here, installing them" >&2;; \
+	  esac; done; }; \
+	"$${pip[@]}" install $(PIP_TELLS) --require-hashes -r requirements.lock 2> >($(NO_WARNINGS) | $(HIDE_HOSTS)) | progress; \
 	"$${pip[@]}" install $(PIP_FLAGS) --no-deps --no-build-isolation -e . 2> >($(HIDE_HOSTS)); \
+	echo '.venv is ready' >&2; \
 	touch .venv/.stamp

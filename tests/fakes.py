@@ -202,7 +202,9 @@ class FakeRouter(Router):
         self.unprepared: Unknown | None = None
         self.at_the_wire: Callable[[], None] = lambda: None
 
-    def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
+    def read(
+        self, routes: Sequence[RouteId], *, once: bool = False
+    ) -> Mapping[RouteId, Reading[Form]]:
         found: dict[RouteId, Reading[Form]] = {}
         for route in routes:
             failed = self.read_fails(route)

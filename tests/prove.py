@@ -1,8 +1,8 @@
 """Long proofs: `python -m tests.prove --budget SECONDS --seed N`, or `make prove`.
 
 First healthy cutovers, by their number (`--runs`, on all cores): how many the sequential judge sends back, with the
-95 % interval, against what is promised. Then three kinds take turns until the budget is spent: random rehearsals, the
-core killed at random records, and (where it is asked for) real processes killed with SIGKILL. A failure names the
+95 % interval, against what is promised. Then four kinds take turns until the budget is spent: random rehearsals, the
+core killed at random records, readers of absurd journals, and (where it is asked for) real processes killed with SIGKILL. A failure names the
 seed that repeats it. `--only null` leaves the others out.
 """
 
@@ -16,9 +16,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.proofs import crashes, fuzzing, null
+from tests.proofs import absurd, crashes, fuzzing, null
 
-SHARES = {"rehearsals": 0.3, "crashes": 0.3, "kill": 0.4}
+SHARES = {"rehearsals": 0.3, "crashes": 0.2, "journals": 0.1, "kill": 0.4}
 """Of the budget; real processes are the slowest proof."""
 
 KINDS = ("null", *SHARES)
@@ -57,6 +57,7 @@ def _until_spent(kinds: set[str], budget: float, seed: int) -> int:
         proofs: dict[str, Callable[[int], str]] = {
             "rehearsals": lambda seed: fuzzing.rehearse(Path(place), seed),
             "crashes": crashes.life,
+            "journals": lambda seed: absurd.read(Path(place), seed),
         }
         for name, one in proofs.items():
             if name in spans:

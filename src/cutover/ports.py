@@ -66,15 +66,24 @@ class Permit(ABC):
     It is asked at the wire: in the thread that sends, once the connection stands and the first byte of
     the request is next. What a name server, a proxy, a handshake or a credential helper took until then
     can so never send what was given up long ago.
+
+    Attributes:
+        lasting: the write may still leave after its turn has stopped waiting for it: a restore is never too
+            late. Another write is given up then, for good.
     """
+
+    lasting: bool = False
 
     @abstractmethod
     def refusal(self, route: RouteId) -> str:
         """Why the route's write must not leave now; empty when it may. Thread-safe, quick, never raises."""
 
 
+@dataclass(frozen=True)
 class Unconditional(Permit):
     """For a write that nothing may keep from leaving: break-glass, which has no run and no lease."""
+
+    lasting: bool = False
 
     def refusal(self, route: RouteId) -> str:
         """Never one."""
@@ -85,8 +94,13 @@ class Router(ABC):
     """Where the split is set. `aim`, `aim_back`, `detach` and `restore_commands` are pure."""
 
     @abstractmethod
-    def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
-        """The live form of each route, read side by side; one entry for every route asked."""
+    def read(
+        self, routes: Sequence[RouteId], *, once: bool = False
+    ) -> Mapping[RouteId, Reading[Form]]:
+        """The live form of each route, read side by side; one entry for every route asked.
+
+        `once`: what fails is not asked again within this call, for the next turn is soon enough.
+        """
 
     @abstractmethod
     def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
@@ -121,8 +135,8 @@ class Router(ABC):
         """Send every change side by side, one attempt each, under one deadline of 13 s.
 
         `permit` is asked for each at the wire; what it refuses, and what this call has given up before it
-        left, is NOT_APPLIED with code NOT_SENT and never leaves. A route's older write never leaves after a
-        newer one. One entry for every change, whatever became of the others.
+        left, is NOT_APPLIED with code NOT_SENT and never leaves; what may still leave is AMBIGUOUS. No write
+        leaves after a newer one of its route has. One entry for every change, whatever became of the others.
         """
 
     @abstractmethod

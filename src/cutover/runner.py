@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from cutover.core.actions import Back, Detach, End, Look, Move, Restore
@@ -103,6 +104,7 @@ class _Back(Permit):
     """A restore is never too late: only another owner of the routes keeps it from leaving."""
 
     ports: Ports
+    lasting: bool = True
 
     def refusal(self, route: RouteId) -> str:
         owner = self.ports.lease.other_owner()
@@ -217,7 +219,7 @@ class Runner:
             identity=self._asked(ports.surveyor.identity) if look.identity else NOT_ASKED,
             survey=survey,
             health=self._each(groups, ports.health.read) if look.health and not lost else {},
-            forms=self._each(tuple(state.routes), ports.router.read)
+            forms=self._each(tuple(state.routes), partial(ports.router.read, once=look.once))
             if look.forms and not lost
             else {},
             journal=self._journal,

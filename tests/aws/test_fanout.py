@@ -84,6 +84,20 @@ def test_inline_calls_run_in_order() -> None:
     assert said == list(range(5))
 
 
+def test_a_machine_without_another_thread_makes_the_calls_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    assert Threads(StepClock()).run({n: partial(pow, n, 2) for n in range(3)}) == {
+        0: 0,
+        1: 1,
+        2: 4,
+    }
+
+
 def test_a_hanging_call_does_not_keep_the_process_alive() -> None:
     program = (
         "import threading, sys\n"

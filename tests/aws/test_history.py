@@ -124,6 +124,18 @@ def test_a_value_that_is_no_number_is_an_error() -> None:
         next(history.read(PLAN, Archive(value=nan), 1, NOW))
 
 
+def test_without_a_network_it_says_so_at_once_and_does_not_ask_again_in_halves() -> None:
+    class Unreached(Archive):
+        def ask(self, *asked: Any) -> Unknown:
+            super().ask(*asked)
+            return Unknown("not_connected: no route to host", "not_connected")
+
+    metrics = Unreached()
+    with pytest.raises(RefusedError, match="cannot be reached: not_connected: no route"):
+        list(history.read(PLAN, metrics, 1, NOW))
+    assert len(metrics.asked) == 1
+
+
 def test_who_may_not_ask_is_told_which_permission_is_missing() -> None:
     aws = session()
     faults = Faults({"GetMetricData": ["denied"] * 9}).install(aws, "cloudwatch")

@@ -36,10 +36,13 @@ def test_a_plain_session_is_real_and_asks_standard_endpoints(home: Path) -> None
     assert aws.client("elbv2") is client
 
 
-def test_a_client_gives_one_attempt_and_short_timeouts(home: Path) -> None:
-    config = open_session(StepClock(), region="eu-west-1").client("elbv2").meta.config
+@pytest.mark.parametrize(("service", "read_s"), [("elbv2", 10), ("cloudwatch", 4), ("sts", 4)])
+def test_a_client_gives_one_attempt_and_short_timeouts(
+    home: Path, service: str, read_s: int
+) -> None:
+    config = open_session(StepClock(), region="eu-west-1").client(service).meta.config
     assert config.retries["total_max_attempts"] == 1
-    assert (config.connect_timeout, config.read_timeout) == (3, 4)
+    assert (config.connect_timeout, config.read_timeout) == (3, read_s)
     assert "cutover/" in config.user_agent_extra
 
 

@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cutover.aws import walls
-from cutover.core.errors import RefusedError
+from cutover.core.errors import RefusedError, UsageError
+
+HOSTS = {
+    "localhost": ("127.0.0.1", "::1"),
+    "aws.localhost": ("::1%lo",),
+    "stray.localhost": ("127.0.0.1", "203.0.113.9"),
+    "abroad.localhost": ("203.0.113.9",),
+}
 
 
 @pytest.mark.parametrize(
@@ -14,15 +25,36 @@ from cutover.core.errors import RefusedError
         ("http://[::1]:5000", True),
         ("http://localhost:4566", True),
         ("http://aws.localhost:4566", True),
+        ("http://ana:secret@127.0.0.1:4566", True),
+        ("http://stray.localhost:4566", False),
+        ("http://abroad.localhost:4566", False),
+        ("http://nowhere.localhost:4566", False),
+        ("http://127.0.0.1@abroad.localhost", False),
         ("http://10.0.0.1:5000", False),
+        ("http://0.0.0.0:5000", False),
         ("http://localhost.example.com", False),
+        ("http://notlocalhost", False),
         ("https://elasticloadbalancing.eu-west-1.amazonaws.com", False),
         ("http://127.0.0.1.example.com", False),
-        ("", False),
     ],
 )
-def test_only_this_machine_is_loopback(url: str, loopback: bool) -> None:
-    assert walls.is_loopback(url) is loopback
+def test_only_this_machine_is_loopback_whatever_its_name_promises(
+    url: str, loopback: bool
+) -> None:
+    host = walls.parsed_url("AWS_ENDPOINT_URL", url).hostname
+    assert walls.is_loopback(str(host), lambda name: HOSTS.get(name, ())) is loopback
+
+
+def test_the_machines_own_resolver_is_asked_for_localhost() -> None:
+    assert walls.is_loopback("localhost")
+    assert not walls.is_loopback("no-such-host.invalid")
+
+
+@given(st.text(st.sampled_from("htps:/@[]\\%?#.127 0localx:9\t\n\u2100"), max_size=30))
+def test_no_text_makes_the_parser_of_urls_raise_anything_but_a_usage_error(text: str) -> None:
+    for url in (text, f"http://{text}", f"http://u:p@[{text}"):
+        with suppress(UsageError):
+            assert walls.parsed_url("AWS_ENDPOINT_URL", url).hostname
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,10 @@ def applied(request: bytes) -> bytes:
             f"<member><TargetGroupArn>{arn}</TargetGroupArn><Weight>{weight}</Weight></member>"
         )
         number += 1
-    action = (
-        "<member><Type>forward</Type><ForwardConfig><TargetGroups>"
-        f"{groups}</TargetGroups></ForwardConfig></member>"
-    )
+    config = f"<ForwardConfig><TargetGroups>{groups}</TargetGroups></ForwardConfig>"
+    if alone := asked.get(f"{prefix}.member.1.TargetGroupArn"):
+        config = f"<TargetGroupArn>{alone}</TargetGroupArn>"
+    action = f"<member><Type>forward</Type>{config}</member>"
     kind, name = (
         ("Rules", "RuleArn") if operation == "ModifyRule" else ("Listeners", "ListenerArn")
     )
@@ -217,7 +217,7 @@ def hung(
 PLACES = ("credentials", "signer", "resolver", "handshake")
 
 
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind != "restore"])
 @pytest.mark.parametrize("where", PLACES)
 def test_a_write_that_hangs_before_it_leaves_never_leaves_once_it_was_given_up(
     where: str,
@@ -234,6 +234,36 @@ def test_a_write_that_hangs_before_it_leaves_never_leaves_once_it_was_given_up(
         hang.let_go.set()
         joined()
         assert there.peer.requests == []
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_a_restore_that_hangs_is_never_too_late_and_arrives_once_it_can(
+    where: str,
+    open_to: Callable[..., There],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    with hung(where, open_to, monkeypatch, tmp_path) as (there, hang):
+        restore = Unconditional(lasting=True)
+        outcome = there.router(hang.met).write([CHANGES["restore"]], restore)[RULE]
+        assert outcome.result is WriteResult.AMBIGUOUS
+        hang.let_go.set()
+        joined()
+        assert len(there.peer.requests) == 1
+
+
+def test_a_restore_that_hangs_does_not_follow_a_newer_one_that_has_left(
+    open_to: Callable[..., There], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with hung("signer", open_to, monkeypatch, tmp_path) as (there, hang):
+        router, restore = there.router(hang.met), Unconditional(lasting=True)
+        assert router.write([CHANGES["restore"]], restore)[RULE].result is WriteResult.AMBIGUOUS
+        router._fanout = Threads(SystemClock())
+        newer = router.write([CHANGES["restore"]], restore)[RULE]
+        assert newer.result is WriteResult.APPLIED
+        hang.let_go.set()
+        joined()
+        assert len(there.peer.requests) == 1
 
 
 @pytest.mark.parametrize("where", ["signer", "resolver", "handshake"])
@@ -303,6 +333,23 @@ def test_a_write_whose_answer_takes_too_long_is_reset_too(
         assert (outcome.result, outcome.code) == (WriteResult.AMBIGUOUS, "timeout")
         assert silent.over.wait(PATIENCE)
         assert silent.endings == ["reset"]
+
+
+def test_a_read_waits_shorter_than_a_write_so_that_it_can_be_asked_again(
+    open_to: Callable[..., There], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cutover.aws.session.READ_SECONDS", 0.3)
+    asked: list[bytes] = []
+
+    def second_time(request: bytes) -> bytes | None:
+        asked.append(request)
+        return None if len(asked) == 1 else http("<DescribeRulesResponse/>")
+
+    with peer(second_time) as server:
+        found = open_to(server).router().read([RULE])[RULE]
+        assert isinstance(found, Unknown)
+        assert found.code == "foreign_reply", found
+        assert len(asked) >= 2
 
 
 def test_a_write_whose_handshake_fails_never_left(

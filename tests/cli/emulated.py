@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -66,8 +67,13 @@ class Aws:
     source: str = ""
     destination: str = ""
 
+    @cached_property
+    def endpoint(self) -> _Endpoint:
+        """One session: a new one would read the service models again, which takes longer than its calls."""
+        return _Endpoint(self.url)
+
     def client(self, service: str) -> Any:
-        return _Endpoint(self.url).client(service)
+        return self.endpoint.client(service)
 
     @property
     def ends(self) -> Ends:
@@ -78,7 +84,7 @@ class Aws:
         return form_of_actions(found["Listeners"][0]["DefaultActions"], self.ends)
 
     def router(self) -> AlbRouter:
-        session: Any = _Endpoint(self.url)
+        session: Any = self.endpoint
         aws = AwsSession(session, SystemClock(), emulated=True, loopback=True)
         return AlbRouter(aws, Inline(), {RouteId(self.listener): self.ends})
 
@@ -159,6 +165,7 @@ def crashed_run(
     *,
     mode: str = "emulated",
     run_id: str = "shop-1",
+    hold: str = "paused",
 ) -> RunDirectory:
     """A run that came as far as `to` at 5 % and whose process then died; its routes say so too."""
     place.prepare()
@@ -168,7 +175,7 @@ def crashed_run(
     run = place.create(run_id, text)
     journal = FileJournal.open_new(run, restore_text=restore_text_of(ACCOUNT, REGION, run_id))
     clock = SystemClock()
-    for event in _story(plan, aws, found, to, mode):
+    for event in _story(plan, aws, found, to, mode, hold=hold):
         if isinstance(event, Snapshot):
             commands = aws.router().restore_commands({RouteId(aws.listener): found})
             journal.keep_snapshot(event, commands)
@@ -177,7 +184,9 @@ def crashed_run(
     return run
 
 
-def _story(plan: Plan, aws: Aws, found: Form, to: Phase, mode: str) -> Iterator[Event]:
+def _story(
+    plan: Plan, aws: Aws, found: Form, to: Phase, mode: str, *, hold: str
+) -> Iterator[Event]:
     route = aws.listener
     yield RunOpen(plan.name, plan.hash, ACCOUNT, REGION, mode, "0.1.0", (route,))
     yield LeaseTaken("ana@bastion", "bastion", 1)
@@ -195,7 +204,7 @@ def _story(plan: Plan, aws: Aws, found: Form, to: Phase, mode: str) -> Iterator[
     if to is Phase.COMPLETED:
         yield PhaseChanged("BAKING", "COMPLETED", "every gate passes", 1)
     if to is Phase.HOLDING:
-        yield PhaseChanged("BAKING", "HOLDING", "paused", 0, hold="paused")
+        yield PhaseChanged("BAKING", "HOLDING", hold, 0, hold=hold)
     if to is Phase.ROLLING_BACK:
         yield PhaseChanged("BAKING", "ROLLING_BACK", "errors: 5 %", 0, cause="breach")
 

@@ -104,7 +104,7 @@ def test_there_is_one_look_after_each_minute_of_the_run(tmp_path: Path) -> None:
     assert looks[-1]["action"] == "advance"
     assert looks[-1]["verdict"] == "PASS"
     assert looks[-1]["baked_minutes"] == 12
-    assert looks[-1]["weight"] == 1.0
+    assert looks[-1]["weight_percent"] == 1.0
 
 
 def test_a_look_at_a_minute_is_the_one_that_the_whole_table_has_there(tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_an_empty_weight_is_the_plans(tmp_path: Path) -> None:
 def test_a_weight_that_is_not_the_plans_is_judged_and_said(tmp_path: Path) -> None:
     text = table_of(healthy(), percent=True).replace(",0,1,5940", ",0,1.5%,5940")
     shown = judged(tmp_path, text, "--at", 1, "--json")
-    assert shown.object["weight_per_mille"] == 15
+    assert shown.object["weight_percent"] == 1.5
     assert "line 62: step 0 has 1.5 %, the plan 1 %" in shown.err
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from cutover.cli.plans import output_schemas
 from tests.cli.command import called
 
 
@@ -78,7 +80,7 @@ def test_a_preview_without_aws_shows_timeline_and_defaults(minimal: Path) -> Non
     assert shown.code == 0
     assert "timeline" in shown.out
     assert "safety.hold_timeout" in shown.out
-    assert called("plan", "--offline", minimal, "--json").object["steps"][0]["weight"] == 50
+    assert called("plan", "--offline", minimal, "--json").object["steps"][0]["weight_percent"] == 5
 
 
 def test_a_preview_without_credentials_ends_with_8_and_names_what_needs_none(
@@ -104,3 +106,23 @@ def test_an_endpoint_that_is_neither_aws_nor_this_machine_is_refused(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://example.com")
     assert called("run", minimal, "--yes").code == 7
+
+
+def test_a_number_of_percent_is_called_so_in_every_schema_and_no_other_unit_of_weights_is_left() -> (
+    None
+):
+    for name, text in output_schemas().items():
+        assert "mille" not in text, name
+        for said in re.findall(r'"(\w*(?:weight|hold_back|share)\w*)"', text):
+            assert said.endswith("_percent"), (name, said)
+
+
+def test_warnings_are_said_by_validate_and_run_and_only_counted_by_who_looks(
+    minimal: Path,
+) -> None:
+    assert "warning: no `gates`" in called("validate", minimal).err
+    looked = called("plan", "--offline", minimal)
+    assert looked.err.splitlines() == [
+        f"note: {minimal}: 1 warning about the plan, `cutover validate {minimal}` shows what"
+    ]
+    assert called("run", minimal).err.count("warning:") == 1

@@ -205,3 +205,22 @@ def test_periods_that_the_emulation_cannot_publish_are_said_and_not_taken_for_bl
         "rehearsed with `observe: {period: 1m, settle: 2m}` instead of `{period: 10s, settle: 20s}`"
         in shown.err
     )
+
+
+ASKING = "steps: [{weight: 10, bake: 10m, approve: go}, {weight: 100, bake: 10m, approve: go}]\n"
+DRIFT = """
+exit_on_hold: true
+writer: [{when: {way: 100%, bake: 20%}, weight: 0}]
+expect: {outcome: held, reason: changed, no_raise_after: true}
+"""
+
+
+@pytest.mark.slow
+def test_approvals_are_given_also_to_a_run_that_ends_when_it_holds(
+    short: Path, scenario: Writer
+) -> None:
+    text = short.read_text()
+    begin, end = text.index("steps:"), text.index("hold_back:")
+    short.write_text(text[:begin] + ASKING + text[end:])
+    shown = called("rehearse", short, "--scenario", scenario(DRIFT))
+    assert (shown.code, shown.err) == (0, "")

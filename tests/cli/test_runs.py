@@ -13,6 +13,7 @@ import pytest
 from cutover import api
 from cutover.core.errors import LeaseError, UsageError
 from cutover.core.events import GateJudged, WordSaid
+from cutover.core.moment import wall_text
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import Phase
 from cutover.core.values import RouteId
@@ -282,6 +283,21 @@ def test_a_damaged_journal_never_refuses_a_rollback(aws: Aws, place: StateDirect
     assert claims(place) == []
 
 
+def test_a_state_directory_that_a_group_can_write_to_refuses_a_resume_and_warns_a_rollback(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    place.root.chmod(0o770)
+    refused = called("resume", run.id)
+    assert refused.code == 7
+    assert "can be written by its group" in refused.err
+    back = called("rollback", run.id)
+    assert back.code == 3, back.err
+    assert "warning: " in back.err
+    assert "can be written by its group" in back.err
+    assert not aws.form().weight
+
+
 def test_a_journal_that_is_gone_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     run.journal.unlink()
@@ -362,12 +378,113 @@ def test_a_held_run_can_be_left_as_it_is_with_a_reason(aws: Aws, place: StateDir
     assert aws.form().weight == 50
 
 
-def test_words_to_a_run_without_a_process_say_so(aws: Aws, place: StateDirectory) -> None:
-    run = crashed_run(place, aws, Phase.HOLDING)
-    assert called("pause", "--json").object["became"] == "nothing"
+@pytest.mark.parametrize(
+    ("phase", "says"),
+    [
+        (Phase.PREFLIGHT, "it ended before it changed anything"),
+        (Phase.BAKING, "nobody watches its gates or keeps its deadlines"),
+        (Phase.HOLDING, "nobody watches its gates or keeps its deadlines"),
+        (Phase.ROLLING_BACK, "its rollback does not go on by itself"),
+    ],
+)
+@pytest.mark.parametrize("command", ["pause", "approve"])
+def test_a_word_that_nobody_hears_says_so_and_leaves_nothing(
+    aws: Aws, place: StateDirectory, phase: Phase, says: str, command: str
+) -> None:
+    run = crashed_run(place, aws, phase)
+    before = run.journal.read_bytes()
+    said = called(command)
+    assert said.code == 7
+    assert "no process drives run shop-1, so nothing is" in said.err
+    assert says in said.err
+    assert said.out == ""
     assert list(run.words.iterdir()) == []
+    assert called(command, "--json").object["exit_code"] == 7
+    assert run.journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["pause", "approve"])
+def test_of_a_dead_run_with_damaged_files_nothing_is_claimed(
+    aws: Aws, place: StateDirectory, command: str
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    damaged(run)
+    said = called(command)
+    assert said.code == 7
+    assert "its files cannot be believed" in said.err
+    assert "changed anything" not in said.err
+
+
+def test_a_run_that_never_began_offers_no_way_back_that_is_not_there(
+    place: StateDirectory, minimal: Path
+) -> None:
+    place.prepare()
+    run = place.create("shop-1", minimal.read_text())
+    for command in (["pause"], ["journal", "show"], ["journal", "verify"], ["journal", "export"]):
+        said = called(*command, run.id)
+        assert said.code == 7
+        assert "rollback" not in said.err
+        assert "restore.sh" not in said.err
+
+
+def test_a_hint_never_names_a_word_that_the_phase_refuses(aws: Aws, place: StateDirectory) -> None:
+    for phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        run = crashed_run(place, aws, phase, run_id=f"shop-{phase.lower().replace('_', '-')}")
+        assert "--leave-as-is" not in called("finish", run.id).err
+    assert called("list", "--json").objects[0]["phase"] in ("PREFLIGHT", "ROLLING_BACK")
+    assert {one["phase"] for one in called("list", "--json").objects} == {
+        "PREFLIGHT",
+        "ROLLING_BACK",
+    }
+
+
+@pytest.mark.parametrize("command", ["pause", "approve", "resume"])
+def test_a_completed_run_has_nothing_to_pause_or_to_approve(
+    aws: Aws, place: StateDirectory, command: str
+) -> None:
+    run = crashed_run(place, aws, Phase.COMPLETED)
+    said = called(command)
+    assert said.code == 2
+    assert f"run shop-1 is COMPLETED: there is nothing to {command}" in said.err
+    assert list(run.words.iterdir()) == []
+
+
+def test_an_approval_that_a_dead_run_had_asked_for_waits_for_who_takes_it_up(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING, hold="approval")
     assert called("approve", "--json").object["became"] == "waits"
     assert len(list(run.words.iterdir())) == 1
+    assert called("status", "--json").object["waiting"] == ["approve"]
+
+
+@pytest.mark.parametrize("phase", [Phase.COMPLETED, Phase.BAKING, Phase.HOLDING])
+def test_a_run_that_nobody_drives_never_looks_again(
+    aws: Aws, place: StateDirectory, phase: Phase
+) -> None:
+    run = crashed_run(place, aws, phase)
+    beat = {"pid": 1, "last": "2026-03-02T12:00:00.000Z", "next": "2026-03-02T12:00:15.000Z"}
+    run.beat.write_text(json.dumps(beat))
+    shown = " ".join(called("status").out.split())
+    assert "looks again" not in shown
+    assert "12:00:15" not in shown
+    assert "the last look was at 2026-03-02T12:00:00.000Z" in shown
+    if phase is Phase.COMPLETED:
+        assert "the run rests until somebody says a word to it" in shown
+        assert "nobody watches" not in shown
+    told = called("status", "--json").object
+    assert told["advance_in_ms"] is None
+    assert told["hold"] is None or told["hold"]["then"] is None
+    lease = locked(place, aws, run.id)
+    try:
+        hangs = " ".join(called("status").out.split())
+        soon = wall_text(SystemClock().now().plus(60_000).wall)
+        run.beat.write_text(json.dumps({**beat, "next": soon}))
+        works = " ".join(called("status").out.split())
+    finally:
+        lease.close()
+    assert "should have looked again at 2026-03-02T12:00:15.000Z and has not" in hangs
+    assert f"looks again {soon}" in works
 
 
 def test_a_process_that_does_not_hear_is_named_and_the_word_stays(
@@ -426,7 +543,7 @@ def test_status_and_list_tell_phase_weight_and_that_nobody_drives(
     assert "BAKING at 5 %" in shown.out
     assert "nobody watches" in shown.out
     found = called("status", "--json").object
-    assert (found["run"], found["phase"], found["weight"]) == ("shop-1", "BAKING", 50)
+    assert (found["run"], found["phase"], found["weight_percent"]) == ("shop-1", "BAKING", 5)
     assert not found["alive"]
     assert called("list", "--json").object["phase"] == "BAKING"
     assert "shop-1" in called("list").out

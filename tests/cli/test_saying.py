@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cutover.core.errors import RefusedError
 from cutover.core.events import (
     Close,
     Event,
@@ -21,6 +22,7 @@ from cutover.core.events import (
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.values import RouteId
+from cutover.local.command_pipe import CommandPipe
 from cutover.local.disk import Disk, RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
@@ -28,7 +30,7 @@ from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, is_armed
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
-from cutover.wiring.words import Heard, Waiting, say
+from cutover.wiring.words import Heard, Silent, Unreached, Waiting, say
 from tests.local.samples import AT, SNAPSHOT, restore_text
 
 ROUTE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1/2"
@@ -193,6 +195,38 @@ def test_on_a_full_disk_a_rollback_that_nobody_hears_is_done_by_who_says_it(
     answer = say(place, full, Word(WordName.ROLLBACK, "ana"), clock=waits)
     assert isinstance(answer, Waiting)
     assert answer.path is None
+
+
+def test_on_a_full_disk_a_word_reaches_a_living_process_through_its_pipe(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    full = RunDirectory(run.path, Full())
+    pipe = CommandPipe.open(run)
+    pause = Word(WordName.PAUSE, "ana", "lunch")
+
+    def hears() -> None:
+        for word in pipe.take():
+            process.hears(word)
+
+    process.acts = [hears, process.looks_again]
+    assert types(say(place, full, pause, clock=waits)) == ["word"]
+    silent = say(place, full, Word(WordName.ROLLBACK, "ana"), clock=waits, within_ms=1_000)
+    assert isinstance(silent, Silent)
+    assert silent.piped, "it waits there, not in a file"
+    pipe.close()
+
+
+def test_on_a_full_disk_without_a_pipe_a_rollback_reaches_nobody_and_another_word_is_refused(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    full = RunDirectory(run.path, Full())
+    unreached = say(place, full, Word(WordName.ROLLBACK, "ana"), clock=waits)
+    assert isinstance(unreached, Unreached)
+    assert "No space left" in unreached.why
+    assert "no process listens" in unreached.why
+    with pytest.raises(RefusedError, match="no process listens") as caught:
+        say(place, full, Word(WordName.PAUSE, "ana"), clock=waits)
+    assert "kill -TERM" in caught.value.hint
 
 
 def test_a_word_that_lies_there_is_not_left_twice(

@@ -168,8 +168,8 @@ def test_a_plan_brings_its_gates_traffic_budget_and_what_it_holds_back(checkout:
 
 def test_json_says_the_same_in_numbers() -> None:
     found = called("schedule", *BUDGET, *RATE, "--time", "2h", "--json").object
-    assert [step["weight"] for step in found["steps"]] == [20, 50, 250, 500, 750, 1000]
-    assert found["hold_back"] == 50
+    assert [step["weight_percent"] for step in found["steps"]] == [2, 5, 25, 50, 75, 100]
+    assert found["hold_back_percent"] == 5
     assert found["takes_ms"] <= found["within_ms"] == 7_200_000
 
 

@@ -73,6 +73,7 @@ def test_abort_is_rollback_the_panic_word_is_the_safe_word() -> None:
 
 def test_version_says_which_journals_it_reads() -> None:
     assert called("version").out.startswith("cutover ")
+    assert called("--version").out == called("version").out
     assert called("version", "--json").object["journal"] >= 1
 
 

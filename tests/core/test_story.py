@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from cutover.core import events as ev
 from cutover.core.forms import Form, form_body
 from cutover.core.observation import WordName
-from cutover.core.state import Held, Hold, Phase, RunState
+from cutover.core.state import ACTIVE, Held, Hold, Phase, RunState
 from cutover.core.story import Stand, Story, Tone, about, baked, ending, next_command, stamp, tell
 from cutover.core.story.model import KEEP, tone_of
 from cutover.core.story.oddities import Oddities, oddities_text
@@ -148,8 +150,18 @@ def test_before_anything_was_read_the_ending_still_says_what_is_next() -> None:
     assert ending(Story.begin(plan_of())) == (
         "checkout: preflight at 0 %",
         "odd but no breach: nothing",
-        "next: nothing to do; Ctrl-C ends it and nothing was written",
+        "next: nothing was written; `cutover run PLAN` starts another",
     )
+
+
+@pytest.mark.parametrize("phase", sorted(ACTIVE))
+def test_the_ending_offers_no_word_that_only_the_process_that_ended_could_hear(
+    phase: Phase,
+) -> None:
+    story = Story.begin(plan_of())
+    last = ending(replace(story, state=replace(story.state, phase=phase)))[-1]
+    assert "cutover pause" not in last
+    assert "Ctrl-C" not in last
 
 
 def test_a_held_run_is_told_what_its_hold_asks_for() -> None:

@@ -48,6 +48,15 @@ def say(event: ev.Event, state: RunState = AT_FIVE, epoch: int = 1) -> str | Non
     return sentence(PLAN, state, ev.Record(7, epoch, START, event))
 
 
+def test_a_refusal_promises_nothing_of_preflight_that_a_word_may_have_caused() -> None:
+    event = ev.PhaseChanged("PREFLIGHT", "REFUSED", "stopped before anything was written", -1)
+    assert say(event, RunState()) == (
+        "refused, nothing was written: stopped before anything was written"
+    )
+    after = replace(AT_FIVE, phase=Phase.COMPLETED)
+    assert say(ev.Close(7, "COMPLETED", "drift"), after) == "the process ends with 7: refused"
+
+
 SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
     (
         ev.RunOpen(

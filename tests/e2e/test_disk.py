@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import Stage
+from tests.e2e.stage import Process, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -30,8 +31,8 @@ def _small_disk(place: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def _fill(place: Path) -> Path:
-    ballast = place / "ballast"
+def _fill(place: Path, name: str = "ballast") -> Path:
+    ballast = place / name
     with ballast.open("wb", buffering=0) as file:
         for size in (4096, 64):
             try:
@@ -120,29 +121,46 @@ def test_a_torn_last_line_never_happened(stage: Stage) -> None:
     stage.verified()
 
 
+def _fill_to_the_last_byte(stage: Stage, run: Process) -> None:
+    """Until the run has given up the room that it kept for the hold, and that is taken too."""
+    _fill(stage.state)
+    stage.until("a word about it", lambda: "No space left" in run.said, run)
+    _fill(stage.state, "more")
+
+
+def _run_at_10(stage: Stage) -> Process:
+    temporary = stage.path / "tmp"
+    temporary.mkdir()
+    plan = stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s")
+    words = ("run", plan, "--yes", "--run-id", "one")
+    run = stage.drive(*words, env={"TMPDIR": str(temporary)})
+    stage.until_phase("BAKING", run, step=0)
+    return run
+
+
 def test_a_rollback_reaches_a_living_run_on_a_full_disk(stage: Stage) -> None:
     with _small_disk(stage.state):
-        run = stage.run(stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s"))
-        stage.until_phase("BAKING", run, step=0)
-        ballast = _fill(stage.state)
-        said = stage.say("rollback", "one", "--why", "the phone rings")
+        run = _run_at_10(stage)
+        _fill_to_the_last_byte(stage, run)
+        env = {"TMPDIR": str(stage.path / "tmp")}
+        said = stage.say("rollback", "one", "--why", "the phone rings", env=env)
         assert said.code == 0, said.said + stage.story()
         assert "heard by run one" in said.said
         assert run.ends() == 3, stage.story()
         assert stage.is_restored()
         assert not stage.witness.problems
-        ballast.unlink()
-        words = [(one["word"], one["why"]) for one in stage.records() if one["type"] == "word"]
-        assert words == [("rollback", "the phone rings")]
+        assert "ROLLED_BACK" in stage.say("status", "one", env=env).out
+        exported = stage.say("journal", "export", "one", env=env).out.splitlines()
+        words = [one for one in map(json.loads, exported) if one["type"] == "word"]
+        assert [(one["word"], one["why"]) for one in words] == [("rollback", "the phone rings")]
 
 
 def test_a_rollback_that_can_reach_nobody_restores_the_routes_itself_and_says_so(
     stage: Stage,
 ) -> None:
     with _small_disk(stage.state):
-        run = stage.run(stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s"))
-        stage.until_phase("BAKING", run, step=0)
-        _fill(stage.state)
+        run = _run_at_10(stage)
+        _fill_to_the_last_byte(stage, run)
         (stage.directory / "words.pipe").unlink()
         said = stage.say("rollback", "one")
         assert said.code == 4, said.said + stage.story()
@@ -150,5 +168,5 @@ def test_a_rollback_that_can_reach_nobody_restores_the_routes_itself_and_says_so
         assert f"process {run.pid}" in said.err
         assert "cannot be told" in said.err
         assert f"kill -9 {run.pid}" in said.err
-        stage.until("a hold for what it did not write", lambda: "HOLDING" in run.said, run)
+        stage.until("that it saw the change", lambda: "changed by somebody else" in run.said, run)
         assert max(stage.climbs()) == 0.1

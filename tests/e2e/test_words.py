@@ -16,6 +16,10 @@ def test_pause_holds_the_weight_and_resume_goes_on_to_the_end(stage: Stage) -> N
     paused = stage.say("pause", "--why", "a look at the logs")
     assert paused.code == 0, paused.said
     assert stage.phase() == "HOLDING"
+    again = stage.say("pause")
+    assert (again.code, "holding already" in again.said) == (0, True), again.said
+    unasked = stage.say("approve", "one")
+    assert (unasked.code, "does not ask for approval" in unasked.said) == (7, True), unasked.said
     seen = len(stage.records())
     stage.until("a few turns of the hold", lambda: len(stage.records()) > seen + 3, run)
     assert stage.shares() == {0.1}

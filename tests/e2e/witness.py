@@ -28,10 +28,10 @@ PATIENCE = 300.0
 _SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 
 Does = Literal[
-    "throttle", "denied", "expired", "500", "lost", "swallow", "kill", "kill_after", "wait"
+    "throttle", "denied", "expired", "500", "page", "lost", "swallow", "kill", "kill_after", "wait"
 ]
-"""What happens to a call. Without effect: throttle denied expired 500 (answers), swallow (the connection
-breaks), kill (the client dies first). With effect: lost (the answer never comes), kill_after (the client
+"""What happens to a call. Without effect: throttle denied expired 500 (answers), page (a captive portal's, with
+status 200), swallow (the connection breaks), kill (the client dies first). With effect: lost (the answer never comes), kill_after (the client
 dies before the answer), wait (until `Fault.gate` opens)."""
 
 _ANSWERS = {
@@ -112,6 +112,8 @@ class Witness:
         self.problems: list[str] = []
         self.alarms: dict[str, str] = {}
         self.account: str | None = None  # what sts says, when it lies
+        self.stale = False  # routes are described as they were at the last answer before
+        self._described: dict[bytes, Answer] = {}
         self._client = 0
         self._emulator = urllib.parse.urlsplit(emulator).netloc
         self._state = state
@@ -173,6 +175,9 @@ class Witness:
         if does in _ANSWERS:
             call.became = does
             return _refusal(*_ANSWERS[does], json_body="X-Amz-Target" in wire.headers)
+        if does == "page":
+            call.became = does
+            return 200, {"Content-Type": "text/html"}, b"<html><body>Log in<br></body></html>"
         if does == "swallow":
             call.became = does
             return None
@@ -200,6 +205,9 @@ class Witness:
                 if name in self.alarms
             ]
             return _json({"MetricAlarms": found, "CompositeAlarms": []})
+        described = call.operation in ("DescribeRules", "DescribeListeners")
+        if described and self.stale and wire.body in self._described:
+            return self._described[wire.body]
         connection = http.client.HTTPConnection(self._emulator, timeout=PATIENCE)
         try:
             connection.request(wire.method, wire.path, wire.body, wire.headers)
@@ -209,6 +217,8 @@ class Witness:
             connection.close()
         if call.operation == "GetCallerIdentity" and self.account is not None:
             said = said.replace(b"123456789012", self.account.encode())
+        if described:
+            self._described[wire.body] = answer.status, kept, said
         return answer.status, kept, said
 
     def _aimed(self, asked: dict[str, Any]) -> tuple[str, float]:

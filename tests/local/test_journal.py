@@ -522,11 +522,53 @@ def test_a_file_that_did_not_fit_leaves_no_half_of_it_on_the_full_disk() -> None
     assert disk.space == 10
 
 
-def test_what_a_killed_process_left_half_written_is_written_anew(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_half_written_is_in_nobodys_way_and_swept_by_the_next(
+    tmp_path: Path,
+) -> None:
     run = new_run(tmp_path)
-    (run.path / ".snapshot.json.new").write_text("half")
+    opened(run).close()
+    left = run.path / ".snapshot.json.0123456789abcdef.new"
+    left.write_text("half")
     run.disk.keep(run.snapshot, b"whole", durable=True)
     assert run.snapshot.read_bytes() == b"whole"
+    reopened(run).close()
+    assert not left.exists()
+    assert run.snapshot.exists()
+
+
+def test_two_processes_may_keep_one_file_at_once_and_one_of_them_is_kept_whole(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file"
+
+    class Interrupted(RealDisk):
+        """Another process keeps the same file while this one writes."""
+
+        def sync(self, handle: int) -> None:
+            RealDisk().keep(path, b"theirs, and longer", durable=False)
+            super().sync(handle)
+
+    Interrupted().keep(path, b"ours", durable=True)
+    assert path.read_bytes() == b"ours"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_one_turn_says_is_durable_by_one_sync_and_all_or_nothing() -> None:
+    disk, run = sim_run(space=(1 << 20) + 8_000)
+    journal = opened(run)
+    journal.append(OPEN, AT)
+    before = disk.calls.count("sync")
+    assert isinstance(journal.append_all((PREFLIGHT, NOTE, INTENT), AT), Known)
+    assert disk.calls.count("sync") == before + 1
+    size = len(disk.read(run.journal))
+    refused = journal.append_all((INTENT,) * 20, AT)
+    assert isinstance(refused, Unknown)
+    assert refused.code == "disk_full"
+    assert len(disk.read(run.journal)) == size, "none of them"
+    assert isinstance(journal.append_all((NOTE, NOTE), AT), Known), "in the ballast's room"
+    assert [r.event for r in run.contents().records] == [
+        OPEN, PREFLIGHT, NOTE, INTENT, NOTE, NOTE,
+    ]  # fmt: skip
 
 
 def test_a_link_is_never_followed(tmp_path: Path) -> None:

@@ -240,7 +240,12 @@ values = st.recursive(
 )
 
 
-def of_annotation(annotation: str) -> st.SearchStrategy[Any]:
+times = st.integers(0, 2**42)
+
+
+def of_field(name: str, annotation: str) -> st.SearchStrategy[Any]:
+    if name.endswith("_ms"):
+        return times
     if annotation.startswith("Mapping"):
         return st.dictionaries(texts, values, max_size=3)
     if annotation.startswith("tuple"):
@@ -251,13 +256,11 @@ def of_annotation(annotation: str) -> st.SearchStrategy[Any]:
 @st.composite
 def any_event(draw: st.DrawFn) -> Event:
     cls = draw(st.sampled_from(sorted(TYPES.values(), key=lambda cls: cls.type)))
-    return cls(**{f.name: draw(of_annotation(str(f.type))) for f in dataclasses.fields(cls)})
+    return cls(**{f.name: draw(of_field(f.name, str(f.type))) for f in dataclasses.fields(cls)})
 
 
 @given(
-    said=st.lists(
-        st.tuples(any_event(), st.datetimes(timezones=st.just(UTC)), st.integers()), max_size=4
-    ),
+    said=st.lists(st.tuples(any_event(), st.datetimes(timezones=st.just(UTC)), times), max_size=4),
     run=texts,
     boot_id=texts,
 )
@@ -278,3 +281,40 @@ def test_any_events_round_trip(
     assert [body(record.event) for record in contents.records] == [
         body(event) for event, _, _ in said
     ]
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (events.MinuteSettled("pair", 10**18, {}), "'at_ms' is no time"),
+        (events.MinuteSettled("pair", -2, {}), "'at_ms' is no time"),
+        (events.Observed("alarming", {"deep": [{"at_ms": 10**18}]}), "'at_ms' is no time"),
+    ],
+)
+def test_an_intact_line_that_says_an_absurd_time_is_damage(event: Event, why: str) -> None:
+    contents = read_journal(journal_of((OPEN, event, NOTE)))
+    assert contents.damage is not None
+    assert contents.damage.line == 2
+    assert why in contents.damage.why
+    assert [record.event for record in contents.records] == [OPEN]
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [None, 1.5, {"a": [None]}, "\u0000", 10**400, {}, True],
+    ids=lambda value: repr(value)[:20],
+)
+def test_no_content_of_an_intact_line_makes_a_reader_raise(absurd: Any) -> None:
+    for line in lines(journal_of()):
+        data = json.loads(line)
+        for name in data.keys() - {"hash"}:
+            contents = read_journal(rehashed(line, **{name: absurd}))
+            assert len(contents.records) + (contents.damage is not None) == 1
+
+
+@pytest.mark.parametrize("absurd", [None, 1.5])
+def test_null_and_floats_are_in_no_record(absurd: Any) -> None:
+    (line,) = lines(journal_of((events.Observed("x", {"deep": [{"a": 1}]}),)))
+    damage = read_journal(rehashed(line, facts={"deep": [{"a": absurd}]})).damage
+    assert damage is not None
+    assert f"'a' is {absurd}" in damage.why

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutover.core.errors import ExitCode, PlanError, problem_lines, render_problems
+from cutover.core.errors import ExitCode, PlanError, problem_lines
 from cutover.local.plan_file import load_plan, plan_of_text
 from cutover.local.yaml_scalars import resolve
 from cutover.local.yaml_text import quoted
@@ -21,6 +21,12 @@ PLANS = Path(__file__).parents[2] / "plans"
 
 def plan_text(*edits: tuple[str, str], head: str = "", tail: str = "") -> str:
     return spelled(edited(*edits, head=head, tail=tail)).decode()
+
+
+def render_problems(error: PlanError) -> str:
+    return "\n".join(
+        line for problem in error.problems for line in problem_lines(error.file, problem)
+    )
 
 
 def errors_of(text: str) -> PlanError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import pwd
 import subprocess
 from pathlib import Path
 
@@ -62,12 +64,76 @@ def test_a_run_directory_and_all_above_it_are_private(state: StateDirectory) -> 
 
 
 @pytest.mark.parametrize("part", ["state", "state/runs", "state/leases"])
-def test_a_directory_that_everybody_can_write_to_is_refused(tmp_path: Path, part: str) -> None:
+@pytest.mark.parametrize(("mode", "who"), [(0o777, "everybody"), (0o770, "its group")])
+def test_a_directory_that_others_can_write_to_is_refused(
+    tmp_path: Path, part: str, mode: int, who: str
+) -> None:
     StateDirectory(tmp_path / "state").prepare()
-    (tmp_path / part).chmod(0o777)
-    with pytest.raises(RefusedError, match="written by everybody") as caught:
+    (tmp_path / part).chmod(mode)
+    with pytest.raises(RefusedError, match=f"can be written by {who}") as caught:
         StateDirectory(tmp_path / "state").prepare()
     assert caught.value.hint == f"chmod 700 {tmp_path / part}"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_directory_above_in_which_ours_could_be_swapped_is_refused(
+    tmp_path: Path, mode: int, linked: bool
+) -> None:
+    above = tmp_path / "shared"
+    (above / "deep").mkdir(parents=True)
+    root = above / "deep" / "state"
+    if linked:
+        (tmp_path / "link").symlink_to(above / "deep")
+        root = tmp_path / "link" / "state"
+    StateDirectory(root).prepare()
+    above.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(above, -1, 12_345)
+    elif mode == 0o775:
+        pytest.skip("only root can give a directory to a group that it is not in")
+    with pytest.raises(RefusedError, match="in the place of") as caught:
+        StateDirectory(root).prepare()
+    assert f"chmod go-w {above}" in caught.value.hint
+    above.chmod(mode | 0o1000)
+    StateDirectory(root).prepare()  # a sticky bit lets nobody rename what is not theirs
+
+
+def test_a_directory_above_that_only_the_users_own_group_can_write_to_is_no_doubt(
+    tmp_path: Path,
+) -> None:
+    user = pwd.getpwuid(os.geteuid())
+    if grp.getgrgid(user.pw_gid).gr_name != user.pw_name:
+        return  # a machine without private groups
+    (tmp_path / "mine").mkdir()
+    os.chown(tmp_path / "mine", -1, user.pw_gid)
+    (tmp_path / "mine").chmod(0o775)
+    StateDirectory(tmp_path / "mine" / "state").prepare()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_above_of_another_user_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 12_345, -1)
+    with pytest.raises(RefusedError, match="belongs to user 12345, who could put"):
+        StateDirectory(tmp_path / "theirs" / "state").prepare()
+
+
+def test_for_a_rollback_what_is_wrong_with_the_place_is_told_and_refuses_nothing(
+    tmp_path: Path,
+) -> None:
+    state = StateDirectory(tmp_path / "state")
+    assert state.prepare_for_rollback() == ()
+    (tmp_path / "state").chmod(0o770)
+    (tmp_path / "state" / "leases").chmod(0o777)
+    told = [str(doubt) for doubt in state.prepare_for_rollback()]
+    assert told == [
+        f"{tmp_path / 'state'} can be written by its group",
+        f"{tmp_path / 'state' / 'leases'} can be written by everybody on this machine",
+    ]
+    (tmp_path / "file").touch()
+    (told_of_a_file, *_) = StateDirectory(tmp_path / "file" / "state").prepare_for_rollback()
+    assert "Not a directory" in str(told_of_a_file)
 
 
 def test_a_link_in_the_place_of_a_directory_is_refused(tmp_path: Path) -> None:
@@ -170,12 +236,26 @@ def test_an_ambiguous_or_unknown_name_lists_the_candidates(state: StateDirectory
     in_phase(state, "shop-1", "HOLDING")
     in_phase(state, "shop-2", "BAKING")
     for text in (None, "shop"):
-        with pytest.raises(UsageError, match="2 times") as caught:
+        with pytest.raises(UsageError, match=r"2 (live runs|runs whose ids begin)") as caught:
             state.resolve(text)
         assert "shop-1 (HOLDING), shop-2 (BAKING)" in caught.value.hint
         assert caught.value.exit_code is ExitCode.USAGE
     with pytest.raises(UsageError, match=r"no run '\.\./x'"):
         state.resolve("../x")
+
+
+def test_of_several_rehearsals_the_newest_is_meant_and_of_several_runs_none(
+    state: StateDirectory,
+) -> None:
+    for name in ("shop-b-20260301-120000-0000", "shop-a-20260302-120000-0000"):
+        state.create(name, "", rehearsal=True)
+    assert state.resolve("shop").id == "shop-a-20260302-120000-0000"
+    assert state.resolve("shop-b").id == "shop-b-20260301-120000-0000"
+    state.create("shop-1", "")
+    assert state.resolve("shop").id == "shop-1", "a run comes before every rehearsal"
+    state.create("shop-2", "")
+    with pytest.raises(UsageError, match="2 runs whose ids begin with"):
+        state.resolve("shop")
 
 
 def test_a_rehearsal_is_found_by_name_and_never_by_being_alone(state: StateDirectory) -> None:
@@ -231,7 +311,7 @@ def test_a_run_that_was_ended_before_its_first_record_is_in_nobodys_way(
     assert state.resolve(None).id == "shop-1"
     kept = state.create("shop-3", "")
     kept.snapshot.touch()
-    with pytest.raises(UsageError, match="2 times a live run"):
+    with pytest.raises(UsageError, match="2 live runs"):
         state.resolve(None)
 
 

@@ -13,7 +13,7 @@ import pytest
 from cutover.core.errors import ExitCode
 from cutover.core.events import Event, GateJudged, Intent
 from tests.fakes import Bench, form, plan_of
-from tests.proofs import crashes, fuzzing, healthy, luck, null
+from tests.proofs import absurd, crashes, fuzzing, healthy, luck, null
 from tests.proofs.invariants import broken
 
 
@@ -26,6 +26,11 @@ def test_a_run_killed_at_random_records_ends_as_one_that_was_not(seed: int) -> N
 @pytest.mark.parametrize("seed", range(4))
 def test_no_random_weather_breaks_a_promise(seed: int, tmp_path: Path) -> None:
     assert fuzzing.rehearse(tmp_path, seed)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_absurd_journal_makes_a_reader_fall_over(seed: int, tmp_path: Path) -> None:
+    assert absurd.read(tmp_path, seed) in ("intact", "damaged")
 
 
 @pytest.mark.slow

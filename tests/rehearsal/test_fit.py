@@ -12,6 +12,7 @@ from cutover.local.plan_file import load_plan, plan_of_text
 from cutover.local.state_directory import StateDirectory
 from cutover.rehearsal.clock import VirtualClock
 from cutover.rehearsal.ending import Verdict
+from cutover.rehearsal.occurrences import Entry
 from cutover.rehearsal.script import Script
 from cutover.wiring.rehearsals import Task, rehearse_task, task
 from cutover.wiring.scenarios import builtin_scenarios, lacks, load_scenario, planned
@@ -39,14 +40,12 @@ NEED_MORE = {
     "approval": "a step with `approve`",
     "approval-never": "a step with `approve`",
     "az-loss": "a `healthy` gate with `zones`",
-    "dead-among-others": "a last bake of at least 30m",
     "defect-after-source-incident": "a last bake of at least 1h30m",
     "last-bake-shared-incident": "a last bake of at least 30m",
     "log-storm": "a `metric` gate",
     "nobody-to-compare-with": "a last bake of at least 30m",
     "nobody-to-compare-with-answered": "a last bake of at least 30m",
     "node-churn": "a last bake of at least 1h40m",
-    "others-unavailable": "a last bake of at least 30m",
     "single-az": "a `healthy` gate with `zones`",
     "slow-leak": "bakes of at least 30m",
 }
@@ -84,7 +83,7 @@ def test_it_applies_to_a_plan_or_says_what_the_plan_lacks(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_waits_for_no_step_that_a_plan_it_applies_to_does_not_have(name: str) -> None:
     scenario = load_scenario(name)[1]
-    entries = [
+    entries: list[Entry] = [
         *scenario.effects, *scenario.health, *scenario.writer, *scenario.faults, *scenario.operator, *scenario.crash,
     ]  # fmt: skip
     for plan in every_plan().values():

@@ -63,11 +63,11 @@ def test_the_preview_says_what_happens_without_one() -> None:
 def test_programs_see_the_hand_over_as_a_step_without_a_bake() -> None:
     steps = plan_json(plan_of(hold_back="5%", traffic="6000/min"))["steps"]
     assert isinstance(steps, list)
-    assert [(step["weight"], step["bake_ms"]) for step in steps] == [
+    assert [(step["weight_percent"], step["bake_ms"]) for step in steps] == [
+        (5, 600_000),
         (50, 600_000),
-        (500, 600_000),
-        (950, 600_000),
-        (1000, 0),
+        (95, 600_000),
+        (100, 0),
     ]
 
 

@@ -34,13 +34,43 @@ def test_every_record_is_one_json_object_with_its_schema(bench: Bench) -> None:
     found = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [one["seq"] for one in found] == [record.seq for record in bench.journal.records]
     assert {one["schema"] for one in found} == {"cutover.record.v1"}
-    assert [one["body"] for one in found] == [
-        body(record.event) for record in bench.journal.records
+    written = [one for one in found if one["type"] == "verified"]
+    assert [one["body"]["weight_percent"] for one in written] == [
+        body(record.event)["weight"] / 10
+        for record in bench.journal.records
+        if isinstance(record.event, ev.Verified)
+    ]
+    plain = ("run_open", "lease", "phase", "minute", "gate", "word", "close")
+    assert [one["body"] for one in found if one["type"] in plain] == [
+        body(record.event) for record in bench.journal.records if record.event.type in plain
     ]
     breach = next(one for one in found if one["body"].get("cause") == "breach")
     assert breach["phase"] == "ROLLING_BACK"
     assert breach["sentence"].endswith("-> rolling back from 5 %")
     assert all(one["sentence"] is None for one in found if one["type"] == "minute")
+
+
+def test_every_weight_of_a_record_is_percent_and_called_so(bench: Bench) -> None:
+    out = io.StringIO()
+    view = JsonView(bench.plan, out)
+    for record in bench.journal.records:
+        view.told(record)
+    last: list[ev.Event] = [
+        ev.Effective(0, 0, {"one": 48, "two": -1}, "seen"),
+        ev.Drift("arn", "a", {"weight": -1, "text": "{}"}),
+    ]
+    for event in last:
+        view.told(ev.Record(1, 1, START, event))
+    found = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert not [one for one in found if {"weight", "shares"} & keys_of(one)]
+    assert found[-2]["body"]["shares_percent"] == {"one": 4.8, "two": None}
+    assert found[-1]["body"]["seen"]["weight_percent"] is None
+
+
+def keys_of(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
 
 
 def test_a_record_stays_one_line_whatever_it_holds() -> None:

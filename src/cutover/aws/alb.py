@@ -11,7 +11,7 @@ from cutover.aws import forms
 from cutover.aws.departure import Departures, Ticket
 from cutover.aws.fanout import Fanout, attempt
 from cutover.aws.forms import Ends
-from cutover.aws.retry import NOT_CONNECTED, Failure, Kind
+from cutover.aws.retry import FOREIGN_REPLY, NOT_CONNECTED, Failure, Kind
 from cutover.aws.session import AwsSession
 from cutover.aws.unmodelled import UNMODELLED
 from cutover.aws.way_back import way_back
@@ -77,7 +77,9 @@ class AlbRouter(Router):
         self._default_rules: set[RouteId] = set()
         self._departures = Departures()
 
-    def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
+    def read(
+        self, routes: Sequence[RouteId], *, once: bool = False
+    ) -> Mapping[RouteId, Reading[Form]]:
         by_way: dict[bool, list[RouteId]] = {True: [], False: []}
         for route in dict.fromkeys(routes):
             by_way[self._by_rule(route)].append(route)
@@ -86,7 +88,7 @@ class AlbRouter(Router):
             for way, some in by_way.items()
             for start in range(0, len(some), BATCH)
         ]
-        found = self._asked(batches)
+        found = self._asked(batches, once=once)
         lonely = [
             (way, (route,))
             for way, batch in batches
@@ -95,7 +97,7 @@ class AlbRouter(Router):
             and answer.code in _GONE
             for route in batch
         ]
-        for key, answer in self._asked(lonely).items():
+        for key, answer in self._asked(lonely, once=once).items():
             found[key] = answer
         readings: dict[RouteId, Reading[Form]] = {}
         for (way, batch), answer in found.items():
@@ -154,15 +156,15 @@ class AlbRouter(Router):
         return is_rule(route) and route not in self._default_rules
 
     def _asked(
-        self, batches: Sequence[tuple[bool, tuple[RouteId, ...]]]
+        self, batches: Sequence[tuple[bool, tuple[RouteId, ...]]], *, once: bool
     ) -> dict[tuple[bool, tuple[RouteId, ...]], Mapping[str, Any] | Failure]:
         calls: dict[
             tuple[bool, tuple[RouteId, ...]], Callable[[], Mapping[str, Any] | Failure]
-        ] = {(way, batch): self._reader(batch, rules=way) for way, batch in batches}
+        ] = {(way, batch): self._reader(batch, rules=way, once=once) for way, batch in batches}
         return dict(self._fanout.run(calls))
 
     def _reader(
-        self, batch: tuple[RouteId, ...], *, rules: bool
+        self, batch: tuple[RouteId, ...], *, rules: bool, once: bool
     ) -> Callable[[], Mapping[str, Any] | Failure]:
         def ask() -> Mapping[str, Any]:
             client = self._aws.client("elbv2")
@@ -176,7 +178,7 @@ class AlbRouter(Router):
                 found = {listener["ListenerArn"]: listener for listener in answer["Listeners"]}
             return {"at": at, "found": found}
 
-        return lambda: self._aws.reads.read(ask)
+        return (lambda: attempt(ask)) if once else (lambda: self._aws.reads.read(ask))
 
     def _reading(
         self, route: RouteId, answer: Mapping[str, Any] | Failure, *, rule: bool
@@ -185,7 +187,7 @@ class AlbRouter(Router):
             return replace(answer.unknown(), gone=answer.code in _GONE)
         item = answer["found"].get(route if rule else listener_of(route))
         if item is None:  # AWS names a route that is gone by an error, never by leaving it out
-            return Unknown(f"the answer does not name {route}", "foreign_reply")
+            return Unknown(f"the answer does not name {route}", FOREIGN_REPLY)
         if rule and item.get("IsDefault"):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]
@@ -227,6 +229,10 @@ class AlbRouter(Router):
         outcome = failure.outcome()
         if ticket.left or failure.kind not in (Kind.AMBIGUOUS, Kind.UNEXPECTED):
             return outcome
+        if ticket.lasting and ticket.on_its_way:
+            return WriteOutcome(
+                WriteResult.AMBIGUOUS, failure.code, "not sent yet, and not given up"
+            )
         code = failure.code if failure.kind is Kind.UNEXPECTED else NOT_CONNECTED
         return WriteOutcome(WriteResult.NOT_APPLIED, code, failure.message)
 

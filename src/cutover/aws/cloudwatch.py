@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from cutover.aws.fanout import Fanout
+from cutover.aws.replies import ForeignReplyError
 from cutover.aws.retry import Failure
 from cutover.aws.series import Query, query_of
 from cutover.aws.session import AwsSession
@@ -156,6 +157,8 @@ class CloudWatchMetrics(Metrics):
                 if isinstance(page, Failure):
                     return page
                 for result in page["MetricDataResults"]:
+                    if result["Id"] not in names:
+                        raise ForeignReplyError(f"a result {result['Id']!r} that nobody asked for")
                     _take(found[names[result["Id"]]], result, period_ms)
                 # AWS docs: a message about the whole operation, for example that not all data came
                 said_something_else = said_something_else or bool(page.get("Messages"))

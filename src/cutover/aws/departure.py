@@ -34,6 +34,8 @@ class Ticket:
 
     Attributes:
         refused: why it did not leave; empty while it may, and after it has.
+        lasting: as its permit says.
+        on_its_way: a thread is sending it.
         left: its first byte may have been written.
     """
 
@@ -44,7 +46,9 @@ class Ticket:
         self._route = route
         self._number = number
         self._permit = permit
+        self.lasting = permit.lasting
         self._socket: Any = None
+        self.on_its_way = False
         self.refused = ""
         self.left = False
 
@@ -52,11 +56,11 @@ class Ticket:
     def sending(self) -> Iterator[None]:
         """Inside, what this thread sends is this write."""
         before = ticket_here()
-        _here.ticket = self
+        _here.ticket, self.on_its_way = self, True
         try:
             yield
         finally:
-            _here.ticket = before
+            _here.ticket, self.on_its_way = before, False
             with self._departures.lock:
                 sock, self._socket = self._socket, None
                 _linger(sock, reset=False)  # answered: its connection goes back into the pool
@@ -83,18 +87,27 @@ class Ticket:
                 raise NotSentError(SENT_ONCE)
             self._refuse(why)
             self.left = True
-            self._socket = sock
-            _linger(sock, reset=True)
+            self._departures.has_left(self._route, self._number)
+            if not self.lasting:  # what is still on its way of a restore may arrive
+                self._socket = sock
+                _linger(sock, reset=True)
 
     def give_up(self) -> None:
-        """It never leaves any more; one that has left and is unanswered loses its connection."""
+        """It never leaves any more; one that has left and is unanswered loses its connection.
+
+        A lasting one is let go on: it may leave whenever it can, before a newer one of its route.
+        """
+        if self.lasting:
+            return
         with self._departures.lock:
             if not self.left:
                 self.refused = self.refused or GIVEN_UP
             _wake(self._socket)
 
     def _refuse(self, why: str) -> None:
-        if not self.refused and not self._departures.is_newest(self._route, self._number):
+        if not self.refused and self._departures.passed(
+            self._route, self._number, lasting=self.lasting
+        ):
             why = SUPERSEDED
         self.refused = self.refused or why
         if self.refused:
@@ -102,11 +115,15 @@ class Ticket:
 
 
 class Departures:
-    """The tickets of one router: of two writes of a route only the newer may still leave."""
+    """The tickets of one router: no write leaves after a newer one of its route has left, or even begun.
+
+    A lasting one may still leave while the newer one has only begun, for that one may hang just as well.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._newest: dict[RouteId, int] = {}
+        self._left: dict[RouteId, int] = {}
 
     def ticket(self, route: RouteId, permit: Permit) -> Ticket:
         """A ticket for the newest write of the route."""
@@ -114,9 +131,14 @@ class Departures:
             number = self._newest[route] = self._newest.get(route, 0) + 1
         return Ticket(self, route, number, permit)
 
-    def is_newest(self, route: RouteId, number: int) -> bool:
-        """Whether no later write of the route was begun; asked under the lock."""
-        return self._newest.get(route) == number
+    def passed(self, route: RouteId, number: int, *, lasting: bool) -> bool:
+        """Whether a newer write of the route stands in the way; asked under the lock."""
+        newest = self._left if lasting else self._newest
+        return newest.get(route, number) > number
+
+    def has_left(self, route: RouteId, number: int) -> None:
+        """The write leaves now; said under the lock."""
+        self._left[route] = max(number, self._left.get(route, 0))
 
 
 def ticket_here() -> Ticket | None:

@@ -11,13 +11,13 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 import tenacity
+from botocore import endpoint, parsers
 from botocore import exceptions as aws
-from botocore.parsers import ResponseParserError
 
 from cutover.aws.departure import NotSentError
 from cutover.aws.replies import ForeignReplyError
 from cutover.aws.walls import DryRunError
-from cutover.core.errors import CutoverError
+from cutover.core.errors import WITHHELD, CutoverError, masked
 from cutover.core.observation import Unknown
 from cutover.ports import NOT_SENT, Clock, WriteOutcome, WriteResult
 
@@ -86,6 +86,9 @@ _DEFINITE: Final = frozenset(
 )
 """What is surely not applied."""
 
+FOREIGN_REPLY: Final = "foreign_reply"
+"""The code of an answer that is not AWS's."""
+
 NOT_CONNECTED: Final = "not_connected"
 """The code of a call for which no connection stood."""
 
@@ -127,8 +130,10 @@ def classify(error: Exception) -> Failure:
     """
     if isinstance(error, aws.ClientError):
         return _answered(error)
-    message = str(error)
+    message = masked(str(error))
     name = type(error).__name__
+    if isinstance(error, aws.CredentialRetrievalError):
+        return Failure(Kind.EXPIRED, name, _without_credentials(error))
     if isinstance(error, _NO_CREDENTIALS):
         return Failure(Kind.EXPIRED, name, message)
     if isinstance(error, aws.ParamValidationError):
@@ -139,17 +144,27 @@ def classify(error: Exception) -> Failure:
         return Failure(Kind.NOT_SENT, NOT_SENT, message)
     if isinstance(error, RuntimeError) and "credentials are still expired" in message:
         return Failure(Kind.EXPIRED, "ExpiredCredentials", message)  # botocore has no class for it
-    if isinstance(error, DryRunError):
-        return Failure(Kind.REFUSED, "DryRun", message)
     if isinstance(error, CutoverError):
-        return Failure(Kind.REFUSED, "Refused", message)
+        code = "DryRun" if isinstance(error, DryRunError) else "Refused"
+        return Failure(Kind.REFUSED, code, message)
     if isinstance(error, aws.ConnectionError | aws.HTTPClientError | OSError):
         return Failure(Kind.AMBIGUOUS, "timeout" if "Timeout" in name else "connection", message)
-    if isinstance(error, ForeignReplyError | ResponseParserError):
-        return Failure(Kind.FOREIGN, "foreign_reply", message)
+    if isinstance(error, ForeignReplyError | parsers.ResponseParserError):
+        return Failure(
+            Kind.FOREIGN, FOREIGN_REPLY, message.partition("\n")[0]
+        )  # not the page itself
     if isinstance(error, aws.BotoCoreError):
         return Failure(Kind.AMBIGUOUS, name, message)
-    return Failure(Kind.UNEXPECTED, "bug", f"{name} at {_place(error)}: {message}")
+    return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> Failure:
+    """The SDK parses a foreign reply by its model, and trips over what is missing in whatever way; the rest are bugs."""
+    said = f"{type(error).__name__} at {_place(error)}: {error}"
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if parsers.__file__ in files or files[-1:] == [endpoint.__file__]:
+        return Failure(Kind.FOREIGN, FOREIGN_REPLY, f"the reply is not AWS's: {said}")
+    return Failure(Kind.UNEXPECTED, "bug", said)
 
 
 def _place(error: Exception) -> str:
@@ -158,11 +173,19 @@ def _place(error: Exception) -> str:
     return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no place"
 
 
+def _without_credentials(error: aws.CredentialRetrievalError) -> str:
+    """Which provider has no credentials; botocore repeats all that a `credential_process` wrote to stderr."""
+    provider = str(error.kwargs.get("provider", "a provider"))
+    if provider == "custom-process":
+        return f"the profile's credential_process gave no credentials; {WITHHELD}: run it by hand to see"
+    return masked(str(error))
+
+
 def _answered(error: aws.ClientError) -> Failure:
     said = error.response.get("Error") or {}
     about: dict[str, Any] = dict(error.response.get("ResponseMetadata") or {})
     status = int(about.get("HTTPStatusCode") or 0)
-    code, message = str(said.get("Code", "") or status), str(said.get("Message", ""))
+    code, message = str(said.get("Code", "") or status), masked(str(said.get("Message", "")))
     if code in _THROTTLED or status == 429:
         kind = Kind.THROTTLED
     elif code in _EXPIRED:

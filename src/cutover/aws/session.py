@@ -7,13 +7,14 @@ import threading
 from email.utils import parsedate_to_datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
+from urllib.request import getproxies
 
 from cutover import __version__
 from cutover.aws import unmodelled, walls
 from cutover.aws.departure import permit_write
 from cutover.aws.replies import hold_to_promise
 from cutover.aws.retry import Retry
-from cutover.core.errors import CredentialsError, UsageError
+from cutover.core.errors import CredentialsError, UsageError, masked
 from cutover.core.moment import wall_ms
 from cutover.ports import Clock
 
@@ -48,6 +49,7 @@ def open_session(
     """
     import boto3  # noqa: PLC0415  # 0.1 s that `cutover --help` must not pay
     from botocore import exceptions  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
 
     from cutover.aws import credentials  # noqa: PLC0415
 
@@ -57,13 +59,18 @@ def open_session(
         services: dict[str, Any] = session._session.full_config.get("services", {})  # noqa: SLF001
     except exceptions.BotoCoreError as error:
         raise CredentialsError(
-            str(error), hint="Check --profile, AWS_PROFILE and ~/.aws/config."
+            masked(str(error)), hint="Check --profile, AWS_PROFILE and ~/.aws/config."
         ) from None
     if not session.region_name:
         raise UsageError("no AWS Region is known", hint="Pass --region or set AWS_REGION.")
     credentials.install(session._session, clock)  # noqa: SLF001
     walls.refuse_dualstack(os.environ, scoped)
     loopback = walls.emulated_by(walls.custom_endpoints(os.environ, scoped, services))
+    if loopback:
+        # also for the clients that botocore makes itself, to fetch credentials
+        session._session.set_default_client_config(Config(proxies={}))  # noqa: SLF001  # boto3 has no public way
+    else:
+        walls.refuse_unusable_proxies(getproxies())
     return AwsSession(
         session, clock, emulated=loopback, loopback=loopback, dry_run=dry_run, random=random
     )
@@ -164,10 +171,12 @@ class AwsSession:
             config=Config(
                 retries={"total_max_attempts": 1, "mode": "standard"},
                 connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
+                read_timeout=WRITE_SECONDS if service == "elbv2" else READ_SECONDS,
                 max_pool_connections=32,
                 user_agent_extra=f"cutover/{__version__}",
                 use_dualstack_endpoint=False,
+                # this machine is reached without a proxy, whatever HTTP_PROXY says; None: as the environment says
+                proxies={} if self._loopback else None,
             ),
         )
         walls.check_endpoint(client.meta.endpoint_url, loopback=self._loopback)
@@ -184,8 +193,11 @@ class AwsSession:
     def _before_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
         walls.check_operation(model.name, dry_run=self.dry_run)
         if model.name in walls.WRITES:
-            context["read_timeout"] = WRITE_SECONDS
             permit_write(here=not self.on_the_wire)
+        else:
+            context["read_timeout"] = (
+                READ_SECONDS  # an older botocore waits as long as for a write
+            )
 
     def _after_call(self, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
         if http_response.status_code < 300:

@@ -99,11 +99,25 @@ class Commands(click.Group):
     epilog="Exit codes: 0 done, 2 usage or plan, 3 rolled back, 4 needs a human, 5 held, 6 another run "
     "holds the route, 7 refused, 8 AWS credentials, 9 unexpected rehearsal.",
 )
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, asked: _version(ctx) if asked else None,
+    help="Print the version, as `cutover version` does.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of a bug in cutover.")
 @click.pass_obj
 def commands(frame: Frame, debug: bool) -> None:
     """Move live traffic from EC2 to EKS behind an ALB: by plan, on evidence, with a way back."""
     frame.debug = debug
+
+
+def _version(ctx: click.Context) -> None:
+    from cutover.cli.about import version
+
+    ctx.exit(ctx.invoke(version))
 
 
 def run(arguments: Sequence[str]) -> tuple[int, bool]:

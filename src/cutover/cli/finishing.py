@@ -12,7 +12,6 @@ from cutover.cli.runs import become, live_options
 from cutover.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from cutover.core.observation import Word
     from cutover.local.run_directory import RunDirectory
 
 
@@ -59,23 +58,12 @@ def finish(
         word = word_of("finish", why, "detach_source" if detach_source else "")
     else:
         word = word_of("leave", leave_as_is)
-    if leave_as_is is None:
-        _refuse_unfinished(api.find_run(run), word)
     found, code = tell_run(frame, run, word)
     if code is None:
         code = become(frame, found, word, live_options(frame, profile, region))
     if code == ExitCode.COMPLETED:
         _finished(frame, found, detached=detach_source)
     return code
-
-
-def _refuse_unfinished(run: RunDirectory, word: Word) -> None:
-    from cutover.core.state import Phase
-    from cutover.wiring.going_on import refuse_meaningless
-
-    phase = run.phase()
-    if phase in Phase.__members__:
-        refuse_meaningless(run, Phase(phase), word)
 
 
 def _disarm_what_is_over(frame: Frame, run: RunDirectory) -> None:

@@ -5,23 +5,32 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import json
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 import click
 
-from cutover.core.errors import CutoverError, ExitCode, PlanError, printable, render_problems
+from cutover.core.errors import (
+    CutoverError,
+    ExitCode,
+    PlanError,
+    masked,
+    printable,
+    problem_lines,
+    traceback_text,
+)
 
 Json = Mapping[str, Any]
 
 _FIX = "      = "
 """Begins the line under an excerpt that says how to mend it."""
+
+LONGEST_LINE = 100_000
+"""Characters that one line ever has; a command that is there to be copied is never cut."""
 
 _READER_LEFT = (errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN)
 """Why a stream takes no more when its reader has seen enough: nothing is wrong then."""
@@ -131,7 +140,7 @@ class Frame:
 
     def say(self, text: str) -> None:
         """A line of the product for people."""
-        self.out.write(text + "\n")
+        self.out.write(printable(text, LONGEST_LINE) + "\n")
         self.out.flush()
 
     def tell(self, text: str) -> None:
@@ -145,26 +154,27 @@ class Frame:
         self.err.flush()
 
     def _fitted(self, text: str, stream: Pipe) -> str:
-        """Long lines broken between words, for a person at a terminal; excerpts stay as they are."""
-        if not stream.isatty():
-            return text
+        """One line; broken between words for a person at a terminal where it is long, but no excerpt."""
+        line = printable(text, LONGEST_LINE)
+        fix = line.startswith(_FIX)
+        if not stream.isatty() or len(line) <= self.width or (line.startswith(" ") and not fix):
+            return line
         from cutover.views.text import wrap
 
-        lines: list[str] = []
-        for line in text.split("\n"):
-            fix = line.startswith(_FIX)
-            long = len(line) > self.width and (fix or not line.startswith(" "))
-            if long and fix:
-                lines += wrap(line.removeprefix(_FIX), self.width, first=_FIX)
-            else:
-                lines += wrap(line, self.width, rest="  ") if long else [line]
-        return "\n".join(lines)
+        if fix:
+            return "\n".join(wrap(line.removeprefix(_FIX), self.width, first=_FIX))
+        return "\n".join(wrap(line, self.width, rest="  "))
+
+    def warn_lines(self, text: str) -> None:
+        """Our own text of several lines on stderr."""
+        for line in text.splitlines():
+            self.warn(line)
 
     def give(self, schema: str, body: Json) -> None:
         """The product as one JSON object on one line, with its schema."""
-        self.out.write(
-            json.dumps({"schema": schema, **body}, ensure_ascii=True, allow_nan=False) + "\n"
-        )
+        from cutover.views.text import json_line
+
+        self.out.write(json_line({"schema": schema, **body}))
         self.out.flush()
 
     def close(self) -> None:
@@ -180,7 +190,7 @@ def guarded(frame: Frame, call: Callable[[], int]) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as asked:
-        frame.warn(asked.format_message())
+        frame.warn_lines(asked.format_message())
         return ExitCode.USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "cutover"
@@ -198,14 +208,14 @@ def guarded(frame: Frame, call: Callable[[], int]) -> int:
         return _refused_plan(frame, error)
     except CutoverError as error:
         if frame.debug and error.__cause__ is not None:
-            frame.warn("".join(traceback.format_exception(error.__cause__)).rstrip())
+            frame.warn_lines(traceback_text(error.__cause__))
         return _failed(frame, error.exit_code, str(error), error.hint)
     except KeyboardInterrupt:
         return _failed(frame, ExitCode.INTERRUPTED, "interrupted", "")
     except Exception as error:  # noqa: BLE001  # the last wall: a bug is one line, and its own exit code
         if frame.debug:
-            frame.warn(traceback.format_exc().rstrip())
-        message = f"a bug in cutover: {type(error).__name__}: {printable(str(error))}"
+            frame.warn_lines(traceback_text(error))
+        message = f"a bug in cutover: {type(error).__name__}: {masked(str(error))}"
         return _failed(
             frame, ExitCode.BUG, message, "`cutover --debug ...` shows where; please report it"
         )
@@ -233,12 +243,15 @@ def _failed(frame: Frame, code: int, message: str, hint: str) -> int:
     if hint:
         frame.warn(f"hint: {printable(hint, 2_000)}")
     if frame.json:
-        frame.give("cutover.error.v1", {"exit_code": int(code), "error": message, "hint": hint})
+        body = {"exit_code": int(code), "error": masked(message), "hint": masked(hint)}
+        frame.give("cutover.error.v1", body)
     return int(code)
 
 
 def _refused_plan(frame: Frame, error: PlanError) -> int:
-    frame.warn(render_problems(error))
+    for problem in error.problems:
+        for line in problem_lines(error.file, problem):
+            frame.warn(line)
     frame.warn(f"error: {printable(str(error), 2_000)}")
     frame.warn(
         f"hint: {printable(error.hint or 'nothing was written; correct the file and run it again', 2_000)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutover.cli.frame import Frame
-from cutover.cli.options import json_option, run_argument
+from cutover.cli.options import found_run, json_option, run_argument
 from cutover.core.errors import ExitCode, JournalError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ def journal() -> None:
     """Show, verify, export or replay a run's journal."""
 
 
-def _read(run: str | None) -> Read:
+def _read(frame: Frame, run: str | None) -> Read:
     from cutover import api
 
-    return api.read_run(api.find_run(run))
+    return api.read_run(found_run(frame, run))
 
 
 @journal.command()
@@ -34,9 +34,18 @@ def _read(run: str | None) -> Read:
 @click.pass_obj
 def show(frame: Frame, run: str | None, everything: bool) -> int:
     """Show what happened, in sentences; with --json every record with its sentence."""
-    read = _read(run)
+    read = _read(frame, run)
     if read.plan is None:
         raise JournalError(read.trouble, hint="`cutover journal export` needs no plan")
+    from cutover.wiring.offline import believed
+
+    believed(read, lambda: _shown(frame, read, everything=everything))
+    return _said(frame, read)
+
+
+def _shown(frame: Frame, read: Read, *, everything: bool) -> None:
+    if read.plan is None:
+        return
     if frame.json:
         from cutover.views.jsonlines import JsonView
 
@@ -51,7 +60,6 @@ def show(frame: Frame, run: str | None, everything: bool) -> int:
         lines = LinesView(read.plan, frame.out, heartbeat_ms=0, summary=False, colour=frame.colour)
         for record in read.contents.records:
             lines.told(record)
-    return _said(frame, read)
 
 
 def _every(frame: Frame, read: Read) -> None:
@@ -86,10 +94,12 @@ def _said(frame: Frame, read: Read) -> int:
 @json_option
 @click.pass_obj
 def verify(frame: Frame, run: str | None) -> int:
-    """Check the hash chain of every record. Exit 7 when one is damaged."""
-    read = _read(run)
+    """Check the hash chain of every record, and that they fold. Exit 7 when one is damaged."""
+    read = _read(frame, run)
     contents = read.contents
     code = _said(frame, read)
+    if read.plan is not None and read.state is None:
+        raise JournalError(read.trouble, hint=f"its chain is intact all the same; {read.way_back}")
     if frame.json:
         body = {
             "run": read.run.id,
@@ -114,11 +124,13 @@ def verify(frame: Frame, run: str | None) -> int:
 @run_argument
 @click.pass_obj
 def export(frame: Frame, run: str | None) -> int:
-    """Write the intact records as NDJSON, byte for byte as they are kept."""
+    """Write the intact records as NDJSON, byte for byte as they are kept: weights and shares are per mille there."""
     from cutover import api
 
-    found = api.find_run(run)
+    found = found_run(frame, run)
     read = api.read_run(found)
+    if not read.contents.records:
+        return _said(frame, read)
     data = found.journal_bytes()[: read.contents.good_bytes]
     frame.out.write(data.decode("ascii"))
     frame.out.flush()
@@ -133,14 +145,17 @@ def replay(frame: Frame, run: str | None) -> int:
     """Fold the journal again; check every phase change and every pass against what stood before it. Exit 7 on doubt."""
     from cutover import api
     from cutover.cli.showing import result_body
+    from cutover.core.values import weight_text
 
-    read = _read(run)
+    read = _read(frame, run)
     replayed = api.replay(read)
     for doubt in replayed.doubts:
         frame.warn(f"error: {doubt}")
     state = replayed.state
     code = ExitCode.REFUSED if replayed.doubts else ExitCode.COMPLETED
-    body = result_body(read.run.id, code, state)
+    from cutover.wiring.offline import believed
+
+    body = believed(read, lambda: result_body(read.run.id, code, state))
     if frame.json:
         counts = {
             "records": len(read.contents.records),
@@ -153,5 +168,7 @@ def replay(frame: Frame, run: str | None) -> int:
             f"{len(read.contents.records)} records, {replayed.phases} phase changes and {replayed.gates} verdicts "
             f"checked, {len(replayed.doubts)} doubts"
         )
-        frame.say(f"{body['phase']} at {body['weight']}, step {state.step + 1}: {body['why']}")
+        step = f", step {state.step + 1}" if state.step >= 0 else ""
+        why = f": {body['why']}" if body["why"] else ""
+        frame.say(f"{body['phase']} at {weight_text(state.weight)}{step}{why}")
     return int(code)

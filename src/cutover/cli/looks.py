@@ -29,10 +29,10 @@ def plan(frame: Frame, plan: Path, offline: bool, profile: str | None, region: s
     Makes no write. Exit 7 when preflight would refuse the run.
     """
     from cutover import api
-    from cutover.cli.plans import show_warnings
+    from cutover.cli.plans import count_warnings
 
     loaded = api.load_plan(plan)
-    show_warnings(frame, str(plan), loaded.warnings)
+    count_warnings(frame, str(plan), loaded.warnings)
     if offline:
         _show_plan(frame, loaded.plan, None)
         return _over_budget(frame, loaded.plan)
@@ -94,10 +94,10 @@ def _show_plan(frame: Frame, plan: Plan, looked: Looked | None) -> None:
 def preflight(frame: Frame, plan: Path, profile: str | None, region: str | None) -> int:
     """Run every check that `run` begins with, read-only. Exit 7 when one of them blocks."""
     from cutover import api
-    from cutover.cli.plans import show_warnings
+    from cutover.cli.plans import count_warnings
 
     loaded = api.load_plan(plan)
-    show_warnings(frame, str(plan), loaded.warnings)
+    count_warnings(frame, str(plan), loaded.warnings)
     return _show_findings(
         frame, loaded.plan, api.look(loaded.plan, profile=profile, region=region)
     )

@@ -54,6 +54,13 @@ def show_warnings(frame: Frame, file: str, warnings: tuple) -> None:  # type: ig
             frame.warn(line)
 
 
+def count_warnings(frame: Frame, file: str, warnings: tuple) -> None:  # type: ignore[type-arg]
+    """One line on stderr that lint warnings are there: `validate` and `run` say them, each once."""
+    if warnings:
+        said = _some(len(warnings), "warning")
+        frame.warn(f"note: {file}: {said} about the plan, `cutover validate {file}` shows what")
+
+
 def _some(count: int, what: str) -> str:
     return f"{count} {what}{'s' if count != 1 else ''}"
 
@@ -66,7 +73,7 @@ def schema(frame: Frame, name: str) -> int:
     if name == "plan":
         from cutover import api
 
-        frame.say(json.dumps(api.plan_schema(), indent=2))
+        _print(frame, json.dumps(api.plan_schema(), indent=2))
         return 0
     if name == "scenario-file":
         from cutover import api
@@ -76,15 +83,20 @@ def schema(frame: Frame, name: str) -> int:
     found = output_schemas()
     for text in found.values():
         if json.loads(text)["title"] == name:  # `cutover.plan.v1`: what an output calls itself
-            frame.say(text)
+            _print(frame, text)
             return 0
     if name not in found:
         raise UsageError(
             f"there is no schema {name!r}",
             hint=f"there are: plan, scenario-file, {', '.join(sorted(found))}",
         )
-    frame.say(found[name])
+    _print(frame, found[name])
     return 0
+
+
+def _print(frame: Frame, text: str) -> None:
+    for line in text.splitlines():
+        frame.say(line)
 
 
 def output_schemas() -> dict[str, str]:

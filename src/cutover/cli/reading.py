@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutover.cli.frame import Frame
-from cutover.cli.options import json_option, run_argument
+from cutover.cli.options import found_run, json_option, run_argument
 from cutover.core.errors import ExitCode, printable
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cutover.local.rehearsal_file import Rehearsed
     from cutover.local.run_directory import RunDirectory
     from cutover.views.tables import RunRow
-    from cutover.wiring.offline import Read
+    from cutover.wiring.offline import Beat, Read
 
 
 @click.command()
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def status(frame: Frame, run: str | None) -> int:
     """Show where a run is, why, and what can be said to it. Without RUN: the only live one."""
     from cutover import api
+    from cutover.core.story import count_of
 
     if run is None and not _live():
         if frame.json:
@@ -32,15 +33,30 @@ def status(frame: Frame, run: str | None) -> int:
         else:
             past = len(api.runs())
             frame.say(
-                "no live run" + (f"; `cutover list` shows {past} that are over" if past else "")
+                "no live run"
+                + (f"; `cutover list` shows {count_of(past, 'run')} of before" if past else "")
             )
         return 0
-    read = api.read_run(api.find_run(run))
+    read = api.read_run(found_run(frame, run))
     if read.trouble or read.plan is None or read.state is None:
         # what an intact beginning says would be wrong about now
         return _broken(frame, read)
+    from dataclasses import replace
+
+    from cutover.core.errors import JournalError
+    from cutover.wiring.offline import believed
+
+    try:
+        return believed(read, lambda: _told(frame, read))
+    except JournalError as error:
+        return _broken(frame, replace(read, trouble=str(error)))
+
+
+def _told(frame: Frame, read: Read) -> int:
     from cutover.views.status_json import status_json
 
+    if read.plan is None or read.state is None:
+        return int(ExitCode.REFUSED)
     if frame.json:
         said = rehearsed(read)
         alive = is_alive(read, said)
@@ -70,20 +86,21 @@ def _show(frame: Frame, read: Read) -> None:
     story = Story.begin(read.plan)
     for record in read.contents.records:
         story = tell(story, record)
-    frame.say(f"run {read.run.id}")
+    lines = [f"run {read.run.id}"]
     said, now = rehearsed(read), SystemClock().now()
     if said is not None:
-        frame.say(
+        lines.append(
             f"rehearsal of scenario {printable(said.scenario)}{_with_judge(said)}, begun {stamp(said.began)} by the real clock"
         )
-    for line in status_view(
+    lines += status_view(
         story,
         now,
         frame.width,
         liveness=liveness(read, said),
         driven=is_alive(read, said),
         gates=standings(read.plan, read.state),
-    ):
+    )
+    for line in lines:  # all of them, or none of a journal that cannot be told
         frame.say(line)
     if read.changed:
         frame.warn(
@@ -103,22 +120,46 @@ def is_alive(read: Read, said: Rehearsed | None) -> bool:
     return said.alive if said is not None else read.driver is not None
 
 
+OVERDUE_MS = 60_000
+"""No look of a process that works takes as long, and its deadline is 13 s for each of its reads."""
+
+RESTING = frozenset({"COMPLETED", "NEEDS_HUMAN"})
+"""Phases whose process has ended as it should: only a word acts."""
+
+
 def liveness(read: Read, said: Rehearsed | None) -> str:
     """What the lock and beat.json say of the process."""
     if said is not None:
         return _rehearsing(said)
-    seen = (
-        f", looked {read.beat.last}, looks again {read.beat.next}" if read.beat is not None else ""
-    )
+    beat, phase = read.beat, read.run.phase()
     if read.driver is not None:
+        seen = "" if beat is None else _looks(beat)
         return f"driven by process {read.driver.pid} on {read.driver.host} since {read.driver.since}{seen}"
     if read.run.rehearsal or read.run.is_over():
         return ""
+    seen = "" if beat is None else f"; the last look was at {beat.last}"
+    if phase in RESTING:
+        return f"none, and none is needed: the run rests until somebody says a word to it{seen}"
     waits = "".join(
         f"; {word.name} said by {printable(word.who)} waits for who takes it up"
         for word in _waiting(read)
     )
     return f"none lives: nobody watches its gates and deadlines{seen}{waits}"
+
+
+def _looks(beat: Beat) -> str:
+    """When a living process looked last and looks next; one that is stopped, or hangs, has not kept its word."""
+    from cutover.core.moment import parse_wall, wall_ms
+    from cutover.local.clock import SystemClock
+
+    said = f", looked {beat.last}"
+    try:
+        late = SystemClock().now().wall_ms - wall_ms(parse_wall(beat.next))
+    except ValueError:
+        return said
+    if late > OVERDUE_MS:
+        return f"{said}; it should have looked again at {beat.next} and has not: it is stopped, or it hangs"
+    return f"{said}, looks again {beat.next}"
 
 
 def _waiting(read: Read) -> tuple[Word, ...]:
@@ -197,22 +238,49 @@ def list_runs(frame: Frame, rehearsals: bool) -> int:
     """List the runs on this machine, newest first."""
     from cutover import api
 
-    listed = [_Listed(read) for read in map(api.read_run, api.runs(rehearsals=rehearsals))]
-    listed.sort(key=lambda one: one.began_ms, reverse=True)
-    if frame.json:
-        for one in listed:
-            frame.give("cutover.run.v1", _row_body(one))
-        return 0
+    reads = [api.read_run(run) for run in api.runs(rehearsals=rehearsals)]
+    if not reads and not frame.json:
+        frame.say(f"no {'rehearsals' if rehearsals else 'runs'} in {api.state_root()}")
+    try:
+        shown = _listed(frame, reads, rehearsals=rehearsals)
+    except Exception:  # noqa: BLE001  one run's absurd content must not hide the others
+        sound = [_sound(frame, read, rehearsals=rehearsals) for read in reads]
+        shown = _listed(frame, sound, rehearsals=rehearsals)
+    for one in shown:
+        if isinstance(one, str):
+            frame.say(one)
+        else:
+            frame.give("cutover.run.v1", one)
+    return 0
+
+
+def _sound(frame: Frame, read: Read, *, rehearsals: bool) -> Read:
+    """The run, shown as damaged when its row cannot be made."""
+    from dataclasses import replace
+
+    from cutover.core.errors import JournalError
+    from cutover.wiring.offline import believed
+
+    try:
+        believed(read, lambda: _listed(frame, [read], rehearsals=rehearsals))
+    except JournalError as error:
+        return replace(read, state=None, trouble=str(error))
+    return read
+
+
+def _listed(
+    frame: Frame, reads: list[Read], *, rehearsals: bool
+) -> list[str] | list[dict[str, Any]]:
+    """The lines of the list, or its JSON objects: newest first."""
     from cutover.views.tables import list_view, rehearsals_list_view
 
-    if not listed:
-        frame.say(f"no {'rehearsals' if rehearsals else 'runs'} in {api.state_root()}")
+    listed = [_Listed(read) for read in reads]
+    listed.sort(key=lambda one: one.began_ms, reverse=True)
+    if frame.json:
+        return [_row_body(one) for one in listed]
     rows = [_row(one) for one in listed]
     width = frame.width if frame.out.isatty() else None
-    lines = rehearsals_list_view(rows, width) if rehearsals else list_view(rows, frame.width)
-    for line in lines:
-        frame.say(line)
-    return 0
+    return list(rehearsals_list_view(rows, width) if rehearsals else list_view(rows, frame.width))
 
 
 class _Listed:
@@ -253,19 +321,29 @@ def _row(one: _Listed) -> RunRow:
 def _phase(one: _Listed) -> str:
     if one.read.run.is_stillborn() and not one.alive:
         return "ended before it began"
-    return ("damaged: " if one.read.trouble else "") + (one.read.run.phase() or "no phase yet")
+    return ("damaged: " if one.read.trouble else "") + (_phase_of(one.read) or "no phase yet")
+
+
+def _phase_of(read: Read) -> str:
+    """By the intact records, else as the journal's end names it."""
+    if read.state is not None and read.contents.records and not read.trouble:
+        return read.state.phase.value
+    return read.run.phase()
 
 
 def _row_body(one: _Listed) -> dict[str, Any]:
     from cutover.core.moment import wall_text
+    from cutover.core.values import weight_percent
 
     read = one.read
     records = read.contents.records
     return {
         "run": read.run.id,
         "plan": read.opened.plan_name if read.opened else None,
-        "phase": read.run.phase() or None,
-        "weight": read.state.weight if read.state and not read.trouble else None,
+        "phase": _phase_of(read) or None,
+        "weight_percent": weight_percent(read.state.weight)
+        if read.state and not read.trouble
+        else None,
         "alive": one.alive,
         "rehearsed": _rehearsed_body(one.said),
         "mode": read.opened.mode if read.opened else None,

@@ -51,14 +51,15 @@ def run(
     Stays until it is COMPLETED (0), ROLLED_BACK (3), needs a human (4) or is interrupted.
     """
     from cutover import api
-    from cutover.cli.plans import show_warnings
+    from cutover.cli.plans import count_warnings, show_warnings
 
     loaded = api.load_plan(plan)
-    show_warnings(frame, str(plan), loaded.warnings)
     if dry_run:
         from cutover.cli.looks import show_look
 
+        count_warnings(frame, str(plan), loaded.warnings)
         return show_look(frame, loaded.plan, api.look(loaded.plan, profile=profile, region=region))
+    show_warnings(frame, str(plan), loaded.warnings)
     if not yes:
         _ask(frame, loaded.plan.name)
     options = live_options(frame, profile, region, exit_on_hold=exit_on_hold)
@@ -109,6 +110,7 @@ def live_options(
         exit_on_hold=exit_on_hold,
         keyboard=_person_types() and frame.story.isatty(),
         who=operator(),
+        warn=frame.warn,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cutover.cli.frame import Frame
 from cutover.core.errors import ExitCode
 from cutover.core.events import Record, Snapshot
-from cutover.core.values import weight_text
+from cutover.core.values import weight_percent
 from cutover.ports import Listener
 
 if TYPE_CHECKING:
@@ -58,8 +58,15 @@ def watchers(frame: Frame) -> Watchers:
 def ended(frame: Frame, end: Ended) -> int:
     """Say how a process that drove a run ended, and give its exit code."""
     frame.stuck = end.stuck
-    frame.tell(f"run {end.run.id}: {end.state.phase} (exit {int(end.exit_code)})")
-    if unwatched(end.state):
+    if end.lost:
+        frame.warn(f"error: run {end.run.id}: {end.lost}")
+        frame.warn(
+            f"hint: `cutover status {end.run.id}` shows where it is by now; `cutover rollback {end.run.id}` takes it back, "
+            "whoever drives it"
+        )
+    else:
+        frame.tell(f"run {end.run.id}: {end.state.phase} (exit {int(end.exit_code)})")
+    if not end.lost and unwatched(end.state):
         frame.tell(
             "no process watches its gates and deadlines any more: "
             f"`cutover resume {end.run.id}` or `cutover rollback {end.run.id}`"
@@ -83,7 +90,6 @@ def result_body(run_id: str, code: ExitCode, state: RunState) -> dict[str, Any]:
         "exit_code": int(code),
         "phase": str(state.phase),
         "step": state.step,
-        "weight": weight_text(state.weight).replace(" ", ""),
-        "weight_per_mille": state.weight,
+        "weight_percent": weight_percent(state.weight),
         "why": state.held.why if state.held is not None else state.why,
     }

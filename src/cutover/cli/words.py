@@ -40,7 +40,7 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
         the run, and the exit code when its process answered; None when no process drives it.
 
     Raises:
-        UsageError: for a run that is over, or none, or a rehearsal.
+        UsageError: for a run that is over, or none, or a rehearsal, or one whose phase has no use for the word.
         NeedsHumanError: when a living process did not hear a rollback.
         RefusedError: when it did not hear, or did not follow, another word.
     """
@@ -48,14 +48,27 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
     from cutover.wiring.words import Heard, Silent, Waiting, take_back
 
     run = listening_run(text)
+    _refuse_meaningless(run, word)
     frame.acts = True
     answer = api.say(run, word)
     if isinstance(answer, Heard | Silent):
         return run, answered(frame, run, word, answer)
-    if isinstance(answer, Waiting) and word.name != "approve":
+    waits = word.name == "approve" and _asks(run)
+    if isinstance(answer, Waiting) and not waits:
         # whoever becomes the runner brings the word along; lying there it would be heard twice
         take_back(answer, run)
+    if word.name == "approve" and not waits:
+        raise _undriven(run, word)
     return run, None
+
+
+def _refuse_meaningless(run: RunDirectory, word: Word) -> None:
+    from cutover.core.state import Phase
+    from cutover.wiring.going_on import refuse_meaningless
+
+    phase = run.phase()
+    if phase in Phase.__members__:
+        refuse_meaningless(run, Phase(phase), word)
 
 
 def listening_run(text: str | None) -> RunDirectory:
@@ -75,7 +88,7 @@ def listening_run(text: str | None) -> RunDirectory:
     if run.phase() in _OVER:
         raise UsageError(
             f"run {run.id} has ended: {run.phase()}",
-            hint="`cutover list` shows the runs; `cutover run PLAN` starts one",
+            hint="`cutover run PLAN` starts another; `cutover rollback --plan PLAN --no-run` takes traffic back without a run",
         )
     return run
 
@@ -121,6 +134,14 @@ def _heard(frame: Frame, run: RunDirectory, word: Word, heard: Heard) -> int:
             f"run {run.id} heard {word.name}, and did not follow it: {notes[0].get('text')}",
             hint=f"`cutover status {run.id}`",
         )
+    phase = run.phase()
+    if word.name == "resume" and not phases and phase == "ROLLING_BACK":
+        raise RefusedError(
+            f"run {run.id} is rolling back already: there is nothing to resume",
+            hint=f"`cutover status {run.id}` shows how far it is",
+        )
+    if word.name == "pause" and not phases and phase == "HOLDING":
+        frame.tell("it was holding already, and waits for a person: nothing else changes")
     return int(ExitCode.COMPLETED)
 
 
@@ -155,14 +176,37 @@ def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
     )
 
 
-def _waits(frame: Frame, run: RunDirectory, word: Word, said: str) -> int:
-    frame.tell(said)
-    if frame.json:
-        frame.give(
-            "cutover.word.v1",
-            _word_body(run, word, "waits" if word.name == "approve" else "nothing", []),
+def _undriven(run: RunDirectory, word: Word) -> RefusedError:
+    """No process hears the word, and none will: what is so without it, and what helps."""
+    from cutover import api
+
+    phase, nobody = (
+        run.phase(),
+        f"no process drives run {run.id}, so nothing is {_DONE[word.name]}",
+    )
+    back = f"`cutover rollback {run.id}`"
+    read = api.read_run(run)
+    if read.trouble:
+        return RefusedError(
+            f"{nobody}, and its files cannot be believed: {read.trouble}", hint=read.way_back
         )
-    return int(ExitCode.COMPLETED)
+    if phase in ("", "PREFLIGHT"):
+        ends = "" if run.is_stillborn() else f"{back} ends it; "
+        return RefusedError(
+            f"{nobody}: it ended before it changed anything",
+            hint=f"{ends}`cutover run PLAN` starts another",
+        )
+    if phase == "ROLLING_BACK":
+        return RefusedError(
+            f"{nobody}: its rollback does not go on by itself", hint=f"{back} goes on with it"
+        )
+    return RefusedError(
+        f"{nobody}: it stays at its weight, and nobody watches its gates or keeps its deadlines",
+        hint=f"`cutover resume {run.id}` goes on with a fresh bake, {back} goes back",
+    )
+
+
+_DONE = {"pause": "paused", "approve": "approved"}
 
 
 @click.command()
@@ -171,17 +215,15 @@ def _waits(frame: Frame, run: RunDirectory, word: Word, said: str) -> int:
 @json_option
 @click.pass_obj
 def pause(frame: Frame, run: str | None, why: str) -> int:
-    """Hold a run at its weight. Its gates go on judging: a breach still rolls back."""
+    """Hold a run at its weight. Its gates go on judging: a breach still rolls back.
+
+    Exit 7 when nobody drives the run, or it does not follow.
+    """
     word = word_of("pause", why)
     found, code = tell_run(frame, run, word)
     if code is not None:
         return code
-    return _waits(
-        frame,
-        found,
-        word,
-        f"no process drives run {found.id}: nothing is raised until `cutover resume {found.id}`",
-    )
+    raise _undriven(found, word)
 
 
 @click.command()
@@ -190,14 +232,25 @@ def pause(frame: Frame, run: str | None, why: str) -> int:
 @json_option
 @click.pass_obj
 def approve(frame: Frame, run: str | None, why: str) -> int:
-    """Answer the next step of a run that asks for approval."""
+    """Answer the next step of a run that asks for approval. Exit 7 when it does not ask."""
     word = word_of("approve", why)
     found, code = tell_run(frame, run, word)
     if code is not None:
         return code
-    return _waits(
-        frame,
-        found,
-        word,
-        f"no process drives run {found.id}: the approval waits for `cutover resume {found.id}`",
+    frame.tell(
+        f"no process drives run {found.id}: the approval waits for `cutover resume {found.id}`, which bakes afresh first"
     )
+    if frame.json:
+        frame.give("cutover.word.v1", _word_body(found, word, "waits", []))
+    return int(ExitCode.COMPLETED)
+
+
+def _asks(run: RunDirectory) -> bool:
+    """The run's next step waits for an approval, as far as its files can be believed."""
+    from cutover import api
+
+    state = api.read_run(run).state
+    if state is None:
+        return False
+    following = state.step + 1
+    return following in state.asked and following not in state.approved

@@ -65,9 +65,13 @@ Effect = Move | Restore | Detach | End
 
 @dataclass(frozen=True)
 class Look:
-    """What the next turn observes. `minutes_from_ms` is the start of the metrics window, None for no look."""
+    """What the next turn observes. `minutes_from_ms` is the start of the metrics window, None for no look.
+
+    `once`: routes whose read fails are not asked again within the look.
+    """
 
     forms: bool = False
+    once: bool = False
     health: bool = False
     alarms: bool = False
     identity: bool = False

@@ -13,6 +13,8 @@ CutoverError
 
 from __future__ import annotations
 
+import re
+import traceback
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
@@ -44,7 +46,7 @@ EXIT_CODE_MEANING: dict[ExitCode, str] = {
     ExitCode.NEEDS_HUMAN: "needs a human: a route is not verified as restored",
     ExitCode.HELD: "held at its weight, resumable",
     ExitCode.CLAIMED: "another run holds the route",
-    ExitCode.REFUSED: "refused: preflight, drift, a window, no schedule that fits, or an output without room; nothing was written to AWS",
+    ExitCode.REFUSED: "refused: preflight, drift, a window, a word that no run followed, no schedule that fits, or an output without room; nothing was written to AWS",
     ExitCode.CREDENTIALS: "AWS credentials or a permission are missing",
     ExitCode.UNEXPECTED_REHEARSAL: "a rehearsal did not end as its scenario expects, or its trouble never happened",
     ExitCode.HANGUP: "a rehearsal was ended by SIGHUP, journalled",
@@ -137,11 +139,19 @@ class StoppedError(CutoverError):
 
 
 def printable(text: str, limit: int = 200) -> str:
-    """The text as one line that cannot move a cursor or reorder what stands beside it; clipped at `limit`.
+    """The text as one line that cannot move a cursor, reorder what stands beside it or give a secret away; clipped at `limit`."""
+    return escaped(masked(text), limit)
 
-    Control, format (bidi, zero width), surrogate and unassigned characters are shown as escapes.
+
+def escaped(text: str, limit: int | None = None) -> str:
+    """The text as one line without a character that acts on a terminal; clipped at `limit`, if there is one.
+
+    Control, format (bidi, zero width), surrogate and unassigned characters are shown as escapes. Nothing is masked:
+    a command that is there to be copied stays what it is.
     """
-    shown = "".join(_shown(character) for character in text[: limit + 1])
+    if limit is None:
+        return "".join(map(_shown, text))
+    shown = "".join(map(_shown, text[: limit + 1]))
     return shown[: limit - 3] + "..." if len(shown) > limit else shown
 
 
@@ -154,21 +164,45 @@ def _shown(character: str) -> str:
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
 
+_USERINFO = re.compile(r"(?<=://)[^\s\"'<>]*@")
+"""RFC 3986 section 3.2.1: a user and perhaps a password stand before the `@`; a password may hold a raw `/`, so what is masked ends only there."""
+
+_SECRETS = re.compile(
+    r"(?i)\b(X-Amz-(?:Signature|Credential|Security-Token)[=:]\s*|"
+    r"(?:Signature|AWSAccessKeyId|(?:access_|session_?|id_|refresh_)?token|secret|password|api_?key)=)[^&\s\"'<>]+"
+)
+"""What gives access in a query (AWS docs, "Authenticating requests: using query parameters"), and in the canonical request
+that AWS repeats when a signature does not match."""
+
+
+def masked(text: str) -> str:
+    """The text with `***` for the user and password of every URL in it, and for signatures, tokens and passwords."""
+    return _SECRETS.sub(r"\1***", _USERINFO.sub("***@", text)) if len(text) > 3 else text
+
+
+WITHHELD = "what it wrote is not repeated here, it may hold secrets"
+"""Instead of the words of a helper that hands out credentials."""
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback with the chain that led to it; secrets masked, the words of credential helpers left out."""
+    text = "".join(traceback.format_exception(error))
+    link: BaseException | None = error
+    while link is not None:
+        if type(link).__name__ == "CredentialRetrievalError" and str(link):
+            text = text.replace(str(link), WITHHELD)
+        link = link.__cause__ or link.__context__
+    return masked(text)
+
+
 def problem_lines(file: str, problem: Problem) -> list[str]:
     """A problem as a person reads it: `plan.yaml:14:7: error: ...`, the line with a caret, and the fix."""
     lines = [
-        f"{printable(file)}:{problem.line}:{problem.column}: {problem.severity}: {problem.message}"
+        f"{printable(file)}:{problem.line}:{problem.column}: {problem.severity}: {printable(problem.message, 2_000)}"
     ]
     if problem.excerpt:
         number = str(problem.line).rjust(5)
         lines += [f"{number} | {problem.excerpt}", f"{' ' * len(number)} | {' ' * problem.caret}^"]
     if problem.fix:
-        lines.append(f"      = {problem.fix}")
+        lines.append(f"      = {printable(problem.fix, 2_000)}")
     return lines
-
-
-def render_problems(error: PlanError) -> str:
-    """Every problem of the error, in the order of the file, as one text without a final line break."""
-    return "\n".join(
-        line for problem in error.problems for line in problem_lines(error.file, problem)
-    )

@@ -111,7 +111,10 @@ def parse_weight(number: float | str) -> Weight:
     except InvalidOperation:
         raise ValueError(f"{number!r} is not a number of percent") from None
     if exact != exact.to_integral_value():
-        raise ValueError(f"weight {number} is finer than 0.1 %")
+        share = (
+            f"; a weight is percent: for the fraction {number} of one write {_plain(exact * 10)}"
+        )
+        raise ValueError(f"weight {number} is finer than 0.1 %{share if 0 < exact < 10 else ''}")
     if not 0 < exact <= FULL:
         raise ValueError(f"weight {number} is not above 0 and at most 100 (percent)")
     return Weight(int(exact))
@@ -120,6 +123,11 @@ def parse_weight(number: float | str) -> Weight:
 def weight_text(weight: int) -> str:
     """`250` as `25 %`, `5` as `0.5 %`."""
     return f"{_plain(Decimal(weight) / 10)} %"
+
+
+def weight_percent(weight: int) -> float:
+    """`250` as 25.0: a weight as programs read it outside, where its name ends in `_percent`."""
+    return weight / 10
 
 
 def parse_rate(text: str) -> float:

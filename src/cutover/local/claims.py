@@ -96,7 +96,7 @@ class Claims:
             return str(json.loads(self._state.disk.read(path))["run"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise LeaseError(
                 f"the claim {path} on {route} cannot be read: {error}",
                 hint="`cutover list` shows the runs; when none of them moves this route, remove the file",

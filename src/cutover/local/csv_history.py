@@ -122,8 +122,12 @@ def _time(line: Line) -> int:
     try:
         found = datetime.fromisoformat(text if text.isascii() else "")
     except ValueError:
-        line.refuse("time", f"'{text[:40]}' is no time", "ISO 8601, for example 2026-11-20T12:00Z")
+        line.refuse(
+            "time",
+            f"'{printable(text, 40)}' is no time",
+            "ISO 8601, for example 2026-11-20T12:00Z",
+        )
     at = wall_ms(found if found.tzinfo is not None else found.replace(tzinfo=UTC)) // MINUTE
     if at <= EPOCH + MOST_MINUTES:
-        line.refuse("time", f"'{text[:40]}' is too long ago")
+        line.refuse("time", f"'{printable(text, 40)}' is too long ago")
     return at - EPOCH

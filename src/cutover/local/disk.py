@@ -45,6 +45,7 @@ class Found:
         mode: permission bits.
         size: bytes.
         changed: when it, or a name in it, changed last (ns); 0 where that is not known.
+        group: numeric group id; -1 where that is not known.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Found:
     mode: int
     size: int
     changed: int = 0
+    group: int = -1
 
 
 class Disk(ABC):
@@ -257,7 +259,7 @@ class RealDisk(Disk):
         kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
         kind = next((name for test, name in kinds if test(found.st_mode)), "other")
         mode = stat.S_IMODE(found.st_mode)
-        return Found(kind, found.st_uid, mode, found.st_size, found.st_mtime_ns)
+        return Found(kind, found.st_uid, mode, found.st_size, found.st_mtime_ns, found.st_gid)
 
 
 def _checked(handle: int, path: Path, *, own: bool = False, fifo: bool = False) -> int:

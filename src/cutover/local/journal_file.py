@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +29,10 @@ FIRST_PREV = ""
 
 _A_TURN = 4 << 20
 """No turn's records are longer: so far back a fallback may begin."""
+
+
+_LAST_YEAR, _LAST_MS = 2200, 7_258_118_400_000
+"""No run is as late as that: durations after it still fit into a calendar, which ends with the year 9999."""
 
 
 class DamageKind(StrEnum):
@@ -248,6 +252,7 @@ def _record(data: dict[str, Any], version: object) -> Record:
         raise _DisbeliefError(f"cannot be read as format {VERSION}: {error!r}") from None
     rest = {name: value for name, value in data.items() if name not in ENVELOPE}
     try:
+        _refuse_absurd(rest)
         event = parse(data["type"], rest)
         return Record(_whole(data, "seq"), _whole(data, "epoch"), _moment(data), event)
     except (ValueError, TypeError) as error:
@@ -277,7 +282,33 @@ def _moment(data: dict[str, Any]) -> Moment:
         or not isinstance(boot_id, str)
     ):
         raise ValueError("'at' or 'boot_id' is not what a journal holds")
-    return Moment(datetime.fromisoformat(at), _whole(data, "boot_ms"), boot_id)
+    wall, boot_ms = datetime.fromisoformat(at), _whole(data, "boot_ms")
+    if not 1970 <= wall.year < _LAST_YEAR or not 0 <= boot_ms < _LAST_MS:
+        raise ValueError("'at' or 'boot_ms' is no time at which a run can be")
+    return Moment(wall, boot_ms, boot_id)
+
+
+def _refuse_absurd(data: dict[str, Any]) -> None:
+    """What no record ever holds, at any depth: a float, null, a time beyond every clock.
+
+    Raises:
+        ValueError: naming what it is.
+    """
+    left: list[Iterable[tuple[str, Any]]] = [data.items()]
+    while left:
+        for name, value in left.pop():
+            kind = type(value)  # a journal has many values: no call for each of them
+            if kind is str or kind is bool:
+                continue
+            if kind is int:
+                if name[-3:] == "_ms" and not -1 <= value < _LAST_MS:
+                    raise ValueError(f"{name!r} is no time at which a run can be")
+            elif kind is dict:
+                left.append(value.items())
+            elif kind is list:
+                left.append([(name, inner) for inner in value])
+            else:
+                raise ValueError(f"{name!r} is {value}")
 
 
 def _continues(records: list[Record], record: Record, run: str, line_run: str) -> None:

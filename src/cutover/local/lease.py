@@ -304,5 +304,5 @@ def _signed(disk: Disk, path: Path) -> Holder:
     try:
         data = json.loads(disk.read(path))
         return Holder(str(data["run"]), int(data["pid"]), str(data["host"]), str(data["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Holder("(starting)", 0, "this machine", "a moment ago")

@@ -110,7 +110,7 @@ def read_rehearsed(run: RunDirectory) -> Rehearsed | None:
             str(data["ended"]),
             alive,
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

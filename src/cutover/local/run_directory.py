@@ -204,7 +204,7 @@ class RunDirectory:
         """The process that last wrote beat.json, or None; it need not live any more."""
         try:
             pid = json.loads(self.disk.read(self.beat))["pid"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return pid if isinstance(pid, int) else None
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from cutover.core.errors import NeedsHumanError, UsageError
 from cutover.core.events import Event, RunOpen, Snapshot
+from cutover.core.forms import form_of
 from cutover.core.records import body, parse
 from cutover.core.values import canonical_json, digest
 from cutover.local.disk import SCRIPT_MODE
@@ -131,7 +132,14 @@ def _parsed(text: bytes, run_id: str) -> KeptSnapshot:
         )
         opened = parse(RunOpen.type, data["opened"]) if data["opened"] else None
         snapshot = parse(Snapshot.type, data["snapshot"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise ValueError(f"not a snapshot: {error}") from None
     if (
         not intact
@@ -139,4 +147,8 @@ def _parsed(text: bytes, run_id: str) -> KeptSnapshot:
         or not (opened is None or isinstance(opened, RunOpen))
     ):
         raise ValueError("it was changed, or belongs to another run")
+    for route, form in snapshot.forms.items():
+        if not isinstance(form, dict) or not isinstance(form.get("text"), str):
+            raise ValueError(f"the form of {route} is none")
+        form_of(form)
     return KeptSnapshot(snapshot, opened)

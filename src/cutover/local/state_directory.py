@@ -12,17 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import os
+import pwd
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cutover.core.errors import RefusedError, UsageError
+from cutover.core.errors import CutoverError, RefusedError, UsageError
+from cutover.core.moment import wall_text
 from cutover.local.disk import Disk, RealDisk
+from cutover.local.rehearsal_file import read_rehearsed, really_began
 from cutover.local.run_directory import RunDirectory, checked_run_id, is_run_id
 
 _NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs"})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _MOUNT_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -59,17 +65,46 @@ class StateDirectory:
         """Create what is missing, and refuse a place that others could write to.
 
         Raises:
-            RefusedError: for links, foreign owners, world-writable directories, network mounts.
+            RefusedError: for links, foreign owners, directories that others can write to (or could put another in the
+                place of), network mounts.
             UsageError: when it cannot be created.
         """
+        self._make()
+        for doubt in self._doubts():
+            raise doubt
+
+    def prepare_for_rollback(self) -> tuple[CutoverError, ...]:
+        """As `prepare`, but going back is never refused: what is wrong with the place is returned, to be told."""
         try:
-            for path in (self.root, self.root / "runs", self.root / "rehearsals", self.leases):
+            self._make()
+        except UsageError as error:
+            return (error, *self._doubts())
+        return tuple(self._doubts())
+
+    def _make(self) -> None:
+        try:
+            for path in self._directories():
                 self.disk.make_directories(path)
-                self._refuse_unsafe(path)
         except OSError as error:
             raise UsageError(f"state directory {self.root}: {error.strerror or error}",
                              hint="set CUTOVER_STATE_DIR to a writable directory on a local disk") from None  # fmt: skip
-        self._refuse_networked()
+
+    def _directories(self) -> tuple[Path, ...]:
+        return (self.root, self.root / "runs", self.root / "rehearsals", self.leases)
+
+    def _doubts(self) -> Iterator[CutoverError]:
+        """Why the place is not to be trusted, the outermost first."""
+        try:
+            for path in self._above():
+                yield from self._unsafe_above(path)
+            for path in self._directories():
+                yield from self._unsafe(path)
+        except OSError as error:
+            yield RefusedError(
+                f"nobody can tell who may write to {self.root}: {error.strerror or error}",
+                hint="set CUTOVER_STATE_DIR to your own directory on a local disk",
+            )
+        yield from self._networked()
 
     def create(self, run_id: str, plan_text: str, *, rehearsal: bool = False) -> RunDirectory:
         """A new run's directory with its plan.
@@ -128,10 +163,11 @@ class StateDirectory:
     def resolve(self, text: str | None) -> RunDirectory:
         """The run that a person means: by id, unique prefix, or nothing for the only live one.
 
-        Rehearsals are found by id or prefix, after runs; they are never the only live run.
+        Rehearsals are found by id or prefix, after runs; they are never the only live run. Of several whose ids begin so the
+        newest is meant: nothing can be done to one, so nothing is ever done to a run that was guessed.
 
         Raises:
-            UsageError: when none or several are meant; the message names them.
+            UsageError: when none or several runs are meant; the message names them.
         """
         runs = self.list_runs()
         if text is None:
@@ -140,6 +176,8 @@ class StateDirectory:
             if exact := [run for run in among if run.id == text]:
                 return exact[0]
             if text and (found := [run for run in among if run.id.startswith(text)]):
+                if among is not runs:
+                    return max(found, key=_began)
                 return _only(found, f"run whose id begins with {text[:100]!r}", among)
         return _only([], f"run {text[:100]!r}", runs)
 
@@ -162,30 +200,72 @@ class StateDirectory:
             return False
         return found is not None and found.kind == "directory"
 
-    def _refuse_unsafe(self, path: Path) -> None:
+    def _above(self) -> tuple[Path, ...]:
+        """Every directory in which somebody could put another in the place of ours, by name and behind links."""
+        real = Path(os.path.realpath(self.root.parent))
+        return tuple(dict.fromkeys((*reversed((real, *real.parents)), *reversed(self.root.parents))))  # fmt: skip
+
+    def _unsafe_above(self, path: Path) -> Iterator[CutoverError]:
         found = self.disk.look(path)
         if found is None or found.kind != "directory":
-            raise RefusedError(f"{path} is a {found.kind if found else 'missing directory'}, not a directory",
-                               hint="set CUTOVER_STATE_DIR to the real directory")  # fmt: skip
-        if found.owner != os.geteuid():
-            raise RefusedError(f"{path} belongs to user {found.owner}, not to you",
-                               hint="run as that user, or set CUTOVER_STATE_DIR to your own directory")  # fmt: skip
-        if found.mode & 0o002:
-            raise RefusedError(
-                f"{path} can be written by everybody on this machine", hint=f"chmod 700 {path}"
+            return  # a link: what it leads to is looked at, and the directory that holds it
+        if found.owner not in (0, os.geteuid()):
+            yield RefusedError(
+                f"{path} belongs to user {found.owner}, who could put another directory in the place of {self.root}",
+                hint="set CUTOVER_STATE_DIR to a directory below your own",
+            )
+        alone = not found.mode & stat.S_IWOTH and _is_private(found.group)
+        if found.mode & _OTHERS_WRITE and not found.mode & stat.S_ISVTX and not alone:
+            yield RefusedError(
+                f"{path} can be written by {_who(found.mode)}, who could put another directory in the place of {self.root}",
+                hint=f"chmod go-w {path}, or set CUTOVER_STATE_DIR to a directory below your own",
             )
 
-    def _refuse_networked(self) -> None:
+    def _unsafe(self, path: Path) -> Iterator[CutoverError]:
+        found = self.disk.look(path)
+        if found is None or found.kind != "directory":
+            yield RefusedError(f"{path} is a {found.kind if found else 'missing directory'}, not a directory",
+                               hint="set CUTOVER_STATE_DIR to the real directory")  # fmt: skip
+            return
+        if found.owner != os.geteuid():
+            yield RefusedError(f"{path} belongs to user {found.owner}, not to you",
+                               hint="run as that user, or set CUTOVER_STATE_DIR to your own directory")  # fmt: skip
+        if found.mode & _OTHERS_WRITE:
+            yield RefusedError(
+                f"{path} can be written by {_who(found.mode)}", hint=f"chmod 700 {path}"
+            )
+
+    def _networked(self) -> Iterator[CutoverError]:
         try:
             mounts = Path("/proc/mounts").read_text(errors="replace")
         except OSError:
             return  # not Linux: nothing to ask
         kind = filesystem_of(self.root, mounts)
         if kind in _NETWORKED:
-            raise RefusedError(
+            yield RefusedError(
                 f"{self.root} is on a network file system ({kind}), where locks do not exclude other machines",
                 hint="set CUTOVER_STATE_DIR to a directory on a local disk",
             )
+
+
+def _is_private(group: int) -> bool:
+    """The group that Linux distributions give each user, with whose write permission they make directories (umask 002).
+
+    Its name is the user's, and nobody else is in it: https://wiki.debian.org/UserPrivateGroups
+    """
+    try:
+        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except (KeyError, OverflowError):
+        return False
+    return (
+        group == user.pw_gid
+        and found.gr_name == user.pw_name
+        and not set(found.gr_mem) - {user.pw_name}
+    )
+
+
+def _who(mode: int) -> str:
+    return "everybody on this machine" if mode & stat.S_IWOTH else "its group"
 
 
 def filesystem_of(path: Path, mounts: str) -> str:
@@ -203,10 +283,17 @@ def filesystem_of(path: Path, mounts: str) -> str:
     return kind
 
 
+def _began(rehearsal: RunDirectory) -> tuple[bool, str, str]:
+    """Orders rehearsals by when they really began."""
+    began = really_began(rehearsal, read_rehearsed(rehearsal))
+    return began is not None, wall_text(began) if began is not None else "", rehearsal.id
+
+
 def _only(found: list[RunDirectory], what: str, among: tuple[RunDirectory, ...]) -> RunDirectory:
     if len(found) == 1:
         return found[0]
     named = [f"{run.id} ({run.phase() or 'no phase yet'})" for run in (found or list(among))[-10:]]
     listed = "one of: " + ", ".join(named) if named else "`cutover run PLAN` starts one"
-    raise UsageError(f"there {'is no' if not found else f'are {len(found)} times a'} {what}",
+    many = what.replace("run", "runs", 1).replace("whose id begins", "whose ids begin")
+    raise UsageError(f"there is no {what}" if not found else f"there are {len(found)} {many}",
                      hint=f"name {listed}" if named else listed)  # fmt: skip

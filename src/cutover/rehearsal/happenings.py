@@ -210,11 +210,15 @@ class Effect(Happening):
             raise PydanticCustomError("torn", "`metrics_torn` needs a `metrics_delay`")
         if not self.parts:
             raise PydanticCustomError("nothing", "this effect changes nothing: say what it does")
-        idle = [part for part in self.parts if self.side == "balancer" and part in _OF_A_SIDE]
+        idle = [
+            part
+            for part in self.parts
+            if self.side in ("balancer", "others") and part in _OF_A_SIDE
+        ]
         if idle:
             raise PydanticCustomError(
                 "side",
-                "`{part}` is of a side, and the balancer is none: write side: destination, source or both",
+                "`{part}` is of a side of the plan: write side: destination, source or both",
                 {"part": idle[0]},
             )
         return self

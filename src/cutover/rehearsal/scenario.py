@@ -191,6 +191,9 @@ def _gate(name: str) -> str:
 
 
 GateName = Annotated[str, AfterValidator(_gate)]
+DEFAULT_RATE = 6000.0
+"""Requests a minute over all routes of a plan that says no `traffic`."""
+
 FEWEST_HARMED = 100
 """So many requests have to fail before anybody can tell from few requests that they do."""
 
@@ -304,6 +307,9 @@ class Needs(Model):
     last_weight: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="The last step raises to this percent."
     )
+    traffic: PerMinute | None = Field(
+        None, description="The plan's `traffic` (6000/min where it says none) is at least this."
+    )
     last_bake: Duration = Field(0, ge=0, description="The last bake is at least so long.")
     bakes: Duration = Field(0, ge=0, description="Every bake is at least so long.")
 
@@ -326,7 +332,7 @@ class Scenario(Model):
     )
     exit_on_hold: bool = Field(
         False,
-        description="The run ends with exit code 5 instead of waiting when it holds for a person.",
+        description="The run ends with exit code 5 instead of waiting when it holds; for an approval it is started again after `approve_after`.",
     )
     approve_after: DurationOrNever = Field(
         2 * MINUTE, description="Somebody approves this long after being asked, or never."

@@ -17,7 +17,6 @@ from cutover.rehearsal.latency import TAIL_OVER_MEDIAN, TAIL_SIGMA, Latencies, P
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.weather import Fare, Weather
 
-DEFAULT_RATE = 6000.0
 PEAK_AT_MS = 14 * HOUR
 LATENCY_JITTER = 0.03
 SHARED_NOISE = 0.2
@@ -211,13 +210,13 @@ class Traffic:
         balancer, fare, luck = self.minute.balancers[name], self.weather.others, self._neighbours
         requests = luck.poisson(mean)
         lost = luck.binomial(requests, fare.elb_503)
-        self.weather.meet("others", {"elb_503": lost})
         balancer.elb_503 += lost
         balancer.requests += requests - lost
         for kind in ("elb_502", "elb_504"):
             failed = luck.binomial(requests - lost, getattr(fare, kind))
             self.weather.meet("others", {kind: failed})
             setattr(balancer, kind, getattr(balancer, kind) + failed)
+        self.weather.meet("others", {"elb_503": lost})
 
     def _group(self, flow: Flow, arn: str, requests: int, fare: Fare, side: str) -> None:
         if requests <= 0:

@@ -42,6 +42,11 @@ class Active:
     occurrence: Occurrence
 
 
+def _of(effect: Effect, side: str) -> bool:
+    """The effect is about this side; `both` are the plan's own two."""
+    return effect.side == side or (effect.side == "both" and side in ("source", "destination"))
+
+
 class Weather:
     """Which effects are active; `before_change` lets traffic catch up first."""
 
@@ -68,8 +73,7 @@ class Weather:
         """So many requests, datapoints or writes of a side were met by each part of the effects in force."""
         for active in self._in_force:
             effect = active.effect
-            mine = (side,) if side == "others" else (side, "both")
-            if side and effect.side not in mine:
+            if side and not _of(effect, side):
                 continue
             for part in effect.parts:
                 if count := met.get(part, 0):
@@ -134,12 +138,7 @@ class Weather:
         return said[-1] if said else self._scenario.propagation
 
     def _fare(self, side: str) -> Fare:
-        mine = [
-            e
-            for e in self.active
-            if e.side in (side, "both")
-            and not (side in ("balancer", "others") and e.side == "both")
-        ]
+        mine = [e for e in self.active if _of(e, side)]
         factor = 1.0
         for effect in mine:
             factor *= effect.latency_factor

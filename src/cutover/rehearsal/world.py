@@ -28,12 +28,12 @@ from cutover.rehearsal.mailbox import ScriptedMailbox
 from cutover.rehearsal.moto_account import claim, release
 from cutover.rehearsal.occurrences import Occurrences
 from cutover.rehearsal.publisher import CustomSeries, Publisher
-from cutover.rehearsal.scenario import Scenario
+from cutover.rehearsal.scenario import DEFAULT_RATE, Scenario
 from cutover.rehearsal.script import Script
 from cutover.rehearsal.session import Emulation, open_session
 from cutover.rehearsal.stage import Stage
 from cutover.rehearsal.store import Store
-from cutover.rehearsal.traffic import DEFAULT_RATE, Flow, Traffic
+from cutover.rehearsal.traffic import Flow, Traffic
 from cutover.rehearsal.twin import build, zones_of
 from cutover.rehearsal.wire import RunnerKilledError
 
@@ -206,6 +206,17 @@ class World:
             self.clock.reboot()
         self.script.moved("", "")
         return death.words
+
+    def approved(self) -> bool:
+        """Time passes until somebody approves what a run that has ended asked for; False: nobody does."""
+        if self.scenario.approve_after is None:
+            return False
+        self.mailbox.forget()
+        self.restarts += 1
+        self.clock.sleep(self.scenario.approve_after)
+        self.mailbox.forget()
+        self.script.moved("", "")
+        return True
 
     @property
     def calls(self) -> Mapping[str, int]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cutover.core.errors import printable
+from cutover.core.errors import escaped
 from cutover.core.story import Story, route_name
 from cutover.views.text import wrap
-
-LONGEST_COMMAND = 100_000
-"""A command is never cut: it is copied and run."""
 
 
 def banner(story: Story, commands: Sequence[str], width: int) -> list[str]:
@@ -24,7 +21,7 @@ def banner(story: Story, commands: Sequence[str], width: int) -> list[str]:
     lines += wrap(f"NOT RESTORED: {', '.join(open_routes) or 'every route'}", width)
     lines += wrap("These commands put back what was found at the start. Run them by hand, with credentials of "
                   f"account {story.state.account or story.plan.aws.account}:", width)  # fmt: skip
-    lines += ["", *(printable(command, LONGEST_COMMAND) for command in commands), ""]
+    lines += ["", *(escaped(command) for command in commands), ""]
     lines += wrap("They may be run twice, and while cutover is still trying.", width)
     lines.append(rule)
     return lines

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
+from collections.abc import Mapping
+from typing import Any
 
 from cutover.core.events import Record
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.records import body
 from cutover.core.story import Story, tell
+from cutover.core.values import weight_percent
 from cutover.ports import Listener
-from cutover.views.text import Stream, put
+from cutover.views.text import Stream, json_line, put
 
 SCHEMA = "cutover.record.v1"
 
@@ -19,8 +21,8 @@ SCHEMA = "cutover.record.v1"
 class JsonView(Listener):
     """NDJSON on a stream: every record, noise included, with the sentence a person would be told.
 
-    Each object has `schema seq epoch at type phase weight sentence body`: `weight` in per mille, after the
-    record; `sentence` null for noise; `body` exactly as the journal holds it. ASCII only, one line each.
+    Each object has `schema seq epoch at type phase weight_percent sentence body`: `weight_percent` after the
+    record; `sentence` null for noise; `body` as the journal holds it, its weights and shares in percent. ASCII only, one line each.
     """
 
     def __init__(self, plan: Plan, stream: Stream, *, story: Story | None = None) -> None:
@@ -43,12 +45,33 @@ class JsonView(Listener):
                 "at": wall_text(record.at.wall),
                 "type": record.event.type,
                 "phase": self.story.state.phase.value,
-                "weight": self.story.state.weight,
+                "weight_percent": weight_percent(self.story.state.weight),
                 "sentence": sentence,
-                "body": body(record.event),
+                "body": _outside(body(record.event)),
             }
         )
 
     def _print(self, data: dict[str, object]) -> None:
         if not self._gone:
-            self._gone = not put(self._stream, json.dumps(data, allow_nan=False) + "\n")
+            self._gone = not put(self._stream, json_line(data))
+
+
+_PER_MILLE = {"weight": "weight_percent", "shares": "shares_percent"}
+"""What a record holds per mille, by the name that it has outside."""
+
+
+def _outside(value: Any, name: str = "") -> Any:
+    """A record's body in the units of everything that is read outside; -1 stands for unknown in a journal."""
+    if isinstance(value, Mapping):
+        return {
+            # a route or pair may be called anything
+            key if name == "shares" else _PER_MILLE.get(key, key): _outside(
+                inner, name if name == "shares" else key
+            )
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_outside(inner) for inner in value]
+    if name in _PER_MILLE and isinstance(value, int):
+        return None if value < 0 else weight_percent(value)
+    return value

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 
-from cutover.core.errors import ExitCode
+from cutover.core.errors import ExitCode, printable
 from cutover.core.events import Close, Observed, PhaseChanged, Record
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
@@ -17,7 +17,7 @@ from cutover.core.values import MINUTE, RouteId, weight_text
 from cutover.ports import Listener
 from cutover.views.banner import banner
 from cutover.views.next_word import next_word, rehearsed
-from cutover.views.text import Stream, is_terminal, pad, paint, put, wants_colour, wrap
+from cutover.views.text import LONG, Stream, is_terminal, pad, paint, put, wants_colour, wrap
 
 WIDE = 96
 """From this width on phase and weight stand in a column of their own."""
@@ -127,6 +127,7 @@ class LinesView(Listener):
     def _say(self, at: Moment, text: str, tone: Tone | None) -> None:
         """One dated sentence; a heartbeat has no tone and is dim."""
         self._said = at
+        text = printable(text, LONG)
         width = self._columns()
         state = self.story.state
         head = f"{stamp(at.wall)}  "
@@ -149,7 +150,9 @@ class LinesView(Listener):
 
     def _folded(self, text: str, first: str) -> list[str]:
         width = self._columns()
-        return [first + text] if width is None else wrap(text, width, first=first, rest="  ")
+        if width is None:
+            return [first + printable(text, LONG)]
+        return wrap(text, width, first=first, rest="  ")
 
     def _banner(self) -> None:
         stuck = {

@@ -8,6 +8,7 @@ from cutover.core.events import Record
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.story import Story, Tone, tell
+from cutover.core.values import weight_percent
 from cutover.ports import Listener
 from cutover.views.text import Stream, put
 
@@ -28,7 +29,7 @@ class LogView(Listener):
         # imported here: only a run that logs pays for it
         from structlog.processors import JSONRenderer, LogfmtRenderer  # noqa: PLC0415
 
-        order = ["timestamp", "level", "event", "run", "phase", "weight", "type", "seq"]
+        order = ["timestamp", "level", "event", "run", "phase", "weight_percent", "type", "seq"]
         self._render = JSONRenderer() if style == "json" else LogfmtRenderer(key_order=order)
         self._story = Story.begin(plan)
         self._stream = stream
@@ -50,10 +51,11 @@ class LogView(Listener):
             "event": line.text,
             "run": self._run,
             "phase": line.phase.value,
-            "weight": line.weight,
+            "weight_percent": weight_percent(line.weight),
             "type": record.event.type,
             "seq": line.seq,
         }
         rendered = self._render(None, _LEVELS[line.tone], fields)
         text = rendered.decode() if isinstance(rendered, bytes) else rendered
+        text = text.replace("\x7f", "\\u007f")  # which JSON lets stand as it is
         self._gone = not put(self._stream, text + "\n")

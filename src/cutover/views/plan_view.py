@@ -10,7 +10,7 @@ from cutover.core.plan import Plan
 from cutover.core.plan.risk import detection_ms
 from cutover.core.schedule import RoutePreview, StepForecast, timeline
 from cutover.core.story import about, clock_text, route_name
-from cutover.core.values import FULL, duration_text, weight_text
+from cutover.core.values import FULL, duration_text, weight_percent, weight_text
 from cutover.views.actions import action_lines
 from cutover.views.outlooks import outlook_json, outlook_lines
 from cutover.views.text import columns, pad, table, wrap
@@ -246,7 +246,7 @@ def plan_json(
     rate: float | None = None,
     starts: datetime | None = None,
 ) -> dict[str, object]:
-    """The preview as one JSON object: weights per mille, durations ms."""
+    """The preview as one JSON object: weights in percent, durations ms."""
     return {
         "schema": "cutover.plan.v1",
         "plan": plan.name,
@@ -256,7 +256,7 @@ def plan_json(
         "detection_ms": detection_ms(plan),
         "steps": [
             {
-                "weight": step.weight,
+                "weight_percent": weight_percent(step.weight),
                 "starts_ms": step.starts_ms,
                 "takes_ms": step.takes_ms,
                 "bake_ms": step.bake_ms,
@@ -273,7 +273,7 @@ def plan_json(
                 "recipe_why": route.recipe_why,
                 "found": list(action_lines(route.found)),
                 "after": [
-                    {"weight": weight, "actions": list(action_lines(form))}
+                    {"weight_percent": weight_percent(weight), "actions": list(action_lines(form))}
                     for weight, form in route.after
                 ],
             }

@@ -10,7 +10,7 @@ from cutover.core.moment import wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.retrospect import Attempt, Ended, HourOfDay, Lens, Look, Report
 from cutover.core.story import count_of
-from cutover.core.values import DAY, HOUR, weight_text
+from cutover.core.values import DAY, HOUR, weight_percent, weight_text
 from cutover.views.text import columns, pad, table, wrap
 
 _DIGITS = 9
@@ -73,14 +73,13 @@ def _short(evidence: float) -> str:
 
 
 def look_json(look: Look, lens: Lens) -> dict[str, Any]:
-    """One look as JSON; weights in percent as tables have them, and per mille."""
+    """One look as JSON; its weight in percent, as tables have them."""
     signals = look.signals
     return {
         "minute": look.row.minute,
         "at": look.row.minute + 1,
         "step": look.row.step,
-        "weight": look.row.weight / 10,
-        "weight_per_mille": look.row.weight,
+        "weight_percent": weight_percent(look.row.weight),
         "verdict": look.decides.verdict.name,
         "action": str(look.action),
         "evidence": {one.name: number(one.evidence) for one in signals},
@@ -218,7 +217,7 @@ def _attempt(one: Attempt, plan: Plan, *, dated: bool) -> dict[str, Any]:
         "began": wall_text(wall_from_ms(one.began_ms)) if dated else _when(one, dated=dated),
         "ended": one.ended.name,
         "step": one.step,
-        "weight_per_mille": plan.steps[one.step].weight,
+        "weight_percent": weight_percent(plan.steps[one.step].weight),
         "minutes": one.minutes,
         "gate": one.gate,
         "sentence": one.sentence,

@@ -8,7 +8,7 @@ from cutover.core.plan.risk import rate_words
 from cutover.core.plan.sliver import MEANT, hold_back_text
 from cutover.core.power import Ground, Outlook, Schedule, outlooks
 from cutover.core.story import about
-from cutover.core.values import FULL, duration_text, rate_text, weight_text
+from cutover.core.values import FULL, duration_text, rate_text, weight_percent, weight_text
 from cutover.views.outlooks import outlook_json
 from cutover.views.text import wrap
 
@@ -79,7 +79,7 @@ def _written(one: Outlook, found: Schedule) -> int:
 
 
 def schedule_json(found: Schedule, asked: Asked) -> dict[str, object]:
-    """The same as JSON: weights per mille, durations ms, rates as fractions of 1."""
+    """The same as JSON: weights in percent, durations ms, rates as fractions of 1."""
     traffic = asked.ground.traffic
     return {
         "budget": {"harmed_requests": asked.budget, "overload_requests": asked.overload},
@@ -91,10 +91,10 @@ def schedule_json(found: Schedule, asked: Asked) -> dict[str, object]:
         },
         "takes_ms": found.takes_ms,
         "within_ms": asked.within_ms,
-        "hold_back": found.hold_back,
+        "hold_back_percent": weight_percent(found.hold_back),
         "steps": [
             {
-                "weight": _written(one, found),
+                "weight_percent": weight_percent(_written(one, found)),
                 "bake_ms": one.stage.bake_ms,
                 "requests_per_minute": round(one.a_minute, 3),
                 **outlook_json(one),

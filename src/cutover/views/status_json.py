@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cutover.core.forms import Form
 from cutover.core.gates.judging import Signal, Verdict
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.state import NO_STEP, Phase, RouteState, RunState
 from cutover.core.story import Standing, after_deadline, baked, left_ms, standings
+from cutover.core.values import weight_percent
 from cutover.views.next_word import next_word
 
 SCHEMA = "cutover.status.v1"
 
 
 def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str, object]:
-    """The run as one JSON object: weights per mille, durations ms, rates ppm, times ISO 8601 UTC or null.
+    """The run as one JSON object: weights in percent, durations ms, rates ppm, times ISO 8601 UTC or null.
 
     `state` is folded with its evidence, or the gates have no signals; `driven`: a living process drives the run.
     """
@@ -29,10 +31,14 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         "mode": state.mode,
         "phase": state.phase.value,
         "why": state.why,
-        "weight": state.weight,
+        "weight_percent": weight_percent(state.weight),
         "step": state.step,
         "steps": [
-            {"weight": step.weight, "bake_ms": step.bake, "approve": step.approve or ""}
+            {
+                "weight_percent": weight_percent(step.weight),
+                "bake_ms": step.bake,
+                "approve": step.approve or "",
+            }
             for step in plan.steps
         ],
         "proven": state.proven,
@@ -40,7 +46,7 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         "opened": _iso(state.opened),
         "since": _iso(state.turned),
         "last": _iso(state.last),
-        "hold": None if state.held is None else _hold(state, plan),
+        "hold": None if state.held is None else _hold(state, plan, driven=driven),
         "routes": [_route_json(route, known) for route, known in state.routes.items()],
         "gates": [
             {
@@ -108,7 +114,7 @@ def _iso(moment: Moment | None) -> str | None:
     return None if moment is None else wall_text(moment.wall)
 
 
-def _hold(state: RunState, plan: Plan) -> Mapping[str, object] | None:
+def _hold(state: RunState, plan: Plan, *, driven: bool) -> Mapping[str, object] | None:
     held = state.held
     if held is None:
         return None
@@ -117,15 +123,20 @@ def _hold(state: RunState, plan: Plan) -> Mapping[str, object] | None:
         "why": held.why,
         "since": _iso(held.since),
         "deadline": wall_text(wall_from_ms(held.deadline_ms)) if held.deadline_ms else None,
-        "then": after_deadline(plan, held.reason),
+        # without a process nobody keeps it
+        "then": after_deadline(plan, held.reason) if driven else None,
     }
+
+
+def _weight(form: Form | None) -> float | None:
+    return None if form is None or form.weight is None else weight_percent(form.weight)
 
 
 def _route_json(route: str, known: RouteState) -> Mapping[str, object]:
     return {
         "route": route,
-        "weight": None if known.committed is None else known.committed.weight,
-        "live_weight": None if known.seen is None else known.seen.form.weight,
+        "weight_percent": _weight(known.committed),
+        "live_weight_percent": _weight(None if known.seen is None else known.seen.form),
         "readable": known.unreadable_since is None,
         "restored": _iso(known.restored),
         "impossible": known.impossible,

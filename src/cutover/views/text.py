@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from cutover.core.errors import printable
+from cutover.core.errors import escaped, printable
 
 LONG = 4_000
 """Characters of a line that a view ever prints."""
@@ -112,9 +113,16 @@ def table(
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
+_PAINTED = re.compile(
+    rf"\x1b\[(?:0|{'|'.join(_SGR.values())})(?:;(?:{'|'.join(_SGR.values())}))*m"
+)
+_PASSES = re.compile(rf"(\n|{_PAINTED.pattern})")
+
+
 def paint(text: str, style: str) -> str:
-    """The text between the terminal's codes of `style` (`bold red`); unchanged without one."""
+    """The text, escaped, between the terminal's codes of `style` (`bold red`); without codes where there is no style."""
     codes = ";".join(_SGR[name] for name in style.split())
+    text = escaped(text)
     return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
@@ -133,8 +141,20 @@ def is_terminal(stream: object) -> bool:
         return False
 
 
+def json_line(data: Mapping[str, object]) -> str:
+    """The object as one line of printable ASCII: JSON itself lets DEL stand as it is."""
+    return json.dumps(data, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
+
+
 def put(stream: Stream, text: str) -> bool:
-    """Write and flush; False when nobody reads any more. Characters the stream cannot carry are escaped."""
+    """Write and flush; False when nobody reads any more.
+
+    Of what acts on a terminal only line ends and the codes of `paint` get through; what the stream cannot carry is escaped too.
+    """
+    text = "".join(
+        part if part == "\n" or _PAINTED.fullmatch(part) else escaped(part)
+        for part in _PASSES.split(text)
+    )
     try:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))

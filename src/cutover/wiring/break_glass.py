@@ -108,7 +108,7 @@ def _write(
     """Send the changes; the routes whose write was answered."""
     if not changes:
         return set()
-    outcomes = router.write(changes, Unconditional())
+    outcomes = router.write(changes, Unconditional(lasting=True))
     for route, outcome in outcomes.items():
         aside = f" ({outcome.message})" if outcome.message else ""
         said = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cutover import __version__
@@ -12,9 +12,12 @@ from cutover.core.errors import (
     NeedsHumanError,
     RefusedError,
     UsageError,
+    printable,
 )
-from cutover.core.events import Note, PhaseChanged, RunOpen
-from cutover.core.observation import Word, WordName
+from cutover.core.events import Note, Observed, PhaseChanged, RunOpen
+from cutover.core.forms import form_of
+from cutover.core.machine import decide, first_look
+from cutover.core.observation import Observation, Word, WordName
 from cutover.core.plan import Plan
 from cutover.core.state import TERMINAL, Phase, RunState, replay
 from cutover.core.values import RouteId
@@ -27,7 +30,7 @@ from cutover.local.snapshot_file import KeptSnapshot, read_snapshot
 from cutover.local.state_directory import StateDirectory
 from cutover.wiring.clients import connect
 from cutover.wiring.live import Ended, Helm, Options, restore_text_of
-from cutover.wiring.offline import Read, plan_of, read_run, state_directory
+from cutover.wiring.offline import Read, plan_of, read_run, state_directory, unfoldable
 
 BACK = frozenset({WordName.ROLLBACK, WordName.CONFIRM_RESTORED})
 """Words that need no sound journal: back needs nothing but the snapshot."""
@@ -44,11 +47,15 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         NeedsHumanError: when not even a rollback can be made from the files.
     """
     place = state_directory()
-    place.prepare()
-    read = read_run(place, run)
+    if word.name in BACK:
+        for doubt in place.prepare_for_rollback():
+            options.warn(f"warning: {doubt}; going back all the same ({doubt.hint})")
+    else:
+        place.prepare()
+    read = _sensible(read_run(place, run), word)
     if read.trouble and word.name is WordName.ROLLBACK:
         return _recover(place, read, word, options)
-    if read.contents.damage is not None:
+    if read.contents.damage is not None or (read.trouble and read.state is not None):
         raise JournalError(
             read.trouble,
             hint=f"no weight is raised from it; `cutover rollback {run.id}` works, and so does sh {run.restore}",
@@ -91,6 +98,20 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         helm.close()
 
 
+def _sensible(read: Read, word: Word) -> Read:
+    """As read; with `trouble` when the records fold to a state that nothing can be decided from."""
+    plan, state = read.plan, read.state
+    if read.trouble or plan is None or state is None:
+        return read
+    try:
+        now = SystemClock().now()
+        first_look(plan, state, now)
+        decide(plan, state, Observation(words=(word,)), now)
+    except Exception as error:  # noqa: BLE001  whatever a record's content does to a decision is damage
+        return replace(read, trouble=unfoldable(read.run, error))
+    return read
+
+
 def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
     """Refuse a word that the phase has no use for, and say what has.
 
@@ -110,12 +131,20 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
     ):
         raise UsageError(
             f"run {run.id} is {phase}: there is nothing to resume",
-            hint=f"`cutover rollback {run.id}` or `cutover finish {run.id}`",
+            hint=_ends(run, phase),
+        )
+    if name in (WordName.PAUSE, WordName.APPROVE) and phase in (
+        Phase.COMPLETED,
+        Phase.NEEDS_HUMAN,
+    ):
+        raise UsageError(
+            f"run {run.id} is {phase}: there is nothing to {name}",
+            hint=_ends(run, phase),
         )
     if name is WordName.FINISH and phase is not Phase.COMPLETED:
         raise UsageError(
             f"run {run.id} is {phase}; finish ends a COMPLETED run",
-            hint=f"`cutover rollback {run.id}`, or `cutover finish {run.id} --leave-as-is WHY`",
+            hint=_ends(run, phase),
         )
     if name is WordName.LEAVE and phase in (Phase.COMPLETED, Phase.ROLLING_BACK, Phase.PREFLIGHT):
         raise UsageError(
@@ -129,6 +158,18 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
             f"run {run.id} is {phase}; --confirm-restored is for one that needs a human",
             hint=f"`cutover rollback {run.id}`",
         )
+
+
+def _ends(run: RunDirectory, phase: Phase) -> str:
+    """The words that end a run, where it is now."""
+    back, leave = f"`cutover rollback {run.id}`", f"`cutover finish {run.id} --leave-as-is WHY`"
+    if phase is Phase.COMPLETED:
+        return f"{back} or `cutover finish {run.id}`"
+    if phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
+        return f"{back} or {leave}"
+    if phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
+        return back
+    return f"{back} or, once it holds, {leave}"
 
 
 def _refuse_changed(
@@ -193,7 +234,7 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
         _refuse_other_world(run, kept.opened.mode, clients.mode)
     routes = tuple(RouteId(route) for route in kept.snapshot.forms)
     lease = FlockLease.take(place, routes, run.id, clock.now(), for_rollback=True)
-    if not read_run(place, run).trouble:
+    if not _sensible(read_run(place, run), word).trouble:
         # another rollback recovered the run a moment ago: its good journal tells how that ended
         lease.close()
         return go_on(run, word, options)
@@ -203,6 +244,7 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
     journal = _fresh_journal(run, recovery, plan, read.trouble)
     helm = Helm(plan, run, place, clock, clients, lease, journal, RunState())
     try:
+        _refuse_absurd(run, kept, helm)
         helm.watch(options)
         opening = kept.opened or RunOpen(
             plan.name,
@@ -218,13 +260,36 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
         helm.record(kept.snapshot, must=False)
         why = f"going back from snapshot.json alone, for {read.trouble}"
         helm.record(Note(why), must=False)
+        # whatever it sent is unknown: no read may be taken for a restored route before it was written
+        helm.record(Observed("history_lost", {}), must=False)
         helm.record(PhaseChanged(Phase.PREFLIGHT, Phase.ATTACHING, why, -1), must=False)
         ended = helm.drive(options, (word,))
     finally:
         helm.close()
-    if ended.state.phase in TERMINAL and not journal.fallback_records:
+    if ended.state.phase in TERMINAL and not journal.fallback_records and not ended.lost:
         _replace_journal(run, recovery)
     return ended
+
+
+def _refuse_absurd(run: RunDirectory, kept: KeptSnapshot, helm: Helm) -> None:
+    """Its hash fits, and yet what it says of the routes may be nothing that can be written.
+
+    Raises:
+        NeedsHumanError: naming what needs no snapshot.
+    """
+    router = helm.clients.router
+    try:
+        forms = {RouteId(route): form_of(body) for route, body in kept.snapshot.forms.items()}
+        router.restore_commands(forms)
+        for route, form in forms.items():
+            router.aim_back(
+                route, form, form, str(kept.snapshot.recipes.get(route, "keep")), verbatim=False
+            )
+    except Exception as error:
+        raise NeedsHumanError(
+            f"{run.snapshot} holds no forms that can be written ({type(error).__name__}: {printable(str(error))})",
+            hint=f"read {run.restore} and run its commands; or `cutover rollback --plan {run.plan} --no-run`",
+        ) from error
 
 
 def _plan_for_recovery(run: RunDirectory, kept: KeptSnapshot) -> Plan:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cutover import __version__
 from cutover.aws.restore import restore_script
-from cutover.core.errors import CutoverError, ExitCode, RefusedError, UsageError
+from cutover.core.errors import (
+    CutoverError,
+    ExitCode,
+    RefusedError,
+    UsageError,
+    masked,
+    traceback_text,
+)
 from cutover.core.events import Event, LeaseTaken, Note, Record, RunOpen
 from cutover.core.observation import Known, Word
 from cutover.core.plan import Plan
@@ -41,6 +47,10 @@ Watchers = Callable[[Plan, RunDirectory, Sequence[Record], Router], Sequence[Lis
 """Who is told of a run's records from now on; the records so far are given."""
 
 
+def _unheard(_line: str) -> None:
+    """Nobody asked to be told."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How a live command reaches AWS and people.
@@ -51,6 +61,7 @@ class Options:
         exit_on_hold: end with 5 where the run would hold and stay.
         keyboard: single keys of the terminal are words.
         who: who started this process, for the journal.
+        warn: where a rollback says what would have refused anything else.
     """
 
     profile: str | None = None
@@ -59,16 +70,21 @@ class Options:
     exit_on_hold: bool = False
     keyboard: bool = False
     who: str = ""
+    warn: Callable[[str], None] = _unheard
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process that drove a run ended; `stuck` when a view could not be stopped."""
+    """How a process that drove a run ended; `stuck` when a view could not be stopped.
+
+    `lost`: who has the run instead, when it ended for that; the state is then what this process knew last.
+    """
 
     run: RunDirectory
     exit_code: ExitCode
     state: RunState
     stuck: bool = False
+    lost: str = ""
 
 
 @dataclass
@@ -116,7 +132,11 @@ class Helm:
         if options.watchers is None:
             return
         so_far = self.journal.contents.records
-        watchers = options.watchers(self.plan, self.run, so_far, self.clients.router)
+        try:
+            watchers = options.watchers(self.plan, self.run, so_far, self.clients.router)
+        except Exception as error:  # noqa: BLE001  a view that cannot tell the past must not keep a run from going back
+            self.journal.bug(error)
+            return
         self.outlets = tuple(Outlet(watcher) for watcher in watchers)
 
     def take_over(self, options: Options, words: Sequence[Word], *, must: bool) -> None:
@@ -168,11 +188,14 @@ class Helm:
                 waiting = (
                     word for word in mailbox.wait(self.clock.now()) if not _is_one_of(word, words)
                 )
-                code = self._run(Runner(self.plan, ports, self.state), (*words, *waiting))
+                runner = Runner(self.plan, ports, self.state)
+                code = self._run(runner, (*words, *waiting))
         finally:
             pipe.close()
             signals.close()
-        return Ended(self.run, code, self.state, any(outlet.stuck for outlet in self.outlets))
+        stuck = any(outlet.stuck for outlet in self.outlets)
+        lost = runner.end.reason if runner.end is not None and runner.end.silently else ""
+        return Ended(self.run, code, self.state, stuck, lost)
 
     def _run(self, runner: Runner, words: Sequence[Word]) -> ExitCode:
         try:
@@ -188,10 +211,10 @@ class Helm:
 
     def _bug(self, error: Exception) -> CutoverError:
         """A bug ends the process with one line; its traceback goes beside the journal."""
-        said = f"{type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {masked(str(error))}"
         place = self.run.path / f"crash-{os.getpid()}.txt"
         try:
-            text = "".join(traceback.format_exception(error))
+            text = traceback_text(error)
             self.run.disk.keep(place, text.encode("utf-8", "backslashreplace"), durable=False)
             where = f"the traceback is in {place}"
         except OSError:

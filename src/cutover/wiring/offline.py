@@ -6,8 +6,9 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cutover import __version__
 from cutover.core.errors import (
@@ -16,6 +17,7 @@ from cutover.core.errors import (
     LeaseError,
     RefusedError,
     UsageError,
+    printable,
 )
 from cutover.core.events import GateJudged, PhaseChanged, Record, RunOpen
 from cutover.local.journal_file import JournalContents, read_journal
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
     from cutover.local.lease import Holder
+
+
+T = TypeVar("T")
 
 
 def state_directory() -> StateDirectory:
@@ -86,7 +91,14 @@ class Read:
         """What still works when the files cannot be believed."""
         if self.run.rehearsal:
             return "this was a rehearsal: nothing was moved; rehearse again"
-        return f"no weight is raised from it; `cutover rollback {self.run.id}` works, and sh {self.run.restore}"
+        if self.run.is_stillborn():
+            return "it ended before it wrote anything to AWS: start a new run"
+        try:
+            script = self.run.disk.look(self.run.restore) is not None
+        except OSError:
+            script = True  # it may well be there
+        by_hand = f", and sh {self.run.restore}" if script else ""
+        return f"no weight is raised from it; `cutover rollback {self.run.id}` works{by_hand}"
 
     @property
     def changed(self) -> str:
@@ -127,10 +139,35 @@ def read_run(place: StateDirectory, run: RunDirectory) -> Read:
         trouble = f"{run.journal} holds no record, though the run has a snapshot"
     try:
         plan = plan_of(run)
-        state = replay(plan, contents.records)
-    except (CutoverError, ValueError, KeyError) as error:
+    except CutoverError as error:
         trouble = trouble or str(error)
+    else:
+        try:
+            state = replay(plan, contents.records)
+        except Exception as error:  # noqa: BLE001  whatever a record's content does to the fold is damage
+            trouble = trouble or unfoldable(run, error)
     return Read(run, contents, plan, state, driver_of(place, run), _beat(run), trouble)
+
+
+def unfoldable(run: RunDirectory, error: Exception) -> str:
+    """What is wrong with a journal whose every line is intact and whose records make no sense together."""
+    said = printable(str(error)) or "no more is known"
+    return f"{run.journal}: its records do not make the state of a run ({type(error).__name__}: {said})"
+
+
+def believed(read: Read, call: Callable[[], T]) -> T:
+    """What the call makes of the run's records.
+
+    Raises:
+        JournalError: when it falls over their content: that too is damage.
+    """
+    try:
+        return call()
+    except (CutoverError, OSError):
+        raise
+    except Exception as error:
+        why = read.trouble or unfoldable(read.run, error)
+        raise JournalError(why, hint=read.way_back) from error
 
 
 def plan_of(run: RunDirectory) -> Plan:
@@ -165,7 +202,7 @@ def _beat(run: RunDirectory) -> Beat | None:
     try:
         data = json.loads(run.disk.read(run.beat, 4_096))
         return Beat(int(data["pid"]), str(data["last"]), str(data["next"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -208,12 +245,17 @@ def replay_run(read: Read) -> Replayed:
     for record in read.contents.records:
         if isinstance(record.event, GateJudged):
             gates += 1
-            doubts += _unfounded(read.plan, state, record, record.event)
+            try:
+                doubts += _unfounded(read.plan, state, record, record.event)
+            except Exception as error:  # noqa: BLE001  as below
+                said = f"{type(error).__name__}: {printable(str(error))}"
+                doubts.append(f"record {record.seq}: its verdict cannot be judged again: {said}")
         phases += isinstance(record.event, PhaseChanged)
         try:
             state = evolve(read.plan, state, record)
-        except (ValueError, KeyError) as error:
-            doubts.append(f"record {record.seq} ({record.event.type}): {error}")
+        except Exception as error:  # noqa: BLE001  whatever a record's content does to the fold is damage
+            said = f"{type(error).__name__}: {printable(str(error))}"
+            doubts.append(f"record {record.seq} ({record.event.type}): {said}")
     return Replayed(state, phases, gates, tuple(doubts))
 
 

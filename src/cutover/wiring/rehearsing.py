@@ -20,7 +20,7 @@ from cutover.core.errors import CutoverError, ExitCode
 from cutover.core.events import Close, Event, LeaseTaken, Note, RunOpen
 from cutover.core.observation import Word, WordName
 from cutover.core.plan import Plan
-from cutover.core.state import RunState, evolve, replay
+from cutover.core.state import Hold, RunState, evolve, replay
 from cutover.local.lease import SoleLease
 from cutover.local.run_directory import RunDirectory
 from cutover.ports import Listener
@@ -57,7 +57,13 @@ class Rehearsing:
             journal = self._journal(first=first)
             try:
                 self._append(journal, self._first_records(world, first=first), world, listeners)
-                return self._process(journal, words, world, listeners, first=first)
+                code = self._process(journal, words, world, listeners, first=first)
+                if not (self._asked(code) and world.approved()):
+                    return code
+                words = tuple(
+                    Word(name, "release manager", "approved as the scenario says", "first")
+                    for name in (WordName.APPROVE, WordName.RESUME)
+                )
             except RunnerKilledError as death:
                 named = world.revive(death)
                 if not named:
@@ -72,6 +78,11 @@ class Rehearsing:
                 raise
             finally:
                 journal.close()
+
+    def _asked(self, code: ExitCode) -> bool:
+        """The process ended because it needs an approval, and not because of what the scenario is about."""
+        held = self.state.held
+        return code == ExitCode.HELD and held is not None and held.reason is Hold.APPROVAL
 
     def _journal(self, *, first: bool) -> RehearsalJournal:
         """A new journal, or for a later process the one that is there, folded again."""

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from cutover.core.errors import RefusedError, UsageError
 from cutover.core.plan import Plan
 from cutover.core.story import count_of
-from cutover.core.values import MINUTE, SECOND, duration_text
+from cutover.core.values import MINUTE, SECOND, duration_text, rate_text
 from cutover.local.yaml_file import load_model
 from cutover.rehearsal.new_scenario import NEW_SCENARIO
-from cutover.rehearsal.scenario import Scenario
+from cutover.rehearsal.scenario import DEFAULT_RATE, Scenario
 
 
 def scenarios_directory() -> Path:
@@ -121,6 +121,8 @@ def lacks(plan: Plan, scenario: Scenario) -> str:
         missing.append("a step with `approve`")
     if needs.last_weight is not None and ran.written[-1].weight < 10 * needs.last_weight:
         missing.append(f"a last step at {needs.last_weight} %")
+    if needs.traffic is not None and (ran.traffic or DEFAULT_RATE) < needs.traffic:
+        missing.append(f"traffic of at least {rate_text(needs.traffic)}")
     if ran.written[-1].bake < needs.last_bake:
         missing.append(f"a last bake of at least {duration_text(needs.last_bake)}")
     if min(step.bake for step in ran.written) < needs.bakes:

@@ -173,7 +173,7 @@ def _is_over(said: dict[str, Any], beat: dict[str, Any]) -> bool:
 def _beat(run: RunDirectory) -> dict[str, Any]:
     try:
         data = json.loads(run.disk.read(run.beat, 4_096))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 
@@ -203,7 +203,7 @@ def _since(run: RunDirectory, start: int, word: Word) -> tuple[dict[str, Any], .
     for line in new.split(b"\n")[:-1]:
         try:
             data = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if not isinstance(data, dict):
             continue

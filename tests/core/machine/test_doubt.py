@@ -23,7 +23,9 @@ class StaleRouter(FakeRouter):
 
     stale_ms = 0
 
-    def read(self, routes: Sequence[RouteId]) -> Mapping[RouteId, Reading[Form]]:
+    def read(
+        self, routes: Sequence[RouteId], *, once: bool = False
+    ) -> Mapping[RouteId, Reading[Form]]:
         now = self.clock.now()
         found = dict(super().read(routes))
         for route in routes:

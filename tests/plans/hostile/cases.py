@@ -388,6 +388,22 @@ CASES: tuple[Case, ...] = (
         says=("10:14: weight 25.55 is finer than 0.1 %",),
     ),
     edit(
+        "weight as a fraction of one",
+        ("weight: 25", "weight: 0.25"),
+        says=(
+            "10:14: weight 0.25 is finer than 0.1 %; a weight is percent: for the fraction 0.25 of one write 25",
+        ),
+    ),
+    edit(
+        "every weight a fraction of one",
+        ("weight: 5", "weight: 0.1"),
+        ("weight: 25", "weight: 0.5"),
+        ("weight: 100", "weight: 1"),
+        says=(
+            "9:14: every weight is a fraction of one, but weights are percent: this plan would end at 1 %",
+        ),
+    ),
+    edit(
         "weight not a number",
         ("weight: 25", "weight: .nan"),
         says=("10:14: a weight is a bare number of percent, for example 25 or 0.5",),

@@ -71,7 +71,7 @@ def first_look(plan: Plan, state: RunState, now: Moment) -> Look:
     if state.phase is Phase.PREFLIGHT:
         return Look(survey=True, forms=True, health=True)
     if state.phase is Phase.ROLLING_BACK:
-        return Look(forms=True)
+        return Look(forms=True, once=True)
     return Turn(plan, state, Observation(), now).look(identity=True)
 
 

@@ -39,6 +39,12 @@ OVERWRITTEN = 2
 
 REFUSED_SIGNALS = 2
 
+UNREAD_AGAIN = SECOND // 2
+"""A young rollback looks again so soon at a route that could not be read."""
+
+_ROUTES = Look(forms=True, once=True)
+"""All that a rollback looks at: a read that fails is tried again by the next turn, so that no write waits for it."""
+
 
 def begin_rollback(turn: Turn, why: str, cause: str) -> Decision:
     """Enter the absorbing phase and restore what can be restored in this very turn."""
@@ -73,7 +79,7 @@ def rolling_back(turn: Turn) -> Decision:
         # what is refused is sent again in the very next turn, while the rollback is young
         again = 0 if span < AT_ONCE_FOR else PACE
         restoring = f"restoring {short(b.route for b in ready)}"
-        return turn.decision(Restore(tuple(ready), state.why), Look(forms=True), again, restoring)
+        return turn.decision(Restore(tuple(ready), state.why), _ROUTES, again, restoring)
     stuck = [r for r in open_routes if _stuck(turn, turn.state.routes[r])]
     if not open_routes:
         return _confirm(turn)
@@ -81,9 +87,7 @@ def rolling_back(turn: Turn) -> Decision:
         why = "; ".join(_why_stuck(turn, stuck))
         turn.to(Phase.NEEDS_HUMAN, why)
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
-    return turn.decision(
-        None, Look(forms=True), min(wait, pause), f"waiting for {short(open_routes)}"
-    )
+    return turn.decision(None, _ROUTES, min(wait, pause), f"waiting for {short(open_routes)}")
 
 
 def _paced(turn: Turn, backs: list[Back], span: int) -> tuple[list[Back], int]:
@@ -162,7 +166,7 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
             and due <= 0
         ):
             return Back(route, verbatim=not known.accepted, blind=True), FAST
-        return None, COMMIT
+        return None, UNREAD_AGAIN if span < AT_ONCE_FOR else COMMIT
     aimed = (
         known.sent.post.hash if known.sent is not None and known.sent.kind == "restore" else None
     )

@@ -40,6 +40,18 @@ def _steps_rise(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
         highest = max(highest, step.weight)
 
 
+def _weights_are_percent(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
+    """Steps that rise to exactly 1 are fractions of one, written where percent belongs."""
+    weights = [step.weight for step in plan.written]
+    if len(weights) > 1 and weights[-1] == FULL // 100 and weights == sorted(set(weights)):
+        meant = ", ".join(f"{weight * 10}" for weight in weights)
+        yield (
+            ("steps", 0, "weight"),
+            "every weight is a fraction of one, but weights are percent: this plan would end at 1 %",
+            f"write {meant}; or, if less than 1 % is meant, end with a step above 1",
+        )
+
+
 def _bakes_are_sane(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
     """A bake lasts at least `observe.period` + `observe.settle`, and at most 14 days."""
     shortest = plan.observe.period + plan.observe.settle
@@ -232,6 +244,7 @@ def _store_exists(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:
 
 _RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = (
     (_steps_rise, frozenset({"steps"})),
+    (_weights_are_percent, frozenset({"steps"})),
     (_bakes_are_sane, frozenset({"steps", "observe"})),
     (_gates_fit_their_bakes, frozenset({"steps", "observe", "gates", "traffic"})),
     (_big_bang_is_acknowledged, frozenset({"steps", "acknowledge_big_bang"})),

@@ -21,7 +21,7 @@ NEXT: dict[Phase, str] = {
     Phase.NEEDS_HUMAN: '`cutover rollback`, `cutover rollback --confirm-restored`, or `cutover finish --leave-as-is "why"`',
     Phase.FINISHED: "nothing; this run is over",
     Phase.ROLLED_BACK: "nothing; this run is over, `cutover run PLAN` starts another",
-    Phase.REFUSED: "mend what preflight names, then `cutover run PLAN`",
+    Phase.REFUSED: "`cutover preflight PLAN` shows what blocks, `cutover run PLAN` starts another",
     Phase.ABANDONED: "nothing; this run is over",
 }
 """What to type next, by phase; a hold's own words go first."""
@@ -51,7 +51,7 @@ def next_command(state: RunState, *, driven: bool = True) -> str:
 
 
 def ending(story: Story) -> tuple[str, ...]:
-    """The summary at the end of a process: how it ended, how long it took, what was odd, what is next."""
+    """The summary at the end of a process: how it ended, how long it took, what was odd, what is next without it."""
     state = story.state
     lines = []
     took = ""
@@ -62,5 +62,5 @@ def ending(story: Story) -> tuple[str, ...]:
     if story.reason and state.phase is not Phase.COMPLETED:
         lines.append(f"reason: {story.reason}")
     lines.append(f"odd but no breach: {oddities_text(story.oddities)}")
-    lines.append(f"next: {next_command(state)}")
+    lines.append(f"next: {next_command(state, driven=False)}")
     return tuple(lines)

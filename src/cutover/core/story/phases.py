@@ -137,7 +137,7 @@ def _finished(plan: Plan, before: RunState, record: Record, event: PhaseChanged)
 
 
 def _refused(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
-    return f"refused, nothing was written: {reason(plan, event.why)}; `cutover preflight` shows it again"
+    return f"refused, nothing was written: {reason(plan, event.why)}"
 
 
 def _abandoned(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:

@@ -217,6 +217,9 @@ def _close(plan: Plan, before: RunState, record: ev.Record, event: ev.Close) -> 
         meaning = {Phase.FINISHED: "finished", Phase.ABANDONED: "left as it is"}.get(
             before.phase, "completed"
         )
+    if code == ExitCode.REFUSED:
+        # the table's words are about every command; what was refused here has been said
+        meaning = "refused, nothing was written" if before.phase is Phase.REFUSED else "refused"
     told = f"the process ends with {code}: {meaning}"
     if before.mode == "rehearsal":
         return told  # it takes no words, and nobody goes on with it
