@@ -342,7 +342,7 @@ class Runner:
                 changes.append(Change(route, aimed(route, live)))
             except ValueError as error:
                 # only a form that a person accepted after preflight: nothing is sent, the step times out
-                self._record(Note(f"not written: {error}"), self._ports.clock.now())
+                self._note_once(f"not written: {error}")
                 return
             pres[route] = live.hash
         permit = _Forward(self._ports, effect.not_after)
