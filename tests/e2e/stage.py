@@ -313,7 +313,7 @@ class Stage:
     def copy(self) -> Path:
         """The state directory as it is, beside it."""
         place = self.path / f"copy-{len(list(self.path.glob('copy-*')))}"
-        shutil.copytree(self.state, place)
+        shutil.copytree(self.state, place, ignore=shutil.ignore_patterns("words.pipe"))
         return place
 
 

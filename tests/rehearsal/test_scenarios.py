@@ -35,7 +35,7 @@ QUICK = [
     "three-of-three",
     "slow-leak",
 ]
-ONLY_THE_SEQUENTIAL_JUDGE = ["bursts-of-noise", "half-published"]
+ONLY_THE_SEQUENTIAL_JUDGE = ["bursts-of-noise"]
 
 
 def rehearsed(name: str, seed: int = 1, judge: str = "") -> tuple[Scenario, Ending, Drive]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def status(frame: Frame, run: str | None) -> int:
     """Show where a run is, why, and what can be said to it. Without RUN: the only live one."""
     from cutover import api
-    from cutover.core.story import count_of
+    from cutover.core.values import count_of
 
     if run is None and not _live():
         if frame.json:

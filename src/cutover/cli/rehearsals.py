@@ -11,8 +11,7 @@ import click
 from cutover.cli.frame import Frame
 from cutover.cli.options import json_option
 from cutover.core.errors import ExitCode, StoppedError, UsageError
-from cutover.core.story import count_of
-from cutover.core.values import MINUTE, duration_text
+from cutover.core.values import MINUTE, count_of, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

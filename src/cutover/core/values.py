@@ -68,6 +68,11 @@ def parse_duration(text: str) -> int:
     return sum(int(n) * _UNIT_MS[unit] for unit, n in found.groupdict().items() if n)
 
 
+def count_of(number: int, one: str, many: str = "") -> str:
+    """`1 route`, `2 routes`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def duration_text(ms: int) -> str:
     """`5400000` as `1h30m`; the shortest exact text, `0s` for zero, a leading minus below it."""
     if ms < 0:

@@ -9,8 +9,7 @@ from cutover.core.gates.judging import Signal
 from cutover.core.moment import wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.retrospect import Attempt, Ended, HourOfDay, Lens, Look, Report
-from cutover.core.story import count_of
-from cutover.core.values import DAY, HOUR, weight_percent, weight_text
+from cutover.core.values import DAY, HOUR, count_of, weight_percent, weight_text
 from cutover.views.text import columns, pad, table, wrap
 
 _DIGITS = 9

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from cutover.core.story import about, count_of, stamp
-from cutover.core.values import weight_text
+from cutover.core.story import about, stamp
+from cutover.core.values import count_of, weight_text
 from cutover.views.text import columns, table, wrap
 
 _ANY_WIDTH = 100_000

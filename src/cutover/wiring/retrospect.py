@@ -21,7 +21,7 @@ from cutover.core.retrospect import (
     past_of_rows,
     report_of,
 )
-from cutover.core.story import count_of
+from cutover.core.values import count_of
 
 if TYPE_CHECKING:
     from cutover.core.observation import Minute

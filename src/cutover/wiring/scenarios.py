@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from cutover.core.errors import RefusedError, UsageError
 from cutover.core.plan import Plan
-from cutover.core.story import count_of
-from cutover.core.values import MINUTE, SECOND, duration_text, rate_text
+from cutover.core.values import MINUTE, SECOND, count_of, duration_text, rate_text
 from cutover.local.yaml_file import load_model
 from cutover.rehearsal.new_scenario import NEW_SCENARIO
 from cutover.rehearsal.scenario import DEFAULT_RATE, Scenario

@@ -406,13 +406,15 @@ def test_another_account_before_the_first_raise_holds() -> None:
     assert holds(bench) == ["credentials"]
 
 
-def test_a_caller_that_aws_does_not_name_holds() -> None:
+@pytest.mark.parametrize(("denied", "hold"), [(True, "credentials"), (False, "unreadable")])
+def test_a_caller_that_aws_does_not_name_holds(denied: bool, hold: str) -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: setattr(bench.surveyor, "who", Unknown("throttled")), MINUTE)
+    nobody = Unknown("no answer", denied=denied)
+    bench.at_weight(50, lambda: setattr(bench.surveyor, "who", nobody), MINUTE)
     bench.mailbox.say_in(60 * MINUTE, WordName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
-    assert holds(bench) == ["credentials"]
+    assert holds(bench) == [hold]
 
 
 def test_routes_that_can_not_be_read_when_the_bake_is_over_hold_in_the_end() -> None:

@@ -6,8 +6,7 @@ from cutover.core.gates.judging import Judgement, Verdict
 from cutover.core.gates.neighbours import NO_NEIGHBOURS, USUAL_MINUTES, Neighbours
 from cutover.core.machine.turn import Turn
 from cutover.core.observation import Minute, Pair
-from cutover.core.story import count_of
-from cutover.core.values import FULL
+from cutover.core.values import FULL, count_of
 
 MINUTES = "minutes"
 """The pseudo-gate that says whether settled minutes still arrive."""

@@ -21,9 +21,8 @@ from cutover.core.observation import Minute, Pair
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.retrospect.lens import Lens, scene
 from cutover.core.retrospect.rows import Row, ms_of
-from cutover.core.story import count_of
 from cutover.core.story.judged import told
-from cutover.core.values import MINUTE
+from cutover.core.values import MINUTE, count_of
 
 SILENT_MINUTES = STALE_PERIODS
 """Minutes without a request on either side are blindness, not health (promises P21)."""

@@ -8,8 +8,7 @@ from enum import StrEnum
 from math import sqrt
 
 from cutover.core.retrospect.attempts import Attempt, Ended
-from cutover.core.story import count_of
-from cutover.core.values import DAY, HOUR
+from cutover.core.values import DAY, HOUR, count_of
 
 FALSE_ROLLBACKS = 0.01
 """A healthy destination may be rolled back in 1 % of cutovers at most (gating.md section 5)."""

@@ -20,7 +20,6 @@ from cutover.core.story.standing import (
 from cutover.core.story.words import (
     about,
     clock_text,
-    count_of,
     group_name,
     route_name,
     stamp,
@@ -41,7 +40,6 @@ __all__ = [
     "after_deadline",
     "baked",
     "clock_text",
-    "count_of",
     "ending",
     "evidence_text",
     "group_name",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cutover.core.gates.judging import Counts, Judgement, Reason, Rule
 from cutover.core.gates.rates import count_text, percent, rate_ppm, rate_text, surely_above
-from cutover.core.story.words import count_of
+from cutover.core.values import count_of
 
 AFRESH = "; goes on by itself once enough others are well, or after a fresh bake (`cutover pause`, then `cutover resume`)"
 """A fresh bake counts from nothing."""

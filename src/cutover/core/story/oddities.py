@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cutover.core import events as ev
 from cutover.core.state import Phase, RunState
-from cutover.core.story.words import count_of
+from cutover.core.values import count_of
 
 
 @dataclass(frozen=True)

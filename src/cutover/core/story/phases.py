@@ -8,8 +8,8 @@ from cutover.core.events import PhaseChanged, Record
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.story.holds import hold_sentence
-from cutover.core.story.words import count_of, reason, route_name
-from cutover.core.values import SECOND, duration_text, weight_text
+from cutover.core.story.words import reason, route_name
+from cutover.core.values import SECOND, count_of, duration_text, weight_text
 
 
 def phase_sentence(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:

@@ -10,8 +10,8 @@ from cutover.core.errors import EXIT_CODE_MEANING, ExitCode, printable
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState
 from cutover.core.story.phases import phase_sentence
-from cutover.core.story.words import about, count_of, group_name, judged, reason, route_name
-from cutover.core.values import weight_text
+from cutover.core.story.words import about, group_name, judged, reason, route_name
+from cutover.core.values import count_of, weight_text
 
 LONGEST = 1_200
 """Characters of one sentence; an AWS message or a plan's text may be long, a terminal is not."""

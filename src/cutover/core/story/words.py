@@ -27,11 +27,6 @@ def group_name(arn: str) -> str:
     return parts[-2] if len(parts) > 2 else arn
 
 
-def count_of(number: int, one: str, many: str = "") -> str:
-    """`1 route`, `2 routes`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def clock_text(wall: datetime, now: datetime) -> str:
     """`14:02Z` on the day of `now`, `2026-11-21 14:02Z` on another; rounded up to whole minutes.
 
