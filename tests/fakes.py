@@ -37,6 +37,7 @@ from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
 from cutover.core.records import body
 from cutover.core.state import RunState, replay
+from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight
 from cutover.ports import (
     NOT_SENT,
@@ -179,7 +180,7 @@ def form(
 
 @dataclass
 class WriteFault:
-    """What the nth write meets: `throttle`, `denied`, `lost` (applied, no reply) or `timeout` (not applied)."""
+    """What the nth write meets: `throttle`, `denied`, `lost` (applied, no reply), `mismatch` (applied, another reply) or `timeout` (not applied)."""
 
     kind: str
     times: int = 1
@@ -255,6 +256,8 @@ class FakeRouter(Router):
                 return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
         self.forms[change.route] = change.form
         self.writes.append((self.clock.at.wall_ms, change.route, change.form))
+        if fault is not None and fault.kind == "mismatch":
+            return WriteOutcome(WriteResult.AMBIGUOUS, MISMATCH, "other weights in the answer")
         if fault is not None and fault.kind == "lost":
             return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
         return WriteOutcome(WriteResult.APPLIED, request_id="r-1")

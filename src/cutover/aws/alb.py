@@ -18,6 +18,7 @@ from cutover.aws.way_back import way_back
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
+from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight, canonical_json
 from cutover.ports import NOT_SENT, Change, Permit, Router, WriteOutcome, WriteResult
 
@@ -244,7 +245,7 @@ class AlbRouter(Router):
                 message = f"it may have dropped {', '.join(dropped)}" if dropped else ""
                 return WriteOutcome(WriteResult.APPLIED, message=message, request_id=request_id)
         message = "AWS accepted the call but did not answer with the weights that were sent"
-        return WriteOutcome(WriteResult.AMBIGUOUS, "ResponseMismatch", message, request_id)
+        return WriteOutcome(WriteResult.AMBIGUOUS, MISMATCH, message, request_id)
 
     def _restore_command(self, route: RouteId, form: Form) -> str:
         arn, verb, option = (

@@ -122,6 +122,16 @@ def test_a_restore_without_an_answer_is_sent_again_though_a_read_shows_the_snaps
     assert results[-3:] == ["ambiguous", "ambiguous", "applied"]
 
 
+def test_a_restore_that_aws_answers_in_other_words_is_believed_once_it_is_read_back() -> None:
+    bench = Bench(found=form(0))
+    bench.at_weight(
+        500, lambda: bench.router.faults.append(WriteFault("mismatch", times=10**6)), MINUTE
+    )
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert len([one for one in bench.events(ev.Intent) if one.kind == "restore"]) == 1
+
+
 def test_a_route_that_a_person_put_back_after_our_weight_was_read_is_restored_without_a_write() -> (
     None
 ):

@@ -212,7 +212,7 @@ def _due(turn: Turn, route: RouteId, known: RouteState) -> int:
     if sent is None:
         return 0
     since, span = turn.now.after(sent.at), turn.now.after(turn.state.rollback_at or turn.now)
-    if sent.result == "applied" or (sent.denied and span >= AT_ONCE_FOR):
+    if sent.answered or (sent.denied and span >= AT_ONCE_FOR):
         return (FAST if span < FAST_FOR else SLOW) - since
     if span >= AT_ONCE_FOR:
         return PACE - since

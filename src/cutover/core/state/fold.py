@@ -276,7 +276,7 @@ def shows(sent: Sent, live: Form) -> bool:
     """Whether a read that found `live` just now shows this write; see `RouteState.in_doubt`."""
     if sent.refused or live.hash != sent.post.hash:
         return False
-    return sent.result == "applied" or sent.novel
+    return sent.answered or sent.novel
 
 
 def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) -> RunState:

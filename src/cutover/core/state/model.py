@@ -12,6 +12,10 @@ from cutover.core.state.phases import Hold, Phase
 from cutover.core.values import RouteId
 
 
+MISMATCH = "ResponseMismatch"
+"""`Outcome.code` of a write that AWS accepted and answered with other weights than were sent."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """The form a route was last seen with, and since when it has been so at every read."""
@@ -44,6 +48,11 @@ class Sent:
     epoch: int = 0
     novel: bool = False
     shown: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """AWS took it and said so, if not in the words that were expected: a read that comes after shows what became of it."""
+        return self.result == "applied" or self.code == MISMATCH
 
     @property
     def refused(self) -> bool:
@@ -111,7 +120,7 @@ class RouteState:
             return older
         if sent.shown:
             return None
-        if older is None or sent.result == "applied":
+        if older is None or sent.answered:
             return Doubt(sent.at, sent.weight)
         return Doubt(older.since, max(older.weight, sent.weight))
 
