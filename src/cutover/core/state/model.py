@@ -11,7 +11,6 @@ from cutover.core.state.evidence import NO_STEP, Evidence
 from cutover.core.state.phases import Hold, Phase
 from cutover.core.values import RouteId
 
-
 MISMATCH = "ResponseMismatch"
 """`Outcome.code` of a write that AWS accepted and answered with other weights than were sent."""
 
