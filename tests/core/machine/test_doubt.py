@@ -171,6 +171,16 @@ def test_a_resume_after_a_kill_at_a_raise_reads_on_and_bakes_at_the_weight_that_
     assert "drift" not in holds(bench)
 
 
+def test_a_resume_after_a_kill_at_the_attach_waits_for_the_read_that_shows_it() -> None:
+    bench = Bench()
+    killed_at_the_write(bench, 0)
+    stale(bench, 25 * SECOND)
+    bench.at_weight(50, lambda: setattr(bench.router, "stale_ms", 0))
+    bench.mailbox.say_in(5 * MINUTE, WordName.INTERRUPT, signal=15)
+    bench.run(WordName.RESUME)
+    assert bench.router.weights()[:2] == [0, 50]  # attached once, then raised
+
+
 def test_a_raise_without_an_answer_that_a_person_undid_is_not_sent_again() -> None:
     bench = Bench(found=form(0))
     route = bench.plan.routes[0].id
