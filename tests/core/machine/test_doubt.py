@@ -203,7 +203,7 @@ def test_a_raise_without_an_answer_that_a_person_undid_is_not_sent_again() -> No
 
 
 def test_a_rollback_that_ends_agrees_on_the_weight_though_one_route_was_attached_before() -> None:
-    bench = Bench(plan_of(routes=TWO_ROUTES))
+    bench = Bench(plan_of(routes=TWO_ROUTES), found=form(None, attached=False))
     first = bench.plan.routes[0].id
     bench.router.forms[first] = form(0)
     bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
