@@ -219,9 +219,16 @@ def test_a_raise_is_not_sent_when_a_stopping_word_came_after_its_intent() -> Non
             if isinstance(event, ev.Intent) and event.weight == 500:
                 bench.mailbox.say(word, signal=15 if word is WordName.INTERRUPT else 0)
 
+        handed_over: list[int] = []
+
+        def connect(bench: Bench = bench, handed_over: list[int] = handed_over) -> None:
+            handed_over.append(bench.events(ev.Intent)[-1].weight)
+
         bench.journal.killed_at = watch
+        bench.router.at_the_wire = connect
         bench.mailbox.say_in(3 * 60 * MINUTE, WordName.INTERRUPT, signal=15)
         bench.run()
+        assert 500 not in handed_over  # no route of the step is even handed over
         assert 500 not in bench.router.weights()
         assert "cancelled" in [one.result for one in bench.events(ev.Outcome)]
 
