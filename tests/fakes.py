@@ -248,6 +248,8 @@ class FakeRouter(Router):
             fault.times -= 1
             if fault.kind == "throttle":
                 return WriteOutcome(WriteResult.NOT_APPLIED, "Throttling", "Rate exceeded")
+            if fault.kind == "unconnected":
+                return WriteOutcome(WriteResult.NOT_APPLIED, "not_connected", "no route to host")
             if fault.kind == "denied":
                 return WriteOutcome(
                     WriteResult.NOT_APPLIED, "AccessDenied", "not authorized", denied=True

@@ -11,7 +11,7 @@ from cutover.core.actions import Back, Detach, End, Look, Move, Restore
 from cutover.core.errors import ExitCode, masked
 from cutover.core.events import Close, Event, Intent, Note, Outcome, Record, Snapshot
 from cutover.core.forms import Form, form_body, form_of
-from cutover.core.machine import Decision, decide, first_look
+from cutover.core.machine import Decision, decide, first_look, looked_for
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     NOT_ASKED,
@@ -86,6 +86,12 @@ class _Forward(Permit):
     not_after: Moment
 
     def refusal(self, route: RouteId) -> str:
+        try:
+            return self._refusal()
+        except Exception as error:  # noqa: BLE001 - in doubt nothing goes forward
+            return f"nobody can tell whether it may be sent: {type(error).__name__}"
+
+    def _refusal(self) -> str:
         now = self.ports.clock.now()
         if now.after(self.not_after) > 0:
             return "too late after the look"
@@ -107,7 +113,10 @@ class _Back(Permit):
     lasting: bool = True
 
     def refusal(self, route: RouteId) -> str:
-        owner = self.ports.lease.other_owner()
+        try:
+            owner = self.ports.lease.other_owner()
+        except Exception:  # noqa: BLE001 - what cannot be asked proves nobody
+            return ""
         return f"{owner} has the lease" if owner else ""
 
 
@@ -157,7 +166,7 @@ class Runner:
         if self._look is None:
             self._keep_snapshot_again()
             self._look = first_look(self.plan, self.state, self._ports.clock.now())
-        observation = self._observe(self._look, words)
+        observation = self._observe(looked_for(self.state, self._look, words), words)
         now = self._ports.clock.now()
         decision = decide(self.plan, self.state, observation, now)
         self._carry_out(decision, observation, now)
@@ -280,11 +289,18 @@ class Runner:
             records = appended.value
         else:
             self._journal = appended
-            records = [journal.forced(event, at) for event in events]
+            records = [self._forced(event, at) for event in events]
         for record in records:
             self.state = evolve(self.plan, self.state, record)
             self._tell(record)
         return isinstance(appended, Known)
+
+    def _forced(self, event: Event, at: Moment) -> Record:
+        """In the fallback; what not even that takes is folded all the same, or nothing would be decided on it."""
+        kept = self._asked(lambda: self._ports.journal.forced(event, at))
+        if isinstance(kept, Unknown):
+            return Record(self.state.seq + 1, self.state.epoch, at, event)
+        return kept
 
     def _keep(self, snapshot: Snapshot) -> None:
         """snapshot.json and restore.sh; without them nothing is raised."""

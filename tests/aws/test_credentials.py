@@ -15,10 +15,11 @@ import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
 
 from cutover.aws.alb import AlbRouter
-from cutover.aws.credentials import MOST, LiveCredentials
+from cutover.aws.credentials import MOST, THEN_APART_MS, LiveCredentials
 from cutover.aws.fanout import Threads
 from cutover.aws.identity import read_identity
 from cutover.aws.session import AwsSession, open_session
+from cutover.core.moment import Moment
 from cutover.core.observation import Known, Unknown
 from cutover.local.clock import SystemClock
 from cutover.ports import Unconditional, WriteResult
@@ -195,21 +196,43 @@ def test_keys_that_ended_are_fetched_beside_a_refresh_that_hangs() -> None:
     first.join(PATIENCE)
 
 
-def test_no_more_than_a_few_refreshes_ever_hang_at_once() -> None:
+class Hours(SystemClock):
+    """A clock that somebody turns on."""
+
+    ahead_ms = 0
+
+    def now(self) -> Moment:
+        return super().now().plus(self.ahead_ms)
+
+
+def test_refreshes_that_hang_for_ever_do_not_keep_away_one_that_works() -> None:
     release = threading.Event()
     begun: list[int] = []
 
     def load() -> Credentials:
         begun.append(1)
-        release.wait(PATIENCE)
-        return Credentials("late", "test")
+        if len(begun) <= MOST:
+            release.wait(PATIENCE)
+        return Credentials("works", "test")
 
-    live = LiveCredentials(load, SystemClock(), patience_ms=60)
+    clock = Hours()
+    live = LiveCredentials(load, clock, patience_ms=60)
     for _ in range(MOST + 4):
         _ignored(live.get_frozen_credentials)
-    assert len(begun) == MOST
+    assert len(begun) == MOST  # not more at once
+    clock.ahead_ms = THEN_APART_MS
+    assert live.get_frozen_credentials().access_key == "works"
     release.set()
-    assert live.get_frozen_credentials().access_key == "late"
+
+
+def test_keys_that_aws_says_have_ended_are_looked_for_again() -> None:
+    keys = iter(["old", "new", "newer"])
+    live = LiveCredentials(lambda: Credentials(next(keys), "test"), SystemClock())
+    assert live.get_frozen_credentials().access_key == "old"
+    live.refused()
+    assert live.get_frozen_credentials().access_key == "new"
+    live.refused()  # a moment later: not for every call that was under way
+    assert live.get_frozen_credentials().access_key == "new"
 
 
 def _ignored(call: Callable[[], object]) -> None:

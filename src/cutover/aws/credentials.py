@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,7 +35,9 @@ APART_MS: Final = 5_000
 """A refresh ahead of time that failed is not tried again sooner."""
 
 MOST: Final = 8
-"""Refreshes that may hang at once."""
+"""Refreshes that may hang at once before the next is begun only once a minute: what hangs must not keep one that works away."""
+
+THEN_APART_MS: Final = 60_000
 
 _SLICE_MS: Final = 50
 
@@ -67,6 +70,8 @@ class LiveCredentials:
         self._frozen: ReadOnlyCredentials | None = None
         self._running: list[_Attempt] = []
         self._failed: Moment | None = None
+        self._asked_again: Moment | None = None
+        self._here = threading.local()
 
     @property
     def found(self) -> Any:
@@ -81,18 +86,37 @@ class LiveCredentials:
             ClientError: when AWS refuses to give any.
         """
         with self._lock:
-            keys = self._frozen
+            self._here.keys = keys = self._frozen
             if keys is not None and not self._ends_within(LEAST_S):
                 if (
                     self._ends_within(AHEAD_S)
                     and not self._running
                     and not self._failed_just_now()
                 ):
-                    self._begin()
+                    with suppress(RuntimeError):  # no thread to be had: these keys are still good
+                        self._begin()
                 return keys
             mine = not self._running
             attempt = self._begin() if mine else self._running[-1]
-        return self._waited_for(attempt, mine=mine)
+        self._here.keys = keys = self._waited_for(attempt, mine=mine)
+        return keys
+
+    def refused(self) -> None:
+        """AWS says that the keys this thread signed with have ended, or are wrong: the next call looks for new ones.
+
+        Keys in a file or a profile are renewed there by whoever logs in again; botocore would never look.
+        """
+        with self._lock:
+            again = (
+                self._asked_again is None or self._clock.now().after(self._asked_again) > APART_MS
+            )
+            if (
+                again
+                and self._frozen is not None
+                and self._frozen is getattr(self._here, "keys", None)
+            ):
+                self._found, self._frozen = None, None
+                self._asked_again = self._clock.now()
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
         """As botocore's credentials have it, for endpoints that depend on the account."""
@@ -115,21 +139,34 @@ class LiveCredentials:
                     raise attempt.error
                 if max(waited_ms, self._clock.now().after(attempt.began)) < self._patience_ms:
                     continue
-                if mine or len(self._running) >= MOST:
+                if mine or not self._may_begin():
                     raise aws.CredentialRetrievalError(
                         provider=self._provider(),
                         error_msg=f"no answer within {duration_text(self._patience_ms)}",
                     )
+                newest = self._running[-1] if self._running else attempt
+                if (
+                    newest is not attempt
+                    and self._clock.now().after(newest.began) < self._patience_ms
+                ):
+                    attempt, waited_ms = newest, 0  # somebody else has begun one meanwhile
+                    continue
                 attempt, mine, waited_ms = self._begin(), True, 0
+
+    def _may_begin(self) -> bool:
+        """Another refresh beside those that hang: at first at once, later one a minute."""
+        if len(self._running) < MOST:
+            return True
+        return self._clock.now().after(self._running[-1].began) >= THEN_APART_MS
 
     def _begin(self) -> _Attempt:
         """Refresh in a thread of its own; past one that hangs, through the whole chain again."""
         known = None if self._running else self._found
         attempt = _Attempt(self._clock.now())
-        self._running.append(attempt)
         thread = threading.Thread(target=self._refresh, args=(attempt, known), daemon=True)
         thread.name = "cutover-keys"
-        thread.start()
+        thread.start()  # it waits for our lock before it takes itself off the list
+        self._running.append(attempt)
         return attempt
 
     def _refresh(self, attempt: _Attempt, known: Any) -> None:

@@ -63,6 +63,11 @@ _NEVER_SENT: Final = (
 )
 
 
+def has_ended(code: str) -> bool:
+    """Whether AWS says by this code that the keys have ended, or are none of its own."""
+    return code in _EXPIRED
+
+
 def lacks_permission(code: str) -> bool:
     """Whether AWS knows who asks, and does not let them; else a denial is about the credentials themselves."""
     return code in _DENIED

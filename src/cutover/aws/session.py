@@ -13,7 +13,7 @@ from cutover import __version__
 from cutover.aws import unmodelled, walls
 from cutover.aws.departure import permit_write
 from cutover.aws.replies import hold_to_promise
-from cutover.aws.retry import Retry
+from cutover.aws.retry import Retry, has_ended
 from cutover.core.errors import CredentialsError, UsageError, masked
 from cutover.core.moment import wall_ms
 from cutover.ports import Clock
@@ -202,6 +202,10 @@ class AwsSession:
     def _after_call(self, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
         if http_response.status_code < 300:
             hold_to_promise(model.name, parsed)
+        elif has_ended(str(_error_code(parsed))):
+            refused = getattr(self.boto.get_credentials(), "refused", None)
+            if refused is not None:
+                refused()
         if self._trust_date:
             self._learn_skew(http_response.headers.get("Date"))
 
@@ -212,3 +216,8 @@ class AwsSession:
             return
         skew = said - self.clock.now().wall_ms
         self._skew_ms = skew if abs(skew) > SKEW_NOISE_MS else 0
+
+
+def _error_code(parsed: Any) -> Any:
+    said = parsed.get("Error") if isinstance(parsed, dict) else None
+    return said.get("Code", "") if isinstance(said, dict) else ""

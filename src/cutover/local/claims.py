@@ -38,12 +38,17 @@ class Claims:
         return {route: RunId(owner) for route, owner in found.items() if owner}
 
     def other(self, route: RouteId, run_id: str) -> str:
-        """Another run that is proved to own the route; empty for none, and for a claim that cannot be read."""
+        """Another run that is proved to own the route; empty for none, and for a claim that cannot be read.
+
+        Our own claim is told by its name alone: judging whether a run is over reads its whole journal.
+        """
         try:
-            owner = self._living(route)
-        except LeaseError:
+            owner = self._owner(route)
+            if owner is None or owner == run_id or self._is_over(owner):
+                return ""
+        except (LeaseError, OSError):
             return ""
-        return owner if owner != run_id else ""
+        return owner
 
     def refuse_others(
         self, routes: Sequence[RouteId], run_id: str, *, for_rollback: bool = False

@@ -207,8 +207,12 @@ class FlockLease(Lease):
             "run": self._run_id,
             "since": wall_text(now.wall),
         }
+        text = canonical_json(who).encode("ascii")
+        with contextlib.suppress(OSError):
+            if self._state.disk.read(self._path(route)) == text:
+                return  # a full disk would take the name away and not give it back
         self._state.disk.truncate(handle, 0)
-        self._state.disk.write_all(handle, canonical_json(who).encode("ascii"))
+        self._state.disk.write_all(handle, text)
 
 
 def _nobody() -> str:

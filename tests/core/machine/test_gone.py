@@ -68,3 +68,36 @@ def test_a_rule_that_is_only_missed_by_one_read_is_restored_like_the_others() ->
 
     bench.at_weight(500, blink, MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
+
+
+def test_a_rule_that_is_deleted_while_a_rollback_waits_to_say_so_needs_a_human() -> None:
+    bench = Bench(plan_of(routes=TWO_ROUTES))
+    rule = bench.plan.routes[0].id
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: delete(bench, rule), MINUTE + 20 * SECOND)
+    assert bench.run() == ExitCode.NEEDS_HUMAN
+    assert "does not exist any more" in bench.events(ev.PhaseChanged)[-1].why
+
+
+def test_a_route_called_gone_once_and_then_not_read_is_still_restored() -> None:
+    bench = Bench()
+    rule = bench.plan.routes[0].id
+    throttled = Unknown("Throttling: Rate exceeded", "Throttling")
+    said: list[Unknown] = [GONE]
+
+    def fails(route: RouteId) -> Unknown | None:
+        return said.pop() if said else throttled
+
+    def weather() -> None:
+        bench.router.read_fails = fails
+
+    bench.at_weight(500, weather, MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE + SECOND)
+    bench.at_weight(
+        500, lambda: setattr(bench.router, "read_fails", lambda _route: None), 10 * MINUTE
+    )
+    assert bench.run() == ExitCode.ROLLED_BACK
+    first = next(at for at, one in bench.stamped(ev.Intent) if one.kind == "restore")
+    asked = next(at for at, one in bench.stamped(ev.WordSaid) if one.word == "rollback")
+    assert first.after(asked) < MINUTE
+    assert rule in bench.router.forms

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import pairwise
+
+import pytest
 
 from cutover.core import events as ev
 from cutover.core.actions import Look
@@ -11,7 +14,17 @@ from cutover.core.errors import ExitCode
 from cutover.core.moment import Moment
 from cutover.core.observation import Minute, Pair, Reading, Series, WordName
 from cutover.core.values import MINUTE, SECOND
-from tests.fakes import TWO_ROUTES, Bench, FakeMetrics, WriteFault, plan_of
+from tests.fakes import (
+    DESTINATION,
+    RULE,
+    SOURCE,
+    TWO_ROUTES,
+    Bench,
+    FakeMetrics,
+    Killed,
+    WriteFault,
+    plan_of,
+)
 
 
 def throttled(bench: Bench, seconds: int) -> list[Moment]:
@@ -68,3 +81,71 @@ def test_nothing_else_is_read_while_a_route_is_not_restored() -> None:
     tries = throttled(bench, 40)
     assert not [at for at in asked if tries[0].after(at) < 0 < tries[-1].after(at)]
     assert Look(forms=True).minutes_from_ms is None
+
+
+MANY = [
+    {"rule": RULE[:-4] + f"{number:04x}", "source": SOURCE, "destination": DESTINATION}
+    for number in range(20)
+]
+
+
+def test_routes_that_could_not_be_reached_go_back_together_once_they_can() -> None:
+    bench = Bench(plan_of(routes=MANY))
+    fault = WriteFault("unconnected", times=10**6)
+    bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: setattr(fault, "times", 0), MINUTE + 40 * SECOND)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    applied = [at for at, one in bench.stamped(ev.Outcome) if one.result == "applied"][-20:]
+    assert applied[-1].after(applied[0]) < SECOND
+
+
+def test_a_rollback_taken_up_by_a_new_process_writes_every_route_at_once_whatever_the_clock_says() -> (
+    None
+):
+    bench = Bench(plan_of(routes=MANY))
+    fault = WriteFault("throttle", times=10**6)
+    bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, die, MINUTE + 30 * SECOND)
+    with pytest.raises(Killed):
+        bench.run()
+    fault.times = 0
+    at = bench.clock.at
+    bench.clock.at = Moment(
+        at.wall - timedelta(hours=1), 1_000, "boot-2"
+    )  # rebooted, an hour behind
+    bench.clock._due.clear()
+    taken_up = bench.clock.at
+    assert bench.run(WordName.ROLLBACK) == ExitCode.ROLLED_BACK
+    applied = [at for at, one in bench.stamped(ev.Outcome) if one.result == "applied"][-20:]
+    assert applied[-1].after(taken_up) < SECOND
+
+
+def die() -> None:
+    """The process is killed."""
+    raise Killed
+
+
+def test_the_turn_that_hears_a_rollback_looks_at_nothing_but_the_routes() -> None:
+    bench = Bench()
+    asked: list[Moment] = []
+
+    class Counted(FakeMetrics):
+        def read(
+            self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        ) -> Reading[tuple[Minute, ...]]:
+            asked.append(bench.clock.at)
+            return super().read(wanted, start_ms, end_ms)
+
+    bench.metrics.__class__ = Counted
+    said: list[Moment] = []
+
+    def say() -> None:
+        bench.mailbox.say(WordName.ROLLBACK)
+        said.append(bench.clock.at)
+
+    bench.at_weight(500, say, MINUTE)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    restored = next(at for at, one in bench.stamped(ev.Intent) if one.kind == "restore")
+    assert not [at for at in asked if at.after(said[0]) >= 0 and restored.after(at) >= 0]

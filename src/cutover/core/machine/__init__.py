@@ -6,7 +6,7 @@ hears the words, then lets the phase's rule speak. The legal moves are data: `co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cutover.core.actions import End, Look
@@ -25,7 +25,7 @@ from cutover.core.observation import OWNED, Observation, Unknown, Word, WordName
 from cutover.core.plan import Plan
 from cutover.core.state import ACTIVE, HOLDS, TERMINAL, Hold, Phase, RunState
 
-__all__ = ["Decision", "decide", "first_look"]
+__all__ = ["Decision", "decide", "first_look", "looked_for"]
 
 _FORWARD = (Phase.ATTACHING, Phase.SHIFTING, Phase.SETTLING, Phase.BAKING)
 
@@ -64,6 +64,14 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
     if turn.state.phase not in ACTIVE:
         return resting(turn)
     return _RULES[turn.state.phase](turn)
+
+
+def looked_for(state: RunState, look: Look, words: Sequence[Word]) -> Look:
+    """What is looked at now: a rollback that was said meanwhile waits for nothing but the routes."""
+    said = any(word.name is WordName.ROLLBACK for word in words)
+    if said and state.phase is not Phase.PREFLIGHT:
+        return Look(forms=True, once=True)
+    return look
 
 
 def first_look(plan: Plan, state: RunState, now: Moment) -> Look:

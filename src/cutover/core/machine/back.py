@@ -58,8 +58,7 @@ def rolling_back(turn: Turn) -> Decision:
     if ended is not None:
         return ended
     state = turn.state
-    began = state.rollback_at or turn.now
-    span = turn.now.after(began)
+    span = _span(turn)
     backs: list[Back] = []
     wait = FAST if span < FAST_FOR else SLOW
     for route, known in state.routes.items():
@@ -70,7 +69,9 @@ def rolling_back(turn: Turn) -> Decision:
             backs.append(back)
         wait = min(wait, pause)
     open_routes = [
-        r for r, k in turn.state.routes.items() if k.restored is None and k.snapshot is not None
+        r
+        for r, k in turn.state.routes.items()
+        if k.snapshot is not None and (k.restored is None or _lost(turn, k))
     ]
     if open_routes and span > ESCALATE and state.escalated_at is None:
         turn.add(Observed("escalated", {"routes": list(open_routes), "why": state.why}))
@@ -93,13 +94,14 @@ def rolling_back(turn: Turn) -> Decision:
 def _paced(turn: Turn, backs: list[Back], span: int) -> tuple[list[Back], int]:
     """The writes that leave now, and how long the others wait.
 
-    First writes leave together. Once the rollback is not young any more the others take turns, one a second.
+    First writes leave together, and those that never reached AWS: its bucket has not seen them. Once the rollback is not young any more the others take turns, one a second.
     """
     newest = {one.route: _last_restore(turn, turn.state.routes[one.route]) for one in backs}
-    first = [one for one in backs if newest[one.route] is None]
+    first = [one for one in backs if (last := newest[one.route]) is None or last.never_left]
     if span < AT_ONCE_FOR or first or not backs:
         return (backs if span < AT_ONCE_FOR else first), SLOW
     sent = [s for k in turn.state.routes.values() if (s := _last_restore(turn, k)) is not None]
+    # one of the backs is among them, or it would be a first write
     quiet = min(turn.now.after(one.at) for one in sent)
     if quiet < PACE:
         return [], PACE - quiet
@@ -113,13 +115,22 @@ def _paced(turn: Turn, backs: list[Back], span: int) -> tuple[list[Back], int]:
 
 def _last_restore(turn: Turn, known: RouteState) -> Sent | None:
     """The route's newest write, when it is one of this rollback."""
-    sent = known.sent
-    began = turn.state.rollback_at or turn.now
-    return None if sent is None or sent.kind != "restore" or sent.at.after(began) < 0 else sent
+    sent, state = known.sent, turn.state
+    if sent is None or sent.kind != "restore" or sent.epoch != state.epoch:
+        return None  # an earlier process's: how long ago that was, nobody knows across a reboot
+    began = state.rollback_at if state.rollback_epoch == state.epoch else state.driven_since
+    return sent if began is None or sent.at.after(began) >= 0 else None
+
+
+def _span(turn: Turn) -> int:
+    """Milliseconds for which this process has been going back."""
+    state = turn.state
+    began = state.rollback_at if state.rollback_epoch == state.epoch else state.driven_since
+    return 0 if began is None else max(0, turn.now.after(began))
 
 
 def _lost(turn: Turn, known: RouteState) -> bool:
-    """AWS has said for some time that the route does not exist: nothing can be written to it."""
+    """AWS has said for some time, and at every look, that the route does not exist: nothing can be written to it."""
     return known.gone_since is not None and turn.now.after(known.gone_since) >= LOST_FOR
 
 
@@ -161,6 +172,7 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
         if (
             route in turn.seen.forms
             and known.gone_since is None
+            and known.restored is None
             and span > BLIND_AFTER
             and _blind_allowed(turn, known)
             and due <= 0
@@ -206,16 +218,17 @@ def _due(turn: Turn, route: RouteId, known: RouteState) -> int:
     """Milliseconds until this route may be written again.
 
     What was answered may not be visible yet. What was refused or lost is sent again at once, then within a second,
-    and after `AT_ONCE_FOR` at a pace (`_paced`); a refusal of our permissions changes less often than that.
+    after `AT_ONCE_FOR` at a pace (`_paced`), and after `FAST_FOR` each route every 5 s at most; a refusal of our
+    permissions changes less often than that.
     """
     sent = _last_restore(turn, known)
     if sent is None:
         return 0
-    since, span = turn.now.after(sent.at), turn.now.after(turn.state.rollback_at or turn.now)
+    since, span = turn.now.after(sent.at), _span(turn)
     if sent.answered or (sent.denied and span >= AT_ONCE_FOR):
         return (FAST if span < FAST_FOR else SLOW) - since
     if span >= AT_ONCE_FOR:
-        return PACE - since
+        return (PACE if span < FAST_FOR else FAST) - since
     return 0 if sent.attempt == 1 else _jitter(route, sent.attempt) - since
 
 
@@ -242,6 +255,9 @@ def _confirm(turn: Turn) -> Decision:
     fresh = all(
         turn.live(r) is not None for r, k in turn.state.routes.items() if k.snapshot is not None
     )
+    if not fresh and turn.unread_for() > ESCALATE and turn.state.escalated_at is None:
+        unread = [r for r, k in turn.state.routes.items() if k.unreadable_since is not None]
+        turn.add(Observed("escalated", {"routes": unread, "why": turn.state.why}))
     if quiet < turn.plan.observe.confirm or not fresh:
         wait = min(max(turn.plan.observe.confirm - quiet, COMMIT), turn.plan.observe.poll)
         return turn.decision(

@@ -19,7 +19,9 @@ from cutover.core.state import HOLDS, Held, Hold, Phase
 from cutover.core.state.scene import weight_after
 from cutover.core.values import weight_text
 
-_STRANDED = (Hold.NOT_WRITTEN, Hold.CREDENTIALS, Hold.UNREADABLE, Hold.JOURNAL)
+_STRANDED = (
+    Hold.NOT_WRITTEN, Hold.CREDENTIALS, Hold.UNREADABLE, Hold.JOURNAL, Hold.LEASE, Hold.PAUSED, Hold.INTERRUPTED,
+)  # fmt: skip
 """Holds in which a step may have landed on some routes: all or back, without waiting for a person."""
 
 _NOT_BACK = " (not rolled back at the deadline: "

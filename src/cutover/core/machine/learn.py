@@ -87,7 +87,9 @@ def _forms(turn: Turn) -> None:
             turn.add(
                 Observed("gone", {"route": route, "code": reading.code, "reason": reading.reason})
             )
-        elif isinstance(reading, Unknown) and known.unreadable_since is None:
+        elif isinstance(reading, Unknown) and (
+            known.unreadable_since is None or (known.gone_since is not None and not reading.gone)
+        ):
             turn.add(
                 Observed(
                     "unreadable", {"route": route, "code": reading.code, "reason": reading.reason}

@@ -65,6 +65,7 @@ def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken)
         exit_on_hold=bool(event.exit_on_hold),
         closed=False,
         exit_code=-1,
+        driven_since=record.at,
         alarming={},
         refused_interrupts=0,
         finishing="",
@@ -126,8 +127,11 @@ def _outcome(plan: Plan, state: RunState, record: ev.Record, event: ev.Outcome) 
             return replace(route, impossible=True)
         if route.sent is None:
             return route
+        refused = event.result in ("not_applied", "cancelled")
+        never_there = refused and route.sent.novel
         return replace(
             route,
+            written=route.written - {route.sent.post.hash} if never_there else route.written,
             sent=replace(
                 route.sent,
                 result=event.result,
@@ -223,7 +227,13 @@ def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed
     if event.what == "overwritten":
         return _route(state, facts["route"], lambda r: replace(r, impossible=True))
     if event.what == "unreadable":
-        return _route(state, facts["route"], lambda r: replace(r, unreadable_since=record.at))
+        return _route(
+            state,
+            facts["route"],
+            lambda r: replace(
+                r, unreadable_since=r.unreadable_since or record.at, gone_since=None
+            ),
+        )
     if event.what == "gone":
         return _route(
             state,

@@ -11,6 +11,9 @@ from cutover.core.state.evidence import NO_STEP, Evidence
 from cutover.core.state.phases import Hold, Phase
 from cutover.core.values import RouteId
 
+NEVER_LEFT = frozenset({"not_sent", "not_connected"})
+"""`Outcome.code` of a write that was not permitted at the wire, or had no connection."""
+
 MISMATCH = "ResponseMismatch"
 """`Outcome.code` of a write that AWS accepted and answered with other weights than were sent."""
 
@@ -52,6 +55,11 @@ class Sent:
     def answered(self) -> bool:
         """AWS took it and said so, if not in the words that were expected: a read that comes after shows what became of it."""
         return self.result == "applied" or self.code == MISMATCH
+
+    @property
+    def never_left(self) -> bool:
+        """It did not leave this machine, so AWS has not counted it."""
+        return self.refused and self.code in NEVER_LEFT
 
     @property
     def refused(self) -> bool:
@@ -163,7 +171,8 @@ class RunState:
         journalled_ms: by pair: start of the newest journalled minute.
         alarming: (gate, pair, minute) of unsettled minutes seen bad once, and when.
         asked, approved: steps that the run held for, and those that a person then approved.
-        rollback_at, rollback_cause, escalated_at: of the rollback, if one began.
+        driven_since: when the process that drives it now became the runner.
+        rollback_at, rollback_epoch, rollback_cause, escalated_at: of the rollback, if one began.
         refused_interrupts: signals refused since the rollback began.
         pause_asked: pause was said during PREFLIGHT, which can not hold.
         finishing, finishing_at: `keep` or `detach_source` once finish was said to this process, and when.
@@ -204,7 +213,9 @@ class RunState:
     alarming: Mapping[tuple[str, str, int], Moment] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()
     approved: frozenset[int] = frozenset()
+    driven_since: Moment | None = None
     rollback_at: Moment | None = None
+    rollback_epoch: int = 0
     rollback_cause: str = ""
     escalated_at: Moment | None = None
     refused_interrupts: int = 0

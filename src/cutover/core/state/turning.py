@@ -108,6 +108,7 @@ def _rolling_back(
     return replace(
         changed,
         rollback_at=record.at,
+        rollback_epoch=record.epoch,
         rollback_cause=event.cause,
         escalated_at=None,
         refused_interrupts=0,
