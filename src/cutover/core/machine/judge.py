@@ -164,7 +164,7 @@ def _suspects_the_raise(
 
 
 def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement) -> bool:
-    """What the gate sees began in the minute of our own raise or the 5 after it, whenever it is seen.
+    """What the gate sees began after our own raise, in a minute that ended within 5 of it, whenever it is seen.
 
     The minutes' own time decides: a run that was blind or dead meanwhile sees it late. The plan may say that this
     raises no suspicion. A hand-over never does: it moves a sliver away from the source.
@@ -188,7 +188,7 @@ def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, judgement: Jud
         default=raised[0],
     )
     last_ms = raised[0] + skew_ms + SHARED_AFTER_RAISE * observe.period
-    return sent_ms + skew_ms < began_ms + observe.period and began_ms <= last_ms
+    return sent_ms + skew_ms < began_ms + observe.period <= last_ms
 
 
 def _early(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement | None:
