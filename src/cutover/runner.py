@@ -426,8 +426,8 @@ class Runner:
         known = self.state.routes[back.route]
         reading = observation.forms.get(back.route)
         live = reading.value if isinstance(reading, Known) else None
-        if live is None and known.seen is not None:
-            live = known.seen.form
+        if live is None:
+            live = known.seen.form if known.seen is not None else known.committed
         if (
             live is None or known.snapshot is None
         ):  # pragma: no cover - back.py asks for no such route,

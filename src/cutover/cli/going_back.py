@@ -103,7 +103,7 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
     from cutover import api
     from cutover.core.state import ACTIVE
     from cutover.local.clock import SystemClock
-    from cutover.wiring.words import Heard, Unreached, Waiting, take_back
+    from cutover.wiring.words import Heard, Silent, Unreached, Waiting, take_back
 
     frame.acts = True
     left: Waiting | None = None
@@ -118,6 +118,9 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
             continue
         if isinstance(answer, Unreached):
             return _beside(frame, run, answer, options)
+        if isinstance(answer, Silent):
+            why = f"the rollback lies in {run.words}, and that process has not heard it"
+            return _beside(frame, run, Unreached(answer.by, why), options)
         if not isinstance(answer, Waiting):
             return answered(frame, run, word, answer)
         left = answer
@@ -169,7 +172,7 @@ def _beside(frame: Frame, run: RunDirectory, unreached: Unreached, options: Opti
     )
     raise NeedsHumanError(
         f"{who} drives run {run.id} still and has not heard the rollback; {became}",
-        hint=f"free space, then `cutover rollback {run.id}`; if that process does not listen: kill -9 {by.pid} first; "
+        hint=f"if it does not listen: kill -9 {by.pid}, then `cutover rollback {run.id}` (on a full disk free space first); "
         f"or sh {run.restore}",
     )
 

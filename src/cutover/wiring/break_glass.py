@@ -75,7 +75,7 @@ def restore_routes(
         if attempt == 0 and denied and len(denied) == len(readings):
             raise CredentialsError(
                 f"AWS refuses: {denied[0].reason}",
-                hint="log in again or give --profile; restore.sh needs the same permissions",
+                hint="log in again or give --profile; the restore.sh of a run reads nothing, it only needs ModifyRule and ModifyListener",
             )
         changes: list[Change] = []
         for route, reading in readings.items():

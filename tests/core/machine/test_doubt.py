@@ -10,10 +10,10 @@ import pytest
 from cutover.core import events as ev
 from cutover.core.errors import ExitCode
 from cutover.core.forms import Form
-from cutover.core.observation import Known, Reading, WordName
+from cutover.core.observation import Known, Reading, Unknown, WordName
 from cutover.core.state import Phase
 from cutover.core.story import Story, tell
-from cutover.core.values import MINUTE, SECOND, RouteId
+from cutover.core.values import HOUR, MINUTE, SECOND, RouteId
 from tests.core.machine.test_safety import holds
 from tests.fakes import TWO_ROUTES, Bench, FakeRouter, Killed, WriteFault, form, plan_of
 
@@ -276,7 +276,7 @@ def test_finish_is_refused_while_a_write_may_still_take_effect() -> None:
 
 
 def test_another_owner_of_the_routes_ends_the_process_without_a_record_or_a_write() -> None:
-    from cutover.core.observation import OWNED, Unknown
+    from cutover.core.observation import OWNED
 
     for phase_weight, say in ((500, None), (500, WordName.ROLLBACK)):
         bench = Bench(found=form(0))
@@ -292,3 +292,64 @@ def test_another_owner_of_the_routes_ends_the_process_without_a_record_or_a_writ
             bench.at_weight(phase_weight, partial(bench.mailbox.say, say), 5 * MINUTE)
         assert bench.run() == ExitCode.NEEDS_HUMAN
         assert (len(bench.journal.records), len(bench.router.writes)) == counts[0]
+
+
+def test_a_rollback_by_a_new_process_writes_though_no_route_can_be_read() -> None:
+    bench = Bench(found=form(0))
+    bench.at_weight(500, die, MINUTE)
+    with pytest.raises(Killed):
+        bench.run()
+    bench.clock._due.clear()
+    throttled = Unknown("Throttling: Rate exceeded", "Throttling")
+    bench.router.read_fails = lambda _route: throttled
+    began = bench.clock.at
+    bench.clock.call_in(5 * MINUTE, lambda: setattr(bench.router, "read_fails", lambda _r: None))
+    assert bench.run(WordName.ROLLBACK) == ExitCode.ROLLED_BACK
+    restored = next(at for at, one in bench.stamped(ev.Intent) if one.kind == "restore")
+    assert restored.after(began) < 10 * SECOND
+
+
+def test_no_form_that_somebody_else_set_is_written_over_unread() -> None:
+    bench = Bench(found=form(0))
+    route = bench.plan.routes[0].id
+    bench.at_weight(500, lambda: bench.router.forms.update({route: form(20, tag="x")}), MINUTE)
+    bench.at_weight(500, die, 5 * MINUTE)
+    with pytest.raises(Killed):
+        bench.run()
+    bench.clock._due.clear()
+    bench.router.read_fails = lambda _route: Unknown("Throttling", "Throttling")
+    bench.mailbox.say_in(2 * MINUTE, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(2 * MINUTE + SECOND, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(2 * MINUTE + 2 * SECOND, WordName.INTERRUPT, signal=15)
+    assert bench.run(WordName.ROLLBACK) == ExitCode.NEEDS_HUMAN
+    assert not [one for one in bench.events(ev.Intent) if one.kind == "restore"]
+
+
+def test_a_resume_whose_reads_never_show_the_raise_holds_instead_of_raising_again() -> None:
+    bench = Bench(found=form(0))
+    killed_at_the_write(bench, 50)
+    stale(bench, HOUR)
+    bench.router.found = form(0)
+    sent = len(bench.router.writes)
+    bench.mailbox.say_in(20 * MINUTE, WordName.INTERRUPT, signal=15)
+    assert bench.run(WordName.RESUME) == ExitCode.TERMINATED
+    assert len(bench.router.writes) == sent
+    assert holds(bench)[-1] == "not_written"
+
+
+def test_leaving_a_run_as_it_is_says_what_was_read_and_is_refused_while_nobody_knows() -> None:
+    bench = Bench(found=form(0))
+    killed_at_the_write(bench, 50)
+    stale(bench, 30 * SECOND)
+    bench.router.found = form(0)
+    assert bench.run(WordName.LEAVE) == ExitCode.REFUSED
+    bench.clock.sleep(2 * MINUTE)
+    bench.router.stale_ms = 0  # type: ignore[attr-defined]
+    assert bench.run(WordName.LEAVE) == ExitCode.COMPLETED
+    assert bench.state.phase is Phase.ABANDONED
+    assert bench.state.weight == 50
+
+
+def die() -> None:
+    """The process is killed."""
+    raise Killed

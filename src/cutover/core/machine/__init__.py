@@ -17,7 +17,7 @@ from cutover.core.machine.decision import Decision
 from cutover.core.machine.forward import baking, settling, shifting
 from cutover.core.machine.holding import holding, resume
 from cutover.core.machine.learn import learn
-from cutover.core.machine.resting import resting
+from cutover.core.machine.resting import leave, resting
 from cutover.core.machine.start import attaching, preflight
 from cutover.core.machine.turn import Turn, signal_exit
 from cutover.core.moment import Moment
@@ -138,9 +138,7 @@ def _hear(turn: Turn, word: Word) -> Decision | None:
     if word.name in (WordName.RESUME, WordName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
         return resume(turn, word)
     if word.name is WordName.LEAVE and phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
-        why = _said("left as it is", word)
-        turn.to(Phase.ABANDONED, why)
-        return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+        return leave(turn, _said("left as it is", word))
     turn.add(Note(f"{word.name} changes nothing: the run is {phase}"))
     return None
 

@@ -31,8 +31,7 @@ FAST_FOR = 2 * MINUTE
 FAST = 5 * SECOND
 SLOW = 30 * SECOND
 BLIND_AFTER = 3 * SECOND
-BLIND_WITHIN = 2 * MINUTE
-"""A blind write rests on a read at most this old that showed our own form (promises.md P10)."""
+"""A route that cannot be read for so long is restored on what the journal says: back needs only the snapshot."""
 
 OVERWRITTEN = 2
 """Restores undone by somebody else before a person must look: no write wars (promises.md P7)."""
@@ -238,14 +237,8 @@ def _jitter(route: RouteId, attempt: int) -> int:
 
 
 def _blind_allowed(turn: Turn, known: RouteState) -> bool:
-    if (
-        known.seen is None
-        or known.seen.form.hash not in known.written
-        or known.unreadable_since is None
-        or isinstance(turn.seen.lease, Unknown)
-    ):
-        return False
-    return turn.now.after(known.unreadable_since) <= BLIND_WITHIN
+    """A restore rests on what the run knows of the route, unless the newest read of it showed somebody else's form."""
+    return not known.strange and not isinstance(turn.seen.lease, Unknown)
 
 
 def _confirm(turn: Turn) -> Decision:

@@ -95,6 +95,9 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
         turn.hold(Hold.CREDENTIALS, f"AWS denied the write: {_last_error(turn)}")
     elif driven is Driven.UNREADABLE:
         turn.hold(Hold.UNREADABLE, f"the routes could not be read for 60 s: {_last_error(turn)}")
+    elif any(turn.unsettled(route) for route in turn.state.routes):
+        why = "a write of this run may be live, and no read has shown it"
+        turn.hold(Hold.NOT_WRITTEN, f"{why}: look at the routes before you say resume")
     else:
         turn.hold(Hold.NOT_WRITTEN, f"{what} was not written within 60 s: {_last_error(turn)}")
     return turn.poll("holding")

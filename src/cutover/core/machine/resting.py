@@ -33,6 +33,30 @@ def resting(turn: Turn) -> Decision:
     return turn.decision(End(code, turn.state.why), Look(), 0, turn.state.why)
 
 
+def leave(turn: Turn, why: str) -> Decision | None:
+    """Give the routes free as they are read now; None when a living run goes on, for that cannot be said."""
+    unread = [route for route in turn.state.routes if turn.live(route) is None]
+    unsure = [route for route in turn.state.routes if turn.unsettled(route)]
+    if unread or unsure:
+        what = (
+            f"{short(unread)} cannot be read now"
+            if unread
+            else (f"a write to {short(unsure)} may still take effect, and no read shows it yet")
+        )
+        no = f"not left as it is: {what}; say it again in a minute, or `rollback`"
+        if turn.seen.previous is None or turn.state.phase is Phase.NEEDS_HUMAN:
+            return _refuse(turn, no)
+        turn.add(Note(no))
+        return None
+    for route, known in turn.state.routes.items():
+        live = turn.live(route)
+        if live is not None and (known.committed is None or live.hash != known.committed.hash):
+            weight, at = int(live.weight or 0), turn.now.wall_ms
+            turn.add(Verified(route, live.hash, weight, at, at))
+    turn.to(Phase.ABANDONED, why)
+    return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+
+
 def _unsettled(turn: Turn, route: RouteId) -> bool:
     """A write of an earlier process is not accounted for; those of this one are waited for where they are sent."""
     sent = turn.state.routes[route].sent

@@ -185,11 +185,13 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
             )
             return (Driven.PARTIAL if moved else Driven.UNREADABLE), None
         return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
-    if not late and any(
+    if any(
         s is Standing.UNSETTLED and _older(turn, turn.state.routes[route])
         for route, s in where.items()
     ):
         # never written again to find out: a person may have put the route back meanwhile
+        if turn.in_phase() > turn.plan.observe.confirm:
+            return (Driven.PARTIAL if moved else Driven.NOT_WRITTEN), None
         return Driven.UNDER_WAY, turn.soon(
             "a write may still take effect: reading on until it shows", 2 * SECOND
         )

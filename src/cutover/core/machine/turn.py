@@ -19,9 +19,6 @@ from cutover.core.values import PPM, SECOND, RouteId
 FRESH = 2 * SECOND
 """A forward write is sent at most this long after the look it rests on."""
 
-DOUBT_FOR = 60 * SECOND
-"""How long the ways forward read on after a write whose fate no read has shown."""
-
 PROPAGATION = 30 * SECOND
 """A weight change reaches the data plane in an undocumented time; 30 to 60 s is usual (aws.md 1.4)."""
 
@@ -178,7 +175,7 @@ class Turn:
     def unsettled(self, route: RouteId) -> bool:
         """A write of ours may still reach the route, or has reached it without a read that shows it.
 
-        For the ways forward only: after `DOUBT_FOR` of reads that show nothing they believe the reads
+        For the ways forward only: after `observe.confirm` of reads that show nothing they believe the reads
         again. A rollback never does (`RouteState.in_doubt`).
         """
         known = self.state.routes[route]
@@ -186,7 +183,14 @@ class Turn:
         if doubt is None:
             return False
         newest = doubt.since if known.sent is None or known.sent.refused else known.sent.at
-        return self.now.after(newest) < DOUBT_FOR
+        confirm = self.plan.observe.confirm
+        if self.now.after(newest) < confirm:
+            return True
+        # what was young when this attempt began must show in it, or the attempt ends in a hold
+        began = (
+            self.state.turned if self.state.phase in (Phase.ATTACHING, Phase.SHIFTING) else None
+        )
+        return began is not None and 0 <= began.after(newest) < confirm
 
     def unread_for(self) -> int:
         """Milliseconds for which some route could not be read; 0 when all can."""

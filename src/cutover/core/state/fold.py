@@ -268,6 +268,7 @@ def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
         route,
         seen=seen,
         sent=_shown(route.sent, seen.form),
+        strange=seen.form.hash not in route.written and not route.accepted,
         unreadable_since=None,
         gone_since=None,
         overwritten=overwritten,

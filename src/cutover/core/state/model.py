@@ -98,6 +98,7 @@ class RouteState:
         impossible: cutover cannot restore it; a person must.
         overwritten: how often somebody else undid an applied restore.
         accepted: a person accepted somebody else's change of this route, so going back keeps it.
+        strange: the newest read, of whichever process, found a form that this run neither wrote nor found.
     """
 
     snapshot: Form | None = None
@@ -113,6 +114,7 @@ class RouteState:
     impossible: bool = False
     overwritten: int = 0
     accepted: bool = False
+    strange: bool = False
 
     @property
     def in_doubt(self) -> Doubt | None:
