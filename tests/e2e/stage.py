@@ -98,6 +98,7 @@ class Stage:
             rules, listener=listener, sticky=sticky, destination_targets=destination_targets
         )
         path.mkdir(parents=True, exist_ok=True)
+        (path / "tmp").mkdir(exist_ok=True)
         state = path / "state"
         routes = tuple(route.arn for route in place.routes)
         traffic = Traffic(place.source, place.destination, routes)
@@ -169,6 +170,8 @@ class Stage:
         wanted: dict[str, str | None] = {
             **{k: v for k, v in os.environ.items() if not k.startswith(private)},
             "HOME": str(self.path),
+            # what a rollback leaves there would be read by every later run of the same name
+            "TMPDIR": str(self.path / "tmp"),
             "CUTOVER_STATE_DIR": str(self.state),
             "AWS_ENDPOINT_URL": self.witness.url,
             "AWS_ACCESS_KEY_ID": "test",
