@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.emulator import ACCOUNT, REGION, Emulator, Place, meaning
+from tests.e2e.fork_server import Forked
 from tests.e2e.traffic import Traffic
 from tests.e2e.witness import Witness
 
@@ -33,7 +34,7 @@ class Process:
     """A cutover command that runs."""
 
     name: str
-    popen: subprocess.Popen[str]
+    popen: subprocess.Popen[str] | Forked
     out: Path
     err: Path
 
@@ -192,16 +193,22 @@ class Stage:
         """Start `cutover WORDS`; its output goes to files, or stdout to where it is told."""
         number = len(self.processes) + 1
         out, err = self.path / f"{number}.out", self.path / f"{number}.err"
+        popen: subprocess.Popen[str] | Forked
         with out.open("w") as out_file, err.open("w") as err_file:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", "cutover", *map(str, words)],
-                env=self.environment(env),
-                stdin=subprocess.DEVNULL,
-                stdout=out_file if stdout is None else stdout,
-                stderr=err_file,
-                text=True,
-                start_new_session=True,
-            )
+            if stdout is None and self.emulator.forks is not None:
+                popen = self.emulator.forks.start(
+                    [*map(str, words)], self.environment(env), out_file, err_file
+                )
+            else:
+                popen = subprocess.Popen(
+                    [sys.executable, "-m", "cutover", *map(str, words)],
+                    env=self.environment(env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out_file if stdout is None else stdout,
+                    stderr=err_file,
+                    text=True,
+                    start_new_session=True,
+                )
         process = Process(f"cutover {' '.join(map(str, words))}", popen, out, err)
         self.processes.append(process)
         return process
