@@ -16,6 +16,9 @@ PIP_FLAGS := --quiet --quiet $(PIP_TELLS)
 NO_WARNINGS := sed -E '/^(WARNING|DEPRECATION)/d'
 HIDE_HOSTS := sed -E "s@(https?|file)://[^ ,')]+@<index>@g; s@host='[^']*'@host=<index>@g" >&2
 
+# Where nobody may write compiled files, each of the hundreds of processes that tests start would compile all of cutover.
+test cover: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup rehearse test check format cover bench bench-gating prove lock clean
 
 help: ## this list

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Looking for cycles of objects took a third of the time of all tests: they are few, and the modules never go away
+gc.set_threshold(100_000, 20, 20)
 
 # an example has no 200 ms to end in, drawing it may take long, and each run has the examples of the last one:
 # `pytest --hypothesis-profile=random` looks for others
@@ -22,6 +26,12 @@ os.environ.pop("LINES", None)
 
 SIDE_BY_SIDE = ("tests/e2e/", "tests/docs/test_runbooks.py")
 """Where the first test starts all others in threads: they share one process, and are begun first."""
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays until the end: the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

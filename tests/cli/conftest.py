@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 
 from cutover.local.state_directory import StateDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+# every command called here opens a session of its own, and reading the service models again takes most of its time
+@pytest.fixture(autouse=True, scope="session")
+def models_read_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        yield
 
 
 @pytest.fixture(autouse=True)

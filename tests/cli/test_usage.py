@@ -115,7 +115,7 @@ FULL = (
 @pytest.mark.parametrize("command", FULL)
 def test_an_output_without_room_is_one_message_and_no_bug(command: str) -> None:
     if command == "list --json":
-        cutover("rehearse", "plans/checkout.yaml", "--scenario", "write-denied", cwd=ROOT)
+        called("rehearse", ROOT / "plans/checkout.yaml", "--scenario", "write-denied")
         command = "list --rehearsals --json"
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         shown = subprocess.run(

@@ -13,7 +13,7 @@ from tests.e2e.emulator import Emulator
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.e2e]
 
-LIVES = int(os.environ.get("CUTOVER_KILL_LIVES", "5"))
+LIVES = int(os.environ.get("CUTOVER_KILL_LIVES", "3"))
 SEED = int(os.environ.get("CUTOVER_KILL_SEED", "20_000"))
 
 

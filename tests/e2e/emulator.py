@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from tests.e2e.fork_server import ForkServer, fork_server
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -51,8 +55,9 @@ class Place:
 class Emulator:
     """Builds on the server and looks at it, past every witness."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, forks: ForkServer | None = None) -> None:
         self.url = url
+        self.forks = forks
         self._numbers = count(1)
         self._building = threading.Lock()
 
@@ -191,7 +196,11 @@ def serving() -> Iterator[Emulator]:
     assert process.stdin is not None
     try:
         port = int(process.stdout.readline())
-        yield Emulator(f"http://127.0.0.1:{port}")
+        with (
+            tempfile.TemporaryDirectory(prefix="forks-") as place,
+            fork_server(Path(place) / "socket") as forks,
+        ):
+            yield Emulator(f"http://127.0.0.1:{port}", forks)
     finally:
         process.stdin.close()
         process.stdout.close()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.emulator import ACCOUNT, REGION, Emulator, Place, meaning
+from tests.e2e.fork_server import Forked
 from tests.e2e.traffic import Traffic
 from tests.e2e.witness import Witness
 
@@ -33,7 +34,7 @@ class Process:
     """A cutover command that runs."""
 
     name: str
-    popen: subprocess.Popen[str]
+    popen: subprocess.Popen[str] | Forked
     out: Path
     err: Path
 
@@ -98,6 +99,7 @@ class Stage:
             rules, listener=listener, sticky=sticky, destination_targets=destination_targets
         )
         path.mkdir(parents=True, exist_ok=True)
+        (path / "tmp").mkdir(exist_ok=True)
         state = path / "state"
         routes = tuple(route.arn for route in place.routes)
         traffic = Traffic(place.source, place.destination, routes)
@@ -169,6 +171,8 @@ class Stage:
         wanted: dict[str, str | None] = {
             **{k: v for k, v in os.environ.items() if not k.startswith(private)},
             "HOME": str(self.path),
+            # what a rollback leaves there would be read by every later run of the same name
+            "TMPDIR": str(self.path / "tmp"),
             "CUTOVER_STATE_DIR": str(self.state),
             "AWS_ENDPOINT_URL": self.witness.url,
             "AWS_ACCESS_KEY_ID": "test",
@@ -189,16 +193,22 @@ class Stage:
         """Start `cutover WORDS`; its output goes to files, or stdout to where it is told."""
         number = len(self.processes) + 1
         out, err = self.path / f"{number}.out", self.path / f"{number}.err"
+        popen: subprocess.Popen[str] | Forked
         with out.open("w") as out_file, err.open("w") as err_file:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", "cutover", *map(str, words)],
-                env=self.environment(env),
-                stdin=subprocess.DEVNULL,
-                stdout=out_file if stdout is None else stdout,
-                stderr=err_file,
-                text=True,
-                start_new_session=True,
-            )
+            if stdout is None and self.emulator.forks is not None:
+                popen = self.emulator.forks.start(
+                    [*map(str, words)], self.environment(env), out_file, err_file
+                )
+            else:
+                popen = subprocess.Popen(
+                    [sys.executable, "-m", "cutover", *map(str, words)],
+                    env=self.environment(env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out_file if stdout is None else stdout,
+                    stderr=err_file,
+                    text=True,
+                    start_new_session=True,
+                )
         process = Process(f"cutover {' '.join(map(str, words))}", popen, out, err)
         self.processes.append(process)
         return process

@@ -129,11 +129,9 @@ def _fill_to_the_last_byte(stage: Stage, run: Process) -> None:
 
 
 def _run_at_10(stage: Stage) -> Process:
-    temporary = stage.path / "tmp"
-    temporary.mkdir()
     plan = stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s")
     words = ("run", plan, "--yes", "--run-id", "one")
-    run = stage.drive(*words, env={"TMPDIR": str(temporary)})
+    run = stage.drive(*words)
     stage.until_phase("BAKING", run, step=0)
     return run
 
@@ -142,15 +140,14 @@ def test_a_rollback_reaches_a_living_run_on_a_full_disk(stage: Stage) -> None:
     with _small_disk(stage.state):
         run = _run_at_10(stage)
         _fill_to_the_last_byte(stage, run)
-        env = {"TMPDIR": str(stage.path / "tmp")}
-        said = stage.say("rollback", "one", "--why", "the phone rings", env=env)
+        said = stage.say("rollback", "one", "--why", "the phone rings")
         assert said.code == 0, said.said + stage.story()
         assert "heard by run one" in said.said
         assert run.ends() == 3, stage.story()
         assert stage.is_restored()
         assert not stage.witness.problems
-        assert "ROLLED_BACK" in stage.say("status", "one", env=env).out
-        exported = stage.say("journal", "export", "one", env=env).out.splitlines()
+        assert "ROLLED_BACK" in stage.say("status", "one").out
+        exported = stage.say("journal", "export", "one").out.splitlines()
         words = [one for one in map(json.loads, exported) if one["type"] == "word"]
         assert [(one["word"], one["why"]) for one in words] == [("rollback", "the phone rings")]
 

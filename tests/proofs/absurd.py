@@ -26,20 +26,22 @@ _ABSURD: tuple[Any, ...] = (
     "-", "?", [], {}, [[]], {"a": {}}, ["a", 1], {"text": "{}"},
 )  # fmt: skip
 
+RUN = "absurd"
+
 READERS: tuple[tuple[str, ...], ...] = (
-    ("status", "one"),
-    ("status", "one", "--json"),
+    ("status", RUN),
+    ("status", RUN, "--json"),
     ("list",),
     ("list", "--json"),
-    ("journal", "show", "one"),
-    ("journal", "show", "one", "--all"),
-    ("journal", "show", "one", "--json"),
-    ("journal", "verify", "one"),
-    ("journal", "export", "one"),
-    ("journal", "replay", "one"),
-    ("journal", "replay", "one", "--json"),
-    ("pause", "one"),
-    ("approve", "one"),
+    ("journal", "show", RUN),
+    ("journal", "show", RUN, "--all"),
+    ("journal", "show", RUN, "--json"),
+    ("journal", "verify", RUN),
+    ("journal", "export", RUN),
+    ("journal", "replay", RUN),
+    ("journal", "replay", RUN, "--json"),
+    ("pause", RUN),
+    ("approve", RUN),
 )
 
 
@@ -101,8 +103,8 @@ def _places(value: Any, *, top: bool = False) -> Iterator[tuple[Any, Any]]:
 
 
 def run_with(place: Path, journal: bytes, plan: dict[str, Any]) -> RunDirectory:
-    """A run directory `one` that holds them."""
-    run = RunDirectory(place / "runs" / "one", RealDisk())
+    """A run directory that holds them."""
+    run = RunDirectory(place / "runs" / RUN, RealDisk())
     StateDirectory(place).prepare()
     run.words.mkdir(parents=True, mode=0o700)
     run.plan.write_text(json.dumps(plan))
@@ -142,4 +144,4 @@ def read(place: Path, seed: int) -> str:
                 raise AssertionError(f"seed {seed}: cutover {' '.join(command)}: {done.err}")
             if command == ("list", "--json"):
                 assert len(done.out.splitlines()) == 1, f"seed {seed}: {done.out}{done.err}"
-        return "intact" if called("journal", "verify", "one").code == 0 else "damaged"
+        return "intact" if called("journal", "verify", RUN).code == 0 else "damaged"

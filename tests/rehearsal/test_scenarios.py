@@ -99,12 +99,6 @@ def test_three_failures_of_three_requests_are_enough(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_destination_exactly_at_the_tolerance_completes() -> None:
-    facts, ending, _ = rehearsed("at-the-tolerance")
-    assert unmet(facts.expect, ending) == ()
-
-
-@pytest.mark.slow
 def test_one_seed_gives_one_journal() -> None:
     first, second = (
         [record.event for record in rehearsed("error-burst", seed=5)[2].journal.records]
