@@ -7,6 +7,7 @@ import random
 from cutover.core.events import Event, Intent
 from cutover.core.observation import WordName
 from cutover.core.state import Phase, replay
+from cutover.core.values import HOUR
 from tests.fakes import TWO_ROUTES, Bench, Killed, WriteFault, plan_of
 from tests.proofs.invariants import broken
 
@@ -50,6 +51,20 @@ class Reaper:
             raise Killed
 
 
+class Somebody:
+    """Looks every hour, and says go on: a lost answer holds until then."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.looks = True
+        self._bench = bench
+        bench.clock.call_in(HOUR, self._look)
+
+    def _look(self) -> None:
+        if self.looks:
+            self._bench.mailbox.say(WordName.RESUME)
+        self._bench.clock.call_in(HOUR, self._look)
+
+
 def life(seed: int) -> str:
     """One run with its deaths; how it ended.
 
@@ -67,6 +82,7 @@ def life(seed: int) -> str:
         bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.05), 60_000)
     reaper = Reaper(chance)
     bench.journal.killed_at, bench.router.killed_at = reaper.recorded, reaper.wrote
+    somebody = Somebody(bench)
     words: tuple[WordName, ...] = ()
     for _ in range(MOST_DEATHS):
         reaper.arm()
@@ -74,7 +90,9 @@ def life(seed: int) -> str:
             bench.run(*words)
             break
         except Killed:
+            somebody.looks = False
             _untouched_without_a_word(bench, reaper, seed)
+            somebody.looks = True
             words = (chance.choice((WordName.RESUME, WordName.RESUME, WordName.ROLLBACK)),)
     reaper.disarm()
     if bench.state.phase not in (Phase.COMPLETED, Phase.ROLLED_BACK, Phase.REFUSED):

@@ -263,7 +263,8 @@ def _row(result: RehearsalResult | NotApplicable, again: str) -> RehearsalRow:
     from cutover.wiring.rehearsals import NotApplicable
     from cutover.wiring.scenarios import load_scenario
 
-    outcome = load_scenario(result.name)[1].expect.outcome
+    scenario = load_scenario(result.name)[1]
+    outcome = scenario.expect.outcome
     expected = "/".join(outcome) if outcome else "anything"
     if isinstance(result, NotApplicable):
         return RehearsalRow(result.name, "does not apply", expected, why=(result.why,))
@@ -280,6 +281,7 @@ def _row(result: RehearsalResult | NotApplicable, again: str) -> RehearsalRow:
         took_ms=result.virtual_ms,
         why=(*result.unreached, *result.mismatches, *bug),
         caught_by=result.caught_by,
+        replaced=tuple(sorted(scenario.plan)),
         again="" if verdict == "as expected" else again,
     )
 

@@ -168,7 +168,13 @@ def _route(known: RouteState) -> str:
     ):
         live = known.seen.form.weight
         parts.append("the live form differs" + ("" if live is None else f": {weight_text(live)}"))
-    if known.unreadable_since is not None:
+    doubt = known.in_doubt
+    if doubt is not None:
+        since = f"since {stamp(doubt.since.wall)} no read shows it"
+        parts.append(f"a write of {weight_text(doubt.weight)} may be live: {since}")
+    if known.gone_since is not None:
+        parts.append(f"does not exist any more, since {stamp(known.gone_since.wall)}")
+    elif known.unreadable_since is not None:
         parts.append(f"not readable since {stamp(known.unreadable_since.wall)}")
     if known.restored is not None:
         parts.append(f"restored {stamp(known.restored.wall)}")

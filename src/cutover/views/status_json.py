@@ -137,6 +137,8 @@ def _route_json(route: str, known: RouteState) -> Mapping[str, object]:
         "route": route,
         "weight_percent": _weight(known.committed),
         "live_weight_percent": _weight(None if known.seen is None else known.seen.form),
+        "in_doubt_percent": None if known.in_doubt is None else known.in_doubt.weight / 10,
+        "exists": known.gone_since is None,
         "readable": known.unreadable_since is None,
         "restored": _iso(known.restored),
         "impossible": known.impossible,

@@ -146,6 +146,7 @@ class RehearsalRow:
         why: what of it did not happen, what it lacks, or what came otherwise.
         caught_by: which gate is there to catch what was let through.
         again: the command that rehearses it again.
+        replaced: keys of the plan that the scenario brings in place of the plan's own: it says nothing about those.
     """
 
     scenario: str
@@ -159,6 +160,7 @@ class RehearsalRow:
     other: int | None = None
     caught_by: str = ""
     again: str = ""
+    replaced: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -183,7 +185,8 @@ def rehearsal_line(row: RehearsalRow, done: int, count: int) -> str:
         return f"{said}: {'; '.join(row.why)}"
     at = "" if row.at is None else f" at most at {weight_text(row.at)}"
     harmed = "" if row.harmed is None else f", {count_of(row.harmed, 'harmed request')}"
-    return f"{said}, {row.ended.replace('_', ' ')}{at}{harmed}"
+    own = f", with its own {', '.join(row.replaced)}" if row.replaced else ""
+    return f"{said}, {row.ended.replace('_', ' ')}{at}{harmed}{own}"
 
 
 def _said(verdict: str) -> str:
@@ -216,6 +219,10 @@ def rehearsals_view(rows: Sequence[RehearsalRow], width: int = 100) -> list[str]
     lines = table(heads, cells, width, right=frozenset({2, 3, 4, 5}))
     if any(row.other is not None for row in rows):
         lines += wrap("OTHER: harmed in the same world under the other judge", width)
+    borrowed = [row.scenario for row in rows if "gates" in row.replaced and row.ended]
+    if borrowed:
+        own = f"rehearsed with gates of the scenario, not of your plan: {', '.join(borrowed)}"
+        lines += wrap(own, width, rest="  ")
     for row in rows:
         if row.verdict == "does not apply":
             lines += wrap(
