@@ -22,6 +22,7 @@ class StaleRouter(FakeRouter):
     """Reads show what was live before the newest write, until `stale_ms` after it."""
 
     stale_ms = 0
+    fresh: tuple[RouteId, ...] = ()
 
     def read(
         self, routes: Sequence[RouteId], *, once: bool = False
@@ -30,7 +31,7 @@ class StaleRouter(FakeRouter):
         found = dict(super().read(routes))
         for route in routes:
             mine = [(at, post) for at, one, post in self.writes if one == route]
-            if mine and now.wall_ms - mine[-1][0] < self.stale_ms:
+            if route not in self.fresh and mine and now.wall_ms - mine[-1][0] < self.stale_ms:
                 before = mine[-2][1] if len(mine) > 1 else self.found
                 found[route] = Known(before, now)
         return found
@@ -323,6 +324,18 @@ def test_no_form_that_somebody_else_set_is_written_over_unread() -> None:
     bench.mailbox.say_in(2 * MINUTE + 2 * SECOND, WordName.INTERRUPT, signal=15)
     assert bench.run(WordName.ROLLBACK) == ExitCode.NEEDS_HUMAN
     assert not [one for one in bench.events(ev.Intent) if one.kind == "restore"]
+
+
+def test_a_pause_while_one_route_does_not_show_its_raise_yet_takes_nothing_back() -> None:
+    bench = Bench(plan_of(routes=TWO_ROUTES), found=form(0))
+    stale(bench, 20 * SECOND)
+    bench.router.found = form(0)
+    bench.router.fresh = (bench.plan.routes[0].id,)  # type: ignore[attr-defined]
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.PAUSE))
+    bench.mailbox.say_in(HOUR, WordName.INTERRUPT, signal=15)
+    assert bench.run() == ExitCode.TERMINATED
+    assert {one.weight for one in bench.router.forms.values()} == {500}
+    assert bench.state.weight == 500
 
 
 def test_a_resume_whose_reads_never_show_the_raise_holds_instead_of_raising_again() -> None:

@@ -100,14 +100,17 @@ def suspicious(turn: Turn) -> bool:
 
 def mixed(turn: Turn) -> bool:
     """Some routes are above the committed weight and others are not: a step landed late, on some of them."""
-    above = [
-        known.seen is not None
+    up = {
+        route: turn.now.after(known.seen.since)
+        for route, known in turn.state.routes.items()
+        if known.seen is not None
         and known.seen.form.hash in known.written
         and (known.seen.form.weight or 0) > turn.state.weight
-        and turn.now.after(known.seen.since) >= COMMIT
-        for known in turn.state.routes.values()
-    ]
-    return any(above) and not all(above)
+    }
+    # a route whose write no read shows yet may be up as well: it is waited for
+    lagging = [route for route in turn.state.routes if route not in up]
+    surely = any(age >= COMMIT for age in up.values())
+    return surely and bool(lagging) and not any(turn.unsettled(route) for route in lagging)
 
 
 def written_step(turn: Turn) -> int | None:
