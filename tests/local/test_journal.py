@@ -357,7 +357,9 @@ def test_a_fifo_in_the_place_of_a_runs_file_blocks_nobody(tmp_path: Path, what: 
         read_snapshot(run)
     with contextlib.suppress(OSError):
         disarm_restore(run, "test")
-    reopened(run, for_rollback=True).close()
+    again = reopened(run, for_rollback=True)
+    assert again.forced(OPEN, AT).event == OPEN  # a rollback goes on, and keeps what it says
+    again.close()
 
 
 def test_a_failed_sync_is_never_retried_and_the_rollback_goes_to_the_fallback() -> None:

@@ -104,11 +104,12 @@ def test_a_directory_above_that_only_the_users_own_group_can_write_to_is_no_doub
 ) -> None:
     user = pwd.getpwuid(os.geteuid())
     if grp.getgrgid(user.pw_gid).gr_name != user.pw_name:
-        return  # a machine without private groups
+        pytest.skip("a machine whose users have no private groups")
     (tmp_path / "mine").mkdir()
     os.chown(tmp_path / "mine", -1, user.pw_gid)
     (tmp_path / "mine").chmod(0o775)
     StateDirectory(tmp_path / "mine" / "state").prepare()
+    assert (tmp_path / "mine" / "state" / "runs").is_dir()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
