@@ -1,0 +1,170 @@
+"""What can be seen of a run from outside, in the order in which it happened.
+
+Nothing of the engine is used here: a record is the JSON that the journal holds, a form is a text that is the same
+for the same actions, and a time is what the observer's own clock said (ms since the epoch).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was fixed before the run: the plan's numbers, and what was there.
+
+    Attributes:
+        routes: their ARNs.
+        weights: of the plan's steps, the destination's portion per mille.
+        bakes: of the same steps, ms; 0 for a hand-over.
+        found: each route's form before the run, and the destination's portion in it.
+        period_ms, settle_ms, poll_ms, confirm_ms: of `observe`.
+        source_reserve_ppm: of `safety`.
+    """
+
+    routes: tuple[str, ...]
+    weights: tuple[int, ...]
+    bakes: tuple[int, ...]
+    found: Mapping[str, tuple[str, int]]
+    period_ms: int = 60_000
+    settle_ms: int = 120_000
+    poll_ms: int = 15_000
+    confirm_ms: int = 60_000
+    source_reserve_ppm: int = 900_000
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that happened."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Started(Fact):
+    """A process of cutover began to drive the run, with these operator commands already said."""
+
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Died(Fact):
+    """The process was killed, or the machine stopped."""
+
+
+@dataclass(frozen=True)
+class Recorded(Fact):
+    """A record: durable in the journal, or kept beside it because the disk took nothing."""
+
+    type: str
+    body: Mapping[str, Any] = field(hash=False)
+    seq: int = 0
+    epoch: int = 1
+    durable: bool = True
+
+
+@dataclass(frozen=True)
+class Sent(Fact):
+    """A change of a route left this machine (its first byte did), whatever became of it."""
+
+    route: str
+    form: str
+    weight: int
+    number: int = 0
+    """Which of the run's writes it is: `Took` names the same."""
+
+
+@dataclass(frozen=True)
+class Took(Fact):
+    """AWS carried out a change that we sent: at once, or long after."""
+
+    route: str
+    form: str
+    weight: int
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Replied(Fact):
+    """What the sender was told of a write: applied, refused, or nothing (lost)."""
+
+    route: str
+    number: int
+    answer: str
+
+
+@dataclass(frozen=True)
+class Changed(Fact):
+    """Somebody else changed a route; `weight` is -1 without the pair, `form` empty when the route is gone."""
+
+    route: str
+    form: str
+    weight: int
+
+
+@dataclass(frozen=True)
+class Read(Fact):
+    """A read of a route was answered with this form (stale or not); empty when it failed."""
+
+    route: str
+    form: str
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Health(Fact):
+    """The healthy targets of the source that the process was shown; -1 when it was told nothing."""
+
+    source: int
+    at_start: int
+
+
+@dataclass(frozen=True)
+class Shown(Fact):
+    """What the process was shown of the evidence: `pass waiting unknown shared breach`.
+
+    `both`: of every series that the verdict rests on both sides were published.
+    """
+
+    verdict: str
+    both: bool = True
+
+
+@dataclass(frozen=True)
+class Ordered(Fact):
+    """A person's command or a signal reached the machine (the process may hear it later)."""
+
+    word: str
+
+
+@dataclass(frozen=True)
+class Owner(Fact):
+    """Who is entitled to drive the run: True for the observed process."""
+
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Told(Fact):
+    """People were told of this phase and hold: what a notification, the screen or `status` showed.
+
+    Attributes:
+        phase: as shown.
+        hold: why it holds, empty for not at all.
+        claims: by route, the destination's portion (per mille) that was shown as live; -1 for "not known".
+    """
+
+    phase: str
+    hold: str = ""
+    claims: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Ended(Fact):
+    """The process ended by itself."""
+
+    exit_code: int
+    live: Mapping[str, tuple[str, int]] = field(default_factory=dict, hash=False)
+    """The routes as they then are, where the observer knows them: form and portion."""
