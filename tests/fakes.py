@@ -491,7 +491,7 @@ class FakeJournal(Journal):
         self.epoch = 1
         self.killed_at: Callable[[Event], None] = lambda _event: None
         self.log = Log(lambda: START)
-        self._turn: list[Record] | None = None
+        self._turn: list[tuple[Record, int]] | None = None
 
     def append(self, event: Event, at: Moment) -> Reading[Record]:
         if self.fails is not None:
@@ -503,7 +503,7 @@ class FakeJournal(Journal):
         if self._turn is None:
             self.log.recorded(record)
         else:
-            self._turn.append(record)
+            self._turn.append((record, self.log.time()))
         self.killed_at(event)
         return Known(record, at)
 
@@ -518,8 +518,8 @@ class FakeJournal(Journal):
                 return failed
             return Known(tuple(one.value for one in taken if isinstance(one, Known)), at)
         finally:
-            for record in self._turn:
-                self.log.recorded(record)
+            for record, at_ms in self._turn:
+                self.log.recorded(record, at_ms=at_ms)
             self._turn = None
 
     def bug(self, error: Exception) -> None:

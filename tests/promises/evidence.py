@@ -31,7 +31,7 @@ class Proof(NamedTuple):
         step: whose weight is committed, -1 before the first.
         raising: the step that the evidence allows to raise to, -1 for none.
         from_ms: minutes count from here on; -1 while none does.
-        covered: by pair, ms of settled minutes so far; no more than the bake.
+        newest: by pair, the newest settled minute since then, or FULL when the bake is covered.
         said: the gates' verdicts since the evidence began afresh.
         gates: (gate, pair) of everything that was ever judged.
         read: per route, the portion that was read last; -1 for unknown.
@@ -42,7 +42,7 @@ class Proof(NamedTuple):
     step: int = -1
     raising: int = -1
     from_ms: At = At(-1)
-    covered: tuple[tuple[str, int], ...] = ()
+    newest: tuple[tuple[str, At], ...] = ()
     said: Verdicts = frozenset()
     gates: frozenset[tuple[str, str]] = frozenset()
     read: tuple[int, ...] = ()
@@ -50,6 +50,9 @@ class Proof(NamedTuple):
 
 
 BACK = Proof(back=True)
+
+FULL = At(-2)
+"""Instead of the newest minute: the bake is covered, and which minutes did it does not matter any more."""
 
 STALE_HOLDS = frozenset({"paused", "interrupted", "crashed", "drift"})
 """Holds after which a step proves itself afresh, whatever it had shown before."""
@@ -62,14 +65,37 @@ def _minute(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
     settled_ms = at_ms + setting.period_ms + setting.settle_ms
     if memory.from_ms < 0 or at_ms < memory.from_ms:
         return memory, ""
+    found = dict(memory.newest)
+    before, why = found.get(pair, At(at_ms - setting.period_ms)), ""
+    if before == FULL:
+        return memory, ""
+    if at_ms != before + setting.period_ms:
+        why = f"record {fact.seq}: minutes are missing before the one of {at_ms}"
     if fact.wall_ms and fact.wall_ms + setting.slack_ms < settled_ms:
-        return (
-            memory,
-            f"record {fact.seq}: the minute of {at_ms} was taken for settled {settled_ms - fact.wall_ms} ms early",
-        )
-    found = dict(memory.covered)
-    found[pair] = min(found.get(pair, 0) + setting.period_ms, _bake(setting, memory.step))
-    return memory._replace(covered=tuple(sorted(found.items()))), ""
+        early_ms = settled_ms - fact.wall_ms
+        why = f"record {fact.seq}: a minute was taken for settled {early_ms} ms early"
+    found[pair] = At(at_ms)
+    return _filled(setting, memory._replace(newest=tuple(sorted(found.items())))), why
+
+
+def _filled(setting: Setting, memory: Proof) -> Proof:
+    """Once a bake is filled it does not matter with how much."""
+    if memory.phase == "SETTLING":
+        return memory  # the split may be seen to be in effect only from a later minute on
+    bake = _bake(setting, memory.step)
+    newest = tuple(
+        (pair, FULL if _covered(setting, memory, at) >= bake else at) for pair, at in memory.newest
+    )
+    return memory if newest == memory.newest else memory._replace(newest=newest)
+
+
+def _covered(setting: Setting, memory: Proof, newest: At | None) -> int:
+    """Milliseconds of settled minutes, up to this one, since evidence began."""
+    if newest is None:
+        return 0
+    if newest == FULL:
+        return _bake(setting, memory.step)
+    return newest + setting.period_ms - memory.from_ms
 
 
 def _bake(setting: Setting, step: int) -> int:
@@ -89,7 +115,7 @@ def _judged(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
 
 def _afresh(memory: Proof, from_ms: int, *, keep_from: bool = False) -> Proof:
     begins = At(max(from_ms, memory.from_ms) if keep_from else from_ms)
-    return memory._replace(raising=-1, from_ms=begins, covered=(), said=frozenset())
+    return memory._replace(raising=-1, from_ms=begins, newest=(), said=frozenset())
 
 
 def _lost(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
@@ -125,7 +151,11 @@ def _effective(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, 
     if memory.phase != "SETTLING":
         why = f"record {fact.seq}: a share was accepted in {memory.phase}"
     from_ms = int(fact.body["from_ms"])
-    return (memory if from_ms <= memory.from_ms else _afresh(memory, from_ms)), why
+    if from_ms <= memory.from_ms:
+        return memory, why
+    # the minute that showed the split counts: it was judged when it came, and what spoke against it is kept
+    newest = tuple((pair, at) for pair, at in memory.newest if at >= from_ms)
+    return _afresh(memory, from_ms)._replace(newest=newest), why
 
 
 def _turned(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
@@ -145,6 +175,8 @@ def _turned(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
         from_ms = int(fact.body.get("from_ms", 0))
         if after == "SETTLING":
             turned = _afresh(turned, from_ms)._replace(step=step)
+        elif after == "BAKING":
+            turned = _filled(setting, turned)
         elif after == "HOLDING":
             turned = turned._replace(step=step)
             if fact.body.get("hold") in STALE_HOLDS or from_ms:
@@ -162,9 +194,9 @@ def _unproved(setting: Setting, memory: Proof, *, first: bool, hands_over: bool)
         return f"and {', '.join(sorted(gate for gate, _ in missing))} had not been judged afresh"
     if first:
         return ""
-    covered = dict(memory.covered)
+    newest = dict(memory.newest)
     pairs = setting.pairs or tuple(sorted({pair for _, pair in memory.gates}))
-    short = min((covered.get(pair, 0) for pair in pairs), default=0)
+    short = min((_covered(setting, memory, newest.get(pair)) for pair in pairs), default=0)
     bake = _bake(setting, memory.step)
     if short < bake:
         return f"when step {memory.step + 1} had {short} ms of its {bake} ms in settled minutes since evidence began"

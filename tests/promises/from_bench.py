@@ -124,7 +124,7 @@ class Log:
 
     def add(self, kind: type[F], *values: Any, **named: Any) -> None:
         """One fact, now."""
-        self._fold(kind(self._time(), *values, **named))
+        self._fold(kind(self.time(), *values, **named))
 
     def owner(self, *, ours: bool) -> None:
         """Who is entitled; a fact only when that changes."""
@@ -141,7 +141,7 @@ class Log:
         self._watch, broken = self._watch.after(self.setting, [fact])
         self.broken += broken
 
-    def _time(self) -> int:
+    def time(self) -> int:
         """The observer's own clock, which nobody sets: it goes on as the boot clock does."""
         now = self._now()
         passed = max(0, now.after(self._last))
@@ -153,16 +153,12 @@ class Log:
 
     # what the fakes tell
 
-    def recorded(self, record: Record, *, durable: bool = True) -> None:
-        self.add(
-            Recorded,
-            record.event.type,
-            body(record.event),
-            record.seq,
-            record.epoch,
-            durable,
-            record.at.wall_ms,
-        )
+    def recorded(self, record: Record, *, durable: bool = True, at_ms: int | None = None) -> None:
+        """A record; `at_ms` when it is told later than it was written."""
+        event, wall_ms = record.event, record.at.wall_ms
+        at_ms = self.time() if at_ms is None else at_ms
+        fact = Recorded(at_ms, event.type, body(event), record.seq, record.epoch, durable, wall_ms)
+        self._fold(fact)
 
     def sent(self, change: Change) -> int:
         """A write left; its number."""

@@ -266,10 +266,19 @@ SPEED = Promise(
 
 
 class Going(NamedTuple):
-    """Whether a rollback is going on, signals that reached this process, routes that cannot be restored, who owns it."""
+    """Of a rollback that goes on.
+
+    Attributes:
+        back: whether one does.
+        signals: that reached this process.
+        gone: routes that AWS said do not exist.
+        cannot: some route cannot be restored: its groups are gone, or somebody keeps changing it.
+        ours: whether the run is this process's.
+    """
 
     back: bool = False
     signals: int = 0
+    gone: frozenset[str] = frozenset()
     cannot: bool = False
     ours: bool = True
 
@@ -278,18 +287,24 @@ def _turned(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str
     after, why = fact.body["after"], ""
     if memory.back and after not in ("ROLLED_BACK", "NEEDS_HUMAN"):
         why = f"the rollback ended in {after}"
-    if memory.back and after == "NEEDS_HUMAN" and not memory.cannot:
+    if memory.back and after == "NEEDS_HUMAN" and not (memory.cannot or memory.gone):
         why = "the rollback gave up, and nothing showed a route that cannot be restored"
     return memory._replace(back=after == "ROLLING_BACK", cannot=False), why
 
 
-def _hopeless(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str]:
-    cannot = (
-        fact.body["result"] == "impossible"
-        if fact.type == "outcome"
-        else fact.body["what"] in ("overwritten", "gone")
-    )
-    return memory._replace(cannot=memory.cannot or cannot), ""
+def _impossible(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str]:
+    return memory._replace(cannot=memory.cannot or fact.body["result"] == "impossible"), ""
+
+
+def _observed(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str]:
+    what, facts = fact.body["what"], fact.body["facts"]
+    if what == "overwritten":
+        return memory._replace(cannot=True), ""
+    if what == "gone":
+        return memory._replace(gone=memory.gone | {facts["route"]}), ""
+    if what in ("form", "unreadable"):
+        return memory._replace(gone=memory.gone - {facts["route"]}), ""
+    return memory, ""
 
 
 def _signalled(setting: Setting, memory: Going, fact: Ordered) -> tuple[Going, str]:
@@ -319,7 +334,7 @@ GOES_ON = Promise(
     ends="A process that is killed, or that another one took the run from, does not go on; the next one does.",
     start=Going(),
     hears={Ordered: _signalled, Owner: _owned, Ended: _ended, Started: _fresh, Died: _fresh},
-    records={"phase": _turned, "outcome": _hopeless, "observed": _hopeless},
+    records={"phase": _turned, "outcome": _impossible, "observed": _observed},
 )
 
 ROLLBACK: tuple[Promise, ...] = (EXACT, ABSORBING, NO_FLAPPING, SPEED, GOES_ON)

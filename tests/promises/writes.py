@@ -313,29 +313,50 @@ STOPS = frozenset({"pause", "rollback", "interrupt"})
 GOES_ON = frozenset({"resume", "accept_drift", "finish"})
 
 
-def _ordered(setting: Setting, memory: str, fact: Ordered) -> tuple[str, str]:
-    return (fact.word if fact.word in STOPS and memory != "back" else memory), ""
+class Stopped(NamedTuple):
+    """The newest word that stops and was not taken back by one that goes on; and where the run is."""
+
+    said: str = ""
+    completed: bool = False
+    back: bool = False
 
 
-def _heard(setting: Setting, memory: str, fact: Recorded) -> tuple[str, str]:
-    return ("" if memory != "back" and fact.body["word"] in GOES_ON else memory), ""
-
-
-def _ended_it(setting: Setting, memory: str, fact: Fact) -> tuple[str, str]:
-    return (memory if memory == "back" else ""), ""
-
-
-def _after_stop(setting: Setting, memory: str, fact: Sent) -> tuple[str, str]:
-    if memory in ("", "back"):
+def _ordered(setting: Setting, memory: Stopped, fact: Ordered) -> tuple[Stopped, str]:
+    if memory.back or fact.word not in STOPS:
         return memory, ""
-    return memory, f"{name(fact.route)} was written forward after {memory} had been said"
+    return memory._replace(said=fact.word), ""
+
+
+def _heard(setting: Setting, memory: Stopped, fact: Recorded) -> tuple[Stopped, str]:
+    word = fact.body["word"]
+    # a completed run does not go forward by itself: what a person says of it there is said anew
+    if word in GOES_ON or (word == "pause" and memory.completed):
+        return memory._replace(said=""), ""
+    return memory, ""
+
+
+def _stands(setting: Setting, memory: Stopped, fact: Recorded) -> tuple[Stopped, str]:
+    after = fact.body["after"]
+    if memory.back or after == "ROLLING_BACK":
+        return Stopped(back=True), ""
+    return memory._replace(completed=after == "COMPLETED"), ""
+
+
+def _ended_it(setting: Setting, memory: Stopped, fact: Fact) -> tuple[Stopped, str]:
+    return memory._replace(said=""), ""
+
+
+def _after_stop(setting: Setting, memory: Stopped, fact: Sent) -> tuple[Stopped, str]:
+    if not memory.said:
+        return memory, ""
+    return memory, f"{name(fact.route)} was written forward after {memory.said} had been said"
 
 
 STOP_WORDS = Promise(
     id="P26",
     text="Nothing goes forward after a pause, a rollback or a signal has reached the machine, though the process had not heard it yet; not before a person says go on.",
-    ends="A write whose first byte has left cannot be called back.",
-    start="",
+    ends="A write whose first byte has left cannot be called back. A run that is COMPLETED answers pause with a note: `finish`, said before it, goes on.",
+    start=Stopped(),
     hears={
         Ordered: _ordered,
         Sent: _after_stop,
@@ -343,7 +364,7 @@ STOP_WORDS = Promise(
         Died: _ended_it,
         Ended: _ended_it,
     },
-    records={"word": _heard, "phase": _goes_back},
+    records={"word": _heard, "phase": _stands},
 )
 
 
