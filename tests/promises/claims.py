@@ -121,13 +121,13 @@ class Closing(NamedTuple):
 
     phase: str = "PREFLIGHT"
     closed: int = -1
-    same: tuple[tuple[str, At], ...] = ()
+    same: tuple[tuple[str, int], ...] = ()
 
 
 def _agrees(setting: Setting, memory: Closing, fact: Read) -> tuple[Closing, str]:
     if not fact.form:
         return memory, ""
-    same = memory.same or (("", At(0)),) * len(setting.routes)
+    same = memory.same or (("", 0),) * len(setting.routes)
     number, form = setting.routes.index(fact.route), digest(fact.form)
     if same[number][0] == form:
         return memory, ""
@@ -141,7 +141,7 @@ def _entered(setting: Setting, memory: Closing, fact: Recorded) -> tuple[Closing
     if after not in ("ROLLED_BACK", "COMPLETED") or by_hand:
         return memory, ""
     for number, route in enumerate(setting.routes):
-        form, since = memory.same[number] if memory.same else ("", At(0))
+        form, since = memory.same[number] if memory.same else ("", 0)
         if not form:
             return memory, f"{after}, and {name(route)} was never read"
         age = fact.at_ms - since

@@ -41,8 +41,8 @@ class Proof(NamedTuple):
     phase: str = "PREFLIGHT"
     step: int = -1
     raising: int = -1
-    from_ms: At = At(-1)
-    newest: tuple[tuple[str, At], ...] = ()
+    from_ms: int = -1
+    newest: tuple[tuple[str, int], ...] = ()
     said: Verdicts = frozenset()
     gates: frozenset[tuple[str, str]] = frozenset()
     read: tuple[int, ...] = ()
@@ -51,7 +51,7 @@ class Proof(NamedTuple):
 
 BACK = Proof(back=True)
 
-FULL = At(-2)
+FULL = -2
 """Instead of the newest minute: the bake is covered, and which minutes did it does not matter any more."""
 
 STALE_HOLDS = frozenset({"paused", "interrupted", "crashed", "drift"})
@@ -66,7 +66,7 @@ def _minute(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
     if memory.from_ms < 0 or at_ms < memory.from_ms:
         return memory, ""
     found = dict(memory.newest)
-    before, why = found.get(pair, At(at_ms - setting.period_ms)), ""
+    before, why = found.get(pair, at_ms - setting.period_ms), ""
     if before == FULL:
         return memory, ""
     if at_ms != before + setting.period_ms:
@@ -89,7 +89,7 @@ def _filled(setting: Setting, memory: Proof) -> Proof:
     return memory if newest == memory.newest else memory._replace(newest=newest)
 
 
-def _covered(setting: Setting, memory: Proof, newest: At | None) -> int:
+def _covered(setting: Setting, memory: Proof, newest: int | None) -> int:
     """Milliseconds of settled minutes, up to this one, since evidence began."""
     if newest is None:
         return 0
@@ -114,7 +114,8 @@ def _judged(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
 
 
 def _afresh(memory: Proof, from_ms: int, *, keep_from: bool = False) -> Proof:
-    begins = At(max(from_ms, memory.from_ms) if keep_from else from_ms)
+    begins = max(from_ms, memory.from_ms) if keep_from else from_ms
+    begins = At(begins) if begins >= 0 else -1
     return memory._replace(raising=-1, from_ms=begins, newest=(), said=frozenset())
 
 
@@ -252,6 +253,9 @@ PROOF = Promise(
         "drift": _lost,
         "lease": _lost,
     },
+    horizon=lambda setting: (
+        2 * max(setting.bakes, default=0) + setting.settle_ms + 5 * setting.period_ms
+    ),
 )
 
 

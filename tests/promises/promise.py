@@ -13,7 +13,10 @@ Step = Callable[[Setting, Any, Any], tuple[Any, str]]
 
 
 class At(int):
-    """A time in a promise's memory, ms since the epoch: a search forgets when it was, and keeps how long ago."""
+    """A time in a promise's memory, ms since the epoch: a search forgets when it was, and keeps how long ago.
+
+    A plain number that stands for "none" is no `At`.
+    """
 
 
 @dataclass(frozen=True)

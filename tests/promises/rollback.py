@@ -172,7 +172,7 @@ class Due(NamedTuple):
     `excused`: another process owns the run. `raised`: something was raised, so that there is something to take back.
     """
 
-    since: At = At(-1)
+    since: int = -1
     excused: bool = False
     raised: bool = False
 
@@ -192,16 +192,14 @@ def _late(setting: Setting, memory: Due, fact: Fact) -> tuple[Due, str]:
         return memory, ""
     age = fact.at_ms - memory.since
     if age > setting.poll_ms + QUICK_MS + setting.slack_ms:
-        return memory._replace(
-            since=At(-1)
-        ), f"nothing was written {age} ms after a breach was shown"
+        return memory._replace(since=-1), f"nothing was written {age} ms after a breach was shown"
     return memory, ""
 
 
 def _decided(setting: Setting, memory: Due, fact: Recorded) -> tuple[Due, str]:
     memory, why = _late(setting, memory, fact)
     if fact.body["after"] in ("HOLDING", "NEEDS_HUMAN"):
-        return memory._replace(since=At(-1)), why  # it holds, asks, or needs a human instead
+        return memory._replace(since=-1), why  # it holds, asks, or needs a human instead
     if fact.body["after"] != "ROLLING_BACK":
         return memory, why
     if fact.body.get("cause") == "breach" and memory.since < 0:
@@ -216,19 +214,19 @@ def _sent(setting: Setting, memory: Due, fact: Sent) -> tuple[Due, str]:
 
 def _answered(setting: Setting, memory: Due, fact: Fact) -> tuple[Due, str]:
     memory, why = _late(setting, memory, fact)
-    return memory._replace(since=At(-1)), why
+    return memory._replace(since=-1), why
 
 
 def _refused(setting: Setting, memory: Due, fact: Recorded) -> tuple[Due, str]:
     if fact.body["result"] in ("cancelled", "not_applied", "impossible"):
-        return memory._replace(since=At(-1)), ""
+        return memory._replace(since=-1), ""
     return memory, ""
 
 
 def _looked(setting: Setting, memory: Due, fact: Read) -> tuple[Due, str]:
     memory, why = _late(setting, memory, fact)
     # a route that is not there, or cannot be read, may have to wait: what of it may be written is P10's
-    return (memory if fact.form else memory._replace(since=At(-1))), why
+    return (memory if fact.form else memory._replace(since=-1)), why
 
 
 def _owner(setting: Setting, memory: Due, fact: Owner) -> tuple[Due, str]:

@@ -150,7 +150,7 @@ class Expected(NamedTuple):
     """
 
     ours: tuple[Ours, ...] = ()
-    read: tuple[tuple[str, At], ...] = ()
+    read: tuple[tuple[str, int], ...] = ()
     back: bool = False
     accept: bool = False
 
@@ -158,7 +158,7 @@ class Expected(NamedTuple):
 def _expecting(setting: Setting, memory: Expected) -> Expected:
     if memory.ours:
         return memory
-    return memory._replace(ours=by_route.ours(setting), read=(("", At(0)),) * len(setting.routes))
+    return memory._replace(ours=by_route.ours(setting), read=(("", 0),) * len(setting.routes))
 
 
 def _looked(setting: Setting, memory: Expected, fact: Read) -> tuple[Expected, str]:
@@ -224,7 +224,7 @@ def _overwrites(setting: Setting, memory: Expected, fact: Sent) -> tuple[Expecte
 def _unread(setting: Setting, memory: Expected, fact: Fact) -> tuple[Expected, str]:
     if memory.back or not memory.ours:
         return memory, ""
-    return memory._replace(read=(("", At(0)),) * len(setting.routes)), ""
+    return memory._replace(read=(("", 0),) * len(setting.routes)), ""
 
 
 NO_OVERWRITE = Promise(
