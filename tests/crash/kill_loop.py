@@ -21,7 +21,6 @@ from tests.e2e.emulator import Emulator, serving
 from tests.e2e.stage import GaveUpError, Process, Stage
 from tests.e2e.witness import Call, Does
 
-LADDER = {0.0, 0.1, 0.4}
 STEPS = ("weight: 10, bake: 2s", "weight: 40, bake: 2s")
 DEATHS: tuple[Does, ...] = ("kill", "kill_after")
 MOST_DEATHS = 4
@@ -41,10 +40,11 @@ def one_life(path: Path, emulator: Emulator, seed: int) -> str:
     try:
         _live(stage, chance, told)
         _judge(stage, told)
+        stage.close()
     except Exception as error:
         raise AssertionError(f"{' '.join(told)}\n{error}\n{stage.story()}") from error
     finally:
-        stage.close()
+        stage.stop()
     return " ".join(told)
 
 
@@ -113,28 +113,17 @@ def _end(stage: Stage, process: Process, chance: random.Random) -> int:
 
 
 def _judge(stage: Stage, told: list[str]) -> None:
+    """Every promise holds, and the run came to an end: that is what its last process was for."""
     stage.sound()
-    off_ladder = set(stage.climbs()) - LADDER
-    assert not off_ladder, f"shares that no plan has: {off_ladder}"
     records = stage.records()
     if not records:
         assert not stage.witness.writes(), "written before the first record"
         return
     phase = stage.phase()
     told.append(phase)
-    if phase == "COMPLETED":
-        assert stage.shares() == {0.4}
-    else:
-        assert phase in ("ROLLED_BACK", "REFUSED", "PREFLIGHT", ""), phase
+    assert phase in ("COMPLETED", "ROLLED_BACK", "REFUSED", "PREFLIGHT", ""), phase
+    if phase != "COMPLETED":
         assert stage.is_restored(), f"{phase}, and not as it was: {stage.live()}"
-    back = next((one for one in records if one.get("after") == "ROLLING_BACK"), None)
-    if back is not None:
-        raised = [
-            one
-            for one in records
-            if one["type"] == "intent" and one["kind"] == "move" and one["seq"] > back["seq"]
-        ]
-        assert not raised, f"raised after the rollback began: {raised}"
     stage.verified()
     replayed = stage.say("journal", "replay", "one")
     assert replayed.code == 0, replayed.said

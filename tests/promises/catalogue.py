@@ -7,6 +7,7 @@ from tests.promises.evidence import EVIDENCE
 from tests.promises.processes import PROCESSES
 from tests.promises.promise import Promise
 from tests.promises.rollback import ROLLBACK
+from tests.promises.steps import STEPS
 from tests.promises.writes import WRITES
 
 
@@ -15,7 +16,7 @@ def _in_order(promise: Promise) -> tuple[bool, int]:
 
 
 PROMISES: tuple[Promise, ...] = tuple(
-    sorted((*WRITES, *EVIDENCE, *CLAIMS, *ROLLBACK, *PROCESSES), key=_in_order)
+    sorted((*WRITES, *EVIDENCE, *STEPS, *CLAIMS, *ROLLBACK, *PROCESSES), key=_in_order)
 )
 
 SEARCHED: tuple[Promise, ...] = tuple(promise for promise in PROMISES if promise.searched)

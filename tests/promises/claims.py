@@ -52,56 +52,6 @@ CONVERGED = Promise(
 )
 
 
-class Step(NamedTuple):
-    """Per route: the portion that was committed, and every portion that it ever had."""
-
-    committed: tuple[int, ...] = ()
-    had: tuple[frozenset[int], ...] = ()
-
-
-def _stepping(setting: Setting, memory: Step) -> Step:
-    if memory.had:
-        return memory
-    found = tuple(setting.found[route][1] for route in setting.routes)
-    return Step(found, tuple(frozenset({weight}) for weight in found))
-
-
-def _has(setting: Setting, memory: Step, fact: Took | Changed) -> tuple[Step, str]:
-    memory = _stepping(setting, memory)
-    number = setting.routes.index(fact.route)
-    return memory._replace(had=put(memory.had, number, memory.had[number] | {fact.weight})), ""
-
-
-def _committed(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
-    memory = _stepping(setting, memory)
-    number = setting.routes.index(fact.body["route"])
-    return memory._replace(committed=put(memory.committed, number, int(fact.body["weight"]))), ""
-
-
-def _all(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
-    after, step = fact.body["after"], int(fact.body["step"])
-    if after not in ("SETTLING", "BAKING") or step < 0:
-        return memory, ""
-    memory = _stepping(setting, memory)
-    weight = setting.weights[step]
-    behind = [
-        name(route)
-        for number, route in enumerate(setting.routes)
-        if memory.committed[number] != weight or weight not in memory.had[number]
-    ]
-    return memory, f"{after} at {weight} per mille without {', '.join(behind)}" if behind else ""
-
-
-ALL_OR_HELD = Promise(
-    id="P5",
-    text="A step's bake begins only when every route of the plan is at the step's weight and was read so twice.",
-    ends="A route that is changed after that is drift.",
-    start=Step(),
-    hears={Took: _has, Changed: _has},
-    records={"verified": _committed, "phase": _all},
-)
-
-
 ENDS: dict[str, frozenset[int]] = {
     "COMPLETED": frozenset({0, 2, 7, 129, 130, 143}),
     "FINISHED": frozenset({0, 2}),
@@ -432,4 +382,4 @@ TOLD = Promise(
     records={"phase": _says_phase},
 )
 
-CLAIMS: tuple[Promise, ...] = (CONVERGED, ALL_OR_HELD, HONEST_END, RESTORED, EFFECT, TOLD)
+CLAIMS: tuple[Promise, ...] = (CONVERGED, HONEST_END, RESTORED, EFFECT, TOLD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,9 @@ def watched() -> Iterator[list[Log]]:
         _WATCHED.remove(logs)
 
 
+UNSEEN = frozenset({"N3", "P29", "P30"})
+"""Promises that nothing here can break: which minutes a verdict rests on, and what is printed, is not seen."""
+
 NEVER_LEFT = (NOT_SENT, "not_connected")
 
 
@@ -75,6 +79,12 @@ def portion(form: Form) -> int:
     if form.weight is not None:
         return int(form.weight)
     return 0 if form.source_present and not form.attached else -1
+
+
+def rest(form: Form) -> str:
+    """What a fake form says beside the pair."""
+    known = json.loads(form.text)
+    return json.dumps({key: known[key] for key in ("sticky", "tag") if key in known})
 
 
 def setting_of(plan: Plan, found: Mapping[RouteId, Form]) -> Setting:
@@ -91,6 +101,7 @@ def setting_of(plan: Plan, found: Mapping[RouteId, Form]) -> Setting:
         confirm_ms=observe.confirm,
         source_reserve_ppm=plan.safety.source_reserve,
         pairs=tuple(pair.id for pair in plan.pairs),
+        asks=tuple(number for number, step in enumerate(plan.steps) if step.approve),
     )
 
 
@@ -163,7 +174,8 @@ class Log:
     def sent(self, change: Change) -> int:
         """A write left; its number."""
         self.number += 1
-        self.add(Sent, str(change.route), change.form.text, portion(change.form), self.number)
+        form = change.form
+        self.add(Sent, str(change.route), form.text, portion(form), self.number, rest(form))
         return self.number
 
     def took(self, route: RouteId, form: Form, number: int) -> None:
@@ -197,11 +209,11 @@ class Log:
         said = status_json(state, plan)
         routes: Any = said["routes"]
         hold: Any = said["hold"]
-        claims = {str(one["route"]): _claimed(one) for one in routes}
+        claims = {str(one["route"]): claimed(one) for one in routes}
         self.add(Told, str(said["phase"]), hold["reason"] if hold else "", claims)
 
 
-def _claimed(route: Mapping[str, Any]) -> int:
+def claimed(route: Mapping[str, Any]) -> int:
     """The portion that `status` names as live; -1 where it says that nobody knows."""
     live = route["live_weight_percent"]
     doubtful = route["in_doubt_percent"] is not None or not route["readable"]
@@ -244,7 +256,8 @@ class SeenRouter(Router):
             reading = found.get(route)
             if isinstance(reading, Known):
                 form = reading.value
-                self._log.add(Read, str(route), form.text, weight=portion(form))
+                seen = {"weight": portion(form), "rest": rest(form)}
+                self._log.add(Read, str(route), form.text, **seen)
             else:
                 gone = isinstance(reading, Unknown) and reading.gone
                 self._log.add(Read, str(route), "", gone=gone)

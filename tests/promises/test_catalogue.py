@@ -6,13 +6,20 @@ import pickle
 
 import pytest
 
-from tests.promises import test_claims, test_evidence, test_processes, test_rollback, test_writes
+from tests.promises import (
+    test_claims,
+    test_evidence,
+    test_processes,
+    test_rollback,
+    test_steps,
+    test_writes,
+)
 from tests.promises.catalogue import PROMISES, SEARCHED
 from tests.promises.facts import Read
 from tests.promises.promise import At, Watch
 from tests.promises.runs import SETTING, A, Case, intent, read, sent
 
-MODULES = (test_writes, test_evidence, test_rollback, test_claims, test_processes)
+MODULES = (test_writes, test_evidence, test_steps, test_rollback, test_claims, test_processes)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 
 

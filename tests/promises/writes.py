@@ -129,7 +129,7 @@ def _again_ours(setting: Setting, ours: bool, fact: Fact) -> tuple[bool, str]:
 ONE_WRITER = Promise(
     id="P6",
     text="Once another process is proved to own the run, nothing is written any more, forward or back.",
-    ends="ELBv2 has no conditional write: a process that is frozen between the last question and the first byte can still land that one write, which is then seen as drift.",
+    ends="ELBv2 has no conditional write: a process that is frozen between the last question and the first byte can still land that one write, which is then seen as drift. Processes on several machines are not kept apart.",
     start=True,
     hears={Owner: _owner, Sent: _owned, Started: _again_ours},
 )
