@@ -73,9 +73,9 @@ class Journal:
     def after(self, size: int | None, at_ms: float) -> int:
         """How many records stood in it when it was so long; its end may have been cut off since.
 
-        None: it was not there, for it is a copy of one that was; then the records' own times must do.
+        What was not there, or was longer than it is now, was another file: then the records' own times must do.
         """
-        if size is None:
+        if size is None or size > max(self.ends, default=0):
             return sum(_at_ms(one) <= at_ms for one in self.records)
         known = sum(end <= size for end in self.ends)
         while known and _at_ms(self.records[known - 1]) > at_ms + 1_000:
