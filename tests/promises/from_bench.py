@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cutover.core.events import Record
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
-from cutover.core.observation import OWNED, GroupHealth, Known, Reading, Unknown
 from cutover.core.plan import Plan
 from cutover.core.records import body
 from cutover.core.state import RunState
-from cutover.core.values import RouteId, Weight
+from cutover.core.values import RouteId
 from cutover.ports import (
-    NOT_SENT,
     Change,
-    Lease,
-    Permit,
-    Router,
-    TargetHealth,
-    WriteOutcome,
-    WriteResult,
 )
 from cutover.views.status_json import status_json
 from tests.promises.catalogue import PROMISES
@@ -34,13 +26,10 @@ from tests.promises.facts import (
     DiskRefused,
     Ended,
     Fact,
-    Health,
     Jumped,
     Ordered,
     Owner,
-    Read,
     Recorded,
-    Replied,
     Sent,
     Setting,
     Started,
@@ -70,8 +59,6 @@ def watched() -> Iterator[list[Log]]:
 
 UNSEEN = frozenset({"N3", "P29", "P30"})
 """Promises that nothing here can break: which minutes a verdict rests on, and what is printed, is not seen."""
-
-NEVER_LEFT = (NOT_SENT, "not_connected")
 
 
 def portion(form: Form) -> int:
@@ -240,103 +227,3 @@ class Forms(dict[RouteId, Form]):
     def carry_out(self, route: RouteId, form: Form) -> None:
         """A write of ours took effect."""
         super().__setitem__(route, form)
-
-
-class SeenRouter(Router):
-    """A router whose answers are facts."""
-
-    def __init__(self, router: Router, log: Log) -> None:
-        self._router, self._log = router, log
-
-    def read(
-        self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
-        found = self._router.read(routes, once=once)
-        for route in routes:
-            reading = found.get(route)
-            if isinstance(reading, Known):
-                form = reading.value
-                seen = {"weight": portion(form), "rest": rest(form)}
-                self._log.add(Read, str(route), form.text, **seen)
-            else:
-                gone = isinstance(reading, Unknown) and reading.gone
-                self._log.add(Read, str(route), "", gone=gone)
-        return found
-
-    def write(self, changes: Sequence[Change], permit: Permit) -> Mapping[RouteId, WriteOutcome]:
-        before = self._log.number
-        outcomes = self._router.write(changes, permit)
-        for number, change in enumerate(changes, before + 1):
-            outcome = outcomes.get(change.route)
-            if outcome is None or outcome.code in NEVER_LEFT or self._log.number == before:
-                continue
-            self._log.add(Replied, str(change.route), number, _answer(outcome))
-        return outcomes
-
-    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return self._router.aim(route, form, weight)
-
-    def aim_back(
-        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
-    ) -> Form | None:
-        return self._router.aim_back(route, live, snapshot, recipe, verbatim=verbatim)
-
-    def detach(self, route: RouteId, form: Form) -> Form:
-        return self._router.detach(route, form)
-
-    def prepare(self) -> Reading[None]:
-        return self._router.prepare()
-
-    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
-        return self._router.restore_commands(forms)
-
-
-def _answer(outcome: WriteOutcome) -> str:
-    if outcome.result is WriteResult.APPLIED:
-        return "applied"
-    if outcome.result is WriteResult.NOT_APPLIED:
-        return "refused"
-    return "mismatch" if outcome.code == "ResponseMismatch" else "lost"
-
-
-class SeenHealth(TargetHealth):
-    """The source's health as it is shown."""
-
-    def __init__(self, health: TargetHealth, plan: Plan, log: Log) -> None:
-        self._health, self._log = health, log
-        self._sources = {pair.source for pair in plan.pairs}
-        self._at_start: dict[str, int] = {}
-
-    def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
-        found = self._health.read(groups)
-        for group in sorted(self._sources & set(groups)):
-            reading = found.get(group)
-            healthy = reading.value.healthy if isinstance(reading, Known) else -1
-            if healthy >= 0:
-                self._at_start.setdefault(group, healthy)
-            self._log.add(Health, healthy, self._at_start.get(group, 1), group)
-        return found
-
-
-class SeenLease(Lease):
-    """A lease whose loss is a fact from when it is asked."""
-
-    def __init__(self, lease: Lease, log: Log) -> None:
-        self._lease, self._log = lease, log
-
-    def renew(self, now: Moment) -> Reading[None]:
-        found = self._lease.renew(now)
-        self._log.owner(ours=not (isinstance(found, Unknown) and found.code == OWNED))
-        return found
-
-    def other_owner(self) -> str:
-        owner = self._lease.other_owner()
-        if owner:
-            self._log.owner(ours=False)
-        return owner
-
-    def ends(self, now: Moment) -> Moment | None:
-        return self._lease.ends(now)
-
-
-__all__ = ["Forms", "Log", "Ordered", "SeenHealth", "SeenLease", "SeenRouter", "setting_of"]

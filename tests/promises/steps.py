@@ -15,9 +15,10 @@ from tests.promises.facts import (
     Started,
     Took,
 )
+from tests.promises.overwriting import ACCEPTS
+from tests.promises.permits import GOES_ON
 from tests.promises.promise import At, Promise
 from tests.promises.routes import digest, name, put
-from tests.promises.writes import ACCEPTS, GOES_ON
 
 APART_MS = 2_000
 """Two reads this far apart commit a form."""
@@ -193,5 +194,3 @@ DEADLINE = Promise(
     start=None,
     records={"phase": _holds},
 )
-
-STEPS: tuple[Promise, ...] = (ALL_OR_HELD, NOT_AGAIN, APPROVED, DEADLINE)
