@@ -97,6 +97,7 @@ class Log:
 
     def __init__(self, now: Callable[[], Moment]) -> None:
         self.broken: list[str] = []
+        self.watched = False
         self.newest: deque[Fact] = deque(maxlen=KEPT)
         self.setting: Setting | None = None
         self.number = 0
@@ -109,7 +110,8 @@ class Log:
 
     @staticmethod
     def watch(log: Log) -> None:
-        """Whoever looks after the runs of a test, or of a proof, will ask for it."""
+        """Whoever looks after the runs of a test, or of a proof, will ask for it; without one nothing is folded."""
+        log.watched = bool(_WATCHED)
         if _WATCHED:
             _WATCHED[-1].append(log)
 
@@ -122,7 +124,8 @@ class Log:
 
     def add(self, kind: type[F], *values: Any, **named: Any) -> None:
         """One fact, now."""
-        self._fold(kind(self.time(), *values, **named))
+        if self.watched:
+            self._fold(kind(self.time(), *values, **named))
 
     def owner(self, *, ours: bool) -> None:
         """Who is entitled; a fact only when that changes."""
@@ -153,6 +156,8 @@ class Log:
 
     def recorded(self, record: Record, *, durable: bool = True, at_ms: int | None = None) -> None:
         """A record; `at_ms` when it is told later than it was written."""
+        if not self.watched:
+            return
         event, wall_ms = record.event, record.at.wall_ms
         at_ms = self.time() if at_ms is None else at_ms
         fact = Recorded(at_ms, event.type, body(event), record.seq, record.epoch, durable, wall_ms)
@@ -193,6 +198,8 @@ class Log:
 
     def told(self, plan: Plan, state: RunState) -> None:
         """What `cutover status --json` says now."""
+        if not self.watched:
+            return
         said = status_json(state, plan)
         routes: Any = said["routes"]
         hold: Any = said["hold"]
