@@ -169,8 +169,9 @@ class Health(Fact):
 
 @dataclass(frozen=True)
 class Shown(Fact):
-    """What the process was shown of the evidence: `pass waiting unknown shared breach`, before it decides on it.
+    """What the process was shown of the evidence, before it decides on it: `pass waiting unknown shared breach`.
 
+    The worst of all gates and pairs.
     A `breach` is one whose gate goes back by itself. `both`: of every series that the verdict rests on both sides were published.
     """
 

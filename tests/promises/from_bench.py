@@ -101,6 +101,7 @@ class Log:
         self.newest: deque[Fact] = deque(maxlen=KEPT)
         self.setting: Setting | None = None
         self.number = 0
+        self.at_start: dict[str, int] = {}
         self._now = now
         self._last = now()
         self._at_ms = self._last.wall_ms

@@ -92,7 +92,6 @@ class SeenHealth(TargetHealth):
     def __init__(self, health: TargetHealth, plan: Plan, log: Log) -> None:
         self._health, self._log = health, log
         self._sources = {pair.source for pair in plan.pairs}
-        self._at_start: dict[str, int] = {}
 
     def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
         found = self._health.read(groups)
@@ -100,8 +99,8 @@ class SeenHealth(TargetHealth):
             reading = found.get(group)
             healthy = reading.value.healthy if isinstance(reading, Known) else -1
             if healthy >= 0:
-                self._at_start.setdefault(group, healthy)
-            self._log.add(Health, healthy, self._at_start.get(group, 1), group)
+                self._log.at_start.setdefault(group, healthy)
+            self._log.add(Health, healthy, self._log.at_start.get(group, 1), group)
         return found
 
 
