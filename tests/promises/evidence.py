@@ -19,6 +19,13 @@ Verdicts = frozenset[tuple[str, str, str]]
 """(gate, pair, verdict), the newest of each since evidence began afresh."""
 
 
+NONE = -1
+"""Instead of the minute from which on evidence counts: none does."""
+
+LOST = -3
+"""The same, until the run says that it noticed that time was lost."""
+
+
 class Proof(NamedTuple):
     """What is proved of the step that is in effect.
 
@@ -26,7 +33,7 @@ class Proof(NamedTuple):
         phase: the newest.
         step: whose weight is committed, -1 before the first.
         raising: the step that the evidence allows to raise to, -1 for none.
-        from_ms: minutes count from here on; -1 while none does.
+        from_ms: minutes count from here on, or NONE, or LOST; 0 once the bake is covered, for then it does not matter.
         newest: by pair, the newest settled minute since then, or FULL when the bake is covered.
         said: the gates' verdicts since the evidence began afresh.
         gates: (gate, pair) of everything that was ever judged.
@@ -37,7 +44,7 @@ class Proof(NamedTuple):
     phase: str = "PREFLIGHT"
     step: int = -1
     raising: int = -1
-    from_ms: int = -1
+    from_ms: int = NONE
     newest: tuple[tuple[str, int], ...] = ()
     said: Verdicts = frozenset()
     gates: frozenset[tuple[str, str]] = frozenset()
@@ -82,7 +89,8 @@ def _filled(setting: Setting, memory: Proof) -> Proof:
     newest = tuple(
         (pair, FULL if _covered(setting, memory, at) >= bake else at) for pair, at in memory.newest
     )
-    return memory if newest == memory.newest else memory._replace(newest=newest)
+    full = all(at == FULL for _, at in newest) and len(newest) >= len(setting.pairs) > 0
+    return memory._replace(newest=newest, from_ms=0 if full else memory.from_ms)
 
 
 def _covered(setting: Setting, memory: Proof, newest: int | None) -> int:
@@ -109,36 +117,39 @@ def _judged(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
     ), ""
 
 
-def _afresh(memory: Proof, from_ms: int, *, keep_from: bool = False) -> Proof:
-    begins = max(from_ms, memory.from_ms) if keep_from else from_ms
-    begins = At(begins) if begins >= 0 else -1
+def _afresh(memory: Proof, from_ms: int) -> Proof:
+    begins = At(from_ms) if from_ms >= 0 else from_ms
     return memory._replace(raising=-1, from_ms=begins, newest=(), said=frozenset())
 
 
 def _lost(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
     """A crash or drift: nothing that was shown before counts."""
-    return (memory if memory.back else _afresh(memory, -1)), ""
+    return (memory if memory.back else _afresh(memory, NONE)), ""
 
 
 def _gap(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
     if memory.back:
         return memory, ""
-    if memory.from_ms < 0:
-        return _afresh(memory, -1), ""
-    return _afresh(memory, int(fact.body["from_ms"]), keep_from=True), ""
+    if memory.from_ms == NONE:
+        return _afresh(memory, NONE), ""
+    return _afresh(memory, max(int(fact.body["from_ms"]), memory.from_ms)), ""
 
 
 def _stood_still(setting: Setting, memory: Proof, fact: Slept) -> tuple[Proof, str]:
-    if memory.back or abs(fact.ms) <= 2 * setting.poll_ms + 2_000 + setting.slack_ms:
+    if fact.ms <= 2 * setting.poll_ms + 2_000 + setting.slack_ms:
         return memory, ""
-    from_ms = -1 if memory.from_ms < 0 else fact.at_ms
-    return _afresh(memory, from_ms, keep_from=memory.from_ms >= 0), ""
+    return _unnoticed(memory), ""
 
 
 def _jumped(setting: Setting, memory: Proof, fact: Jumped) -> tuple[Proof, str]:
-    if memory.back or abs(fact.ms) <= 2_000 + setting.slack_ms:
+    if abs(fact.ms) <= 2_000 + setting.slack_ms:
         return memory, ""
-    return _afresh(memory, int(memory.from_ms)), ""
+    return _unnoticed(memory), ""
+
+
+def _unnoticed(memory: Proof) -> Proof:
+    """Nothing counts until the run says from which minute on."""
+    return memory if memory.back or memory.from_ms == NONE else _afresh(memory, LOST)
 
 
 def _effective(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
@@ -148,7 +159,7 @@ def _effective(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, 
     if memory.phase != "SETTLING":
         why = f"record {fact.seq}: a share was accepted in {memory.phase}"
     from_ms = int(fact.body["from_ms"])
-    if from_ms <= memory.from_ms:
+    if memory.from_ms == LOST or from_ms <= memory.from_ms:
         return memory, why
     # the minute that showed the split counts: it was judged when it came, and what spoke against it is kept
     newest = tuple((pair, at) for pair, at in memory.newest if at >= from_ms)
@@ -177,7 +188,7 @@ def _turned(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
         elif after == "HOLDING":
             turned = turned._replace(step=step)
             if fact.body.get("hold") in STALE_HOLDS or from_ms:
-                turned = _afresh(turned, from_ms or -1)
+                turned = _afresh(turned, from_ms or NONE)
     return turned, f"record {fact.seq}: {after} {why}" if why else ""
 
 
