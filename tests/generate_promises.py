@@ -36,7 +36,7 @@ Who asks for them:
 
 - **fakes**: every run of the core and the runner on fakes, in every test that makes one, and the random crash lives of `make prove`.
 - **processes**: every end-to-end test and every life of the kill loop, from a proxy before the emulated AWS that is on nobody's side, the journal files, exit codes and what was printed.
-- **journals**: random rehearsals, from their records alone.
+- **journals**: random rehearsals and the golden journals of every version, from their records alone.
 - **search**: can be carried along by a search over states.
 
 | id | promise | where it ends | asked of | shown by itself in |
