@@ -97,10 +97,16 @@ def _undisturbed(stage: Stage) -> None:
         fault.times = 0
 
 
-def _end(stage: Stage, process: Process, chance: random.Random) -> int:
-    """The process's end, of itself, by the witness, or by us a random while after a random record."""
+def _end(stage: Stage, process: Process, chance: random.Random) -> int | None:
+    """The process's end, of itself, by the witness, or by us a random while after a random record.
+
+    None when it holds, for a person: the call that it was to be killed at may never come then.
+    """
     if any(fault.times for fault in stage.witness.faults):
-        return process.ends()
+        stage.until(
+            "the end, or a hold", lambda: process.popen.poll() is not None or _holds(stage)
+        )
+        return process.popen.poll()
     wanted = len(stage.records()) + chance.randint(1, 110)
     stage.until(
         "as many records or the end",
@@ -110,6 +116,17 @@ def _end(stage: Stage, process: Process, chance: random.Random) -> int:
     if process.popen.poll() is None:
         os.kill(process.pid, signal.SIGKILL)
     return process.ends()
+
+
+STAYS = 15
+"""So many records after a hold began it waits for a person."""
+
+
+def _holds(stage: Stage) -> bool:
+    records = stage.records()
+    hold = next((one["hold"] for one in reversed(records) if one["type"] == "phase"), "")
+    turned = (n for n, one in enumerate(records) if one["type"] in ("phase", "lease"))
+    return bool(hold) and len(records) - max(turned, default=0) > STAYS
 
 
 def _judge(stage: Stage, told: list[str]) -> None:
