@@ -39,7 +39,7 @@ def promises(request: pytest.FixtureRequest) -> Iterator[None]:
     found = {one.partition(":")[0] for one in broken}
     told = "\n".join(dict.fromkeys(broken))
     assert found <= meant, f"promises were broken:\n{told}"
-    assert meant <= found, f"kept after all: {', '.join(sorted(meant - found))}"
+    assert not logs or meant <= found, f"kept after all: {', '.join(sorted(meant - found))}"
 
 
 SIDE_BY_SIDE = ("tests/e2e/", "tests/docs/test_runbooks.py")

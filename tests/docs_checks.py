@@ -22,6 +22,7 @@ from tests import (
     generate_exit_codes,
     generate_plan_reference,
     generate_preflight,
+    generate_promises,
     generate_scenarios,
     generate_state_machine,
 )
@@ -33,6 +34,7 @@ GENERATED = {
     "docs/exit-codes.md": generate_exit_codes.page,
     "docs/preflight.md": generate_preflight.page,
     "docs/scenarios.md": generate_scenarios.page,
+    "docs/promises.md": generate_promises.page,
 }
 PERFORMANCE = "docs/performance.md"
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -88,6 +90,7 @@ def stale() -> Iterator[str]:
     for name, page in GENERATED.items():
         if (ROOT / name).read_text(encoding="utf-8").strip() != page().strip():
             yield f"{name} is stale: write it again with its generator in tests/"
+    yield from generate_promises.missing()
     written = (ROOT / PERFORMANCE).read_text(encoding="utf-8")
     for name in figures():
         if f"### {name}\n" not in written:

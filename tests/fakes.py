@@ -59,7 +59,8 @@ from cutover.ports import (
 )
 from cutover.runner import Ports, Runner
 from tests.promises.facts import Ordered
-from tests.promises.from_bench import Forms, Log, SeenHealth, SeenLease, SeenRouter, setting_of
+from tests.promises.from_bench import Forms, Log, setting_of
+from tests.promises.seen import SeenHealth, SeenLease, SeenRouter
 
 E = TypeVar("E", bound=Event)
 START = Moment(datetime(2026, 3, 2, 9, 0, 7, tzinfo=UTC), 5_000_000, "boot-1")

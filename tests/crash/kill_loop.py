@@ -21,7 +21,6 @@ from tests.e2e.emulator import Emulator, serving
 from tests.e2e.stage import GaveUpError, Process, Stage
 from tests.e2e.witness import Call, Does
 
-LADDER = {0.0, 0.1, 0.4}
 STEPS = ("weight: 10, bake: 2s", "weight: 40, bake: 2s")
 DEATHS: tuple[Does, ...] = ("kill", "kill_after")
 MOST_DEATHS = 4
@@ -41,10 +40,11 @@ def one_life(path: Path, emulator: Emulator, seed: int) -> str:
     try:
         _live(stage, chance, told)
         _judge(stage, told)
+        stage.close()
     except Exception as error:
         raise AssertionError(f"{' '.join(told)}\n{error}\n{stage.story()}") from error
     finally:
-        stage.close()
+        stage.stop()
     return " ".join(told)
 
 
@@ -97,10 +97,16 @@ def _undisturbed(stage: Stage) -> None:
         fault.times = 0
 
 
-def _end(stage: Stage, process: Process, chance: random.Random) -> int:
-    """The process's end, of itself, by the witness, or by us a random while after a random record."""
+def _end(stage: Stage, process: Process, chance: random.Random) -> int | None:
+    """The process's end, of itself, by the witness, or by us a random while after a random record.
+
+    None when it holds, for a person: the call that it was to be killed at may never come then.
+    """
     if any(fault.times for fault in stage.witness.faults):
-        return process.ends()
+        stage.until(
+            "the end, or a hold", lambda: process.popen.poll() is not None or _holds(stage)
+        )
+        return process.popen.poll()
     wanted = len(stage.records()) + chance.randint(1, 110)
     stage.until(
         "as many records or the end",
@@ -112,29 +118,29 @@ def _end(stage: Stage, process: Process, chance: random.Random) -> int:
     return process.ends()
 
 
+STAYS = 15
+"""So many records after a hold began it waits for a person."""
+
+
+def _holds(stage: Stage) -> bool:
+    records = stage.records()
+    hold = next((one["hold"] for one in reversed(records) if one["type"] == "phase"), "")
+    turned = (n for n, one in enumerate(records) if one["type"] in ("phase", "lease"))
+    return bool(hold) and len(records) - max(turned, default=0) > STAYS
+
+
 def _judge(stage: Stage, told: list[str]) -> None:
+    """Every promise holds, and the run came to an end: that is what its last process was for."""
     stage.sound()
-    off_ladder = set(stage.climbs()) - LADDER
-    assert not off_ladder, f"shares that no plan has: {off_ladder}"
     records = stage.records()
     if not records:
         assert not stage.witness.writes(), "written before the first record"
         return
     phase = stage.phase()
     told.append(phase)
-    if phase == "COMPLETED":
-        assert stage.shares() == {0.4}
-    else:
-        assert phase in ("ROLLED_BACK", "REFUSED", "PREFLIGHT", ""), phase
+    assert phase in ("COMPLETED", "ROLLED_BACK", "REFUSED", "PREFLIGHT", ""), phase
+    if phase != "COMPLETED":
         assert stage.is_restored(), f"{phase}, and not as it was: {stage.live()}"
-    back = next((one for one in records if one.get("after") == "ROLLING_BACK"), None)
-    if back is not None:
-        raised = [
-            one
-            for one in records
-            if one["type"] == "intent" and one["kind"] == "move" and one["seq"] > back["seq"]
-        ]
-        assert not raised, f"raised after the rollback began: {raised}"
     stage.verified()
     replayed = stage.say("journal", "replay", "one")
     assert replayed.code == 0, replayed.said

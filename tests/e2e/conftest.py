@@ -74,10 +74,13 @@ def _perform(item: pytest.Function, path: Path, emulator: Emulator) -> None:
     settings: dict[str, Any] = dict(marker.kwargs) if marker else {}
     given = dict(item.callspec.params) if hasattr(item, "callspec") else {}
     stage = Stage.build(path, emulator, **settings)
+    breaks = item.get_closest_marker("breaks")
+    stage.breaks = frozenset(breaks.args) if breaks else frozenset()
     try:
         item.obj(stage=stage, **given)
-    finally:
         stage.close()
+    finally:
+        stage.stop()
 
 
 def _safe(name: str) -> str:

@@ -18,6 +18,7 @@ from tests.e2e.emulator import ACCOUNT, REGION, Emulator, Place, meaning
 from tests.e2e.fork_server import Forked
 from tests.e2e.traffic import Traffic
 from tests.e2e.witness import Witness
+from tests.promises.from_stage import SECRET, printed_broken, stage_broken
 
 PATIENCE = 300.0
 """Seconds that anything may take on a busy machine before a test gives up waiting for it."""
@@ -81,6 +82,10 @@ class Stage:
     state: Path
     witness: Witness
     processes: list[Process] = field(default_factory=list)
+    breaks: frozenset[str] = frozenset()
+    """Promises that the test breaks on purpose, by id."""
+    status: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    """By journal, what `status --json` says of its run when the test has ended."""
     found: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -108,13 +113,33 @@ class Stage:
         return stage
 
     def close(self) -> None:
+        """Nothing runs any more, and every promise was kept."""
+        try:
+            self._kill()
+            self._last_status()
+            self.sound()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Nothing runs any more, whatever it did."""
+        self._kill()
+        self.witness.close()
+
+    def _kill(self) -> None:
         for process in self.processes:
             if process.popen.poll() is None:
                 process.popen.kill()
             process.popen.wait()
             if process.popen.stdout is not None:
                 process.popen.stdout.close()
-        self.witness.close()
+
+    def _last_status(self) -> None:
+        """What people are told of each run of the state directory, once nothing drives it any more."""
+        for path in sorted(self.state.glob("runs/*/journal.jsonl")):
+            done = self.say("status", path.parent.name, "--json")
+            if done.code == 0:
+                self.status[path] = json.loads(done.out)
 
     # what is there
 
@@ -176,7 +201,7 @@ class Stage:
             "CUTOVER_STATE_DIR": str(self.state),
             "AWS_ENDPOINT_URL": self.witness.url,
             "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -192,6 +217,7 @@ class Stage:
     ) -> Process:
         """Start `cutover WORDS`; its output goes to files, or stdout to where it is told."""
         number = len(self.processes) + 1
+        env = {"AWS_ACCESS_KEY_ID": f"process{number}", **(env or {})}
         out, err = self.path / f"{number}.out", self.path / f"{number}.err"
         popen: subprocess.Popen[str] | Forked
         with out.open("w") as out_file, err.open("w") as err_file:
@@ -302,9 +328,11 @@ class Stage:
         self.sound()
 
     def sound(self) -> None:
-        """P2 and P4 so far: each write was intended on disk, and nothing was sent that AWS refuses."""
-        meantless = [one for one in self.witness.writes() if not one.with_intent]
-        assert not meantless, f"written without an intent: {meantless}\n{self.story()}"
+        """Every promise holds so far, but for those that the test breaks on purpose; nothing was sent that AWS refuses."""
+        broken = stage_broken(self) + printed_broken(self)
+        unmeant = [one for one in broken if one.partition(":")[0] not in self.breaks]
+        told = "\n".join(dict.fromkeys(unmeant))
+        assert not unmeant, f"promises were broken:\n{told}\n{self.story()}"
         assert not self.witness.problems, self.witness.problems
 
     def verified(self, run: str = "one") -> None:

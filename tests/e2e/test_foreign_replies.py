@@ -32,7 +32,7 @@ echo '{keys}' | sed "s/END/$end/"
 
 def test_a_helper_that_warns_before_its_json_does_not_end_a_rollback(stage: Stage) -> None:
     broken, met, helper = (stage.path / name for name in ("broken", "met", "helper"))
-    keys = {"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c"}
+    keys = {"Version": 1, "AccessKeyId": "process1", "SecretAccessKey": "b", "SessionToken": "c"}
     text = json.dumps({**keys, "Expiration": "END"})
     helper.write_text(HELPER.format(broken=broken, met=met, keys=text))
     helper.chmod(0o700)

@@ -1,11 +1,12 @@
 """A proxy before the emulator: it sees every call, answers CloudWatch, and makes the network bad.
 
-It is on nobody's side: it reads the journal file at each write to see whether the intent is there
-(promises P2), and keeps every weight that was ever asked for.
+It is on nobody's side: with each call it keeps how long every journal was when the call came and when it was
+answered, which process made it, what it asked for and what it was told (`tests/promises/from_stage.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -25,7 +26,7 @@ from tests.e2e.traffic import Traffic
 READS = ("Describe", "Get", "List")
 PATIENCE = 300.0
 """Seconds that the emulator, or whoever opens a gate, is waited for."""
-_SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
+_SCOPE = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 
 Does = Literal[
     "throttle", "denied", "expired", "500", "page", "lost", "swallow", "kill", "kill_after", "wait"
@@ -58,17 +59,29 @@ class Wire:
 
 @dataclass
 class Call:
-    """One call as it came."""
+    """One call as it came, and as it was answered.
+
+    Attributes:
+        key: the access key of whoever made it: a stage gives each of its processes one of its own.
+        journals, journals_then: how long each journal was when it came, and when it was answered at `then`.
+        answer: what was told of routes.
+        stale: it was answered as it would have been before.
+    """
 
     number: int
     at: float
     operation: str
     asked: dict[str, Any]
     client: int
+    key: str = ""
+    journals: dict[Path, int] = field(default_factory=dict)
     route: str = ""
     share: float | None = None
-    with_intent: bool = False
     became: str = ""
+    then: float = 0.0
+    journals_then: dict[Path, int] = field(default_factory=dict)
+    answer: bytes = b""
+    stale: bool = False
 
     @property
     def mutates(self) -> bool:
@@ -159,9 +172,10 @@ class Witness:
         operation, asked = _parsed(wire)
         with self._lock:
             call = Call(len(self.calls) + 1, time.time(), operation, asked, self._client)
+            call.key, call.journals = _key(wire), self._journals()
+            call.then, call.journals_then = call.at, call.journals
             if operation in ("ModifyRule", "ModifyListener"):
                 call.route, call.share = self._aimed(asked)
-                call.with_intent = self._intended(call)
             self.calls.append(call)
             fault = next((one for one in self.faults if one.times > 0 and one.when(call)), None)
             if fault is not None:
@@ -188,6 +202,7 @@ class Witness:
         if fault is not None and does == "wait":
             fault.gate.wait(PATIENCE)
         answer = self._carried_out(call, wire)
+        call.then, call.journals_then = time.time(), self._journals()
         if call.share is not None and answer[0] == 200:
             self.traffic.wrote(call.route, call.share)
         call.became = (does or "answered") if answer[0] == 200 else f"emulator {answer[0]}"
@@ -207,6 +222,7 @@ class Witness:
             return _json({"MetricAlarms": found, "CompositeAlarms": []})
         described = call.operation in ("DescribeRules", "DescribeListeners")
         if described and self.stale and wire.body in self._described:
+            call.stale, call.answer = True, self._described[wire.body][2]
             return self._described[wire.body]
         connection = http.client.HTTPConnection(self._emulator, timeout=PATIENCE)
         try:
@@ -218,6 +234,7 @@ class Witness:
         if call.operation == "GetCallerIdentity" and self.account is not None:
             said = said.replace(b"123456789012", self.account.encode())
         if described:
+            call.answer = said
             self._described[wire.body] = answer.status, kept, said
         return answer.status, kept, said
 
@@ -234,23 +251,19 @@ class Witness:
         total = sum(weights.values()) or 1
         return str(route), weights.get(self.traffic.destination, 0) / total
 
-    def _intended(self, call: Call) -> bool:
-        """The newest word of a journal about this route is an intent for exactly this share."""
-        for path in self._state.parent.glob("*/runs/*/journal*.jsonl"):
-            newest: dict[str, Any] = {}
-            for line in path.read_bytes().split(b"\n")[:-1]:
-                if call.route.encode() not in line:
-                    continue
-                record = json.loads(line)
-                if record["type"] in ("intent", "outcome") and record["route"] == call.route:
-                    newest = record
-            if newest.get("type") == "intent" and call.share is not None:
-                weight = newest["post"]["weight"]
-                attached = newest["post"]["attached"]
-                wanted = 0.0 if not attached or weight < 0 else weight / 1000
-                if abs(wanted - call.share) < 0.002:
-                    return True
-        return False
+    def _journals(self) -> dict[Path, int]:
+        """How long the journal of every run is, in whichever state directory of the stage."""
+        found = {}
+        for path in self._state.parent.glob("*/runs/*/journal.jsonl"):
+            with contextlib.suppress(OSError):  # its directory is just being deleted
+                found[path] = path.stat().st_size
+        return found
+
+
+def _key(wire: Wire) -> str:
+    """The access key that signed the call."""
+    found = _SCOPE.search(wire.headers.get("Authorization", ""))
+    return found.group(1) if found else ""
 
 
 def _kill(pid: int) -> None:
@@ -266,7 +279,7 @@ def _parsed(wire: Wire) -> tuple[str, dict[str, Any]]:
         return fields["Action"], fields
     found = _SCOPE.search(wire.headers.get("Authorization", ""))
     verb = "Get" if wire.method == "GET" else wire.method.title()
-    return f"{verb} {found.group(1) if found else '?'} {wire.path}", {}
+    return f"{verb} {found.group(2) if found else '?'} {wire.path}", {}
 
 
 def _json(body: dict[str, Any]) -> Answer:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from tests.promises.claims import CLAIMS
-from tests.promises.evidence import EVIDENCE
-from tests.promises.processes import PROCESSES
+from tests.promises.claims import EFFECT, RESTORED, TOLD
+from tests.promises.endings import CONVERGED, HONEST_END
+from tests.promises.evidence import PROOF
+from tests.promises.overwriting import NO_OVERWRITE, ONLY_OURS
+from tests.promises.permits import DISK, GIVEN_UP, ONE_WRITER, STOP_WORDS
+from tests.promises.processes import CHAIN, NO_CONTROL, NO_SECRETS, PINNED, SIGNALS
 from tests.promises.promise import Promise
-from tests.promises.rollback import ROLLBACK
-from tests.promises.writes import WRITES
+from tests.promises.rollback import ABSORBING, EXACT, GOES_ON, NO_FLAPPING
+from tests.promises.shown import BLINDNESS, BOTH_SIDES, LANDING
+from tests.promises.speed import SPEED
+from tests.promises.steps import ALL_OR_HELD, APPROVED, DEADLINE, NOT_AGAIN
+from tests.promises.writes import LADDER, WRITE_AHEAD
 
-
-def _in_order(promise: Promise) -> tuple[bool, int]:
-    return promise.id[0] != "P", int(promise.id[1:])
-
-
-PROMISES: tuple[Promise, ...] = tuple(
-    sorted((*WRITES, *EVIDENCE, *CLAIMS, *ROLLBACK, *PROCESSES), key=_in_order)
-)
+PROMISES: tuple[Promise, ...] = (
+    CONVERGED, WRITE_AHEAD, PROOF, LADDER, ALL_OR_HELD, ONE_WRITER, NO_OVERWRITE, ONLY_OURS, EXACT, ABSORBING, DISK,
+    LANDING, NO_FLAPPING, BLINDNESS, SIGNALS, CHAIN, PINNED, STOP_WORDS, SPEED, HONEST_END, NO_SECRETS, NO_CONTROL,
+    GIVEN_UP, RESTORED, BOTH_SIDES, EFFECT, GOES_ON, TOLD, NOT_AGAIN, APPROVED, DEADLINE,
+)  # fmt: skip
 
 SEARCHED: tuple[Promise, ...] = tuple(promise for promise in PROMISES if promise.searched)
 """Those that a search over states can carry along; the others are asked of whole runs."""

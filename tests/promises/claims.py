@@ -8,7 +8,6 @@ from tests.promises import routes as by_route
 from tests.promises.facts import (
     UNTOLD,
     Changed,
-    Ended,
     Read,
     Recorded,
     Replied,
@@ -17,166 +16,8 @@ from tests.promises.facts import (
     Told,
     Took,
 )
-from tests.promises.promise import At, Promise
+from tests.promises.promise import Promise
 from tests.promises.routes import Real, digest, name, put
-
-Routes = tuple[Real, ...]
-
-
-def _changed(setting: Setting, memory: Routes, fact: Took | Changed) -> tuple[Routes, str]:
-    memory = memory or by_route.real(setting)
-    return by_route.changed(memory, setting.routes.index(fact.route), fact), ""
-
-
-def _read(setting: Setting, memory: Routes, fact: Read) -> tuple[Routes, str]:
-    memory = memory or by_route.real(setting)
-    return by_route.read(memory, setting.routes.index(fact.route), fact), ""
-
-
-def _completed(setting: Setting, memory: Routes, fact: Recorded) -> tuple[Routes, str]:
-    if fact.body["after"] not in ("COMPLETED", "FINISHED"):
-        return memory, ""
-    for route, one in zip(setting.routes, memory or by_route.real(setting), strict=True):
-        if one.weight != setting.weights[-1] and not one.stale:
-            return memory, f"{fact.body['after']}, and {name(route)} is at {one.weight} per mille"
-    return memory, ""
-
-
-CONVERGED = Promise(
-    id="P1",
-    text="However often its processes were killed, a run that says COMPLETED or FINISHED has every route at the last step's weight.",
-    ends="A change that no read showed yet is not seen. For ROLLED_BACK: N2.",
-    start=(),
-    hears={Took: _changed, Changed: _changed, Read: _read},
-    records={"phase": _completed},
-)
-
-
-class Step(NamedTuple):
-    """Per route: the portion that was committed, and every portion that it ever had."""
-
-    committed: tuple[int, ...] = ()
-    had: tuple[frozenset[int], ...] = ()
-
-
-def _stepping(setting: Setting, memory: Step) -> Step:
-    if memory.had:
-        return memory
-    found = tuple(setting.found[route][1] for route in setting.routes)
-    return Step(found, tuple(frozenset({weight}) for weight in found))
-
-
-def _has(setting: Setting, memory: Step, fact: Took | Changed) -> tuple[Step, str]:
-    memory = _stepping(setting, memory)
-    number = setting.routes.index(fact.route)
-    return memory._replace(had=put(memory.had, number, memory.had[number] | {fact.weight})), ""
-
-
-def _committed(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
-    memory = _stepping(setting, memory)
-    number = setting.routes.index(fact.body["route"])
-    return memory._replace(committed=put(memory.committed, number, int(fact.body["weight"]))), ""
-
-
-def _all(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
-    after, step = fact.body["after"], int(fact.body["step"])
-    if after not in ("SETTLING", "BAKING") or step < 0:
-        return memory, ""
-    memory = _stepping(setting, memory)
-    weight = setting.weights[step]
-    behind = [
-        name(route)
-        for number, route in enumerate(setting.routes)
-        if memory.committed[number] != weight or weight not in memory.had[number]
-    ]
-    return memory, f"{after} at {weight} per mille without {', '.join(behind)}" if behind else ""
-
-
-ALL_OR_HELD = Promise(
-    id="P5",
-    text="A step's bake begins only when every route of the plan is at the step's weight and was read so twice.",
-    ends="A route that is changed after that is drift.",
-    start=Step(),
-    hears={Took: _has, Changed: _has},
-    records={"verified": _committed, "phase": _all},
-)
-
-
-ENDS: dict[str, frozenset[int]] = {
-    "COMPLETED": frozenset({0, 2, 7, 129, 130, 143}),
-    "FINISHED": frozenset({0, 2}),
-    "ABANDONED": frozenset({0, 2}),
-    "ROLLED_BACK": frozenset({3, 2}),
-    "NEEDS_HUMAN": frozenset({4, 7, 129, 130, 143}),
-    "REFUSED": frozenset({7, 8, 2, 129, 130, 143}),
-    "HOLDING": frozenset({5, 7, 129, 130, 143}),
-    "ROLLING_BACK": frozenset({4}),
-}
-"""The exit codes that a process may end with in a phase; 2 when it came to a run that had ended, 7 when what it was
-told to do could not be done."""
-
-
-class Closing(NamedTuple):
-    """The newest phase, what the journal closed with (-1 for not yet), and per route since when every read agreed."""
-
-    phase: str = "PREFLIGHT"
-    closed: int = -1
-    same: tuple[tuple[str, int], ...] = ()
-
-
-def _agrees(setting: Setting, memory: Closing, fact: Read) -> tuple[Closing, str]:
-    if not fact.form:
-        return memory, ""
-    same = memory.same or (("", 0),) * len(setting.routes)
-    number, form = setting.routes.index(fact.route), digest(fact.form)
-    if same[number][0] == form:
-        return memory, ""
-    return memory._replace(same=put(same, number, (form, At(fact.at_ms)))), ""
-
-
-def _entered(setting: Setting, memory: Closing, fact: Recorded) -> tuple[Closing, str]:
-    after, before = fact.body["after"], memory.phase
-    memory = memory._replace(phase=after)
-    by_hand = after == "ROLLED_BACK" and before == "NEEDS_HUMAN"
-    if after not in ("ROLLED_BACK", "COMPLETED") or by_hand:
-        return memory, ""
-    for number, route in enumerate(setting.routes):
-        form, since = memory.same[number] if memory.same else ("", 0)
-        if not form:
-            return memory, f"{after}, and {name(route)} was never read"
-        age = fact.at_ms - since
-        if age + setting.slack_ms < setting.confirm_ms:
-            return memory, f"{after}, and the reads of {name(route)} agree for {age} ms only"
-    return memory, ""
-
-
-def _closes(setting: Setting, memory: Closing, fact: Recorded) -> tuple[Closing, str]:
-    code, phase = int(fact.body["exit_code"]), fact.body["phase"]
-    memory = memory._replace(closed=code)
-    if phase != memory.phase:
-        return memory, f"the journal closes in {phase}, and the run is {memory.phase}"
-    return memory, ""
-
-
-def _exits(setting: Setting, memory: Closing, fact: Ended) -> tuple[Closing, str]:
-    code, closed = fact.exit_code, memory.closed
-    memory = memory._replace(closed=-1)
-    if closed not in (-1, code):
-        return memory, f"the journal closes with {closed}, and the process ended with {code}"
-    if closed >= 0 and code not in ENDS.get(memory.phase, frozenset()):
-        return memory, f"{code} is no exit code for {memory.phase}"
-    return memory, ""
-
-
-HONEST_END = Promise(
-    id="P28",
-    text="ROLLED_BACK and COMPLETED are said only when the reads of every route have agreed for `observe.confirm`; the exit code is the one that the journal closes with, and fits its phase.",
-    ends="`rollback --confirm-restored` is a person's word: one read must agree with it. A process whose run another one owns closes nothing.",
-    start=Closing(),
-    hears={Read: _agrees, Ended: _exits},
-    records={"phase": _entered, "close": _closes},
-    horizon=lambda setting: setting.confirm_ms,
-)
 
 
 class Doubt(NamedTuple):
@@ -434,5 +275,3 @@ TOLD = Promise(
     hears={Took: _moves, Changed: _moves, Read: _shown, Told: _told},
     records={"phase": _says_phase},
 )
-
-CLAIMS: tuple[Promise, ...] = (CONVERGED, ALL_OR_HELD, HONEST_END, RESTORED, EFFECT, TOLD)

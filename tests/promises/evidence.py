@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tests.promises.facts import (
-    Fact,
-    Health,
     Jumped,
     Read,
     Recorded,
     Sent,
     Setting,
-    Shown,
     Slept,
-    Started,
 )
 from tests.promises.promise import At, Promise
 from tests.promises.routes import name, put
 
 Verdicts = frozenset[tuple[str, str, str]]
 """(gate, pair, verdict), the newest of each since evidence began afresh."""
+
+
+NONE = -1
+"""Instead of the minute from which on evidence counts: none does."""
+
+LOST = -3
+"""The same, until the run says that it noticed that time was lost."""
 
 
 class Proof(NamedTuple):
@@ -30,7 +33,7 @@ class Proof(NamedTuple):
         phase: the newest.
         step: whose weight is committed, -1 before the first.
         raising: the step that the evidence allows to raise to, -1 for none.
-        from_ms: minutes count from here on; -1 while none does.
+        from_ms: minutes count from here on, or NONE, or LOST; 0 once the bake is covered, for then it does not matter.
         newest: by pair, the newest settled minute since then, or FULL when the bake is covered.
         said: the gates' verdicts since the evidence began afresh.
         gates: (gate, pair) of everything that was ever judged.
@@ -41,7 +44,7 @@ class Proof(NamedTuple):
     phase: str = "PREFLIGHT"
     step: int = -1
     raising: int = -1
-    from_ms: int = -1
+    from_ms: int = NONE
     newest: tuple[tuple[str, int], ...] = ()
     said: Verdicts = frozenset()
     gates: frozenset[tuple[str, str]] = frozenset()
@@ -86,7 +89,8 @@ def _filled(setting: Setting, memory: Proof) -> Proof:
     newest = tuple(
         (pair, FULL if _covered(setting, memory, at) >= bake else at) for pair, at in memory.newest
     )
-    return memory if newest == memory.newest else memory._replace(newest=newest)
+    full = all(at == FULL for _, at in newest) and len(newest) >= len(setting.pairs) > 0
+    return memory._replace(newest=newest, from_ms=0 if full else memory.from_ms)
 
 
 def _covered(setting: Setting, memory: Proof, newest: int | None) -> int:
@@ -113,36 +117,39 @@ def _judged(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
     ), ""
 
 
-def _afresh(memory: Proof, from_ms: int, *, keep_from: bool = False) -> Proof:
-    begins = max(from_ms, memory.from_ms) if keep_from else from_ms
-    begins = At(begins) if begins >= 0 else -1
+def _afresh(memory: Proof, from_ms: int) -> Proof:
+    begins = At(from_ms) if from_ms >= 0 else from_ms
     return memory._replace(raising=-1, from_ms=begins, newest=(), said=frozenset())
 
 
 def _lost(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
     """A crash or drift: nothing that was shown before counts."""
-    return (memory if memory.back else _afresh(memory, -1)), ""
+    return (memory if memory.back else _afresh(memory, NONE)), ""
 
 
 def _gap(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
     if memory.back:
         return memory, ""
-    if memory.from_ms < 0:
-        return _afresh(memory, -1), ""
-    return _afresh(memory, int(fact.body["from_ms"]), keep_from=True), ""
+    if memory.from_ms == NONE:
+        return _afresh(memory, NONE), ""
+    return _afresh(memory, max(int(fact.body["from_ms"]), memory.from_ms)), ""
 
 
 def _stood_still(setting: Setting, memory: Proof, fact: Slept) -> tuple[Proof, str]:
-    if memory.back or abs(fact.ms) <= 2 * setting.poll_ms + 2_000 + setting.slack_ms:
+    if fact.ms <= 2 * setting.poll_ms + 2_000 + setting.slack_ms:
         return memory, ""
-    from_ms = -1 if memory.from_ms < 0 else fact.at_ms
-    return _afresh(memory, from_ms, keep_from=memory.from_ms >= 0), ""
+    return _unnoticed(memory), ""
 
 
 def _jumped(setting: Setting, memory: Proof, fact: Jumped) -> tuple[Proof, str]:
-    if memory.back or abs(fact.ms) <= 2_000 + setting.slack_ms:
+    if abs(fact.ms) <= 2_000 + setting.slack_ms:
         return memory, ""
-    return _afresh(memory, int(memory.from_ms)), ""
+    return _unnoticed(memory), ""
+
+
+def _unnoticed(memory: Proof) -> Proof:
+    """Nothing counts until the run says from which minute on."""
+    return memory if memory.back or memory.from_ms == NONE else _afresh(memory, LOST)
 
 
 def _effective(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
@@ -152,7 +159,7 @@ def _effective(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, 
     if memory.phase != "SETTLING":
         why = f"record {fact.seq}: a share was accepted in {memory.phase}"
     from_ms = int(fact.body["from_ms"])
-    if from_ms <= memory.from_ms:
+    if memory.from_ms == LOST or from_ms <= memory.from_ms:
         return memory, why
     # the minute that showed the split counts: it was judged when it came, and what spoke against it is kept
     newest = tuple((pair, at) for pair, at in memory.newest if at >= from_ms)
@@ -181,7 +188,7 @@ def _turned(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
         elif after == "HOLDING":
             turned = turned._replace(step=step)
             if fact.body.get("hold") in STALE_HOLDS or from_ms:
-                turned = _afresh(turned, from_ms or -1)
+                turned = _afresh(turned, from_ms or NONE)
     return turned, f"record {fact.seq}: {after} {why}" if why else ""
 
 
@@ -259,121 +266,3 @@ PROOF = Promise(
     # every gate is judged once more where a raise is decided, and every route read where it is written
     next_turn=lambda memory: memory._replace(said=frozenset(), read=()),
 )
-
-
-def _shown(
-    setting: Setting, memory: tuple[str, frozenset[str]], fact: Shown
-) -> tuple[tuple[str, frozenset[str]], str]:
-    return (fact.verdict, memory[1]), ""
-
-
-def _said(
-    setting: Setting, memory: tuple[str, frozenset[str]], fact: Recorded
-) -> tuple[tuple[str, frozenset[str]], str]:
-    key = f"{fact.body['gate']} on {fact.body['pair']}"
-    unknown = memory[1] | {key} if fact.body["verdict"] == "UNKNOWN" else memory[1] - {key}
-    return (memory[0], unknown), ""
-
-
-def _blindly(
-    setting: Setting, memory: tuple[str, frozenset[str]], fact: Recorded
-) -> tuple[tuple[str, frozenset[str]], str]:
-    after, before = fact.body["after"], fact.body["before"]
-    raises = after == "SHIFTING" and before in ("BAKING", "ATTACHING")
-    if not raises and after != "COMPLETED":
-        return memory, ""
-    shown, unknown = memory
-    step = int(fact.body["step"])
-    hands_over = after == "COMPLETED" and setting.bakes[step] == 0
-    waits = before == "ATTACHING" or hands_over
-    if unknown:
-        return memory, f"{after} while {', '.join(sorted(unknown))} was UNKNOWN"
-    if shown not in ({"", "pass", "waiting"} if waits else {"", "pass"}):
-        return memory, f"{after} although the newest look had shown {shown}"
-    return memory, ""
-
-
-def _new_eyes(
-    setting: Setting, memory: tuple[str, frozenset[str]], fact: Fact
-) -> tuple[tuple[str, frozenset[str]], str]:
-    return ("", memory[1]), ""
-
-
-BLINDNESS = Promise(
-    id="P21",
-    text="Missing, partial or unreadable evidence never leads forward: no raise and no completion while a gate is UNKNOWN, or while the newest look showed anything but a pass.",
-    ends="As for P3: before the first step, and after a hand-over, gates may wait for requests.",
-    start=("", frozenset()),
-    hears={Shown: _shown, Started: _new_eyes},
-    next_turn=lambda memory: ("", memory[1]),
-    records={"gate": _said, "phase": _blindly},
-)
-
-
-def _both(setting: Setting, memory: bool | None, fact: Shown) -> tuple[bool | None, str]:
-    return (fact.both if fact.verdict == "breach" else None), ""
-
-
-def _one_sided(setting: Setting, memory: bool | None, fact: Recorded) -> tuple[bool | None, str]:
-    if (
-        memory is False
-        and fact.body["after"] == "ROLLING_BACK"
-        and fact.body.get("cause") == "breach"
-    ):
-        return memory, "rolled back for a breach of which one side was not published yet"
-    return memory, ""
-
-
-BOTH_SIDES = Promise(
-    id="N3",
-    text="A breach is judged on what both sides have published: a minute of which one side is still missing rolls nothing back.",
-    ends="What CloudWatch publishes late and then corrects is judged as it was published first.",
-    start=None,
-    hears={Shown: _both},
-    records={"phase": _one_sided},
-)
-
-
-Landing = tuple[tuple[str, int, int], ...]
-"""Per source group: its healthy targets (-1 for unknown) as shown last, and at the start."""
-
-AUTOMATIC = frozenset({"breach", "deadline", "blind", "partial", "drift", "interrupt"})
-"""Causes of a rollback that no person said."""
-
-
-def _healthy(setting: Setting, memory: Landing, fact: Health) -> tuple[Landing, str]:
-    others = tuple(one for one in memory if one[0] != fact.group)
-    return tuple(sorted((*others, (fact.group, fact.source, fact.at_start)))), ""
-
-
-def _lands(setting: Setting, memory: Landing, fact: Recorded) -> tuple[Landing, str]:
-    after, before = fact.body["after"], fact.body["before"]
-    by_itself = after == "ROLLING_BACK" and fact.body.get("cause") in AUTOMATIC
-    if by_itself and any(healthy == 0 for _, healthy, _ in memory):
-        return memory, "rolled back by itself onto a source without a healthy target"
-    if after == "SHIFTING" and before in ("BAKING", "ATTACHING"):
-        for group, healthy, at_start in memory:
-            if healthy < 0:
-                return memory, f"a raise while the health of the source {group} was unknown"
-            if healthy * 1_000_000 < at_start * setting.source_reserve_ppm or healthy == 0:
-                return (
-                    memory,
-                    f"a raise while the source {group} had {healthy} of {at_start} healthy targets",
-                )
-    return memory, ""
-
-
-def _new_health(setting: Setting, memory: Landing, fact: Fact) -> tuple[Landing, str]:
-    return (), ""
-
-
-LANDING = Promise(
-    id="P14",
-    text="No raise is decided unless the source is known to have its reserve of healthy targets, and no rollback begins by itself while the source is known to have none.",
-    ends="Unknown health delays no rollback; a person's rollback asks nobody.",
-    start=(),
-    hears={Health: _healthy, Started: _new_health},
-    records={"phase": _lands},
-)
-
-EVIDENCE: tuple[Promise, ...] = (PROOF, LANDING, BLINDNESS, BOTH_SIDES)

@@ -28,6 +28,7 @@ class Setting:
         pairs: of source and destination, as `minute` and `gate` records name them; empty when the observer does not
             know them.
         slack_ms: how much later than it happened the observer may see something; 0 where it misses nothing.
+        asks: steps that a person must approve, by their index.
         secrets: texts that were planted where only a leak can bring them into a record or onto a screen.
     """
 
@@ -42,6 +43,7 @@ class Setting:
     source_reserve_ppm: int = 900_000
     pairs: tuple[str, ...] = ()
     slack_ms: int = 0
+    asks: tuple[int, ...] = ()
     secrets: tuple[str, ...] = ()
 
 
@@ -151,6 +153,8 @@ class Read(Fact):
     """The destination's portion in it, -1 without the pair."""
     rest: str = ""
     """As in `Sent`."""
+    stale: bool = False
+    """The observer knows that it is older than what is there."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +169,9 @@ class Health(Fact):
 
 @dataclass(frozen=True)
 class Shown(Fact):
-    """What the process was shown of the evidence: `pass waiting unknown shared breach`, before it decides on it.
+    """What the process was shown of the evidence, before it decides on it: `pass waiting unknown shared breach`.
 
+    The worst of all gates and pairs.
     A `breach` is one whose gate goes back by itself. `both`: of every series that the verdict rests on both sides were published.
     """
 

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cutover.core.events import Record
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
-from cutover.core.observation import OWNED, GroupHealth, Known, Reading, Unknown
 from cutover.core.plan import Plan
 from cutover.core.records import body
 from cutover.core.state import RunState
-from cutover.core.values import RouteId, Weight
+from cutover.core.values import RouteId
 from cutover.ports import (
-    NOT_SENT,
     Change,
-    Lease,
-    Permit,
-    Router,
-    TargetHealth,
-    WriteOutcome,
-    WriteResult,
 )
 from cutover.views.status_json import status_json
 from tests.promises.catalogue import PROMISES
@@ -33,13 +26,10 @@ from tests.promises.facts import (
     DiskRefused,
     Ended,
     Fact,
-    Health,
     Jumped,
     Ordered,
     Owner,
-    Read,
     Recorded,
-    Replied,
     Sent,
     Setting,
     Started,
@@ -67,7 +57,8 @@ def watched() -> Iterator[list[Log]]:
         _WATCHED.remove(logs)
 
 
-NEVER_LEFT = (NOT_SENT, "not_connected")
+UNSEEN = frozenset({"N3", "P29", "P30"})
+"""Promises that nothing here can break: which minutes a verdict rests on, and what is printed, is not seen."""
 
 
 def portion(form: Form) -> int:
@@ -75,6 +66,12 @@ def portion(form: Form) -> int:
     if form.weight is not None:
         return int(form.weight)
     return 0 if form.source_present and not form.attached else -1
+
+
+def rest(form: Form) -> str:
+    """What a fake form says beside the pair."""
+    known = json.loads(form.text)
+    return json.dumps({key: known[key] for key in ("sticky", "tag") if key in known})
 
 
 def setting_of(plan: Plan, found: Mapping[RouteId, Form]) -> Setting:
@@ -91,6 +88,7 @@ def setting_of(plan: Plan, found: Mapping[RouteId, Form]) -> Setting:
         confirm_ms=observe.confirm,
         source_reserve_ppm=plan.safety.source_reserve,
         pairs=tuple(pair.id for pair in plan.pairs),
+        asks=tuple(number for number, step in enumerate(plan.steps) if step.approve),
     )
 
 
@@ -99,9 +97,11 @@ class Log:
 
     def __init__(self, now: Callable[[], Moment]) -> None:
         self.broken: list[str] = []
+        self.watched = False
         self.newest: deque[Fact] = deque(maxlen=KEPT)
         self.setting: Setting | None = None
         self.number = 0
+        self.at_start: dict[str, int] = {}
         self._now = now
         self._last = now()
         self._at_ms = self._last.wall_ms
@@ -111,7 +111,8 @@ class Log:
 
     @staticmethod
     def watch(log: Log) -> None:
-        """Whoever looks after the runs of a test, or of a proof, will ask for it."""
+        """Whoever looks after the runs of a test, or of a proof, will ask for it; without one nothing is folded."""
+        log.watched = bool(_WATCHED)
         if _WATCHED:
             _WATCHED[-1].append(log)
 
@@ -124,7 +125,8 @@ class Log:
 
     def add(self, kind: type[F], *values: Any, **named: Any) -> None:
         """One fact, now."""
-        self._fold(kind(self.time(), *values, **named))
+        if self.watched:
+            self._fold(kind(self.time(), *values, **named))
 
     def owner(self, *, ours: bool) -> None:
         """Who is entitled; a fact only when that changes."""
@@ -155,6 +157,8 @@ class Log:
 
     def recorded(self, record: Record, *, durable: bool = True, at_ms: int | None = None) -> None:
         """A record; `at_ms` when it is told later than it was written."""
+        if not self.watched:
+            return
         event, wall_ms = record.event, record.at.wall_ms
         at_ms = self.time() if at_ms is None else at_ms
         fact = Recorded(at_ms, event.type, body(event), record.seq, record.epoch, durable, wall_ms)
@@ -163,7 +167,8 @@ class Log:
     def sent(self, change: Change) -> int:
         """A write left; its number."""
         self.number += 1
-        self.add(Sent, str(change.route), change.form.text, portion(change.form), self.number)
+        form = change.form
+        self.add(Sent, str(change.route), form.text, portion(form), self.number, rest(form))
         return self.number
 
     def took(self, route: RouteId, form: Form, number: int) -> None:
@@ -194,14 +199,16 @@ class Log:
 
     def told(self, plan: Plan, state: RunState) -> None:
         """What `cutover status --json` says now."""
+        if not self.watched:
+            return
         said = status_json(state, plan)
         routes: Any = said["routes"]
         hold: Any = said["hold"]
-        claims = {str(one["route"]): _claimed(one) for one in routes}
+        claims = {str(one["route"]): claimed(one) for one in routes}
         self.add(Told, str(said["phase"]), hold["reason"] if hold else "", claims)
 
 
-def _claimed(route: Mapping[str, Any]) -> int:
+def claimed(route: Mapping[str, Any]) -> int:
     """The portion that `status` names as live; -1 where it says that nobody knows."""
     live = route["live_weight_percent"]
     doubtful = route["in_doubt_percent"] is not None or not route["readable"]
@@ -228,102 +235,3 @@ class Forms(dict[RouteId, Form]):
     def carry_out(self, route: RouteId, form: Form) -> None:
         """A write of ours took effect."""
         super().__setitem__(route, form)
-
-
-class SeenRouter(Router):
-    """A router whose answers are facts."""
-
-    def __init__(self, router: Router, log: Log) -> None:
-        self._router, self._log = router, log
-
-    def read(
-        self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
-        found = self._router.read(routes, once=once)
-        for route in routes:
-            reading = found.get(route)
-            if isinstance(reading, Known):
-                form = reading.value
-                self._log.add(Read, str(route), form.text, weight=portion(form))
-            else:
-                gone = isinstance(reading, Unknown) and reading.gone
-                self._log.add(Read, str(route), "", gone=gone)
-        return found
-
-    def write(self, changes: Sequence[Change], permit: Permit) -> Mapping[RouteId, WriteOutcome]:
-        before = self._log.number
-        outcomes = self._router.write(changes, permit)
-        for number, change in enumerate(changes, before + 1):
-            outcome = outcomes.get(change.route)
-            if outcome is None or outcome.code in NEVER_LEFT or self._log.number == before:
-                continue
-            self._log.add(Replied, str(change.route), number, _answer(outcome))
-        return outcomes
-
-    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return self._router.aim(route, form, weight)
-
-    def aim_back(
-        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
-    ) -> Form | None:
-        return self._router.aim_back(route, live, snapshot, recipe, verbatim=verbatim)
-
-    def detach(self, route: RouteId, form: Form) -> Form:
-        return self._router.detach(route, form)
-
-    def prepare(self) -> Reading[None]:
-        return self._router.prepare()
-
-    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
-        return self._router.restore_commands(forms)
-
-
-def _answer(outcome: WriteOutcome) -> str:
-    if outcome.result is WriteResult.APPLIED:
-        return "applied"
-    if outcome.result is WriteResult.NOT_APPLIED:
-        return "refused"
-    return "mismatch" if outcome.code == "ResponseMismatch" else "lost"
-
-
-class SeenHealth(TargetHealth):
-    """The source's health as it is shown."""
-
-    def __init__(self, health: TargetHealth, plan: Plan, log: Log) -> None:
-        self._health, self._log = health, log
-        self._sources = {pair.source for pair in plan.pairs}
-        self._at_start: dict[str, int] = {}
-
-    def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
-        found = self._health.read(groups)
-        for group in sorted(self._sources & set(groups)):
-            reading = found.get(group)
-            healthy = reading.value.healthy if isinstance(reading, Known) else -1
-            if healthy >= 0:
-                self._at_start.setdefault(group, healthy)
-            self._log.add(Health, healthy, self._at_start.get(group, 1), group)
-        return found
-
-
-class SeenLease(Lease):
-    """A lease whose loss is a fact from when it is asked."""
-
-    def __init__(self, lease: Lease, log: Log) -> None:
-        self._lease, self._log = lease, log
-
-    def renew(self, now: Moment) -> Reading[None]:
-        found = self._lease.renew(now)
-        self._log.owner(ours=not (isinstance(found, Unknown) and found.code == OWNED))
-        return found
-
-    def other_owner(self) -> str:
-        owner = self._lease.other_owner()
-        if owner:
-            self._log.owner(ours=False)
-        return owner
-
-    def ends(self, now: Moment) -> Moment | None:
-        return self._lease.ends(now)
-
-
-__all__ = ["Forms", "Log", "Ordered", "SeenHealth", "SeenLease", "SeenRouter", "setting_of"]

@@ -21,8 +21,7 @@ from tests.promises.promise import broken
 JOURNALLED = tuple(
     promise
     for promise in PROMISES
-    if promise.id
-    in ("P3", "P4", "P5", "P11", "P15", "P21", "P22", "P23", "P24", "P28", "P29", "N5")
+    if promise.id in ("P3", "P4", "P5", "P11", "P15", "P21", "P22", "P23", "P24", "P28", "N5")
 )
 
 

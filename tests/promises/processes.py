@@ -142,5 +142,3 @@ NO_CONTROL = Promise(
     start=None,
     hears={Printed: _printed},
 )
-
-PROCESSES: tuple[Promise, ...] = (SIGNALS, CHAIN, PINNED, NO_SECRETS, NO_CONTROL)

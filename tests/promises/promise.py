@@ -101,6 +101,23 @@ class Watch:
         )
         return Watch(self.promises, memories, self.hearing)
 
+    def aged(self, setting: Setting, now_ms: int) -> tuple[Any, ...]:
+        """The memories with ages instead of times: equal where no promise can tell two runs apart any more."""
+        return tuple(
+            _aged(memory, now_ms, promise.horizon(setting))
+            for promise, memory in zip(self.promises, self.memories, strict=True)
+        )
+
+
+def _aged(memory: Any, now_ms: int, horizon_ms: int) -> Any:
+    if isinstance(memory, At):
+        return "age", min(now_ms - memory, horizon_ms)
+    if isinstance(memory, tuple):
+        return tuple(_aged(one, now_ms, horizon_ms) for one in memory)
+    if isinstance(memory, frozenset):
+        return frozenset(_aged(one, now_ms, horizon_ms) for one in memory)
+    return memory
+
 
 def broken(promises: Sequence[Promise], setting: Setting, facts: Iterable[Fact]) -> list[str]:
     """One sentence for everything that a run broke."""

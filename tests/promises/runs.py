@@ -28,6 +28,7 @@ SETTING = Setting(
     bakes=(2 * MINUTE, 2 * MINUTE),
     found={A: ("found", 0), B: ("found", 0)},
     pairs=("pair",),
+    asks=(1,),
     secrets=("hunter2",),
 )
 FORMS = {0: "attached", 50: "at 5 %", 1000: "at 100 %"}

@@ -6,13 +6,20 @@ import pickle
 
 import pytest
 
-from tests.promises import test_claims, test_evidence, test_processes, test_rollback, test_writes
+from tests.promises import (
+    test_claims,
+    test_evidence,
+    test_processes,
+    test_rollback,
+    test_steps,
+    test_writes,
+)
 from tests.promises.catalogue import PROMISES, SEARCHED
-from tests.promises.facts import Read
+from tests.promises.facts import Health, Read, Shown
 from tests.promises.promise import At, Watch
-from tests.promises.runs import SETTING, A, Case, intent, read, sent
+from tests.promises.runs import SETTING, A, B, Case, gate, intent, minutes, phase, read, sent, took
 
-MODULES = (test_writes, test_evidence, test_rollback, test_claims, test_processes)
+MODULES = (test_writes, test_evidence, test_steps, test_rollback, test_claims, test_processes)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
 
 
@@ -43,6 +50,22 @@ def test_a_step_changes_no_memory_but_its_own() -> None:
     after, _ = before.after(SETTING, [intent(), read(at=5), sent(at=6)])
     assert before.memories == tuple(promise.start for promise in SEARCHED)
     assert after.memories != before.memories
+
+
+def test_a_run_that_only_waits_is_told_apart_no_more() -> None:
+    """Where a search would otherwise never come to an end: the same look again, a poll later."""
+    hold = phase("BAKING", "HOLDING", 0, hold="paused", deadline="soon")
+    raised = [intent(), *minutes(1), gate("PASS"), sent(at=10), took(), hold]
+    watch, _ = Watch.over(SEARCHED).after(SETTING, raised)
+    seen, now = [], 0
+    for _ in range(60):
+        now += SETTING.poll_ms
+        looks = [read(A, "at 5 %", at=now), read(B, at=now), Health(now, 6, 6), Shown(now, "pass")]
+        watch, broken = watch.after(SETTING, looks)
+        assert broken == []
+        seen.append(watch.aged(SETTING, now))
+    assert len(set(seen)) < 10
+    assert seen[-1] == seen[-2]
 
 
 def test_only_times_are_of_the_kind_that_a_search_cuts() -> None:

@@ -9,6 +9,7 @@ from cutover.core.observation import WordName
 from cutover.core.state import Phase, replay
 from cutover.core.values import HOUR
 from tests.fakes import TWO_ROUTES, Bench, Killed, WriteFault, plan_of
+from tests.promises.from_bench import watched
 
 MOST_DEATHS = 4
 
@@ -70,6 +71,11 @@ def life(seed: int) -> str:
     Raises:
         AssertionError: when it does not converge, or a promise was broken on the way.
     """
+    with watched():
+        return _life(seed)
+
+
+def _life(seed: int) -> str:
     chance = random.Random(seed)
     bench = Bench(plan_of(routes=list(TWO_ROUTES)) if chance.random() < 0.5 else plan_of())
     if chance.random() < 0.3:

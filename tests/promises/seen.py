@@ -1,0 +1,125 @@
+"""Ports of the runner whose answers are facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cutover.core.forms import Form
+from cutover.core.moment import Moment
+from cutover.core.observation import OWNED, GroupHealth, Known, Reading, Unknown
+from cutover.core.plan import Plan
+from cutover.core.values import RouteId, Weight
+from cutover.ports import (
+    NOT_SENT,
+    Change,
+    Lease,
+    Permit,
+    Router,
+    TargetHealth,
+    WriteOutcome,
+    WriteResult,
+)
+from tests.promises.facts import (
+    Health,
+    Read,
+    Replied,
+)
+from tests.promises.from_bench import Log, portion, rest
+
+NEVER_LEFT = (NOT_SENT, "not_connected")
+
+
+class SeenRouter(Router):
+    """A router whose answers are facts."""
+
+    def __init__(self, router: Router, log: Log) -> None:
+        self._router, self._log = router, log
+
+    def read(
+        self, routes: Sequence[RouteId], *, once: bool = False
+    ) -> Mapping[RouteId, Reading[Form]]:
+        found = self._router.read(routes, once=once)
+        for route in routes:
+            reading = found.get(route)
+            if isinstance(reading, Known):
+                form = reading.value
+                seen = {"weight": portion(form), "rest": rest(form)}
+                self._log.add(Read, str(route), form.text, **seen)
+            else:
+                gone = isinstance(reading, Unknown) and reading.gone
+                self._log.add(Read, str(route), "", gone=gone)
+        return found
+
+    def write(self, changes: Sequence[Change], permit: Permit) -> Mapping[RouteId, WriteOutcome]:
+        before = self._log.number
+        outcomes = self._router.write(changes, permit)
+        for number, change in enumerate(changes, before + 1):
+            outcome = outcomes.get(change.route)
+            if outcome is None or outcome.code in NEVER_LEFT or self._log.number == before:
+                continue
+            self._log.add(Replied, str(change.route), number, _answer(outcome))
+        return outcomes
+
+    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
+        return self._router.aim(route, form, weight)
+
+    def aim_back(
+        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
+    ) -> Form | None:
+        return self._router.aim_back(route, live, snapshot, recipe, verbatim=verbatim)
+
+    def detach(self, route: RouteId, form: Form) -> Form:
+        return self._router.detach(route, form)
+
+    def prepare(self) -> Reading[None]:
+        return self._router.prepare()
+
+    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+        return self._router.restore_commands(forms)
+
+
+def _answer(outcome: WriteOutcome) -> str:
+    if outcome.result is WriteResult.APPLIED:
+        return "applied"
+    if outcome.result is WriteResult.NOT_APPLIED:
+        return "refused"
+    return "mismatch" if outcome.code == "ResponseMismatch" else "lost"
+
+
+class SeenHealth(TargetHealth):
+    """The source's health as it is shown."""
+
+    def __init__(self, health: TargetHealth, plan: Plan, log: Log) -> None:
+        self._health, self._log = health, log
+        self._sources = {pair.source for pair in plan.pairs}
+
+    def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
+        found = self._health.read(groups)
+        for group in sorted(self._sources & set(groups)):
+            reading = found.get(group)
+            healthy = reading.value.healthy if isinstance(reading, Known) else -1
+            if healthy >= 0:
+                self._log.at_start.setdefault(group, healthy)
+            self._log.add(Health, healthy, self._log.at_start.get(group, 1), group)
+        return found
+
+
+class SeenLease(Lease):
+    """A lease whose loss is a fact from when it is asked."""
+
+    def __init__(self, lease: Lease, log: Log) -> None:
+        self._lease, self._log = lease, log
+
+    def renew(self, now: Moment) -> Reading[None]:
+        found = self._lease.renew(now)
+        self._log.owner(ours=not (isinstance(found, Unknown) and found.code == OWNED))
+        return found
+
+    def other_owner(self) -> str:
+        owner = self._lease.other_owner()
+        if owner:
+            self._log.owner(ours=False)
+        return owner
+
+    def ends(self, now: Moment) -> Moment | None:
+        return self._lease.ends(now)
