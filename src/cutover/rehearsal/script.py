@@ -97,6 +97,10 @@ class Script:
             words.append(f"{duration_text(when.after)} after that")
         return ", then ".join(words) if words else "the start of the run"
 
+    def calm(self) -> None:
+        """Nothing more begins, whatever comes true."""
+        self._pending.clear()
+
     def wrote(self, weight: int, *, lowered: bool) -> None:
         """The destination's highest live portion is this now, whoever wrote it; `lowered`: by less on its route."""
         self.scene.going_back |= lowered
