@@ -1,17 +1,19 @@
 """Facts of a rehearsal: from its records, and from what the emulated AWS really received and did.
 
-    observer = Observer(plan)
-    rehearse(plan, scenario, place=..., witness=observer, listeners=(observer.listener,))
-    broken(PROMISES, observer.setting, observer.facts)
+observer = Observer(plan)
+rehearse(plan, scenario, place=..., witness=observer, listeners=(observer.listener,))
+broken(PROMISES, observer.setting, observer.facts)
 """
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from cutover.aws.forms import Ends, form_of_actions
-from cutover.core.events import Close, PhaseChanged, Record
+from cutover.core.events import Close, GateJudged, PhaseChanged, Record
 from cutover.core.plan import Plan
 from cutover.core.records import body
 from cutover.core.state import RunState, evolve, replay
@@ -32,8 +34,8 @@ from tests.promises.facts import (
     Sent,
     Setting,
     Shown,
-    Took,
     Told,
+    Took,
 )
 
 UNKNOWN = -1
@@ -41,9 +43,13 @@ UNKNOWN = -1
 
 def form_in(actions: Actions, ends: Ends) -> tuple[str, int]:
     """A route's actions as the facts name them: text and portion; without the pair -1, without the route no text."""
-    if not actions:
-        return "", UNKNOWN
-    form = form_of_actions(normal_actions(actions), ends)
+    return _form_in(repr(actions), ends) if actions else ("", UNKNOWN)
+
+
+@lru_cache(maxsize=4_096)
+def _form_in(actions: str, ends: Ends) -> tuple[str, int]:
+    """The same forms come at every look: their text is quicker to make than their canonical spelling."""
+    form = form_of_actions(normal_actions(literal_eval(actions)), ends)
     return form.text, UNKNOWN if form.weight is None else int(form.weight)
 
 
@@ -103,10 +109,7 @@ class Observer(Witness):
 
     def live(self) -> dict[str, tuple[str, int]]:
         """Every route as it is now."""
-        return {
-            route: form_in(self._actions(route), ends)
-            for route, ends in self._ends.items()
-        }
+        return {route: form_in(self._actions(route), ends) for route, ends in self._ends.items()}
 
     def _actions(self, route: str) -> Actions:
         return self._balancer.actions(route) if self._balancer is not None else ()
@@ -130,11 +133,10 @@ class Observer(Witness):
         self.add(Changed, route, *self.live()[route])
 
     def answered(self, call: Call, body: Mapping[str, Any] | None) -> None:
-        match call.operation:
-            case "DescribeRules" | "DescribeListeners":
-                self._read(call, body)
-            case "DescribeTargetHealth":
-                self._health(str(call.params.get("TargetGroupArn")), body)
+        if call.operation in ("DescribeRules", "DescribeListeners"):
+            self._read(call, body)
+        elif call.operation == "DescribeTargetHealth":
+            self._health(str(call.params.get("TargetGroupArn")), body)
 
     def _read(self, call: Call, said: Mapping[str, Any] | None) -> None:
         asked = call.params.get("RuleArns") or call.params.get("ListenerArns") or ()
@@ -168,7 +170,7 @@ class Observer(Witness):
         event = record.event
         self._recorded(record)
         self.state = evolve(self.plan, self.state, record)
-        if event.type == "gate":
+        if isinstance(event, GateJudged):
             self._verdicts[event.gate, event.pair] = event.verdict
             self.add(Shown, _worst(self._verdicts.values()))
         if isinstance(event, PhaseChanged | Close):

@@ -10,7 +10,7 @@ from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState, evolve
 
 ENDS: dict[Phase, frozenset[int]] = {
-    Phase.COMPLETED: frozenset({0, 2, 130}),
+    Phase.COMPLETED: frozenset({0, 2, 7, 130}),
     Phase.FINISHED: frozenset({0}),
     Phase.ABANDONED: frozenset({0}),
     Phase.ROLLED_BACK: frozenset({3, 2}),
@@ -19,7 +19,7 @@ ENDS: dict[Phase, frozenset[int]] = {
     Phase.HOLDING: frozenset({5, 130}),
     Phase.ROLLING_BACK: frozenset({4}),
 }
-"""The exit codes that a process may end with in a phase; 2 when it came to a run that had ended."""
+"""The exit codes that a process may end with in a phase; 2 when it came to a run that had ended, 7 when it refused to finish."""
 
 
 def broken(plan: Plan, records: Sequence[Record], state: RunState, exit_code: int) -> list[str]:

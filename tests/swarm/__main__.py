@@ -9,10 +9,10 @@ from collections import Counter
 from pathlib import Path
 from time import monotonic
 
+from tests.swarm.generate import random_script
 from tests.swarm.script import Script
 from tests.swarm.shrink import shrunk
 from tests.swarm.swarm import Cells, Outcome, kind_of, outcomes, run, run_seed
-from tests.swarm.generate import random_script
 
 
 def main() -> int:
@@ -71,8 +71,10 @@ def _told(outcome: Outcome, script: Script | None) -> int:
     for one in outcome.broken:
         print(f"FAILED swarm: seed {outcome.seed}, commit {_commit()}: {one}")
     if outcome.broken and script is not None:
-        print(f"{script.occurrences} occurrences left of {outcome.occurrences}; "
-              "`python -m tests.swarm --replay FILE` with this in FILE:")
+        print(
+            f"{script.occurrences} occurrences left of {outcome.occurrences}; "
+            "`python -m tests.swarm --replay FILE` with this in FILE:"
+        )
         print(script.text(), flush=True)
     elif not outcome.broken:
         print(f"seed {outcome.seed}: every promise held; {outcome.phase}")
@@ -80,8 +82,8 @@ def _told(outcome: Outcome, script: Script | None) -> int:
 
 
 def _commit() -> str:
-    asked = subprocess.run(  # noqa: S603
-        ["git", "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"],
         capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
     )  # fmt: skip
     return asked.stdout.strip() or "unknown"

@@ -52,7 +52,7 @@ class LosableDisk(Disk):
         self._files: dict[Path, _File] = {}
         self._kept: dict[Path, _File] = {}
         self._pending: dict[Path, list[_Naming]] = {}
-        self._directories = {Path("/tmp"), Path("/var/tmp"), *root.parents, root}  # noqa: S108  as local.elsewhere
+        self._directories = {Path("/tmp"), Path("/var/tmp"), *root.parents, root}
         self._handles: dict[int, tuple[_File, Path]] = {}
         self._next = 1_000_000  # no descriptor of this process
 
@@ -68,7 +68,9 @@ class LosableDisk(Disk):
             for naming in pending[: self._chance.randint(0, len(pending))]:
                 self._name(self._kept, naming)
         self._pending.clear()
-        for file in {id(one): one for one in (*self._files.values(), *self._kept.values())}.values():
+        for file in {
+            id(one): one for one in (*self._files.values(), *self._kept.values())
+        }.values():
             file.data = bytearray(self._left(file))
             file.synced = bytes(file.data)
         self._files = dict(self._kept)
@@ -87,7 +89,10 @@ class LosableDisk(Disk):
         if not data.startswith(synced):  # cut or written anew: either is possible
             return self._chance.choice((data, synced))
         more = data[len(synced) :]
-        return synced + more[: self._chance.choice((0, 0, len(more), self._chance.randint(0, len(more))))]
+        return (
+            synced
+            + more[: self._chance.choice((0, 0, len(more), self._chance.randint(0, len(more))))]
+        )
 
     @staticmethod
     def _name(names: dict[Path, _File], naming: _Naming) -> None:
@@ -208,7 +213,9 @@ class LosableDisk(Disk):
     def _begin(self, operation: str) -> None:
         if operation not in ("look", "read"):
             self.before(operation)
-        number = self.broken.get(operation, 0 if operation in ("look", "read") else self.broken.get("*", 0))
+        number = self.broken.get(
+            operation, 0 if operation in ("look", "read") else self.broken.get("*", 0)
+        )
         if number:
             self._refuse(operation, number)
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from cutover.core.events import PhaseChanged, Record
 from cutover.core.plan import Plan
-from cutover.rehearsal.happenings import Effect, HealthChange, When, Write
+from cutover.rehearsal.happenings import Effect, When, Write
 from cutover.rehearsal.scenario import Scenario
 from cutover.rehearsal.wire import Call
-from cutover.rehearsal.witness import Actions
 from cutover.rehearsal.world import World
 from tests.promises.from_rehearsal import Observer
 
@@ -61,9 +60,6 @@ class Eyes(Observer):
 
     def calling(self, call: Call) -> None:
         self._reach("call", call.operation)
-
-    def sent(self, number: int, route: str, actions: Actions) -> None:
-        super().sent(number, route, actions)
 
     def replied(self, number: int, route: str, answer: str) -> None:
         super().replied(number, route, answer)
@@ -120,6 +116,3 @@ def _effect_name(effect: Effect) -> str:
 def _write_name(write: Write) -> str:
     said = write.model_dump(exclude_defaults=True, exclude={"when", "who", "route", "optional"})
     return str(next(iter(said)))
-
-
-__all__ = ["NO_PROCESS", "Eyes", "HealthChange"]

@@ -9,7 +9,16 @@ from typing import Any
 from tests.fakes import TWO_ROUTES
 from tests.swarm.script import Script, script_of
 
-PHASES = ("PREFLIGHT", "ATTACHING", "SHIFTING", "SETTLING", "BAKING", "HOLDING", "ROLLING_BACK", "COMPLETED")
+PHASES = (
+    "PREFLIGHT",
+    "ATTACHING",
+    "SHIFTING",
+    "SETTLING",
+    "BAKING",
+    "HOLDING",
+    "ROLLING_BACK",
+    "COMPLETED",
+)
 WORDS = (
     "pause", "resume", "approve", "rollback", "finish", "interrupt", "confirm_restored", "accept_drift", "leave",
     "hold_file", "rollback_file", "remove_files",
@@ -38,14 +47,18 @@ def random_plan(chance: random.Random) -> dict[str, Any]:
         "hold_timeout": chance.choice(("10m", "20m", "2h")),
         "ask_timeout": chance.choice(("5m", "15m")),
     }
-    changes: dict[str, Any] = {"steps": steps, "safety": safety}
+    observe = {"poll": chance.choice(("15s", "30s", "45s"))}
+    changes: dict[str, Any] = {"steps": steps, "safety": safety, "observe": observe}
     if chance.random() < 0.5:
         changes["gates"] = [
             {"errors": {"max": "1%", "judge": "threshold"}},
             {"healthy": {"min": 2}},
         ]
     if chance.random() < 0.15:
-        changes["gates"] = [*changes.get("gates", [{"errors": {"max": "1%"}}]), {"alarm": {"name": "team"}}]
+        changes["gates"] = [
+            *changes.get("gates", [{"errors": {"max": "1%"}}]),
+            {"alarm": {"name": "team"}},
+        ]
     if steps[-1]["weight"] == 100 and chance.random() < 0.4:
         changes["hold_back"] = chance.choice(("5%", "20%"))
     if chance.random() < 0.5:
@@ -153,7 +166,14 @@ def _point(chance: random.Random) -> dict[str, Any]:
 def _death(*, power: bool) -> Draw:
     def draw(chance: random.Random) -> tuple[str, dict[str, Any]]:
         words = chance.choice(
-            (["resume"], ["rollback"], ["resume", "rollback"], ["rollback", "rollback"], ["pause"], ["finish"])
+            (
+                ["resume"],
+                ["rollback"],
+                ["resume", "rollback"],
+                ["rollback", "rollback"],
+                ["pause"],
+                ["finish"],
+            )
         )
         back = chance.choice(("5s", "1m", "10m", "40m", "never"))
         return "deaths", {**_point(chance), "power": power, "back_after": back, "words": words}
@@ -250,10 +270,15 @@ def random_script(seed: int) -> Script:
         "traffic": {"rate": chance.choice(("600/min", "6000/min", "20000/min"))},
         "twin": chance.choice(({}, {}, {"attached": True}, {"sticky": "10m"}, {"third_group": 5})),
     }
-    scenario |= {name: sections.pop(name) for name in ("effects", "health", "writer", "faults") if name in sections}
+    scenario |= {
+        name: sections.pop(name)
+        for name in ("effects", "health", "writer", "faults")
+        if name in sections
+    }
     return script_of(
         {
             "seed": seed, "plan": random_plan(chance), "scenario": scenario,
+            "calm_after": chance.choice(("50m", "70m", "90m", "150m")),
             "approve_after": chance.choice(("2m", "20m", "never")), "exit_on_hold": chance.random() < 0.15,
             "last_word": chance.choice(("resume", "rollback")), **sections,
         }

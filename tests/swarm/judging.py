@@ -9,7 +9,7 @@ from cutover.core.events import Close
 from cutover.core.state import TERMINAL, Phase, replay
 from cutover.local.journal_file import JournalContents, read_journal
 from tests.promises.catalogue import PROMISES
-from tests.promises.facts import Changed, Read, Recorded, Replied, Sent, Took
+from tests.promises.facts import Changed, Recorded, Sent, Took
 from tests.promises.promise import broken
 from tests.proofs import invariants
 from tests.swarm.machine import Machine
@@ -79,6 +79,3 @@ def _end(machine: Machine, contents: JournalContents) -> Iterator[str]:
         return
     if phase not in RESTING:
         yield f"end: nothing went wrong for hours, `{machine.script.last_word}` and `rollback` were said, and the run is {phase}"
-
-
-__all__ = ["Read", "Replied", "judged"]

@@ -21,7 +21,7 @@ from cutover.aws.forms import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
-from cutover.core.errors import CutoverError, ExitCode, JournalError, RefusedError, UsageError
+from cutover.core.errors import CutoverError, ExitCode, RefusedError
 from cutover.core.events import Event, LeaseTaken, PhaseChanged, RunOpen
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import TERMINAL, RunState, evolve, replay
@@ -39,7 +39,7 @@ from tests.promises.facts import Died, Ordered, Owner, Started
 from tests.swarm.disk import LosableDisk
 from tests.swarm.eyes import Eyes
 from tests.swarm.ports import Ears, LosableLease, MachineClock
-from tests.swarm.script import Death, Script, Stop, TakeOver
+from tests.swarm.script import ERRNO, Death, DiskTrouble, Script, Stop, TakeOver
 
 ROOT = Path("/swarm/state")
 LOOKS = 12
@@ -119,7 +119,11 @@ class Machine:
                 self.run.journal, f'"seq":{record.seq},'.encode()
             )
             self._aws = AwsSession(
-                world.session, self.clock, emulated=True, trust_date=True, random=Random(script.seed)
+                world.session,
+                self.clock,
+                emulated=True,
+                trust_date=True,
+                random=Random(script.seed),
             )
             self._arm()
             self._living(self._begin)
@@ -138,7 +142,8 @@ class Machine:
             on(loss.when, lambda one=loss: self._lease_goes(one.lasts))  # type: ignore[misc]
         for take in script.take_overs:
             on(take.when, lambda one=take: setattr(self, "_take_over", one))  # type: ignore[misc]
-        for point in (*script.stops, *script.deaths):
+        points: tuple[Stop | Death, ...] = (*script.stops, *script.deaths)
+        for point in points:
             on(point.when, lambda one=point: self._armed.append(_Armed(one)))  # type: ignore[misc]
         for jump in script.jumps:
             on(jump.when, lambda one=jump: self._clock_jumps(one.by_ms))  # type: ignore[misc]
@@ -158,15 +163,14 @@ class Machine:
         self._until_ms = began + script.calm_after + (LOOKS + 1) * HOUR
         self.world.script.changed()
 
-    def _disk_breaks(self, trouble: object) -> None:
-        from tests.swarm.script import ERRNO, DiskTrouble  # noqa: PLC0415
-
-        assert isinstance(trouble, DiskTrouble)  # noqa: S101
+    def _disk_breaks(self, trouble: DiskTrouble) -> None:
         if trouble.kind == "full":
             self.disk.room = trouble.room
         else:
             self.disk.broken[trouble.operation] = ERRNO[trouble.kind]
-        self.world.clock.at(self.world.clock.ms + trouble.lasts, lambda: self.disk.mend(trouble.operation))
+        self.world.clock.at(
+            self.world.clock.ms + trouble.lasts, lambda: self.disk.mend(trouble.operation)
+        )
 
     def _lease_goes(self, lasts: int) -> None:
         self.eyes.meet("lease lost")
@@ -201,9 +205,13 @@ class Machine:
         self.command("remove_files")
         phase = str(self.eyes.state.phase)
         if phase == "COMPLETED":
-            self.command("finish" if self.script.last_word == "resume" else "rollback")
+            self.command(
+                "finish" if self.script.last_word == "resume" and not number else "rollback"
+            )
         elif phase == "NEEDS_HUMAN":
-            self.command("confirm_restored" if number % 3 == 1 else "leave" if number > 6 else "rollback")
+            self.command(
+                "confirm_restored" if number % 3 == 1 else "leave" if number > 6 else "rollback"
+            )
         else:
             self.command(self.script.last_word if number == 0 else "rollback")
 
@@ -328,7 +336,9 @@ class Machine:
         plan = self.plan
         self.disk.make_directories(self._place.root / "runs")
         self._place.create(self.run.id, text_of_plan(plan))
-        journal = FileJournal.open_new(self.run, restore_text=self._restore_text(), complain=_nobody)
+        journal = FileJournal.open_new(
+            self.run, restore_text=self._restore_text(), complain=_nobody
+        )
         opened = RunOpen(
             plan.name,
             plan.hash,
@@ -437,7 +447,9 @@ class Machine:
         self.reach("waiting", "")
         clock = self.world.clock
         self._stirred = False
-        clock.run_until(clock.ms + max(ms, 1), stop=lambda: self._stirred or self._take_over is not None)
+        clock.run_until(
+            clock.ms + max(ms, 1), stop=lambda: self._stirred or self._take_over is not None
+        )
         self.reach("waiting", "")
         if self._take_over is not None and len(self._processes) == 1:
             take, self._take_over = self._take_over, None
@@ -463,7 +475,3 @@ def _nobody(_line: str) -> None:
 
 def _is_one_of(word: Word, words: Sequence[Word]) -> bool:
     return any((one.name, one.who, one.why) == (word.name, word.who, word.why) for one in words)
-
-
-__all__ = ["KilledError", "Machine", "OverError"]
-_ = JournalError, UsageError

@@ -68,7 +68,11 @@ class Ears(WordsMailbox):
     """The mailbox of a live run, whose sleep is virtual time; `direct` came by signal or through the pipe."""
 
     def __init__(
-        self, run: RunDirectory, clock: Clock, sleep: Callable[[int], None], others: Callable[[], str]
+        self,
+        run: RunDirectory,
+        clock: Clock,
+        sleep: Callable[[int], None],
+        others: Callable[[], str],
     ) -> None:
         super().__init__(run, clock, others=others)
         self.direct: list[Word] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -64,7 +65,8 @@ def outcomes(seed: int, seconds: float, processes: int) -> Iterator[Outcome]:
             yield run_seed(seed)
             seed += 1
         return
-    with ProcessPoolExecutor(processes, max_tasks_per_child=200) as pool:
+    # a copy of this process has everything loaded, and goes on with the code that it began with
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
         running: set[Future[Outcome]] = set()
         for _ in range(processes):
             running.add(pool.submit(run_seed, seed))

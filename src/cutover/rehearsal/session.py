@@ -235,7 +235,9 @@ class _Handlers:
     def _apply(self, request: AWSPreparedRequest, sending: _OnTheWire) -> AWSResponse:
         request.headers["x-moto-account-id"] = self._of.account
         if sending.call.operation in _ROUTING:
-            self._of.balancer.remember(str(sending.call.params[_ROUTING[sending.call.operation][0]]))
+            self._of.balancer.remember(
+                str(sending.call.params[_ROUTING[sending.call.operation][0]])
+            )
         with _environment_without(_LEAKS):
             try:
                 answer = self._moto.process_request(request)
