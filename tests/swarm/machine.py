@@ -383,6 +383,7 @@ class Machine:
         self._processes.append(process)
         self.world.script.moved("", "")
         self.eyes.continues(journal.contents.records)
+        self.eyes.add(Owner, ours=True)
         self.eyes.add(Started, tuple(str(word.name) for word in words))
         taken = LeaseTaken(
             "operator",

@@ -40,6 +40,7 @@ class Outcome:
 def run(script: Script) -> Outcome:
     """One script, judged."""
     machine = Machine(script)
+    broken: tuple[str, ...]
     try:
         machine.live()
         broken = tuple(judged(machine))
