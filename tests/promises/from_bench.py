@@ -197,11 +197,11 @@ class Log:
         said = status_json(state, plan)
         routes: Any = said["routes"]
         hold: Any = said["hold"]
-        claims = {str(one["route"]): _claimed(one) for one in routes}
+        claims = {str(one["route"]): claimed(one) for one in routes}
         self.add(Told, str(said["phase"]), hold["reason"] if hold else "", claims)
 
 
-def _claimed(route: Mapping[str, Any]) -> int:
+def claimed(route: Mapping[str, Any]) -> int:
     """The portion that `status` names as live; -1 where it says that nobody knows."""
     live = route["live_weight_percent"]
     doubtful = route["in_doubt_percent"] is not None or not route["readable"]

@@ -1,19 +1,23 @@
 """Facts of a rehearsal: from its records, and from what the emulated AWS really received and did.
 
-observer = Observer(plan)
-rehearse(plan, scenario, place=..., witness=observer, listeners=(observer.listener,))
-broken(PROMISES, observer.setting, observer.facts)
+    observer = Observer(plan)
+    rehearse(plan, scenario, place=..., witness=observer, listeners=(observer.listener,))
+    broken(PROMISES, observer.setting, observer.facts)
+
+There is no `Shown`: what a look showed is in CloudWatch's answers, and only the gates know what to make of it.
 """
 
 from __future__ import annotations
 
+import json
 from ast import literal_eval
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cutover.aws.forms import Ends, form_of_actions
-from cutover.core.events import Close, GateJudged, PhaseChanged, Record
+from cutover.core.events import Close, PhaseChanged, Record
 from cutover.core.plan import Plan
 from cutover.core.records import body
 from cutover.core.state import RunState, evolve, replay
@@ -33,38 +37,58 @@ from tests.promises.facts import (
     Replied,
     Sent,
     Setting,
-    Shown,
     Told,
     Took,
 )
+from tests.promises.from_bench import claimed, portion
 
-UNKNOWN = -1
+NOTHING = -1
+"""The portion of a route without the pair, and of one that does not exist."""
 
 
-def form_in(actions: Actions, ends: Ends) -> tuple[str, int]:
-    """A route's actions as the facts name them: text and portion; without the pair -1, without the route no text."""
-    return _form_in(repr(actions), ends) if actions else ("", UNKNOWN)
+class Seen(NamedTuple):
+    """A route's actions as the facts name them: text, portion, and what is not the pair's weights; no text: gone."""
+
+    form: str
+    weight: int
+    rest: str
+
+
+def seen(actions: Actions, ends: Ends) -> Seen:
+    """What the actions of a route say."""
+    return _seen(repr(actions), ends) if actions else Seen("", NOTHING, "")
 
 
 @lru_cache(maxsize=4_096)
-def _form_in(actions: str, ends: Ends) -> tuple[str, int]:
+def _seen(actions: str, ends: Ends) -> Seen:
     """The same forms come at every look: their text is quicker to make than their canonical spelling."""
     form = form_of_actions(normal_actions(literal_eval(actions)), ends)
-    return form.text, UNKNOWN if form.weight is None else int(form.weight)
+    rest: Any = json.loads(form.text)
+    for action in rest:
+        groups = (action.get("ForwardConfig") or {}).get("TargetGroups")
+        if groups:
+            others = [
+                one
+                for one in groups
+                if one["TargetGroupArn"] not in (ends.source, ends.destination)
+            ]
+            action["ForwardConfig"]["TargetGroups"] = others
+    return Seen(form.text, portion(form), json.dumps(rest, sort_keys=True))
 
 
-def setting_of(plan: Plan, found: Mapping[str, tuple[str, int]]) -> Setting:
+def setting_of(plan: Plan, found: Mapping[str, Seen]) -> Setting:
     """What is fixed before a run of this plan."""
     return Setting(
-        tuple(str(route.id) for route in plan.routes),
-        tuple(int(step.weight) for step in plan.steps),
-        tuple(step.bake for step in plan.steps),
-        dict(found),
-        plan.observe.period,
-        plan.observe.settle,
-        plan.observe.poll,
-        plan.observe.confirm,
-        plan.safety.source_reserve,
+        routes=tuple(str(route.id) for route in plan.routes),
+        weights=tuple(int(step.weight) for step in plan.steps),
+        bakes=tuple(step.bake for step in plan.steps),
+        found={route: (one.form, one.weight) for route, one in found.items()},
+        period_ms=plan.observe.period,
+        settle_ms=plan.observe.settle,
+        poll_ms=plan.observe.poll,
+        confirm_ms=plan.observe.confirm,
+        source_reserve_ppm=plan.safety.source_reserve,
+        pairs=tuple(pair.id for pair in plan.pairs),
     )
 
 
@@ -75,6 +99,7 @@ class Observer(Witness):
         facts: until now.
         found: the routes before the run.
         durable: whether a record is on the disk for good. Nothing hangs on a rehearsal's journal: it counts as durable.
+        clock_set: somebody set this machine's clock away from AWS's.
         state: folded from the records.
     """
 
@@ -82,23 +107,31 @@ class Observer(Witness):
         self.plan = plan
         self.facts: list[Fact] = []
         self.durable: Callable[[Record], bool] = lambda _record: True
+        self.clock_set = False
         self.state = RunState()
-        self.found: dict[str, tuple[str, int]] = {}
+        self.found: dict[str, Seen] = {}
+        self.listener: Listener = _Told(self)
         self._now_ms: Callable[[], int] = lambda: 0
         self._balancer: Balancer | None = None
         self._ends = {str(r.id): Ends(r.source, r.destination) for r in plan.routes}
-        self._verdicts: dict[tuple[str, str], str] = {}
-        self._started: dict[str, int] = {}
-        self.listener: Listener = _Told(self)
+        self._at_start: dict[str, int] = {}
 
     def begins(self, balancer: Balancer, now_ms: Callable[[], int]) -> None:
         self._balancer, self._now_ms = balancer, now_ms
-        self.found = self.live()
+        self.found = {route: self._live(route) for route in self._ends}
 
     def continues(self, records: Sequence[Record]) -> None:
-        """A process goes on from these records: those that a dead one could not tell any more are facts too."""
+        """A process goes on from these records: those that a dead one could not tell any more are facts too.
+
+        What a rollback had to leave beside the journal stands in it now.
+        """
+        kept = {(record.epoch, record.seq) for record in records}
+        for number, fact in enumerate(self.facts):
+            if isinstance(fact, Recorded) and not fact.durable and (fact.epoch, fact.seq) in kept:
+                self.facts[number] = replace(fact, durable=True)
+        heard = {(one.epoch, one.seq) for one in self.facts if isinstance(one, Recorded)}
         for record in records:
-            if record.seq > self.state.seq:
+            if (record.epoch, record.seq) not in heard:
                 self._recorded(record)
         self.state = replay(self.plan, records)
 
@@ -107,30 +140,32 @@ class Observer(Witness):
         """What was fixed before the run."""
         return setting_of(self.plan, self.found)
 
-    def live(self) -> dict[str, tuple[str, int]]:
-        """Every route as it is now."""
-        return {route: form_in(self._actions(route), ends) for route, ends in self._ends.items()}
-
-    def _actions(self, route: str) -> Actions:
-        return self._balancer.actions(route) if self._balancer is not None else ()
-
     def add(self, kind: type[Fact], *args: Any, **more: Any) -> None:
         """One more fact, now."""
         self.facts.append(kind(self._now_ms(), *args, **more))
 
+    def _actions(self, route: str) -> Actions:
+        return self._balancer.actions(route) if self._balancer is not None else ()
+
+    def _live(self, route: str) -> Seen:
+        return seen(self._actions(route), self._ends[route])
+
     # What AWS received and did
 
     def sent(self, number: int, route: str, actions: Actions) -> None:
-        self.add(Sent, route, *form_in(actions, self._ends[route]), number)
+        said = seen(actions, self._ends[route])
+        self.add(Sent, route, said.form, said.weight, number, said.rest)
 
     def took(self, number: int, route: str) -> None:
-        self.add(Took, route, *self.live()[route], number)
+        live = self._live(route)
+        self.add(Took, route, live.form, live.weight, number)
 
     def replied(self, number: int, route: str, answer: str) -> None:
         self.add(Replied, route, number, answer)
 
     def changed(self, route: str) -> None:
-        self.add(Changed, route, *self.live()[route])
+        live = self._live(route)
+        self.add(Changed, route, live.form, live.weight)
 
     def answered(self, call: Call, body: Mapping[str, Any] | None) -> None:
         if call.operation in ("DescribeRules", "DescribeListeners"):
@@ -148,20 +183,20 @@ class Observer(Witness):
             one = shown.get(route)
             if one is not None:
                 actions = one.get("Actions") or one.get("DefaultActions") or ()
-                self.add(Read, route, form_in(actions, self._ends[route])[0])
+                read = seen(actions, self._ends[route])
+                self.add(Read, route, read.form, weight=read.weight, rest=read.rest)
             else:
-                gone = said is None and not self._actions(route)
-                self.add(Read, route, "", gone=gone)
+                self.add(Read, route, "", gone=said is None and not self._actions(route))
 
     def _health(self, group: str, said: Mapping[str, Any] | None) -> None:
         if group not in {ends.source for ends in self._ends.values()}:
             return
-        healthy = UNKNOWN
+        healthy = -1
         if said is not None:
             states = [one["TargetHealth"]["State"] for one in said["TargetHealthDescriptions"]]
             healthy = states.count("healthy")
-            self._started.setdefault(group, healthy)
-        self.add(Health, healthy, self._started.get(group, 0))
+            self._at_start.setdefault(group, healthy)
+        self.add(Health, healthy, self._at_start.get(group, 1), group)
 
     # What the run said
 
@@ -170,41 +205,32 @@ class Observer(Witness):
         event = record.event
         self._recorded(record)
         self.state = evolve(self.plan, self.state, record)
-        if isinstance(event, GateJudged):
-            self._verdicts[event.gate, event.pair] = event.verdict
-            self.add(Shown, _worst(self._verdicts.values()))
         if isinstance(event, PhaseChanged | Close):
-            self.add(Told, str(self.state.phase), self._hold(), self.claims())
+            self.status()
 
     def _recorded(self, record: Record) -> None:
-        event, durable = record.event, self.durable(record)
-        self.add(Recorded, event.type, body(event), record.seq, record.epoch, durable=durable)
+        # by a clock that was set nobody can tell whether a minute was settled: the run goes by AWS's
+        event, wall_ms = record.event, 0 if self.clock_set else record.at.wall_ms
+        self.add(
+            Recorded,
+            event.type,
+            body(event),
+            record.seq,
+            record.epoch,
+            self.durable(record),
+            wall_ms,
+        )
 
-    def _hold(self) -> str:
-        return str(self.state.held.reason) if self.state.held is not None else ""
-
-    def claims(self) -> dict[str, int]:
-        """By route, the portion (per mille) that `status` shows as live; -1 where it says that it does not know."""
-        shown: Any = status_json(self.state, self.plan)["routes"]
-        return {str(one["route"]): _claimed(one) for one in shown}
+    def status(self) -> None:
+        """What `cutover status --json` says now."""
+        said: Any = status_json(self.state, self.plan)
+        claims = {str(one["route"]): claimed(one) for one in said["routes"]}
+        self.add(Told, str(said["phase"]), said["hold"]["reason"] if said["hold"] else "", claims)
 
     def ended(self, exit_code: int) -> None:
         """The process ended by itself."""
-        self.add(Ended, exit_code, self.live())
-
-
-def _claimed(route: Mapping[str, Any]) -> int:
-    live = route["live_weight_percent"]
-    known = route["readable"] and route["exists"] and route["in_doubt_percent"] is None
-    return round(10 * live) if known and live is not None else UNKNOWN
-
-
-_ORDER = ("breach", "unknown", "shared", "waiting", "pass")
-
-
-def _worst(verdicts: Any) -> str:
-    said = {str(one).lower() for one in verdicts}
-    return next((one for one in _ORDER if one in said), "waiting")
+        live = {route: self._live(route) for route in self._ends}
+        self.add(Ended, exit_code, {route: (one.form, one.weight) for route, one in live.items()})
 
 
 class _Told(Listener):

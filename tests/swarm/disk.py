@@ -37,7 +37,7 @@ class LosableDisk(Disk):
 
     Attributes:
         before, after: told of each operation that changes something, by name; whoever raises there kills the process.
-        refused: told of each operation that was refused.
+        refused: told of each operation that was refused, and of its file where that is open.
         broken: errno by operation while the disk refuses; `*` for every one that changes something.
         room: bytes that are left.
     """
@@ -45,7 +45,7 @@ class LosableDisk(Disk):
     def __init__(self, root: Path, chance: random.Random) -> None:
         self.before: Callable[[str], None] = lambda _operation: None
         self.after: Callable[[str], None] = lambda _operation: None
-        self.refused: Callable[[str], None] = lambda _operation: None
+        self.refused: Callable[[str, Path | None], None] = lambda _operation, _path: None
         self.broken: dict[str, int] = {}
         self.room = ROOM
         self._chance = chance
@@ -128,21 +128,21 @@ class LosableDisk(Disk):
         raise NotImplementedError
 
     def write(self, handle: int, data: bytes) -> int:
-        self._begin("write")
-        file, _ = self._held(handle)
+        file, path = self._held(handle)
+        self._begin("write", path)
         taken = data[: max(0, self.room)]
         if data and not taken:
-            self._refuse("write", errno.ENOSPC)
+            self._refuse("write", errno.ENOSPC, path)
         self.room -= len(taken)
         file.data += taken
         if len(taken) < len(data):
-            self.refused("write")
+            self.refused("write", path)
         self.after("write")
         return len(taken)
 
     def sync(self, handle: int) -> None:
-        self._begin("sync")
-        file, _ = self._held(handle)
+        file, path = self._held(handle)
+        self._begin("sync", path)
         file.synced = bytes(file.data)
         self.after("sync")
 
@@ -210,17 +210,17 @@ class LosableDisk(Disk):
         file = self._files.get(path)
         return Found("file", os.geteuid(), file.mode, len(file.data)) if file is not None else None
 
-    def _begin(self, operation: str) -> None:
+    def _begin(self, operation: str, path: Path | None = None) -> None:
         if operation not in ("look", "read"):
             self.before(operation)
         number = self.broken.get(
             operation, 0 if operation in ("look", "read") else self.broken.get("*", 0)
         )
         if number:
-            self._refuse(operation, number)
+            self._refuse(operation, number, path)
 
-    def _refuse(self, operation: str, number: int) -> None:
-        self.refused(operation)
+    def _refuse(self, operation: str, number: int, path: Path | None) -> None:
+        self.refused(operation, path)
         raise OSError(number, os.strerror(number))
 
     def _opened(self, file: _File, path: Path) -> int:

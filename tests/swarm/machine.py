@@ -35,7 +35,7 @@ from cutover.runner import Ports, Runner
 from cutover.wiring.going_on import BACK, refuse_meaningless
 from cutover.wiring.live import restore_text_of
 from cutover.wiring.scenarios import text_of_plan
-from tests.promises.facts import Died, Ordered, Owner, Started
+from tests.promises.facts import Died, DiskRefused, Jumped, Ordered, Owner, Slept, Started
 from tests.swarm.disk import LosableDisk
 from tests.swarm.eyes import Eyes
 from tests.swarm.ports import Ears, LosableLease, MachineClock
@@ -154,7 +154,7 @@ class Machine:
             )
         self.disk.before = lambda operation: self.reach("disk", operation)
         self.disk.after = lambda operation: self.reach("disk_done", operation)
-        self.disk.refused = lambda operation: self.eyes.meet(f"disk refuses {operation}")
+        self.disk.refused = self._refused
         self.eyes.watch(script.scenario, self.world)
         began = clock.ms
         clock.at(began + script.calm_after, self._calm)
@@ -172,6 +172,11 @@ class Machine:
             self.world.clock.ms + trouble.lasts, lambda: self.disk.mend(trouble.operation)
         )
 
+    def _refused(self, operation: str, path: Path | None) -> None:
+        self.eyes.meet(f"disk refuses {operation}")
+        if path == self.run.journal and self._processes:
+            self.eyes.add(DiskRefused)
+
     def _lease_goes(self, lasts: int) -> None:
         self.eyes.meet("lease lost")
         self._away += 1
@@ -187,6 +192,9 @@ class Machine:
     def _clock_jumps(self, by_ms: int) -> None:
         self.eyes.meet("clock set")
         self.clock.ahead_ms += by_ms
+        self.eyes.clock_set = True
+        if self._processes:
+            self.eyes.add(Jumped, by_ms)
 
     def _calm(self) -> None:
         self.world.calm()
@@ -236,6 +244,7 @@ class Machine:
                 raise KilledError(entry)
             self.eyes.meet("machine stopped", point)
             self.world.clock.sleep(entry.lasts)
+            self.eyes.add(Slept, entry.lasts)
             return
 
     # People
@@ -310,6 +319,8 @@ class Machine:
             del self._processes[depth:]
             self.over = True
         except CutoverError as error:
+            if len(self._processes) > depth:
+                self.eyes.ended(int(error.exit_code))
             del self._processes[depth:]
             self.eyes.process_gone()
             self.refused.append(f"{type(error).__name__}: {error}")

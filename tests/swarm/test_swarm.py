@@ -17,10 +17,8 @@ from tests.swarm.script import Script, script_of
 from tests.swarm.shrink import shrunk
 from tests.swarm.swarm import run_seed
 
-HEALTHY = {
-    "plan": {"observe": {"poll": "45s"}},
-    "scenario": {"description": "healthy", "approve_after": "never"},
-}
+SCENARIO = {"description": "healthy", "approve_after": "never"}
+HEALTHY = {"plan": {"observe": {"poll": "45s"}}, "scenario": SCENARIO}
 
 
 def lived(**sections: object) -> Machine:
@@ -103,7 +101,7 @@ def test_a_route_that_only_reads_as_restored_is_written_before_that_is_said() ->
     }
     machine = lived(
         plan={"safety": {"on_drift": "rollback"}},
-        scenario={**HEALTHY["scenario"], "faults": [stale]},
+        scenario={**SCENARIO, "faults": [stale]},
     )
     assert str(machine.eyes.state.phase) == "ROLLED_BACK"
     assert [fact.weight for fact in machine.eyes.facts if isinstance(fact, Took)][-1] == -1
@@ -114,8 +112,9 @@ def test_a_process_that_wakes_after_another_took_the_run_over_sends_nothing() ->
     machine = lived(take_overs=[{"when": {"phase": "BAKING", "after": "1m"}, "word": "resume"}])
     facts = machine.eyes.facts
     woke = facts.index(next(one for one in facts if one == Owner(one.at_ms, ours=False)))
-    assert isinstance(facts[woke + 1], Ended)
-    assert facts[woke + 1].exit_code == ExitCode.NEEDS_HUMAN
+    ended = facts[woke + 1]
+    assert isinstance(ended, Ended)
+    assert ended.exit_code == ExitCode.NEEDS_HUMAN
     assert judged(machine) == []
     facts.insert(woke + 1, Sent(facts[woke].at_ms, "route", "form", 0))
     assert any(one.startswith("owner: ") for one in judged(machine))

@@ -211,9 +211,9 @@ class _Handlers:
             self._replied(sending.call, sending.number, "lost")
             raise
         if sending.call.operation in _ROUTING:
-            said = "applied" if response.status_code < 300 else "refused"
+            said = "mismatch" if self._mismatch(sending) else "applied"
             self._replied(
-                sending.call, sending.number, said if not self._mismatch(sending) else "lost"
+                sending.call, sending.number, said if response.status_code < 300 else "refused"
             )
         return response
 

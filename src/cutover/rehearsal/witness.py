@@ -30,7 +30,7 @@ class Witness:
         """AWS carried the change out: at once, or long after."""
 
     def replied(self, number: int, route: str, answer: str) -> None:
-        """The sender was told that it is `applied` or `refused`, or nothing that settles it (`lost`)."""
+        """The sender was told that it is `applied` or `refused`, that it has other weights (`mismatch`), or nothing (`lost`)."""
 
     def changed(self, route: str) -> None:
         """Somebody else changed the route."""
