@@ -9,10 +9,12 @@ from collections import Counter
 from pathlib import Path
 from time import monotonic
 
+from tests.swarm.cells import Cells, cells_hit, wrongly_hit
+from tests.swarm.cells import told as told_cells
 from tests.swarm.generate import random_script
 from tests.swarm.script import Script
 from tests.swarm.shrink import shrunk
-from tests.swarm.swarm import Cells, Outcome, kind_of, outcomes, run, run_seed
+from tests.swarm.swarm import Outcome, kind_of, outcomes, run, run_seed
 
 
 def main() -> int:
@@ -33,10 +35,12 @@ def main() -> int:
         outcome = run_seed(asked.one)
         return _told(outcome, _smallest(outcome)) if outcome.broken else _told(outcome, None)
     seconds = asked.seconds if asked.seconds is not None else asked.budget
-    return prove(asked.seed, seconds, asked.processes, find=asked.find)
+    return prove(asked.seed, seconds, asked.processes, find=asked.find, full=not asked.find)
 
 
-def prove(seed: int, seconds: float, processes: int, *, find: bool = False) -> int:
+def prove(
+    seed: int, seconds: float, processes: int, *, find: bool = False, full: bool = False
+) -> int:
     """Run seeds until the time is spent; how many broke a promise, at most 1 with `find`."""
     began, failed, ends, cells, faults, runs = monotonic(), 0, Counter[str](), Cells(), 0, 0
     for outcome in outcomes(seed, seconds, processes):
@@ -49,11 +53,16 @@ def prove(seed: int, seconds: float, processes: int, *, find: bool = False) -> i
             _told(outcome, _smallest(outcome))
             if find:
                 break
+    for one in wrongly_hit(cells):
+        failed += 1
+        print(f"FAILED swarm: {one}")
+    if full:
+        print("\n".join(told_cells(cells)), flush=True)
     told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
     spent = monotonic() - began
     print(
         f"swarm: seeds {seed} to {seed + runs - 1}, {runs:,} runs in {spent:.0f} s, {faults:,} faults met in "
-        f"{len(cells):,} cells, {failed} violations; {told}",
+        f"{cells_hit(cells)} cells, {failed} violations; {told}",
         flush=True,
     )
     return failed

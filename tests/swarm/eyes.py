@@ -74,7 +74,6 @@ class Eyes(Observer):
         self.meet(f"{_OF.get(operation, 'survey')} {kind}")
 
     def told(self, record: Record) -> None:
-        self.alive = True
         self.epoch = max(self.epoch, record.epoch)
         super().told(record)
         if isinstance(record.event, PhaseChanged):

@@ -20,7 +20,7 @@ PHASES = (
     "COMPLETED",
 )
 WORDS = (
-    "pause", "resume", "approve", "rollback", "finish", "interrupt", "confirm_restored", "accept_drift", "leave",
+    "pause", "resume", "approve", "rollback", "finish", "finish_and_detach", "interrupt", "confirm_restored", "accept_drift", "leave",
     "hold_file", "rollback_file", "remove_files",
 )  # fmt: skip
 WRITES = ("ModifyRule", "ModifyListener", "Modify*")
@@ -247,7 +247,7 @@ KINDS: dict[str, Draw] = {
     "clock set": _jump,
     "lease lost": _lease,
     "taken over": _take_over,
-    "words forward": _command("resume", "approve", "accept_drift", "finish"),
+    "words forward": _command("resume", "approve", "accept_drift", "finish", "finish_and_detach"),
     "words that stop": _command("pause", "rollback", "interrupt", "leave"),
     "words in files": _command("hold_file", "rollback_file", "remove_files"),
     "every word": _command(*WORDS),

@@ -272,7 +272,9 @@ class Machine:
                 ears.direct.append(Word(WordName.INTERRUPT, who, "SIGINT", "signal", signal=2))
         else:
             self.eyes.add(Ordered, name)
-            word = Word(WordName(name), who, "as the script says")
+            detail = "detach_source" if name == "finish_and_detach" else ""
+            said = WordName(name.removesuffix("_and_detach"))
+            word = Word(said, who, "as the script says", detail=detail)
             if ears is None:
                 self._pending.append(word)
                 return
@@ -394,6 +396,7 @@ class Machine:
         self._processes.append(process)
         self.world.script.moved("", "")
         self.eyes.continues(journal.contents.records)
+        self.eyes.alive = True
         self.eyes.add(Owner, ours=True)
         self.eyes.add(Started, tuple(str(word.name) for word in words))
         taken = LeaseTaken(

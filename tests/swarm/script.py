@@ -87,6 +87,7 @@ class Command(Happening):
         "approve",
         "rollback",
         "finish",
+        "finish_and_detach",
         "interrupt",
         "confirm_restored",
         "accept_drift",

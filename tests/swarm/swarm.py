@@ -10,12 +10,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, field
 from time import monotonic
 
+from tests.swarm.cells import Cells
 from tests.swarm.generate import random_script
 from tests.swarm.judging import judged
 from tests.swarm.machine import Machine
 from tests.swarm.script import Script
-
-Cells = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True)

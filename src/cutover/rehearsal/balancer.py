@@ -234,8 +234,8 @@ class Balancer:
         """Another writer deletes the rule; False for a default action, which only goes with its listener."""
         if route not in self._rules:
             return False
-        listener = self._listeners[listener_arn(route)]
-        del self._rules[route], listener.rules[route]
+        self._listeners[listener_arn(route)].remove_rule(route)
+        del self._rules[route]
         return True
 
     def note_associations(self) -> None:

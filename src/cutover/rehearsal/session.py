@@ -147,8 +147,12 @@ class _Handlers:
         )
         of = self._of
         of.calls[call.operation] = of.calls.get(call.operation, 0) + 1
-        of.witness.calling(call)
         number = self._changes = self._changes + (call.operation in _ROUTING)
+        if call.operation in _ROUTING:
+            # the adapter has let it go: from here on it is on its way, whatever becomes of it
+            key, actions = _ROUTING[call.operation]
+            of.witness.sent(number, str(call.params[key]), list(call.params.get(actions, [])))
+        of.witness.calling(call)
         try:
             return self._answer(call, number)
         except AwsError as error:
@@ -173,7 +177,6 @@ class _Handlers:
             weight = of.portion(route, list(call.params.get(actions, [])))
             before = of.balancer.actions(route)
             of.faults.crash("before_write", weight)
-            of.witness.sent(number, route, list(call.params.get(actions, [])))
         fault = of.faults.next_for(call, weight)
         if fault is not None:
             of.witness.met(fault.kind, call.operation)
@@ -226,6 +229,7 @@ class _Handlers:
             of.faults.crash("after_write", sending.weight)
         of.faults.after_effect(sending.fault, call)
         self._here.mismatch = sending if self._mismatch(sending) else None
+        self._here.read = None if call.operation in _ROUTING else call
         return response
 
     @staticmethod
@@ -282,6 +286,10 @@ class _Handlers:
             for one in parsed.get(key, ()):
                 said = one.get(member, ()) if mismatch is None else mismatch.before
                 one[member] = normal_actions(said)
+        read: Call | None = getattr(self._here, "read", None)
+        self._here.read = None
+        if read is not None:
+            self._of.witness.answered(read, None if "Error" in parsed else parsed)
 
     def _date(self) -> str:
         wall = wall_from_ms(self._of.clock.ms + self._of.aws_ahead_ms)
