@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import traceback
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
+from typing import Any
 
+from cutover.wiring.workers import side_by_side
 from tests.swarm.cells import Cells
 from tests.swarm.generate import random_script
 from tests.swarm.judging import judged
@@ -65,22 +67,19 @@ def outcomes(seed: int, seconds: float, processes: int) -> Iterator[Outcome]:
             yield run_seed(seed)
             seed += 1
         return
-    # a copy of this process has everything loaded, and goes on with the code that it began with
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
-        running: set[Future[Outcome]] = set()
-        for _ in range(processes):
-            running.add(pool.submit(run_seed, seed))
-            seed += 1
-        try:
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for one in done:
-                    if monotonic() < until:
-                        running.add(pool.submit(run_seed, seed))
-                        seed += 1
-                    yield one.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    calls: Any = _seeds(
+        seed, until, processes
+    )  # drawn one by one: how many there will be nobody knows
+    with closing(side_by_side(calls, processes, nullcontext)) as found:
+        for _, outcome in found:
+            yield outcome
+
+
+def _seeds(seed: int, until: float, at_least: int) -> Iterator[Callable[[], Outcome]]:
+    last = seed + at_least
+    while seed < last or monotonic() < until:
+        yield partial(run_seed, seed)
+        seed += 1
 
 
 def kind_of(broken: str) -> str:
