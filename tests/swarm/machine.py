@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -25,7 +26,7 @@ from cutover.core.errors import CutoverError, ExitCode, RefusedError
 from cutover.core.events import Event, LeaseTaken, PhaseChanged, RunOpen
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import TERMINAL, RunState, evolve, replay
-from cutover.core.values import HOUR
+from cutover.core.values import MINUTE
 from cutover.local.journal import FileJournal
 from cutover.local.mailbox import leave_word
 from cutover.local.run_directory import RunDirectory
@@ -42,8 +43,8 @@ from tests.swarm.ports import Ears, LosableLease, MachineClock
 from tests.swarm.script import ERRNO, Death, DiskTrouble, Script, Stop, TakeOver
 
 ROOT = Path("/swarm/state")
-LOOKS = 12
-"""So often somebody looks at the run, an hour apart, after the last trouble."""
+LOOKS, LOOK_EVERY = 9, 20 * MINUTE
+"""So often, and so far apart, somebody looks at the run after the last trouble."""
 
 _FILES = {"hold_file": "HOLD", "rollback_file": "ROLLBACK"}
 
@@ -129,29 +130,26 @@ class Machine:
             self._living(self._begin)
             while not self.over and self._wait_for_a_word():
                 word = self._pending.pop(0)
-                self._living(lambda said=word: self._go_on(said))  # type: ignore[misc]
-            world.clock.sleep(HOUR)  # what is still on its way arrives
+                self._living(partial(self._go_on, word))
+            world.clock.sleep(30 * MINUTE)  # what is still on its way arrives
 
     # What goes wrong
 
     def _arm(self) -> None:
         script, on, clock = self.script, self.world.script.on, self.world.clock
         for trouble in script.disk:
-            on(trouble.when, lambda one=trouble: self._disk_breaks(one))  # type: ignore[misc]
+            on(trouble.when, partial(self._disk_breaks, trouble))
         for loss in script.lease:
-            on(loss.when, lambda one=loss: self._lease_goes(one.lasts))  # type: ignore[misc]
+            on(loss.when, partial(self._lease_goes, loss.lasts))
         for take in script.take_overs:
-            on(take.when, lambda one=take: setattr(self, "_take_over", one))  # type: ignore[misc]
+            on(take.when, partial(setattr, self, "_take_over", take))
         points: tuple[Stop | Death, ...] = (*script.stops, *script.deaths)
         for point in points:
-            on(point.when, lambda one=point: self._armed.append(_Armed(one)))  # type: ignore[misc]
+            on(point.when, partial(self._armed.append, _Armed(point)))
         for jump in script.jumps:
-            on(jump.when, lambda one=jump: self._clock_jumps(one.by_ms))  # type: ignore[misc]
+            on(jump.when, partial(self._clock_jumps, jump.by_ms))
         for command in script.commands:
-            on(
-                command.when,
-                lambda one=command: self.command(one.word, one.times),  # type: ignore[misc]
-            )
+            on(command.when, partial(self.command, command.word, command.times))
         self.disk.before = lambda operation: self.reach("disk", operation)
         self.disk.after = lambda operation: self.reach("disk_done", operation)
         self.disk.refused = self._refused
@@ -159,8 +157,9 @@ class Machine:
         began = clock.ms
         clock.at(began + script.calm_after, self._calm)
         for look in range(LOOKS):
-            clock.at(began + script.calm_after + (look + 1) * HOUR, lambda n=look: self._look(n))  # type: ignore[misc]
-        self._until_ms = began + script.calm_after + (LOOKS + 1) * HOUR
+            at_ms = began + script.calm_after + (look + 1) * LOOK_EVERY
+            clock.at(at_ms, partial(self._look, look))
+        self._until_ms = began + script.calm_after + (LOOKS + 1) * LOOK_EVERY
         self.world.script.changed()
 
     def _disk_breaks(self, trouble: DiskTrouble) -> None:
@@ -369,7 +368,11 @@ class Machine:
         if not contents.records:
             self.over = True  # it ended before it wrote anything
             return
-        refuse_meaningless(self.run, replay(self.plan, contents.records).phase, word)
+        self.eyes.continues(
+            contents.records
+        )  # a process may have died before it could tell its last record
+        self.over = self.eyes.state.phase in TERMINAL
+        refuse_meaningless(self.run, self.eyes.state.phase, word)
         if word.name is WordName.ROLLBACK:
             with contextlib.suppress(RefusedError):
                 leave_word(self.run, word, self.clock.now())

@@ -107,7 +107,7 @@ class Script(Model):
     """See the module.
 
     Attributes:
-        calm_after: nothing goes wrong any more from then on, and somebody looks every hour.
+        calm_after: nothing goes wrong any more from then on, and somebody looks at the run again and again.
     """
 
     seed: int = 0
