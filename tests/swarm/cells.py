@@ -88,6 +88,10 @@ TABLE: tuple[Row, ...] = (
 )  # fmt: skip
 
 
+RARE = _each("disk refuses {}", "remove", "truncate", "open")
+"""Counted where they come, and asked for nowhere: only other trouble makes a process do these."""
+
+
 def reachable() -> Iterator[tuple[str, str]]:
     """Every cell that can be hit."""
     for row in TABLE:
@@ -98,7 +102,7 @@ def reachable() -> Iterator[tuple[str, str]]:
 def wrongly_hit(cells: Cells) -> tuple[str, ...]:
     """One sentence for each cell that was hit and that the table does not hold possible."""
     never = {(kind, phase): row.why for row in TABLE for kind in row.kinds for phase in row.never}
-    known = {kind for row in TABLE for kind in row.kinds}
+    known = {*RARE, *(kind for row in TABLE for kind in row.kinds)}
     found = [
         f"cells: `{kind}` met the run in {phase}, and the table says: {never[kind, phase]}"
         for kind, phase in cells

@@ -260,6 +260,12 @@ KINDS: dict[str, Draw] = {
 """What may go wrong, by the name of its kind."""
 
 
+def cell_of(seed: int) -> tuple[str, str]:
+    """The cell that a seed aims at, unless it is a multiple of 3."""
+    cells = tuple(reachable())
+    return cells[(seed - seed // 3) * STRIDE % len(cells)]
+
+
 def random_script(seed: int) -> Script:
     """The script of a seed: at least two occurrences, of the kinds that the seed enables.
 
@@ -271,8 +277,7 @@ def random_script(seed: int) -> Script:
     plan = random_plan(chance)
     how_many = chance.choice((2, 3, 3, 4, 4, 5, 6, 8))
     if seed % 3:
-        cells = tuple(reachable())
-        kind, phase = cells[(seed - seed // 3) * STRIDE % len(cells)]
+        kind, phase = cell_of(seed)
         entries, needed = aimed(kind, phase, chance)
         plan |= needed
         how_many = chance.choice((1, 1, 2, 3))
