@@ -11,7 +11,7 @@ from tests.swarm.eyes import NO_PROCESS
 Entry = tuple[str, dict[str, Any]]
 
 _OPERATION = {
-    "write": ("Modify*",), "routes": ("DescribeRules", "DescribeListeners"), "health": ("DescribeTargetHealth",),
+    "write": ("Modify*",), "routes": ("Describe[RL][ui]*s",), "health": ("DescribeTargetHealth",),
     "metrics": ("GetMetricData",), "alarms": ("DescribeAlarms",), "identity": ("GetCallerIdentity",), "survey": ("*",),
 }  # fmt: skip
 _EFFECT: dict[str, dict[str, Any]] = {
@@ -30,8 +30,8 @@ _GONE_AFTER = 240
 
 def aimed(kind: str, phase: str, chance: random.Random) -> tuple[list[Entry], dict[str, Any]]:
     """Entries that bring this kind of trouble to a run in this phase, and what the plan must have for it."""
-    when = _when(phase, chance)
-    entries = [*_way_to(phase, chance), *_occurs(kind, when, chance)]
+    when = _when(kind, phase, chance)
+    entries = [*_way_to(kind, phase, chance), *_occurs(kind, when, chance)]
     plan: dict[str, Any] = {}
     if kind.startswith("alarm"):
         plan["gates"] = [
@@ -42,16 +42,34 @@ def aimed(kind: str, phase: str, chance: random.Random) -> tuple[list[Entry], di
     return entries, plan
 
 
-def _when(phase: str, chance: random.Random) -> dict[str, Any]:
+def _when(kind: str, phase: str, chance: random.Random) -> dict[str, Any]:
     if phase == "PREFLIGHT":
-        return {"after": chance.choice(("0s", "0s", "1s", "3s"))}
+        # its first look comes at once; nobody can say a word to a process before it is there
+        at_once = kind.split(maxsplit=1)[0] in (
+            *_OPERATION,
+            "disk",
+            "source",
+            "destination",
+            "both",
+            "alarm",
+        )
+        return {"after": "0s" if at_once else f"{chance.randint(1, 3)}s"}
     if phase == NO_PROCESS:
         return {"after": f"{_GONE_AFTER + chance.randint(60, 200)}s"}
-    return {"phase": phase, "after": chance.choice(("0s", "0s", "1s", "5s"))}
+    quick = phase in ("ATTACHING", "SHIFTING") or kind.startswith("write")
+    return {"phase": phase, "after": "0s" if quick else chance.choice(("0s", "1s", "5s"))}
 
 
-def _way_to(phase: str, chance: random.Random) -> list[Entry]:
-    """What brings a run there."""
+def _way_to(kind: str, phase: str, chance: random.Random) -> list[Entry]:
+    """What brings a run there, and the calls that are to go wrong."""
+    entries = _way(phase, chance)
+    if kind.startswith("identity") and phase not in ("PREFLIGHT", "ATTACHING", "BAKING"):
+        # who we are is asked by each new process, and before a raise
+        entries.append(("deaths", {"when": {"phase": phase}, "back_after": "1m"}))
+    return entries
+
+
+def _way(phase: str, chance: random.Random) -> list[Entry]:
     bake: dict[str, Any] = {"phase": "BAKING", "after": f"{chance.randint(0, 100)}s"}
     match phase:
         case "HOLDING":
@@ -93,16 +111,11 @@ def _occurs(kind: str, when: dict[str, Any], chance: random.Random) -> list[Entr
 
 def _fault(about: str, kind: str, when: dict[str, Any], chance: random.Random) -> list[Entry]:
     by = {"stale": ("16s", "10m"), "delayed": ("4s", "45s", "5m"), "slow": ("2s", "9s")}
-    return [
-        (
-            "faults",
-            {
-                "when": when, "operation": chance.choice(_OPERATION[about]), "kind": kind,
-                "by": chance.choice(by.get(kind, ("10s",))),
-                **chance.choice(({"times": 1}, {"times": 3}, {"lasts": "40s"})),
-            },
-        )
-    ]  # fmt: skip
+    how_often = chance.choice(({"times": 1}, {"times": 3}))
+    if about == "identity":
+        how_often = {"times": 2}
+    fault = {"when": when, "operation": chance.choice(_OPERATION[about]), "kind": kind}
+    return [("faults", {**fault, "by": chance.choice(by.get(kind, ("10s",))), **how_often})]
 
 
 def _side(side: str, what: str, when: dict[str, Any]) -> list[Entry]:

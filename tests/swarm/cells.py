@@ -63,7 +63,11 @@ TABLE: tuple[Row, ...] = (
         "nobody calls",
     ),
     Row(_each("alarms {}", *_READ, "incomplete"), (NO_PROCESS,), "nobody calls"),
-    Row(_each("identity {}", *_READ), (NO_PROCESS,), "nobody calls"),
+    Row(
+        _each("identity {}", *_READ),
+        ("ROLLING_BACK", NO_PROCESS),
+        "a rollback does not ask who we are, and without a process nobody does",
+    ),
     Row(
         _each("survey {}", *_READ),
         (*DRIVEN[1:], NO_PROCESS),

@@ -9,7 +9,7 @@ from cutover.core.events import Close
 from cutover.core.state import TERMINAL, Phase, replay
 from cutover.local.journal_file import JournalContents, read_journal
 from tests.promises.catalogue import PROMISES
-from tests.promises.facts import Changed, Owner, Recorded, Sent, Took
+from tests.promises.facts import Changed, Recorded, Sent, Took
 from tests.promises.promise import broken
 from tests.swarm.machine import Machine
 
@@ -22,7 +22,6 @@ def judged(machine: Machine) -> list[str]:
     contents = _contents(machine)
     found = broken(PROMISES, machine.eyes.setting, machine.eyes.facts)
     found += _journal(machine, contents)
-    found += _owner(machine)
     found += _restored(machine)
     found += _end(machine, contents)
     return list(dict.fromkeys(found))
@@ -51,18 +50,6 @@ def _journal(machine: Machine, contents: JournalContents) -> Iterator[str]:
         and folded != state
     ):
         yield f"fold: the journal folds to {folded.phase}, and the process was in {state.phase}"
-
-
-def _owner(machine: Machine) -> Iterator[str]:
-    """Who has lost the run to another process sends nothing and journals nothing."""
-    ours = True
-    for fact in machine.eyes.facts:
-        if isinstance(fact, Owner):
-            ours = fact.ours
-        elif not ours and isinstance(fact, Sent):
-            yield f"owner: a process sent a change of {fact.route} after another had taken the run over"
-        elif not ours and isinstance(fact, Recorded) and fact.durable:
-            yield f"owner: a process journalled {fact.type} after another had taken the run over"
 
 
 def _restored(machine: Machine) -> Iterator[str]:

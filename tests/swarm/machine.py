@@ -161,6 +161,7 @@ class Machine:
             clock.at(at_ms, partial(self._look, look))
         self._until_ms = began + script.calm_after + (LOOKS + 1) * LOOK_EVERY
         self.world.script.changed()
+        clock.run_until(began)  # what is due at the start
 
     def _disk_breaks(self, trouble: DiskTrouble) -> None:
         if trouble.kind == "full":

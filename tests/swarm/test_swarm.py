@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutover.core.errors import ExitCode
+from tests.fakes import RULE
 from tests.promises.facts import Ended, Owner, Sent, Took
 from tests.swarm.disk import LosableDisk
 from tests.swarm.generate import KINDS, random_script
@@ -116,8 +117,8 @@ def test_a_process_that_wakes_after_another_took_the_run_over_sends_nothing() ->
     assert isinstance(ended, Ended)
     assert ended.exit_code == ExitCode.NEEDS_HUMAN
     assert judged(machine) == []
-    facts.insert(woke + 1, Sent(facts[woke].at_ms, "route", "form", 0))
-    assert any(one.startswith("owner: ") for one in judged(machine))
+    facts.insert(woke + 1, Sent(facts[woke].at_ms, RULE, "form", 0))
+    assert any(one.startswith("P6: ") for one in judged(machine))
 
 
 def test_a_script_shrinks_to_the_occurrences_that_matter() -> None:
