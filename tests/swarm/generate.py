@@ -180,7 +180,7 @@ def _death(*, power: bool) -> Draw:
                 ["finish"],
             )
         )
-        back = chance.choice(("5s", "1m", "10m", "40m", "never"))
+        back = chance.choice(("5s", "5s", "1m", "1m", "10m", "10m", "40m", "never"))
         return "deaths", {**_point(chance), "power": power, "back_after": back, "words": words}
 
     return draw
