@@ -20,6 +20,7 @@ from cutover.aws.forms import Ends, form_of_actions
 from cutover.core.events import (
     Close,
     GateJudged,
+    LeaseTaken,
     MinuteCorrected,
     MinuteSettled,
     PhaseChanged,
@@ -44,6 +45,7 @@ from tests.promises.facts import (
     Replied,
     Sent,
     Setting,
+    Started,
     Told,
     Took,
 )
@@ -213,6 +215,9 @@ class Observer(Witness):
     def told(self, record: Record) -> None:
         """The run says one record."""
         event = record.event
+        if isinstance(event, LeaseTaken):
+            first = event.first_word
+            self.add(Started, () if first in ("", "run") else (first,))
         self._recorded(record)
         self._kept = self._kept or event.type == "snapshot"
         if not isinstance(event, MinuteSettled | MinuteCorrected | GateJudged):

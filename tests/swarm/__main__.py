@@ -52,8 +52,8 @@ def prove(
             failed += 1
             _told(outcome, _smallest(outcome))
             if find:
-                break
-    for one in wrongly_hit(cells):
+                return failed
+    for one in () if find else wrongly_hit(cells):
         failed += 1
         print(f"FAILED swarm: {one}")
     if full:

@@ -36,7 +36,7 @@ from cutover.runner import Ports, Runner
 from cutover.wiring.going_on import BACK, refuse_meaningless
 from cutover.wiring.live import restore_text_of
 from cutover.wiring.scenarios import text_of_plan
-from tests.promises.facts import Died, DiskRefused, Jumped, Ordered, Owner, Slept, Started
+from tests.promises.facts import Died, DiskRefused, Jumped, Ordered, Owner, Slept
 from tests.swarm.disk import LosableDisk
 from tests.swarm.eyes import Eyes
 from tests.swarm.ports import Ears, LosableLease, MachineClock
@@ -402,7 +402,6 @@ class Machine:
         self.eyes.continues(journal.contents.records)
         self.eyes.alive = True
         self.eyes.add(Owner, ours=True)
-        self.eyes.add(Started, tuple(str(word.name) for word in words))
         taken = LeaseTaken(
             "operator",
             "machine",

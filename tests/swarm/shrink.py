@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 from tests.swarm.script import IN_SCENARIO, SECTIONS, Script, script_of
 
 
-def shrunk(script: Script, fails: Callable[[Script], bool]) -> Script:
-    """The script with the fewest occurrences, and the plainest plan, for which `fails` still holds."""
-    smaller = True
+def shrunk(script: Script, fails: Callable[[Script], bool], *, seconds: float = 120) -> Script:
+    """The script with the fewest occurrences, and the plainest plan, for which `fails` still holds.
+
+    After so many seconds it is the smallest one found so far.
+    """
+    until, smaller = monotonic() + seconds, True
     while smaller:
         smaller = False
         for candidate in _smaller(script):
+            if monotonic() > until:
+                return script
             if fails(candidate):
                 script, smaller = candidate, True
                 break
