@@ -50,6 +50,12 @@ class Eyes(Observer):
         """The run meets trouble of this kind now."""
         self.cells[f"{kind} at {point}" if point else kind, self.phase] += 1
 
+    def process_begins(self) -> None:
+        """A process drives the run from now on, in whatever trouble there is."""
+        self.alive = True
+        for kind in self._active:
+            self.meet(kind)
+
     def process_gone(self) -> None:
         """Nobody drives the run."""
         self.alive = False

@@ -400,7 +400,7 @@ class Machine:
         self._processes.append(process)
         self.world.script.moved("", "")
         self.eyes.continues(journal.contents.records)
-        self.eyes.alive = True
+        self.eyes.process_begins()
         self.eyes.add(Owner, ours=True)
         taken = LeaseTaken(
             "operator",
