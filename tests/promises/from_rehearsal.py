@@ -108,6 +108,7 @@ class Observer(Witness):
         facts: until now.
         found: the routes before the run, as AWS answered last when it kept them.
         durable: whether a record is on the disk for good. Nothing hangs on a rehearsal's journal: it counts as durable.
+        beside: whether a record was kept beside the journal, which takes it in when it is continued.
         clock_set: somebody set this machine's clock away from AWS's.
         state: folded from the records, without their evidence.
     """
@@ -116,6 +117,7 @@ class Observer(Witness):
         self.plan = plan
         self.facts: list[Fact] = []
         self.durable: Callable[[Record], bool] = lambda _record: True
+        self.beside: Callable[[Record], bool] = lambda _record: False
         self.clock_set = False
         self.state = RunState()
         self.found: dict[str, Seen] = {}
@@ -125,6 +127,7 @@ class Observer(Witness):
         self._ends = {str(r.id): Ends(r.source, r.destination) for r in plan.routes}
         self._at_start: dict[str, int] = {}
         self._kept = False
+        self._beside: set[tuple[int, int]] = set()
 
     def begins(self, balancer: Balancer, now_ms: Callable[[], int]) -> None:
         self._balancer, self._now_ms = balancer, now_ms
@@ -135,10 +138,11 @@ class Observer(Witness):
 
         What a rollback had to leave beside the journal stands in it now.
         """
-        kept = {(record.epoch, record.seq) for record in records}
-        for number, fact in enumerate(self.facts):
-            if isinstance(fact, Recorded) and not fact.durable and (fact.epoch, fact.seq) in kept:
+        kept = self._beside & {(record.epoch, record.seq) for record in records}
+        for number, fact in enumerate(self.facts) if kept else ():
+            if isinstance(fact, Recorded) and (fact.epoch, fact.seq) in kept:
                 self.facts[number] = replace(fact, durable=True)
+        self._beside -= kept
         heard = {(one.epoch, one.seq) for one in self.facts if isinstance(one, Recorded)}
         for record in records:
             if (record.epoch, record.seq) not in heard:
@@ -228,6 +232,8 @@ class Observer(Witness):
 
     def _recorded(self, record: Record) -> None:
         # by a clock that was set nobody can tell whether a minute was settled: the run goes by AWS's
+        if self.beside(record):
+            self._beside.add((record.epoch, record.seq))
         event, wall_ms = record.event, 0 if self.clock_set else record.at.wall_ms
         self.add(
             Recorded,

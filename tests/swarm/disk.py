@@ -61,6 +61,11 @@ class LosableDisk(Disk):
         file = self._kept.get(path)
         return file is not None and text in file.synced
 
+    def holds(self, path: Path, text: bytes) -> bool:
+        """Whether this text is in the file of that name now, durable or not."""
+        file = self._files.get(path)
+        return file is not None and text in file.data
+
     def lose_power(self) -> None:
         """Of what was not synced some prefix stays; every descriptor is gone."""
         for directory in sorted(self._pending):

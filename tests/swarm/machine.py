@@ -22,7 +22,7 @@ from cutover.aws.forms import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
-from cutover.core.errors import CutoverError, ExitCode, RefusedError
+from cutover.core.errors import CutoverError, ExitCode, RefusedError, UsageError
 from cutover.core.events import Event, LeaseTaken, PhaseChanged, RunOpen
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import TERMINAL, RunState, evolve, replay
@@ -118,6 +118,9 @@ class Machine:
             self.eyes.phase_told = self._phase_told
             self.eyes.durable = lambda record: self.disk.is_durable(
                 self.run.journal, f'"seq":{record.seq},'.encode()
+            )
+            self.eyes.beside = lambda record: (
+                not self.disk.holds(self.run.journal, f'"seq":{record.seq},'.encode())
             )
             self._aws = AwsSession(
                 world.session,
@@ -347,7 +350,10 @@ class Machine:
     def _begin(self) -> None:
         """`cutover run`."""
         plan = self.plan
-        self.disk.make_directories(self._place.root / "runs")
+        try:
+            self.disk.make_directories(self._place.root / "runs")
+        except OSError as error:  # as StateDirectory.prepare says it
+            raise UsageError(f"state directory {self._place.root}: {error}") from None
         self._place.create(self.run.id, text_of_plan(plan))
         journal = FileJournal.open_new(
             self.run, restore_text=self._restore_text(), complain=_nobody
