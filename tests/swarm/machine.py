@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -23,7 +22,7 @@ from cutover.aws.session import AwsSession
 from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import CutoverError, ExitCode, RefusedError, UsageError
-from cutover.core.events import Event, LeaseTaken, PhaseChanged, RunOpen
+from cutover.core.events import Event, LeaseTaken, RunOpen
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import TERMINAL, RunState, evolve, replay
 from cutover.core.values import MINUTE
@@ -36,25 +35,15 @@ from cutover.runner import Ports, Runner
 from cutover.wiring.going_on import BACK, refuse_meaningless
 from cutover.wiring.live import restore_text_of
 from cutover.wiring.scenarios import text_of_plan
-from tests.promises.facts import Died, DiskRefused, Jumped, Ordered, Owner, Slept
+from tests.promises.facts import Died, Owner
+from tests.swarm.adversary import Adversary, KilledError
 from tests.swarm.disk import LosableDisk
 from tests.swarm.eyes import Eyes
+from tests.swarm.people import People
 from tests.swarm.ports import Ears, LosableLease, MachineClock
-from tests.swarm.script import ERRNO, Death, DiskTrouble, Script, Stop, TakeOver
+from tests.swarm.script import Death, Script, TakeOver
 
 ROOT = Path("/swarm/state")
-LOOKS, LOOK_EVERY = 9, 20 * MINUTE
-"""So often, and so far apart, somebody looks at the run after the last trouble."""
-
-_FILES = {"hold_file": "HOLD", "rollback_file": "ROLLBACK"}
-
-
-class KilledError(BaseException):
-    """No `except Exception` survives it, as none survives SIGKILL."""
-
-    def __init__(self, death: Death) -> None:
-        super().__init__("killed")
-        self.death = death
 
 
 class OverError(BaseException):
@@ -71,14 +60,6 @@ class Process:
     runner: Runner | None = None
 
 
-@dataclass
-class _Armed:
-    """Something that happens when a process reaches a point."""
-
-    entry: Stop | Death
-    seen: int = 0
-
-
 class Machine:
     """See the module. `live` lives a script from the start of the run to its last look.
 
@@ -86,28 +67,23 @@ class Machine:
         eyes: what happened.
         over: nothing more can happen in the run.
         ended: exit code and state of the process that ended last by its own decision.
-        bugs: tracebacks of exceptions that no port may raise.
+        refused: what commands were told that could not be carried out.
+        processes: those that live; the last one drives, another may stand still.
     """
 
     def __init__(self, script: Script, root: Path = ROOT) -> None:
         self.script = script
         self.plan = script.plan_made
         self.disk = LosableDisk(root, Random(script.seed))
-        self.eyes = Eyes(self.plan, self.reach)
+        self.adversary = Adversary(self)
+        self.people = People(self)
+        self.processes: list[Process] = []
+        self.eyes = Eyes(self.plan, self.adversary.reach)
         self.over = False
         self.ended: tuple[ExitCode, RunState] | None = None
         self.refused: list[str] = []
         self.run = RunDirectory(root / "runs" / "swarm", self.disk)
         self._place = StateDirectory(root, self.disk)
-        self._processes: list[Process] = []
-        self._armed: list[_Armed] = []
-        self._take_over: TakeOver | None = None
-        self._pending: list[Word] = []
-        self._stirred = False
-        self._aside = False
-        self._away = 0
-        self._said = 0
-        self._until_ms = 0
 
     def live(self) -> None:
         """Everything that happens."""
@@ -115,7 +91,7 @@ class Machine:
         with World.build(self.plan, script.scenario, script.seed, witness=self.eyes) as world:
             self.world = world
             self.clock = MachineClock(world.clock)
-            self.eyes.phase_told = self._phase_told
+            self.eyes.phase_told = self.people.phase_told
             self.eyes.durable = lambda record: self.disk.is_durable(
                 self.run.journal, f'"seq":{record.seq},'.encode()
             )
@@ -129,204 +105,33 @@ class Machine:
                 trust_date=True,
                 random=Random(script.seed),
             )
-            self._arm()
+            self.people.watch()
+            self.adversary.arm()
+            world.clock.run_until(world.clock.ms)  # what is due at the start
             self._living(self._begin)
-            while not self.over and self._wait_for_a_word():
-                word = self._pending.pop(0)
-                self._living(partial(self._go_on, word))
+            while not self.over and self.people.wait():
+                self._living(partial(self._go_on, self.people.pending.pop(0)))
             world.clock.sleep(30 * MINUTE)  # what is still on its way arrives
-
-    # What goes wrong
-
-    def _arm(self) -> None:
-        script, on, clock = self.script, self.world.script.on, self.world.clock
-        for trouble in script.disk:
-            on(trouble.when, partial(self._disk_breaks, trouble))
-        for loss in script.lease:
-            on(loss.when, partial(self._lease_goes, loss.lasts))
-        for take in script.take_overs:
-            on(take.when, partial(setattr, self, "_take_over", take))
-        points: tuple[Stop | Death, ...] = (*script.stops, *script.deaths)
-        for point in points:
-            on(point.when, partial(self._armed.append, _Armed(point)))
-        for jump in script.jumps:
-            on(jump.when, partial(self._clock_jumps, jump.by_ms))
-        for command in script.commands:
-            on(command.when, partial(self.command, command.word, command.times))
-        self.disk.before = lambda operation: self.reach("disk", operation)
-        self.disk.after = lambda operation: self.reach("disk_done", operation)
-        self.disk.refused = self._refused
-        self.eyes.watch(script.scenario, self.world)
-        began = clock.ms
-        clock.at(began + script.calm_after, self._calm)
-        for look in range(LOOKS):
-            at_ms = began + script.calm_after + (look + 1) * LOOK_EVERY
-            clock.at(at_ms, partial(self._look, look))
-        self._until_ms = began + script.calm_after + (LOOKS + 1) * LOOK_EVERY
-        self.world.script.changed()
-        clock.run_until(began)  # what is due at the start
-
-    def _disk_breaks(self, trouble: DiskTrouble) -> None:
-        if trouble.kind == "full":
-            self.disk.room = trouble.room
-        else:
-            self.disk.broken[trouble.operation] = ERRNO[trouble.kind]
-        self.world.clock.at(
-            self.world.clock.ms + trouble.lasts, lambda: self.disk.mend(trouble.operation)
-        )
-
-    def _refused(self, operation: str, path: Path | None) -> None:
-        self.eyes.meet(f"disk refuses {operation}")
-        if path == self.run.journal and self._processes:
-            self.eyes.add(DiskRefused)
-
-    def _lease_goes(self, lasts: int) -> None:
-        self.eyes.meet("lease lost")
-        self._away += 1
-        for process in self._processes:
-            process.lease.away = True
-        self.world.clock.at(self.world.clock.ms + lasts, self._lease_comes)
-
-    def _lease_comes(self) -> None:
-        self._away = max(0, self._away - 1)
-        for process in self._processes:
-            process.lease.away = self._away > 0
-
-    def _clock_jumps(self, by_ms: int) -> None:
-        self.eyes.meet("clock set")
-        self.clock.ahead_ms += by_ms
-        self.eyes.clock_set = True
-        if self._processes:
-            self.eyes.add(Jumped, by_ms)
-
-    def _calm(self) -> None:
-        self.world.calm()
-        self._armed.clear()
-        self._take_over = None
-        self.disk.mend()
-        self._away = 0
-        for process in self._processes:
-            process.lease.away = False
-        self.eyes.calm()
-
-    def _look(self, number: int) -> None:
-        """Somebody looks at the run, and says what has a meaning in its phase."""
-        if self.over:
-            return
-        self.command("remove_files")
-        phase = str(self.eyes.state.phase)
-        if phase == "COMPLETED":
-            self.command(
-                "finish" if self.script.last_word == "resume" and not number else "rollback"
-            )
-        elif phase == "NEEDS_HUMAN":
-            self.command(
-                "confirm_restored" if number % 3 == 1 else "leave" if number > 6 else "rollback"
-            )
-        else:
-            self.command(self.script.last_word if number == 0 else "rollback")
-
-    def reach(self, point: str, operation: str) -> None:
-        """A process reaches a point: it may die there, or the machine stop.
-
-        Raises:
-            KilledError: when it dies.
-        """
-        if self._aside or not self._processes:
-            return
-        for armed in self._armed:
-            entry = armed.entry
-            if entry.point != point or not fnmatchcase(operation, entry.operation):
-                continue
-            armed.seen += 1
-            if armed.seen <= entry.skip:
-                continue
-            self._armed.remove(armed)
-            if isinstance(entry, Death):
-                self.eyes.meet("power lost" if entry.power else "killed", point)
-                raise KilledError(entry)
-            self.eyes.meet("machine stopped", point)
-            self.world.clock.sleep(entry.lasts)
-            self.eyes.add(Slept, entry.lasts)
-            return
-
-    # People
-
-    def command(self, name: str, times: int = 1) -> None:
-        """Somebody says a word, so often in the same moment."""
-        self.eyes.meet(f"says {name}" if times == 1 else f"says {name} {times} times at once")
-        aside, self._aside = self._aside, True
-        try:
-            for _ in range(times):
-                self._say(name)
-        finally:
-            self._aside = aside
-        self._stirred = True
-
-    def _say(self, name: str) -> None:
-        self._said += 1
-        who = f"operator {self._said}"
-        ears = self._processes[-1].ears if self._processes else None
-        if name in _FILES or name == "remove_files":
-            self._switch(name)
-        elif name == "interrupt":
-            if ears is not None:
-                self.eyes.add(Ordered, name)
-                ears.direct.append(Word(WordName.INTERRUPT, who, "SIGINT", "signal", signal=2))
-        else:
-            self.eyes.add(Ordered, name)
-            detail = "detach_source" if name == "finish_and_detach" else ""
-            said = WordName(name.removesuffix("_and_detach"))
-            word = Word(said, who, "as the script says", detail=detail)
-            if ears is None:
-                self._pending.append(word)
-                return
-            try:
-                leave_word(self.run, word, self.clock.now())
-            except RefusedError:
-                ears.direct.append(word)  # through the pipe, which needs no disk
-
-    def _switch(self, name: str) -> None:
-        with contextlib.suppress(OSError):
-            if name in _FILES:
-                self.disk.keep(self.run.path / _FILES[name], b"", durable=True)
-                if name == "rollback_file":
-                    self.eyes.add(Ordered, "rollback")
-                return
-        for file in _FILES.values() if name == "remove_files" else ():
-            with contextlib.suppress(OSError):
-                self.disk.remove(self.run.path / file)
-
-    def _phase_told(self, event: PhaseChanged) -> None:
-        if event.hold == "approval" and self.script.approve_after is not None:
-            clock = self.world.clock
-            clock.at(clock.ms + self.script.approve_after, lambda: self.command("approve"))
-
-    def _wait_for_a_word(self) -> bool:
-        clock = self.world.clock
-        while not self._pending and clock.ms < self._until_ms and not self.over:
-            clock.run_until(self._until_ms, stop=lambda: bool(self._pending))
-        return bool(self._pending)
 
     # Processes
 
     def _living(self, process: Callable[[], None]) -> None:
         """A process from its start to its end, however that comes."""
-        depth = len(self._processes)
+        depth = len(self.processes)
         try:
             process()
         except KilledError as killed:
-            del self._processes[depth:]
+            del self.processes[depth:]
             self._died(killed.death)
             if killed.death.power and depth:
                 raise  # the machine is off, and with it the process that stood still
         except OverError:
-            del self._processes[depth:]
+            del self.processes[depth:]
             self.over = True
         except CutoverError as error:
-            if len(self._processes) > depth:
+            if len(self.processes) > depth:
                 self.eyes.ended(int(error.exit_code))
-            del self._processes[depth:]
+            del self.processes[depth:]
             self.eyes.process_gone()
             self.refused.append(f"{type(error).__name__}: {error}")
 
@@ -343,7 +148,7 @@ class Machine:
 
         def back() -> None:
             for word in death.words:
-                self.command(word)
+                self.people.command(word)
 
         clock.at(clock.ms + death.back_after, back)
 
@@ -375,11 +180,11 @@ class Machine:
         if not contents.records:
             self.over = True  # it ended before it wrote anything
             return
-        self.eyes.continues(
-            contents.records
-        )  # a process may have died before it could tell its last record
-        self.over = self.eyes.state.phase in TERMINAL
-        refuse_meaningless(self.run, self.eyes.state.phase, word)
+        phase = replay(self.plan, contents.records).phase
+        if phase in TERMINAL:  # a process died before it could tell that, and now people are told
+            self.eyes.continues(contents.records)
+            self.over = True
+        refuse_meaningless(self.run, phase, word)
         if word.name is WordName.ROLLBACK:
             with contextlib.suppress(RefusedError):
                 leave_word(self.run, word, self.clock.now())
@@ -398,15 +203,13 @@ class Machine:
         self, journal: FileJournal, state: RunState, words: tuple[Word, ...], *opening: Event
     ) -> None:
         lease = LosableLease()
-        lease.away = self._away > 0
+        lease.away = self.adversary.away > 0
         lease.journalled_by = journal.other_writer
         journal.locked_by = lease.locked_by
         ears = Ears(self.run, self.clock, self._passes, lease.other_owner)
         process = Process(ears, lease, journal)
-        self._processes.append(process)
+        self.processes.append(process)
         self.world.script.moved("", "")
-        self.eyes.continues(journal.contents.records)
-        self.eyes.process_begins()
         self.eyes.add(Owner, ours=True)
         taken = LeaseTaken(
             "operator",
@@ -416,13 +219,15 @@ class Machine:
             int(self.script.exit_on_hold),
         )
         must = not (words and words[0].name in BACK)
+        first = True
         for event in (*opening, taken):
-            state = self._record(journal, state, event, must=must)
+            state = self._record(journal, state, event, must=must, first=first)
+            first = False
         waiting = [one for one in ears.wait(self.clock.now()) if not _is_one_of(one, words)]
         runner = process.runner = Runner(self.plan, self._ports(process), state)
         code = runner.run((*words, *waiting))
         silently = runner.end is not None and runner.end.silently
-        self._processes.remove(process)
+        self.processes.remove(process)
         self.eyes.process_gone()
         self.eyes.ended(int(code))
         journal.close()
@@ -432,7 +237,7 @@ class Machine:
         self.world.script.moved("", "")
 
     def _record(
-        self, journal: FileJournal, state: RunState, event: Event, *, must: bool
+        self, journal: FileJournal, state: RunState, event: Event, *, must: bool, first: bool
     ) -> RunState:
         now = self.clock.now()
         appended = journal.append(event, now)
@@ -442,6 +247,10 @@ class Machine:
             raise RefusedError("the journal does not take a record")
         else:
             record = journal.forced(event, now)
+        if first:
+            # what a dead process left unsynced is durable with the first record of the next one
+            self.eyes.continues(journal.contents.records)
+            self.eyes.process_begins()
         self.eyes.told(record)
         self.world.listener.told(record)
         return evolve(self.plan, state, record)
@@ -468,22 +277,23 @@ class Machine:
         Raises:
             OverError: when the last look is over.
         """
-        self.reach("waiting", "")
+        self.adversary.reach("waiting", "")
         clock = self.world.clock
-        self._stirred = False
+        self.people.stirred = False
         clock.run_until(
-            clock.ms + max(ms, 1), stop=lambda: self._stirred or self._take_over is not None
+            clock.ms + max(ms, 1),
+            stop=lambda: self.people.stirred or self.adversary.take_over is not None,
         )
-        self.reach("waiting", "")
-        if self._take_over is not None and len(self._processes) == 1:
-            take, self._take_over = self._take_over, None
+        self.adversary.reach("waiting", "")
+        if self.adversary.take_over is not None and len(self.processes) == 1:
+            take, self.adversary.take_over = self.adversary.take_over, None
             self._taken_over(take)
-        if clock.ms >= self._until_ms:
+        if clock.ms >= self.people.until_ms:
             raise OverError
 
     def _taken_over(self, take: TakeOver) -> None:
         """Another process becomes the runner while this one stands still, and lives its life."""
-        (still,) = self._processes
+        (still,) = self.processes
         self.eyes.meet("taken over")
         epoch = still.journal.epoch
         word = Word(WordName(take.word), "another operator", "takes over")
