@@ -1,14 +1,15 @@
 """Long proofs: `python -m tests.prove --budget SECONDS --seed N`, or `make prove`.
 
 First healthy cutovers, by their number (`--runs`, on all cores): how many the sequential judge sends back, with the
-95 % interval, against what is promised. Then four kinds take turns until the budget is spent: random rehearsals, the
-core killed at random records, readers of absurd journals, and (where it is asked for) real processes killed with SIGKILL. A failure names the
-seed that repeats it. `--only null` leaves the others out.
+95 % interval, against what is promised. Then four kinds take turns until the budget is spent: the swarm (the whole runner
+against many faults at once), the core killed at random records, readers of absurd journals, and (where it is asked for) real
+processes killed with SIGKILL. A failure names the seed that repeats it. `--only null` leaves the others out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -16,9 +17,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.proofs import absurd, crashes, fuzzing, null
+from tests.proofs import absurd, crashes, null
+from tests.swarm.__main__ import prove as prove_swarm
 
-SHARES = {"rehearsals": 0.3, "crashes": 0.2, "journals": 0.1, "kill": 0.4}
+SHARES = {"swarm": 0.3, "crashes": 0.2, "journals": 0.1, "kill": 0.4}
 """Of the budget; real processes are the slowest proof."""
 
 KINDS = ("null", *SHARES)
@@ -52,10 +54,9 @@ def _until_spent(kinds: set[str], budget: float, seed: int) -> int:
     """The proofs that go on for as long as they are told; how many failed."""
     shares = {kind: share for kind, share in SHARES.items() if kind in kinds}
     spans = {kind: budget * share / sum(shares.values()) for kind, share in shares.items()}
-    failed = 0
+    failed = prove_swarm(seed, spans["swarm"], os.cpu_count() or 1) if "swarm" in spans else 0
     with tempfile.TemporaryDirectory() as place:
         proofs: dict[str, Callable[[int], str]] = {
-            "rehearsals": lambda seed: fuzzing.rehearse(Path(place), seed),
             "crashes": crashes.life,
             "journals": lambda seed: absurd.read(Path(place), seed),
         }

@@ -238,9 +238,13 @@ def _shown(setting: Setting, memory: Known, fact: Read) -> tuple[Known, str]:
     memory = _known(setting, memory)
     number = setting.routes.index(fact.route)
     form, weight = memory.real[number]
-    if fact.form != form:
-        return memory, ""
-    return memory._replace(may=put(memory.may, number, frozenset({weight}))), ""
+    if fact.form == form:
+        return memory._replace(may=put(memory.may, number, frozenset({weight}))), ""
+    if (
+        fact.form and fact.weight != UNTOLD
+    ):  # an older answer: all that anybody can say is what AWS said
+        return memory._replace(may=put(memory.may, number, memory.may[number] | {fact.weight})), ""
+    return memory, ""
 
 
 def _says_phase(setting: Setting, memory: Known, fact: Recorded) -> tuple[Known, str]:
@@ -270,7 +274,7 @@ def _told(setting: Setting, memory: Known, fact: Told) -> tuple[Known, str]:
 TOLD = Promise(
     id="N6",
     text="What `status`, the screen and notifications say is what is: the phase and the hold of the journal, and of each route the portion that it has, or that it is not known.",
-    ends="What changed after the newest read is not known until the next one.",
+    ends="What changed after the newest read is not known until the next one; a read that AWS answers with something older is told as it came.",
     start=Known(),
     hears={Took: _moves, Changed: _moves, Read: _shown, Told: _told},
     records={"phase": _says_phase},

@@ -14,18 +14,12 @@ from cutover.core.errors import ExitCode
 from cutover.core.events import Event, GateJudged, Intent
 from tests.fakes import Bench, form, plan_of
 from tests.promises.from_records import journal_broken
-from tests.proofs import absurd, crashes, fuzzing, healthy, luck, null
+from tests.proofs import absurd, crashes, healthy, luck, null
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_run_killed_at_random_records_ends_as_one_that_was_not(seed: int) -> None:
     assert crashes.life(seed).split()[0] in ("COMPLETED", "ROLLED_BACK", "REFUSED")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
-def test_no_random_weather_breaks_a_promise(seed: int, tmp_path: Path) -> None:
-    assert fuzzing.rehearse(tmp_path, seed)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -47,6 +47,7 @@ class Answers:
         self._account = account
         self._region = region
         self._fleets = tuple(fleets)
+        self._age_ms = 0
         self.aliases: tuple[
             str, ...
         ] = ()  # DNS names of balancers that a Route 53 alias points at
@@ -93,12 +94,20 @@ class Answers:
 
     @contextmanager
     def spoiled(self, fault: Fault | None) -> Iterator[None]:
-        """Results are partial or missing while such a fault lasts."""
-        self.cloudwatch.partial = _SPOILED.get(fault.kind, "") if fault is not None else ""
+        """Results are partial, missing or old while such a fault lasts."""
+        kind = fault.kind if fault is not None else ""
+        self.cloudwatch.partial = _SPOILED.get(kind, "")
+        self._age_ms = fault.by if fault is not None and kind == "stale" else 0
         try:
             yield
         finally:
-            self.cloudwatch.partial = ""
+            self.cloudwatch.partial, self._age_ms = "", 0
+
+    def _actions(self, route: str) -> list[dict[str, Any]]:
+        """As they are, or as they were where the answer is stale."""
+        if not self._age_ms:
+            return self._balancer.actions(route)
+        return self._balancer.actions_at(route, self._balancer.book.now_ms() - self._age_ms)
 
     def _balancing(self, call: Call) -> dict[str, Any] | None:
         params = call.params
@@ -123,7 +132,7 @@ class Answers:
             "RuleArn": rule.arn,
             "Priority": str(rule.priority),
             "Conditions": [dict(condition) for condition in rule.conditions],
-            "Actions": normal_actions([action.data for action in rule.actions]),
+            "Actions": normal_actions(self._actions(rule.arn)),
             "IsDefault": False,
         }
 
@@ -136,7 +145,7 @@ class Answers:
             "Certificates": [{"CertificateArn": arn} for arn in listener.certificates],
             "SslPolicy": listener.ssl_policy,
             "AlpnPolicy": list(listener.alpn_policy),
-            "DefaultActions": normal_actions([action.data for action in listener.default_actions]),
+            "DefaultActions": normal_actions(self._actions(listener.arn)),
         }
 
     def _health(self, arn: str) -> dict[str, Any]:
@@ -239,3 +248,27 @@ class Answers:
             ]
             return {"ResourceRecordSets": records, "IsTruncated": False, "MaxItems": "300"}
         return None
+
+
+def garbled(body: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
+    """The reply as it comes: without what was asked for, or about another route, while such a fault lasts."""
+    match fault.kind if fault is not None else "":
+        case "incomplete":
+            return {key: [] if isinstance(said, list) else said for key, said in body.items()}
+        case "another":
+            return {key: _of_another(said) for key, said in body.items()}
+        case _:
+            return body
+
+
+def _of_another(said: Any) -> Any:
+    """The same, under ARNs that nobody asked for."""
+    if not isinstance(said, list):
+        return said
+    return [
+        {key: f"{value}0" if key in _ROUTE_ARNS else value for key, value in one.items()}
+        for one in said
+    ]
+
+
+_ROUTE_ARNS = ("RuleArn", "ListenerArn")

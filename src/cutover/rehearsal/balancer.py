@@ -32,6 +32,7 @@ class Balancer:
         self.zones = tuple(zones)
         self._rules: dict[str, FakeListenerRule] = {}
         self._listeners: dict[str, FakeListener] = {}
+        self._earlier: dict[str, list[tuple[int, list[dict[str, Any]]]]] = {}
 
     # What the twin is made of
 
@@ -131,6 +132,11 @@ class Balancer:
         listener = self._listeners.get(route)
         return [action.data for action in listener.default_actions] if listener is not None else []
 
+    def actions_at(self, route: str, ms: int) -> list[dict[str, Any]]:
+        """The actions as they were at that time (ms since the epoch)."""
+        later = (before for until, before in self._earlier.get(route, ()) if until > ms)
+        return next(later, None) or self.actions(route)
+
     def listeners(self) -> Mapping[str, FakeListener]:
         """All of them by ARN."""
         return self._listeners
@@ -202,6 +208,11 @@ class Balancer:
 
     # Changed
 
+    def remember(self, route: str) -> None:
+        """The route is about to change: keep how it was, for answers that are stale."""
+        before = [dict(action) for action in self.actions(route)]
+        self._earlier.setdefault(route, []).append((self.book.now_ms(), before))
+
     def set_actions(self, route: str, actions: Sequence[Mapping[str, Any]]) -> None:
         """Another writer replaces the actions; nobody checks them."""
         made = _actions(actions)
@@ -211,6 +222,21 @@ class Balancer:
             listener = self._listeners[route]
             listener.default_actions = made
             listener._default_rule[0].actions = made
+
+    def heal(self) -> None:
+        """Every target is registered again, and as healthy as its attachment makes it."""
+        self.book.sicknesses.clear()
+        for group in self.backend.target_groups.values():
+            if isinstance(group, HonestGroup):
+                group.bring_back(frozenset(one.id for one in group.members))
+
+    def delete_rule(self, route: str) -> bool:
+        """Another writer deletes the rule; False for a default action, which only goes with its listener."""
+        if route not in self._rules:
+            return False
+        self._listeners[listener_arn(route)].remove_rule(route)
+        del self._rules[route]
+        return True
 
     def note_associations(self) -> None:
         """Keep each group's LoadBalancerArns free of moto's duplicates and of balancers it left."""

@@ -22,8 +22,16 @@ HANGS_MS = 10 * SECOND
 """How long a caller waits for a reply that does not come: the adapters' read timeout."""
 
 
-_READS_OF_METRICS = {"partial_data": "GetMetricData", "internal_error": "GetMetricData"}
-"""Kinds of faults that only one operation can have."""
+_READS_OF_ROUTES = ("DescribeRules", "DescribeListeners")
+_ONLY_OF = {
+    "partial_data": ("GetMetricData",),
+    "internal_error": ("GetMetricData",),
+    "stale": _READS_OF_ROUTES,
+    "another": _READS_OF_ROUTES,
+    "incomplete": (*_READS_OF_ROUTES, "DescribeTargetHealth", "GetMetricData", "DescribeAlarms"),
+    "mismatch": ("ModifyRule", "ModifyListener"),
+}
+"""Kinds of faults that only some operations can have."""
 
 
 @dataclass
@@ -82,7 +90,7 @@ class Faults:
             fault = armed.fault
             if not fnmatchcase(call.operation, fault.operation):
                 continue
-            if _READS_OF_METRICS.get(fault.kind, call.operation) != call.operation:
+            if call.operation not in _ONLY_OF.get(fault.kind, (call.operation,)):
                 continue
             if not (
                 armed.active
@@ -166,6 +174,11 @@ class Faults:
                 self._crashes.remove(armed)
                 self._occurrences.begin(armed.occurrence, asked=weight or 0)
                 raise killed(crash)
+
+    def calm(self) -> None:
+        """Nothing more goes wrong: what was armed is forgotten."""
+        self._armed.clear()
+        self._crashes.clear()
 
     def _hang(self, call: Call, ms: int) -> None:
         self._clock.sleep(min(ms, HANGS_MS))

@@ -271,6 +271,7 @@ class Write(Happening):
         False, description="Replaces the action by a fixed response: our groups are gone."
     )
     sticky: Duration | None = Field(None, description="Turns group stickiness on.")
+    delete_rule: bool = Field(False, description="Deletes the rule; a default action stays.")
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -290,8 +291,13 @@ class Fault(Happening):
         "*", description="ModifyRule, DescribeRules, GetMetricData, Describe*, Modify*, * ..."
     )
     kind: Literal[
-        "throttled", "denied", "expired", "error", "timeout", "lost_reply", "delayed", "slow", "partial_data", "internal_error"
-    ]  # fmt: skip
+        "throttled", "denied", "expired", "error", "timeout", "lost_reply", "delayed", "slow", "partial_data", "internal_error",
+        "stale", "foreign", "incomplete", "another", "mismatch",
+    ] = Field(
+        description="`stale`: a read of a route is answered as it was `by` ago. `foreign`: somebody else answers with 200, "
+        "and the call has no effect. `incomplete`: what was asked for is left out of the reply; `another`: the reply tells "
+        "of another route. `mismatch`: a write is applied, and the reply names the weights from before."
+    )  # fmt: skip
     times: PositiveInt | None = Field(
         None, description="Only that many calls; unset: all of them meanwhile."
     )
@@ -299,7 +305,7 @@ class Fault(Happening):
     by: Duration = Field(
         10 * SECOND,
         gt=0,
-        description="For timeout, lost_reply, delayed and slow: how long the call hangs, or when its effect comes.",
+        description="For timeout, lost_reply, delayed and slow: how long the call hangs, or when its effect comes; for stale: how old.",
     )
 
 

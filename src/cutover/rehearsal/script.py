@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cutover.core.plan import Plan
 from cutover.core.state import Phase
@@ -39,6 +40,7 @@ class Script:
         self._steps = plan.steps
         self._baking = len(plan.written)
         self._pending: list[tuple[When, Callable[[], None]]] = []
+        self._calm = False
 
     def on(self, when: When, due: Callable[[], None]) -> None:
         """Call `due` once, `when.bake` and `when.after` after the conditions first hold."""
@@ -49,7 +51,7 @@ class Script:
         true = [entry for entry in self._pending if self.holds(entry[0])]
         self._pending = [entry for entry in self._pending if entry not in true]
         for when, due in true:
-            self._clock.at(self._clock.ms + self._delay(when), due)
+            self._clock.at(self._clock.ms + self._delay(when), partial(self._begin, due))
 
     def holds(self, when: When, *, weight: int | None = None) -> bool:
         """The conditions are true now, or would be if the weight were written."""
@@ -96,6 +98,15 @@ class Script:
         if when.after:
             words.append(f"{duration_text(when.after)} after that")
         return ", then ".join(words) if words else "the start of the run"
+
+    def calm(self) -> None:
+        """Nothing more begins, whatever comes true, or came true and has not begun yet."""
+        self._calm = True
+        self._pending.clear()
+
+    def _begin(self, due: Callable[[], None]) -> None:
+        if not self._calm:
+            due()
 
     def wrote(self, weight: int, *, lowered: bool) -> None:
         """The destination's highest live portion is this now, whoever wrote it; `lowered`: by less on its route."""

@@ -25,11 +25,17 @@ class SecondWriter:
         """Make the change now; how many routes are different by it."""
         changed = 0
         for number, route in enumerate(self._plan.routes, start=1):
-            if change.route in (None, number):
+            if change.route not in (None, number):
+                continue
+            if change.delete_rule:
+                changed += self._balancer.delete_rule(route.id)
+                self._wrote(route.id)
+            elif self._balancer.actions(route.id):  # one that was deleted cannot be changed
                 before = copy.deepcopy(self._balancer.actions(route.id))
                 after = self._changed(
                     change, copy.deepcopy(before), route.source, route.destination
                 )
+                self._balancer.remember(route.id)
                 self._balancer.set_actions(route.id, after)
                 self._wrote(route.id)
                 changed += after != before

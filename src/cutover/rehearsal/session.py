@@ -27,7 +27,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import botocore_stubber
 
 from cutover.core.moment import wall_from_ms
-from cutover.rehearsal.answers import Answers
+from cutover.rehearsal.answers import Answers, garbled
 from cutover.rehearsal.balancer import Balancer
 from cutover.rehearsal.clock import VirtualClock
 from cutover.rehearsal.faults import Faults
@@ -36,6 +36,7 @@ from cutover.rehearsal.normal_form import keep_secret, normal_actions
 from cutover.rehearsal.short_way import shortened
 from cutover.rehearsal.strict import refuse
 from cutover.rehearsal.wire import AwsError, Call, Http, NetworkBlockedError, refusal, reply
+from cutover.rehearsal.witness import Witness
 
 _LEAKS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "MOTO_ACCOUNT_ID", "MOTO_CALL_RESET_API")
 """What moto itself would read from the environment."""
@@ -56,6 +57,7 @@ class Emulation:
         wrote: told after the effect of each change of a route.
         fast: answer frequent reads without the wire.
         aws_ahead_ms: AWS's clock minus ours.
+        witness: is told what AWS receives and does.
     """
 
     clock: VirtualClock
@@ -67,6 +69,7 @@ class Emulation:
     wrote: Callable[[str], None]
     fast: bool = True
     aws_ahead_ms: int = 0
+    witness: Witness = field(default_factory=Witness)
     calls: dict[str, int] = field(default_factory=dict)
 
 
@@ -76,6 +79,7 @@ class _OnTheWire:
     fault: Fault | None
     weight: int | None
     before: list[dict[str, Any]]
+    number: int
 
 
 def open_session(region: str, emulation: Emulation) -> boto3.Session:
@@ -128,6 +132,7 @@ class _Handlers:
         self._moto = BotocoreStubber()
         self._here = threading.local()
         self._requests = 0
+        self._changes = 0
 
     def remember(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
         """Keep the parameters as the adapter gave them: later events only see the serialised request."""
@@ -142,12 +147,28 @@ class _Handlers:
         )
         of = self._of
         of.calls[call.operation] = of.calls.get(call.operation, 0) + 1
+        number = self._changes = self._changes + (call.operation in _ROUTING)
+        if call.operation in _ROUTING:
+            # the adapter has let it go: from here on it is on its way, whatever becomes of it
+            key, actions = _ROUTING[call.operation]
+            of.witness.sent(number, str(call.params[key]), list(call.params.get(actions, [])))
+        of.witness.calling(call)
         try:
-            return self._answer(call)
+            return self._answer(call, number)
         except AwsError as error:
+            self._replied(call, number, "lost" if error.status >= 500 else "refused")
             return refusal(error, self._date(), self._request_id())
+        except Exception:
+            self._replied(call, number, "lost")
+            raise
 
-    def _answer(self, call: Call) -> tuple[Http, dict[str, Any]] | None:
+    def _replied(self, call: Call, number: int, answer: str) -> None:
+        if call.operation in _ROUTING:
+            self._of.witness.replied(number, str(call.params[_ROUTING[call.operation][0]]), answer)
+        else:
+            self._of.witness.answered(call, None)
+
+    def _answer(self, call: Call, number: int) -> tuple[Http, dict[str, Any]] | None:
         of = self._of
         weight, before = None, []
         if call.operation in _ROUTING:
@@ -157,7 +178,12 @@ class _Handlers:
             before = of.balancer.actions(route)
             of.faults.crash("before_write", weight)
         fault = of.faults.next_for(call, weight)
+        if fault is not None:
+            of.witness.met(fault.kind, call.operation)
         of.faults.without_effect(fault, call)
+        if fault is not None and fault.kind == "foreign":
+            self._replied(call, number, "lost")
+            return reply({}, self._date(), self._request_id())
         if call.service == "elbv2":
             refuse(call.operation, call.params, of.balancer)
         with of.answers.spoiled(fault):
@@ -166,8 +192,10 @@ class _Handlers:
             if fault is not None and fault.kind == "delayed":
                 of.faults.delay(fault, call, lambda: None)
             of.faults.after_effect(fault, call)
+            body = garbled(body, fault)
+            of.witness.answered(call, body)
             return reply(body, self._date(), self._request_id())
-        self._here.sending = _OnTheWire(call, fault, weight, before)
+        self._here.sending = _OnTheWire(call, fault, weight, before, number)
         return None
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -180,6 +208,19 @@ class _Handlers:
         self._here.sending = None
         if sending is None:
             raise NetworkBlockedError(f"a rehearsal sends nothing: {request.url}")
+        try:
+            response = self._sent(request, sending)
+        except Exception:
+            self._replied(sending.call, sending.number, "lost")
+            raise
+        if sending.call.operation in _ROUTING:
+            said = "mismatch" if self._mismatch(sending) else "applied"
+            self._replied(
+                sending.call, sending.number, said if response.status_code < 300 else "refused"
+            )
+        return response
+
+    def _sent(self, request: AWSPreparedRequest, sending: _OnTheWire) -> AWSResponse:
         call, of = sending.call, self._of
         if sending.fault is not None and sending.fault.kind == "delayed":
             of.faults.delay(sending.fault, call, lambda: self._apply(request, sending))
@@ -187,10 +228,20 @@ class _Handlers:
         if call.operation in _ROUTING:
             of.faults.crash("after_write", sending.weight)
         of.faults.after_effect(sending.fault, call)
+        self._here.mismatch = sending if self._mismatch(sending) else None
+        self._here.read = None if call.operation in _ROUTING else call
         return response
+
+    @staticmethod
+    def _mismatch(sending: _OnTheWire) -> bool:
+        return sending.fault is not None and sending.fault.kind == "mismatch"
 
     def _apply(self, request: AWSPreparedRequest, sending: _OnTheWire) -> AWSResponse:
         request.headers["x-moto-account-id"] = self._of.account
+        if sending.call.operation in _ROUTING:
+            self._of.balancer.remember(
+                str(sending.call.params[_ROUTING[sending.call.operation][0]])
+            )
         with _environment_without(_LEAKS):
             try:
                 answer = self._moto.process_request(request)
@@ -223,15 +274,22 @@ class _Handlers:
                 route, keep_secret(sending.call.params[actions], sending.before)
             )
             self._of.wrote(route)
+            self._of.witness.took(sending.number, route)
 
     def normalise(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         """Actions in a reply from the wire, as AWS words them."""
         if model.service_model.service_name != "elbv2":
             return
-        for rule in parsed.get("Rules", ()):
-            rule["Actions"] = normal_actions(rule.get("Actions", ()))
-        for listener in parsed.get("Listeners", ()):
-            listener["DefaultActions"] = normal_actions(listener.get("DefaultActions", ()))
+        mismatch: _OnTheWire | None = getattr(self._here, "mismatch", None)
+        self._here.mismatch = None
+        for key, member in (("Rules", "Actions"), ("Listeners", "DefaultActions")):
+            for one in parsed.get(key, ()):
+                said = one.get(member, ()) if mismatch is None else mismatch.before
+                one[member] = normal_actions(said)
+        read: Call | None = getattr(self._here, "read", None)
+        self._here.read = None
+        if read is not None:
+            self._of.witness.answered(read, None if "Error" in parsed else parsed)
 
     def _date(self) -> str:
         wall = wall_from_ms(self._of.clock.ms + self._of.aws_ahead_ms)

@@ -143,4 +143,5 @@ class Stage:
             if group is not None:
                 group.bring_back(sick.ids)
         else:
-            self._balancer.book.sicknesses.remove(sick)
+            book = self._balancer.book
+            book.sicknesses = [one for one in book.sicknesses if one is not sick]

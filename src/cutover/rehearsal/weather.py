@@ -66,7 +66,13 @@ class Weather:
     def end(self, active: Active) -> None:
         """Not any more."""
         self.before_change()
-        self._in_force.remove(active)
+        self._in_force = [one for one in self._in_force if one is not active]
+        self._forget()
+
+    def calm(self) -> None:
+        """No effect is in force any more."""
+        self.before_change()
+        self._in_force.clear()
         self._forget()
 
     def meet(self, side: str, met: Mapping[str, int]) -> None:

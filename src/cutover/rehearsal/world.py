@@ -36,6 +36,7 @@ from cutover.rehearsal.store import Store
 from cutover.rehearsal.traffic import Flow, Traffic
 from cutover.rehearsal.twin import build, zones_of
 from cutover.rehearsal.wire import RunnerKilledError
+from cutover.rehearsal.witness import Witness
 
 if TYPE_CHECKING:
     import boto3
@@ -64,12 +65,14 @@ class World:
         *,
         pace: Callable[[int], None] | None,
         fast: bool,
+        witness: Witness,
     ) -> None:
         start_ms = floor_to(wall_ms(scenario.start), MINUTE)
         self.plan = plan
         self.scenario = scenario
         self.seed = seed
         self.restarts = 0
+        self._witness = witness
         self.clock = VirtualClock(scenario.start, pace=None)
         self.clock.ms = start_ms - WARM_UP_MS
         self._start_ms = start_ms
@@ -114,7 +117,7 @@ class World:
             answers.aliases = tuple(b.dns_name for b in self._moto.load_balancers.values())
         self.emulation = Emulation(
             self.clock, self.faults, answers, self.balancer, self._moto.account_id,
-            self._portion_asked, self._run_wrote, fast, scenario.aws_clock,
+            self._portion_asked, self._run_wrote, fast, scenario.aws_clock, witness,
         )  # fmt: skip
         self.session: boto3.Session = open_session(plan.aws.region, self.emulation)
         self._next_minute()
@@ -131,9 +134,10 @@ class World:
             mailbox=self.mailbox,
             faults=self.faults,
             occurrences=self.occurrences,
-            wrote=self._wrote,
+            wrote=self._other_wrote,
         ).set()
         self.script.changed()
+        witness.begins(self.balancer, lambda: self.clock.ms)
 
     @staticmethod
     @contextmanager
@@ -144,6 +148,7 @@ class World:
         *,
         pace: Callable[[int], None] | None = None,
         fast: bool = True,
+        witness: Witness | None = None,
     ) -> Iterator[World]:
         """A world that ends with the block.
 
@@ -153,11 +158,13 @@ class World:
             seed: of everything that is left to chance.
             pace: told of every span of virtual time (ms) as it passes, to watch a rehearsal like a film.
             fast: answer frequent reads without the wire.
+            witness: is told what AWS receives and does.
 
         """
         world: World | None = None
         try:
-            world = World(plan, scenario, seed, pace=pace, fast=fast)
+            hears = witness or Witness()
+            world = World(plan, scenario, seed, pace=pace, fast=fast, witness=hears)
             yield world
         finally:
             if world is not None:
@@ -194,6 +201,16 @@ class World:
             rate=self._rate,
             held=tuple(self._held),
         )
+
+    def calm(self) -> None:
+        """Nothing more goes wrong from now on; what is under way already still arrives."""
+        self.script.calm()
+        self.faults.calm()
+        self.traffic.weather.calm()
+        self.traffic.catch_up(self.clock.ms)
+        self.balancer.heal()
+        for alarm in self.cloudwatch.alarms:
+            self.cloudwatch.set_alarm(alarm, "OK")
 
     def revive(self, death: RunnerKilledError) -> tuple[str, ...]:
         """Time passes until somebody starts the runner again; the first words of the new one, () for nobody."""
@@ -264,6 +281,10 @@ class World:
         lowered = portions.get(route, 0) < self._portions.get(route, 0)
         self._portions = portions
         self.script.wrote(max(0, *portions.values()), lowered=lowered)
+
+    def _other_wrote(self, route: str) -> None:
+        self._wrote(route)
+        self._witness.changed(route)
 
     def _run_wrote(self, route: str) -> None:
         self._writes += 1

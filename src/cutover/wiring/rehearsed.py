@@ -25,6 +25,7 @@ from cutover.rehearsal.ending import (
     verdict,
 )
 from cutover.rehearsal.scenario import Expect, Scenario
+from cutover.rehearsal.witness import Witness
 from cutover.rehearsal.world import World
 from cutover.wiring.rehearsal_journal import room_in
 from cutover.wiring.rehearsing import Rehearsing
@@ -116,8 +117,11 @@ def rehearse(
     listeners: Sequence[Listener] = (),
     place: StateDirectory,
     judge: str = "",
+    witness: Witness | None = None,
 ) -> RehearsalResult:
     """Run the plan once in the scenario's world, with `judge` in place of its own when one is named.
+
+    `witness` is told what the emulated AWS receives and does.
 
     Raises:
         StoppedError: when a signal ended it; its journal says so.
@@ -137,7 +141,8 @@ def rehearse(
             # what `status` and `journal replay` read is the plan that really ran
             kept = plan_text if plan_text and ran.hash == plan.hash else text_of_plan(ran)
             place.create(run_id, kept, rehearsal=True)
-            return _attended(Rehearsing(ran, scenario, run, seed, stop), name, pace, listeners)
+            one = Rehearsing(ran, scenario, run, seed, stop)
+            return _attended(one, name, pace, listeners, witness)
     except SignalError as came:
         raise StoppedError(
             f"{came.name} ended rehearsal {run_id} before its end",
@@ -151,6 +156,7 @@ def _attended(
     name: str,
     pace: Callable[[int], None] | None,
     listeners: Sequence[Listener],
+    witness: Witness | None,
 ) -> RehearsalResult:
     """The rehearsal, from the first to the last word of the file that says whether it goes on."""
     file = Attended.begin(one.run, name, judges_of(one.plan), SystemClock().now())
@@ -159,7 +165,7 @@ def _attended(
         paced = None if pace is None else one.stop.pacing(pace)
         with ExitStack() as stack:
             with one.stop.safely():
-                built = World.build(one.plan, one.scenario, one.seed, pace=paced)
+                built = World.build(one.plan, one.scenario, one.seed, pace=paced, witness=witness)
                 world = stack.enter_context(built)
             result = _result(one, name, world, (world.listener, *listeners, one.stop))
         ended = result.outcome

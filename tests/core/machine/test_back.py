@@ -25,6 +25,18 @@ THRESHOLD = {
 SLO = [{"errors": {"max": "1%"}}, {"alarm": {"name": "slo", "on_breach": "hold"}}]
 
 
+def test_a_route_that_is_only_read_as_restored_is_written_before_that_is_said() -> None:
+    """The read may be older than the last raise: AWS answers with what was, and the run goes back for drift."""
+    bench = Bench(plan_of(safety={"on_drift": "rollback"}))
+    route = bench.plan.routes[0].id
+    bench.at_weight(
+        500, lambda: bench.router.forms.update({route: form(0, attached=False)}), MINUTE
+    )
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert [intent.kind for intent in bench.events(ev.Intent)][-1] == "restore"
+    assert bench.router.writes[-1][2] == form(0, attached=False)
+
+
 def test_a_route_that_somebody_restored_by_hand_is_restored() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id

@@ -182,7 +182,7 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
         known.sent.post.hash if known.sent is not None and known.sent.kind == "restore" else None
     )
     there = live.hash == aimed or live == known.snapshot
-    if there and known.in_doubt is None:
+    if there and known.in_doubt is None and not _only_read(known):
         return None, _verify(turn, route, known)
     if known.overwritten >= OVERWRITTEN:
         turn.add(Observed("overwritten", {"route": route}))
@@ -190,9 +190,19 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
     if due > 0:
         return None, due
     # What a person accepted is in what we wrote since: only our weights go back then. A route that looks restored
-    # while a write of ours is not accounted for is written all the same, as it looks.
+    # is written all the same, as it looks, while nobody but that read says so.
     ours = live.hash in known.written and (live == known.snapshot or live.hash != aimed)
     return Back(route, verbatim=ours and not known.accepted), COMMIT
+
+
+def _only_read(known: RouteState) -> bool:
+    """This run changed the route and never tried to put it back: a read that says so may be older than the change.
+
+    Once AWS has refused a restore, reads are believed: whoever is told the commands may have run them.
+    """
+    sent = known.sent
+    tried = sent is not None and sent.kind == "restore" and not sent.never_left
+    return known.committed != known.snapshot and not tried
 
 
 def _verify(turn: Turn, route: RouteId, known: RouteState) -> int:

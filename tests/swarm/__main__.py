@@ -1,0 +1,102 @@
+"""`python -m tests.swarm --budget SECONDS --seed N`: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from time import monotonic
+
+from tests.swarm.cells import Cells, cells_hit, wrongly_hit
+from tests.swarm.cells import told as told_cells
+from tests.swarm.generate import random_script
+from tests.swarm.script import Script
+from tests.swarm.shrink import shrunk
+from tests.swarm.swarm import Outcome, kind_of, outcomes, run, run_seed
+
+
+def main() -> int:
+    """What the arguments ask for; 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.swarm")
+    parser.add_argument("--budget", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed")
+    parser.add_argument("--processes", type=int, default=2, metavar="N")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="one script from a file")
+    parser.add_argument("--one", type=int, metavar="N", help="one seed, shrunk when it fails")
+    parser.add_argument("--find", action="store_true", help="stop at the first violation")
+    parser.add_argument("--seconds", type=float, metavar="N", help="the budget of --find")
+    asked = parser.parse_args()
+    if asked.replay is not None:
+        script = Script.model_validate_json(asked.replay.read_text())
+        return _told(run(script), script)
+    if asked.one is not None:
+        outcome = run_seed(asked.one)
+        return _told(outcome, _smallest(outcome)) if outcome.broken else _told(outcome, None)
+    seconds = asked.seconds if asked.seconds is not None else asked.budget
+    return prove(asked.seed, seconds, asked.processes, find=asked.find, full=not asked.find)
+
+
+def prove(
+    seed: int, seconds: float, processes: int, *, find: bool = False, full: bool = False
+) -> int:
+    """Run seeds until the time is spent; how many broke a promise, at most 1 with `find`."""
+    began, failed, ends, cells, faults, runs = monotonic(), 0, Counter[str](), Cells(), 0, 0
+    for outcome in outcomes(seed, seconds, processes):
+        runs += 1
+        ends[outcome.phase] += 1
+        cells.update(outcome.cells)
+        faults += sum(outcome.cells.values())
+        if outcome.broken:
+            failed += 1
+            _told(outcome, _smallest(outcome))
+            if find:
+                return failed
+    for one in () if find else wrongly_hit(cells):
+        failed += 1
+        print(f"FAILED swarm: {one}")
+    if full:
+        print("\n".join(told_cells(cells)), flush=True)
+    told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
+    spent = monotonic() - began
+    print(
+        f"swarm: seeds {seed} to {seed + runs - 1}, {runs:,} runs in {spent:.0f} s, {faults:,} faults met in "
+        f"{cells_hit(cells)} cells, {failed} violations; {told}",
+        flush=True,
+    )
+    return failed
+
+
+def _smallest(outcome: Outcome) -> Script:
+    kinds = {kind_of(one) for one in outcome.broken}
+    return shrunk(
+        random_script(outcome.seed),
+        lambda script: bool(kinds & {kind_of(one) for one in run(script).broken}),
+    )
+
+
+def _told(outcome: Outcome, script: Script | None) -> int:
+    for one in outcome.broken:
+        print(f"FAILED swarm: seed {outcome.seed}, commit {_commit()}: {one}")
+    if outcome.broken and script is not None:
+        print(
+            f"{script.occurrences} occurrences left of {outcome.occurrences}; "
+            "`python -m tests.swarm --replay FILE` with this in FILE:"
+        )
+        print(script.text(), flush=True)
+    elif not outcome.broken:
+        print(f"seed {outcome.seed}: every promise held; {outcome.phase}")
+    return 1 if outcome.broken else 0
+
+
+def _commit() -> str:
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
+    )  # fmt: skip
+    return asked.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main()))
