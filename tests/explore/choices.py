@@ -79,8 +79,8 @@ def every_way(
 ) -> Iterator[tuple[Chooser, R]]:
     """Plays the turn once for every allowed combination of answers; the calm one comes first.
 
-    Allowed are at most one fault before the turn acts and one while it acts, and not more than `budget`; beside a
-    fault before it acts only the free answers named in `combined`.
+    Allowed are at most one thing before the turn acts and one while it acts, and not more than `budget` faults;
+    with a command named in `combined` also one fault of what leads to a write: the routes and the lease.
     """
     waiting: list[tuple[int, ...]] = [()]
     while waiting:
@@ -105,17 +105,12 @@ def _allowed(
     spent = sum(one.option.faults for one in before)
     if spent + option.faults > budget:
         return False
-    looks = [one for one in before if not one.acting]
-    if asked.acting:
-        acts = [one for one in before if one.acting]
-        if option.faults and any(one.option.faults for one in acts):
-            return False
-        return not (acts and not option.faults)
-    if not looks:
+    same = [one for one in before if one.acting == asked.acting]
+    if not same:
         return True
-    # two things before the turn acts: a command and a fault, for the commands that lead to writes
-    names = {one.option.name for one in looks if not one.option.faults}
-    faults = [one for one in looks if one.option.faults]
-    if option.faults:
-        return not faults and names <= combined and len(names) <= 1
-    return not names and option.name in combined
+    if asked.acting or len(same) > 1:
+        return False
+    commanded = same[0].point == "command" and same[0].option.name in combined
+    if asked.point == "command":
+        return option.name in combined and same[0].point == "meanwhile"
+    return commanded and asked.point.startswith(("read", "lease"))

@@ -25,6 +25,7 @@ def _configured(
     faults: int,
     found: Form | None = None,
     grain_ms: int = MINUTE,
+    unasked: int = 1,
     **changes: Any,
 ) -> Configuration:
     said: dict[str, Any] = {
@@ -47,7 +48,7 @@ def _configured(
         confirm_ms=plan.observe.confirm,
         source_reserve_ppm=plan.safety.source_reserve,
     )
-    return Configuration(name, plan, found, grain_ms, faults, setting)
+    return Configuration(name, plan, found, grain_ms, faults, setting, unasked)
 
 
 def configurations() -> Mapping[str, Configuration]:
@@ -61,6 +62,7 @@ def configurations() -> Mapping[str, Configuration]:
     eager = {"on_drift": "rollback", "on_interrupt": "rollback", "on_hold_timeout": "hold"}
     made = (
         _configured("small", faults=3),
+        _configured("commands", faults=1, unasked=0),
         _configured("two-routes", faults=2, routes=list(TWO_ROUTES)),
         _configured("three-steps", faults=2, steps=three),
         _configured("control-share", faults=2, hold_back="10%"),

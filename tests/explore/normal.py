@@ -73,7 +73,7 @@ class Normal:
             None if node.running is None else self._loop(node.loop, now, node.wake, running.phase),
             self._world(node.world, running),
             tuple(
-                self._memory(memory, now.wall_ms, one.horizon(self._setting))
+                self._memory(memory, now.wall_ms + node.world.skew_ms, one.horizon(self._setting))
                 for one, memory in zip(node.watch.promises, node.watch.memories, strict=True)
             ),
             # that people know why it holds: what `waits` asks for

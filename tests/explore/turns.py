@@ -43,7 +43,7 @@ FIRST = (
 COMBINED = frozenset({"rollback", "resume", "accept_drift", "finish detach"})
 """Commands that lead to writes: said together with a fault of the same turn."""
 
-_COMMANDS = (Option(""), *(Option(name) for name in SAID))
+_COMMANDS = {cost: (Option(""), *(Option(name, cost) for name in SAID)) for cost in (0, 1)}
 _TIMES = (
     Option(""), Option("3 minutes late", 1), Option("20 minutes late", 1), Option("clock set back", 1),
 )  # fmt: skip
@@ -153,7 +153,7 @@ class Transitions:
     def _turn(self, node: Node, chooser: Chooser) -> tuple[Play, Node, list[str]]:
         play = Play(self.configuration, node, chooser)
         self._env.play = play
-        self._meanwhile(play)
+        self._meanwhile(play, node)
         if node.running is None:
             runner, words = self._started(play)
         else:
@@ -207,9 +207,14 @@ class Transitions:
         )
         return play, after, [*broken, *said]
 
-    def _meanwhile(self, play: Play) -> None:
-        """What happens to the routes before anybody looks."""
+    def _meanwhile(self, play: Play, node: Node) -> None:
+        """What happens to the routes before anybody looks; before the first look it would be what is found."""
         options = [Option("")]
+        looked = (
+            node.running is None
+            or node.running.phase is not Phase.PREFLIGHT
+            or bool(node.running.observed)
+        )
         found = self.configuration.found
         acts: dict[str, Callable[[], None]] = {}
         for number, (route, place) in enumerate(play.places.items(), 1):
@@ -217,7 +222,7 @@ class Transitions:
                 name = f"write {flying.number} of route {number} arrives"
                 options.append(Option(name))
                 acts[name] = lambda r=route, f=flying: _arrives(play, r, f)  # type: ignore[misc]
-            if place.live is None:
+            if place.live is None or not looked:
                 continue
             for kind in WRITERS:
                 changed = foreign(kind, place.live, found)
@@ -231,7 +236,8 @@ class Transitions:
             acts[chosen]()
 
     def _woken(self, play: Play, node: Node, state: RunState) -> tuple[Runner, tuple[str, ...]]:
-        said = play.pick("command", _COMMANDS)
+        asked = state.phase is Phase.HOLDING
+        said = play.pick("command", _COMMANDS[0 if asked else self.configuration.unasked])
         words = tuple(said.split("+")) if said else ()
         play.facts.extend(fact.Ordered(play.ms, word) for word in words)
         words, play.words = (*play.words, *words), ()
@@ -250,7 +256,9 @@ class Transitions:
                     play.skew_ms + AWAY_MS,
                 )
             elif late:
-                when = when.plus(AWAY_MS if late == "20 minutes late" else LATE_MS)
+                away = AWAY_MS if late == "20 minutes late" else LATE_MS
+                when = when.plus(away)
+                play.facts.append(fact.Slept(play.ms + away, away))
         play.move_to(when)
         return Runner(self.configuration.plan, self._env.ports, state, node.loop), words
 

@@ -24,6 +24,8 @@ class Configuration:
     Attributes:
         grain_ms: the machine gives the process time on this grid only; a look comes late by less than one grain.
         faults: at most so many in one run.
+        unasked: what a command costs of them while the run does not hold: 1, or 0 for as many as people like. What
+            is said to a run that holds, or whose process ended, costs nothing.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Configuration:
     grain_ms: int
     faults: int
     setting: Setting
+    unasked: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class World:
     Attributes:
         split: (start of a minute, the destination's portion per mille in it), the newest last.
         words: said, and not heard by anybody.
-        disk: `""` while it takes what is written; `full` (the fallback still does), or `gone`.
+        disk: `""` while it takes what is written; `full`: only the fallback does.
         owned: somebody else has the lease.
         skew_ms: AWS's clock minus this machine's.
         writes: how many left this machine so far; numbers them.

@@ -27,7 +27,7 @@ ACCEPTS = frozenset({"accept_drift", "leave", "confirm_restored"})
 class Expected(NamedTuple):
     """Per route: the forms that are ours, and what this process read last: its digest, and when.
 
-    `accept`: a person said in this phase that the routes may be as they are.
+    `accept`: a person said since the last read that the routes may be as they are.
     """
 
     ours: tuple[Ours, ...] = ()
@@ -48,7 +48,7 @@ def _looked(setting: Setting, memory: Expected, fact: Read) -> tuple[Expected, s
     memory = _expecting(setting, memory)
     number = setting.routes.index(fact.route)
     seen = (digest(fact.form) if fact.form else "", At(fact.at_ms))
-    return memory._replace(read=put(memory.read, number, seen)), ""
+    return memory._replace(read=put(memory.read, number, seen), accept=False), ""
 
 
 def _meant(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected, str]:
@@ -74,7 +74,7 @@ def _turned(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expecte
     if fact.body["after"] == "ROLLING_BACK":
         # going back has a promise of its own (P10), so nothing of this is needed any more
         return Expected(back=True), ""
-    return memory._replace(accept=False), ""
+    return memory, ""
 
 
 def _may_be(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected, str]:
@@ -122,7 +122,7 @@ NO_OVERWRITE = Promise(
         "word": _may_be,
     },
     horizon=lambda setting: FRESH_MS + setting.slack_ms + 1,
-    # what a person accepts is committed in the turn that hears it
+    # every route is read where it is written, and what a person accepts is committed in the turn that hears it
     next_turn=lambda memory: memory._replace(
         read=tuple(("", 0) for _ in memory.read), accept=False
     ),

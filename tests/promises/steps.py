@@ -56,7 +56,7 @@ def _has(setting: Setting, memory: Step, fact: Took | Changed) -> tuple[Step, st
 
 
 def _seen(setting: Setting, memory: Step, fact: Read) -> tuple[Step, str]:
-    memory = _begun(setting, memory)
+    memory = _begun(setting, memory)._replace(accept=False)
     number, form = setting.routes.index(fact.route), digest(fact.form)
     if not fact.form or memory.same[number][0] == form:
         return memory, ""
@@ -87,7 +87,7 @@ def _said(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
 
 def _all(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
     after, step = fact.body["after"], int(fact.body["step"])
-    memory = _begun(setting, memory)._replace(accept=False)
+    memory = _begun(setting, memory)
     if after not in ("SETTLING", "BAKING") or step < 0:
         return memory, ""
     weight = setting.weights[step]

@@ -15,12 +15,12 @@ from cutover.core.machine.forward import after_drive, begin_raise
 from cutover.core.machine.judge import Judged, judge, worst
 from cutover.core.machine.routes import drive
 from cutover.core.machine.stops import forbidden, unsure
-from cutover.core.machine.turn import Turn, signal_exit
+from cutover.core.machine.turn import Turn, short, signal_exit
 from cutover.core.observation import Known, NotAsked, Survey, Unknown, WordName
 from cutover.core.observation.survey import Missing
 from cutover.core.observation.survey import Seen as SeenFact
 from cutover.core.state import Hold, Phase
-from cutover.core.values import MINUTE, SECOND
+from cutover.core.values import MINUTE, SECOND, RouteId
 
 SNAPSHOT_APART = 5 * SECOND
 """The snapshot needs two equal reads this far apart (promises.md 4.4)."""
@@ -67,6 +67,11 @@ def preflight(turn: Turn) -> Decision:
             None, Look(forms=True, health=True), wait, "reading every route a second time"
         )
     facts = turn.state.observed["survey"]
+    if other := [
+        r for r, form in forms.items() if form is not None and form.hash != _checked(facts, r)
+    ]:
+        why = f"{short(other)} was changed during the checks, so nobody checked what is there now; start a new run"
+        return refuse(turn, why, ExitCode.REFUSED)
     turn.add(
         Snapshot(
             forms={route: form_body(form) for route, form in forms.items() if form is not None},
@@ -80,6 +85,12 @@ def preflight(turn: Turn) -> Decision:
         turn.hold(Hold.PAUSED, "pause said during the checks; nothing is written yet")
         return turn.poll("paused")
     return turn.soon("attaching the destination at weight 0")
+
+
+def _checked(facts: Mapping[str, object], route: RouteId) -> object:
+    """The form of a route that the checks saw (its hash)."""
+    checked = facts["checked"]
+    return checked.get(route) if isinstance(checked, Mapping) else None
 
 
 def refuse(turn: Turn, why: str, code: ExitCode) -> Decision:
@@ -126,6 +137,9 @@ def _kept(turn: Turn, survey: Survey) -> dict[str, object]:
         "recipes": {
             r: f.value.recipe for r, f in survey.routes.items() if isinstance(f, SeenFact)
         },
+        "checked": {
+            r: f.value.form.hash for r, f in survey.routes.items() if isinstance(f, SeenFact)
+        },
         "source_healthy": {
             group: fact.value.healthy
             for group, fact in survey.health.items()
@@ -169,7 +183,7 @@ def unready(turn: Turn, judged: tuple[Judged, ...]) -> str:
     bad = [
         one
         for one in judged
-        if one.verdict >= Verdict.SHARED or (one.live and one.verdict is not Verdict.PASS)
+        if one.verdict >= Verdict.UNKNOWN or (one.live and one.verdict is not Verdict.PASS)
     ]
     if bad:
         decides = worst(tuple(bad))

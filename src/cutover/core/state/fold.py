@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-
 from typing import Any
 
 from cutover.core import events as ev
@@ -79,7 +78,9 @@ def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken)
 
 def _check(plan: Plan, state: RunState, record: ev.Record, event: ev.CheckFound) -> RunState:
     return (
-        with_fields(state, blocked=(*state.blocked, event.id)) if event.severity == "block" else state
+        with_fields(state, blocked=(*state.blocked, event.id))
+        if event.severity == "block"
+        else state
     )
 
 
@@ -116,7 +117,9 @@ def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) ->
 
     def change(route: RouteState) -> RouteState:
         now = with_fields(sent, epoch=record.epoch, novel=post.hash not in route.written)
-        return with_fields(route, sent=now, doubt=route.in_doubt, written=route.written | {post.hash})
+        return with_fields(
+            route, sent=now, doubt=route.in_doubt, written=route.written | {post.hash}
+        )
 
     return _route(state, event.route, change)
 
