@@ -165,7 +165,7 @@ FORWARD = (
             Edit(
                 _PERMIT,
                 "if ends is not None and ends.after(now) < REQUEST:",
-                "if ends is not None and ends.after(now) < -REQUEST:",
+                "if ends is not None and ends.after(now) < -(10**9):",
             ),
         ),
         near=("tests/runner", _SAFETY),
