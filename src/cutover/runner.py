@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -120,26 +120,44 @@ class _Back(Permit):
         return f"{owner} has the lease" if owner else ""
 
 
+@dataclass(frozen=True)
+class Loop:
+    """What a process remembers from turn to turn beside the run's state.
+
+    Attributes:
+        look: what the next turn looks at; None before the first.
+        previous: when the turn before this one decided.
+        due: when the next turn is to begin.
+        journal: Unknown once an append failed: this process does not go forward any more.
+        noted: notes that were made once.
+    """
+
+    look: Look | None = None
+    previous: Moment | None = None
+    due: Moment | None = None
+    journal: Reading[None] = NOT_ASKED
+    noted: frozenset[str] = frozenset()
+
+
 class Runner:
     """Drives one run from its state to an exit code.
 
     Attributes:
         plan: as given.
         state: folded from the journal, up to its newest record.
+        loop: what it remembers beside that; together they are all that the next turn rests on.
         end: how it ended; None while it goes on.
     """
 
-    def __init__(self, plan: Plan, ports: Ports, state: RunState) -> None:
+    def __init__(
+        self, plan: Plan, ports: Ports, state: RunState, loop: Loop | None = None
+    ) -> None:
         self.plan = plan
         self.state = state
+        self.loop = loop or Loop()
         self.end: End | None = None
         self._ports = ports
         self._bugs: list[str] = []
-        self._said: set[str] = set()
-        self._look: Look | None = None
-        self._previous: Moment | None = None
-        self._due: Moment | None = None
-        self._journal: Reading[None] = NOT_ASKED
         self._wanted: tuple[Calibration, Mapping[Pair, tuple[Series, ...]]] | None = None
         self._actors: Mapping[type, Callable[[Move | Restore | Detach, Observation], None]] = {
             Move: self._move,  # type: ignore[dict-item]
@@ -163,17 +181,18 @@ class Runner:
 
     def turn(self, words: tuple[Word, ...] = ()) -> Moment | ExitCode:
         """Observe, decide, journal and act once: when to look again, or the exit code."""
-        if self._look is None:
+        look = self.loop.look
+        if look is None:
             self._keep_snapshot_again()
-            self._look = first_look(self.plan, self.state, self._ports.clock.now())
-        observation = self._observe(looked_for(self.state, self._look, words), words)
+            look = first_look(self.plan, self.state, self._ports.clock.now())
+        observation = self._observe(looked_for(self.state, look, words), words)
         now = self._ports.clock.now()
         decision = decide(self.plan, self.state, observation, now)
         self._carry_out(decision, observation, now)
         self._say_bugs()
         if isinstance(decision.effect, End):
             return self._end(decision.effect)
-        self._previous, self._due, self._look = now, decision.wake, decision.look
+        self.loop = replace(self.loop, previous=now, due=decision.wake, look=decision.look)
         self._asked(lambda: self._ports.journal.beat(now, decision.wake))
         self._listeners(lambda one: one.looked(now, decision.wake, decision.reason))
         return decision.wake
@@ -199,8 +218,8 @@ class Runner:
 
     def _note_once(self, text: str) -> None:
         """Once a process: what comes back at every poll must not fill the journal."""
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self.loop.noted:
+            self.loop = replace(self.loop, noted=self.loop.noted | {text})
             self._record(Note(text), self._ports.clock.now())
 
     def _listeners(self, tell: Callable[[Listener], None]) -> None:
@@ -231,12 +250,12 @@ class Runner:
             forms=self._each(tuple(state.routes), partial(ports.router.read, once=look.once))
             if look.forms and not lost
             else {},
-            journal=self._journal,
+            journal=self.loop.journal,
             lease=self._asked(lambda: ports.lease.renew(ports.clock.now())),
             words=words,
             aws_skew_ms=0 if isinstance(skew_ms, Unknown) else skew_ms,
-            previous=self._previous,
-            due=self._due,
+            previous=self.loop.previous,
+            due=self.loop.due,
             began=began,
         )
 
@@ -288,7 +307,7 @@ class Runner:
         if isinstance(appended, Known):
             records = appended.value
         else:
-            self._journal = appended
+            self.loop = replace(self.loop, journal=appended)
             records = [self._forced(event, at) for event in events]
         for record in records:
             self.state = evolve(self.plan, self.state, record)
@@ -310,7 +329,7 @@ class Runner:
             lambda: ports.journal.keep_snapshot(snapshot, ports.router.restore_commands(forms))
         )
         if isinstance(kept, Unknown):
-            self._journal = kept
+            self.loop = replace(self.loop, journal=kept)
 
     def _keep_snapshot_again(self) -> None:
         """A process that may go forward needs them too: an earlier one may have met a full disk."""
@@ -367,7 +386,7 @@ class Runner:
         if isinstance(ready, Unknown):
             self._note_once(f"not written, AWS cannot be called: {ready.reason}")
             return
-        durable = not isinstance(self._journal, Unknown)
+        durable = not isinstance(self.loop.journal, Unknown)
         intents = [
             self._intent(change, kind, weight, pre=pres[change.route], why=effect.reason)
             for change in changes
