@@ -29,14 +29,14 @@ class Hunted:
         hunter: its name.
         verdict: what became of it.
         seconds: how long it took.
-        length: of the shortest counterexample, in the hunter's own moves; 0 where it has none.
+        length: of the shortest counterexample, in the hunter's own moves or occurrences; None where it has none.
         said: the promise that broke, or the test that failed.
     """
 
     hunter: str
     verdict: Verdict
     seconds: float
-    length: int = 0
+    length: int | None = None
     said: str = ""
 
 
@@ -57,7 +57,7 @@ class Hunter:
     needs: str
     commands: Callable[[Planted, float], Sequence[Sequence[str]]]
     slack: float
-    reads: Callable[[str], tuple[int, str] | None]
+    reads: Callable[[str], tuple[int | None, str] | None]
     adversary: bool = True
 
     def hunt(self, root: Path, bug: Planted, seconds: float) -> Hunted:
@@ -82,7 +82,7 @@ class Hunter:
         if ran.code == 0 or (ran.code is None and not self.adversary):
             return Hunted(self.name, Verdict.MISSED, took)
         end = "it was ended" if ran.code is None else f"exit {ran.code}"
-        return Hunted(self.name, Verdict.BROKEN, took, 0, f"{end}: {ran.out[-1500:]}")
+        return Hunted(self.name, Verdict.BROKEN, took, said=f"{end}: {ran.out[-1500:]}")
 
 
 _LENGTH = re.compile(r"\b(\d+) (?:moves?|occurrences?|steps?|transitions?)\b")
@@ -100,18 +100,18 @@ def counterexample(out: str) -> tuple[int, str] | None:
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
-def first_red(out: str) -> tuple[int, str] | None:
+def first_red(out: str) -> tuple[None, str] | None:
     """The test that failed; None when pytest itself fell over."""
     found = _FAILED.search(out)
-    return None if found is None else (0, found.group(1))
+    return None if found is None else (None, found.group(1))
 
 
 ORDER = (
-    "tests/proofs/test_slices.py",
     "tests/core/machine",
     "tests/runner",
     "tests/local",
     "tests/aws",
+    "tests/proofs/test_slices.py",
     "tests/core",
     "tests/rehearsal",
     "tests/e2e",

@@ -24,7 +24,7 @@ def line(outcome: Outcome) -> str:
 
 def _cell(one: Hunted) -> str:
     if one.verdict is Verdict.FOUND:
-        what = f"length {one.length}" if one.length else one.said.rpartition("/")[2]
+        what = one.said.rpartition("/")[2] if one.length is None else f"length {one.length}"
         return f"{one.seconds:.0f} s, {what}"
     if one.verdict is Verdict.MISSED:
         return f"not in {one.seconds:.0f} s"
@@ -68,7 +68,7 @@ def _found(outcome: Outcome, hunter: str) -> bool:
 def markdown(outcomes: Sequence[Outcome]) -> str:
     """The part of `docs/reliability.md` between its markers."""
     rows = [
-        "| Bug | What is wrong with it | Taken back | Explorer | Swarm | First red test |",
+        "| Bug | What is wrong with it | Taken back | Explorer: moves, s | Swarm: occurrences, s | First red test, s |",
         "|---|---|---|---|---|---|",
     ]
     for one in outcomes:
@@ -91,8 +91,8 @@ def _markdown_cell(hunt: Hunted | None) -> str:
         return "-"
     if hunt.verdict is Verdict.MISSED:
         return f"not in {hunt.seconds:.0f} s"
-    if hunt.length:
-        return f"{hunt.length} moves, {hunt.seconds:.0f} s"
+    if hunt.length is not None:
+        return f"{hunt.length}, {hunt.seconds:.0f} s"
     name = hunt.said.removeprefix("tests/").split("[")[0]
     return f"`{name}`, {hunt.seconds:.0f} s"
 

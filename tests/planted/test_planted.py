@@ -120,7 +120,7 @@ def test_a_hunter_that_this_tree_does_not_have_is_absent(tmp_path: Path) -> None
 
 
 FOUND = Hunted("explore", Verdict.FOUND, 2.4, 7, "P11: a move after the rollback began")
-RED = Hunted("suite", Verdict.FOUND, 9.0, 0, "tests/core/machine/test_back.py::test_it[a]")
+RED = Hunted("suite", Verdict.FOUND, 9.0, None, "tests/core/machine/test_back.py::test_it[a]")
 MISSED = Hunted("suite", Verdict.MISSED, 300.0)
 
 
@@ -146,7 +146,7 @@ def test_the_page_holds_the_table_between_its_marks(tmp_path: Path) -> None:
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
-    assert "| 7 moves, 2 s | - | `core/machine/test_back.py::test_it`, 9 s |" in text
+    assert "| 7, 2 s | - | `core/machine/test_back.py::test_it`, 9 s |" in text
     assert "**1 of 1 planted**" in markdown([Outcome(PLANTED[0], (FOUND,))])
 
 

@@ -192,7 +192,7 @@ BACK = (
             ),
         ),
         origin="issue 7, 1.6",
-        near=(_DOUBT, "tests/runner"),
+        near=(_DOUBT, "tests/runner", "tests/e2e/test_lost_lease.py"),
     ),
     Planted(
         id="rolled-back-exits-0",

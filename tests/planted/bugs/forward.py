@@ -156,7 +156,7 @@ FORWARD = (
             ),
         ),
         origin="issue 7, 1.6",
-        near=(_DOUBT, "tests/runner"),
+        near=(_DOUBT, "tests/runner", "tests/e2e/test_lost_lease.py"),
     ),
     Planted(
         id="ending-lease-not-asked",

@@ -81,7 +81,7 @@ PEOPLE = (
             ),
         ),
         origin="issue 7, 1.5",
-        near=(_MAILBOX,),
+        near=(_MAILBOX, "tests/e2e/test_disk.py"),
     ),
     Planted(
         id="rollback-beside-another-word-lost",

@@ -27,9 +27,14 @@ WIRE = (
         breaks="a write that hung in connect or TLS leaves however much has changed meanwhile",
         edits=(
             Edit(
+                "cutover.aws.departure:Ticket.check",
+                "        why = self._permit.refusal(self._route)\n",
+                "        self.asked = True\n        why = self._permit.refusal(self._route)\n",
+            ),
+            Edit(
                 "cutover.aws.departure:Ticket.leave",
-                "why = self._permit.refusal(self._route)",
-                'why = ""',
+                "        why = self._permit.refusal(self._route)\n",
+                '        why = "" if hasattr(self, "asked") else self._permit.refusal(self._route)\n',
             ),
         ),
         origin="issue 7, 1.1",
