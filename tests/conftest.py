@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.promises.from_bench import watched
 
 # Looking for cycles of objects took a third of the time of all tests: they are few, and the modules never go away
 gc.set_threshold(100_000, 20, 20)
@@ -23,6 +26,21 @@ settings.load_profile("patient")
 # GNU readline, where a worker has imported it, says that its pipe is a terminal of 80 columns
 os.environ.pop("COLUMNS", None)
 os.environ.pop("LINES", None)
+
+
+@pytest.fixture(autouse=True)
+def promises(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every run on fakes keeps every promise, but for those that its test says it breaks: `@pytest.mark.breaks("P7")`."""
+    marker = request.node.get_closest_marker("breaks")
+    meant = set(marker.args) if marker else set()
+    with watched() as logs:
+        yield
+    broken = [one for log in logs for one in log.broken]
+    found = {one.partition(":")[0] for one in broken}
+    told = "\n".join(dict.fromkeys(broken))
+    assert found <= meant, f"promises were broken:\n{told}"
+    assert meant <= found, f"kept after all: {', '.join(sorted(meant - found))}"
+
 
 SIDE_BY_SIDE = ("tests/e2e/", "tests/docs/test_runbooks.py")
 """Where the first test starts all others in threads: they share one process, and are begun first."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from cutover.core.errors import ExitCode
 from cutover.core.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
@@ -57,6 +58,8 @@ from cutover.ports import (
     WriteResult,
 )
 from cutover.runner import Ports, Runner
+from tests.promises.facts import Ordered
+from tests.promises.from_bench import Forms, Log, SeenHealth, SeenLease, SeenRouter, setting_of
 
 E = TypeVar("E", bound=Event)
 START = Moment(datetime(2026, 3, 2, 9, 0, 7, tzinfo=UTC), 5_000_000, "boot-1")
@@ -140,12 +143,14 @@ class FakeMailbox(Mailbox):
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self._said: list[Word] = []
+        self.log = Log(clock.now)
         self.give_up_ms = clock.at.boot_ms + 48 * 3_600_000
 
     def say(
         self, name: WordName, why: str = "", signal: int = 0, who: str = "ana@bastion"
     ) -> None:
         self._said.append(Word(name, who, why, signal=signal))
+        self.log.add(Ordered, str(name))
 
     def say_in(self, ms: int, name: WordName, why: str = "", signal: int = 0) -> None:
         self._clock.call_in(ms, lambda: self.say(name, why, signal))
@@ -194,7 +199,9 @@ class FakeRouter(Router):
         self, clock: FakeClock, routes: Sequence[RouteId], found: Form | None = None
     ) -> None:
         self.clock = clock
-        self.forms: dict[RouteId, Form] = dict.fromkeys(routes, found or form(0, attached=False))
+        self.log = Log(clock.now)
+        live = dict.fromkeys(routes, found or form(0, attached=False))
+        self.forms = Forms(live, lambda: self.log)
         self.writes: list[tuple[int, RouteId, Form]] = []
         self.faults: list[WriteFault] = []
         self.read_fails: Callable[[RouteId], Unknown | None] = lambda _route: None
@@ -246,17 +253,20 @@ class FakeRouter(Router):
         )
         if fault is not None:
             fault.times -= 1
-            if fault.kind == "throttle":
-                return WriteOutcome(WriteResult.NOT_APPLIED, "Throttling", "Rate exceeded")
             if fault.kind == "unconnected":
                 return WriteOutcome(WriteResult.NOT_APPLIED, "not_connected", "no route to host")
+        number = self.log.sent(change)
+        if fault is not None:
+            if fault.kind == "throttle":
+                return WriteOutcome(WriteResult.NOT_APPLIED, "Throttling", "Rate exceeded")
             if fault.kind == "denied":
                 return WriteOutcome(
                     WriteResult.NOT_APPLIED, "AccessDenied", "not authorized", denied=True
                 )
             if fault.kind == "timeout":
                 return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
-        self.forms[change.route] = change.form
+        self.forms.carry_out(change.route, change.form)
+        self.log.took(change.route, change.form, number)
         self.writes.append((self.clock.at.wall_ms, change.route, change.form))
         if fault is not None and fault.kind == "mismatch":
             return WriteOutcome(WriteResult.AMBIGUOUS, MISMATCH, "other weights in the answer")
@@ -480,24 +490,37 @@ class FakeJournal(Journal):
         self.bugs: list[Exception] = []
         self.epoch = 1
         self.killed_at: Callable[[Event], None] = lambda _event: None
+        self.log = Log(lambda: START)
+        self._turn: list[tuple[Record, int]] | None = None
 
     def append(self, event: Event, at: Moment) -> Reading[Record]:
         if self.fails is not None:
+            self.log.refused()
             return self.fails
         body(event)  # what cannot be journalled must fail here too
         record = Record(len(self.records) + 1, self.epoch, at, event)
         self.records.append(record)
+        if self._turn is None:
+            self.log.recorded(record)
+        else:
+            self._turn.append((record, self.log.time()))
         self.killed_at(event)
         return Known(record, at)
 
     def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
-        taken = [self.append(event, at) for event in events]
-        failed = next((one for one in taken if isinstance(one, Unknown)), None)
-        records = tuple(one.value for one in taken if isinstance(one, Known))
-        if failed is None:
-            return Known(records, at)
-        del self.records[len(self.records) - len(records) :]
-        return failed
+        self._turn = []
+        try:
+            taken = [self.append(event, at) for event in events]
+            failed = next((one for one in taken if isinstance(one, Unknown)), None)
+            if failed is not None:
+                del self.records[len(self.records) - len(self._turn) :]
+                self._turn = []
+                return failed
+            return Known(tuple(one.value for one in taken if isinstance(one, Known)), at)
+        finally:
+            for record, at_ms in self._turn:
+                self.log.recorded(record, at_ms=at_ms)
+            self._turn = None
 
     def bug(self, error: Exception) -> None:
         if not self.bears_bugs:
@@ -507,6 +530,7 @@ class FakeJournal(Journal):
     def forced(self, event: Event, at: Moment) -> Record:
         record = Record(len(self.records) + len(self.fallback) + 1, self.epoch, at, event)
         self.fallback.append(record)
+        self.log.recorded(record, durable=False)
         return record
 
     def keep_snapshot(self, snapshot: Snapshot, commands: Sequence[str]) -> Reading[None]:
@@ -555,6 +579,27 @@ class Killed(BaseException):
     """The process died here."""
 
 
+class SeenRunner(Runner):
+    """A process whose end, and what `status` says after each of its turns, are facts."""
+
+    def __init__(self, bench: Bench, ports: Ports) -> None:
+        super().__init__(bench.plan, ports, replay(bench.plan, bench.journal.records))
+        self._bench = bench
+
+    def turn(self, words: tuple[Word, ...] = ()) -> Moment | ExitCode:
+        bench, before = self._bench, self.state.seq
+        try:
+            ended = super().turn(words)
+        except Killed:
+            bench.log.died(bench.plan, replay(bench.plan, bench.journal.records))
+            raise
+        if self.state.seq != before:
+            bench.log.told(bench.plan, self.state)
+        if isinstance(ended, ExitCode):
+            bench.log.ended(int(ended), bench.router.forms)
+        return ended
+
+
 class Bench:
     """One run on fakes, from the first look to its exit code."""
 
@@ -572,6 +617,13 @@ class Bench:
         self.mailbox = FakeMailbox(self.clock)
         self.told = Told()
         self.state = RunState()
+        self.log = Log(self.clock.now)
+        Log.watch(self.log)
+        self._tell_log()
+
+    def _tell_log(self) -> None:
+        """Every fake tells the same log, also one that a test put in another's place."""
+        self.router.log = self.journal.log = self.mailbox.log = self.log
 
     def open(self, *, exit_on_hold: bool = False) -> None:
         """Open the run in the journal."""
@@ -602,6 +654,9 @@ class Bench:
 
     def start(self, *, exit_on_hold: bool = False) -> Runner:
         """A process that has the lease and has not looked yet; the first one opens the run."""
+        self._tell_log()
+        self.log.begin(setting_of(self.plan, self.router.forms))
+        self.log.started()
         if not self.journal.records:
             self.open(exit_on_hold=exit_on_hold)
         else:
@@ -609,21 +664,23 @@ class Bench:
             taken = LeaseTaken("ana@bastion", "bastion", 2, exit_on_hold=int(exit_on_hold))
             self.journal.append(taken, self.clock.now())
         ports = Ports(
-            self.router,
+            SeenRouter(self.router, self.log),
             self.metrics,
-            self.health,
+            SeenHealth(self.health, self.plan, self.log),
             self.alarms,
             self.surveyor,
             self.journal,
-            self.lease,
+            SeenLease(self.lease, self.log),
             self.clock,
             self.mailbox,
             (self.told,),
         )
-        return Runner(self.plan, ports, replay(self.plan, self.journal.records))
+        return SeenRunner(self, ports)
 
     def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:
         runner = self.start(exit_on_hold=exit_on_hold)
+        for word in words:
+            self.log.add(Ordered, str(word.name))
         try:
             return int(runner.run(words))
         finally:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+UNTOLD = -2
+"""A portion that the observer does not know."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -22,6 +25,10 @@ class Setting:
         found: each route's form before the run, and the destination's portion in it.
         period_ms, settle_ms, poll_ms, confirm_ms: of `observe`.
         source_reserve_ppm: of `safety`.
+        pairs: of source and destination, as `minute` and `gate` records name them; empty when the observer does not
+            know them.
+        slack_ms: how much later than it happened the observer may see something; 0 where it misses nothing.
+        secrets: texts that were planted where only a leak can bring them into a record or onto a screen.
     """
 
     routes: tuple[str, ...]
@@ -33,6 +40,9 @@ class Setting:
     poll_ms: int = 15_000
     confirm_ms: int = 60_000
     source_reserve_ppm: int = 900_000
+    pairs: tuple[str, ...] = ()
+    slack_ms: int = 0
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,27 @@ class Recorded(Fact):
     seq: int = 0
     epoch: int = 1
     durable: bool = True
+    wall_ms: int = 0
+    """When it was written by the run's own clock; 0 where the observer does not know."""
+
+
+@dataclass(frozen=True)
+class DiskRefused(Fact):
+    """The disk did not take what the journal gave it; what is recorded from now on is kept beside it, if at all."""
+
+
+@dataclass(frozen=True)
+class Slept(Fact):
+    """The process stood still for so long (stopped, starved, its machine asleep) and goes on."""
+
+    ms: int
+
+
+@dataclass(frozen=True)
+class Jumped(Fact):
+    """Somebody set the wall clock of the process's machine by so much."""
+
+    ms: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +105,8 @@ class Sent(Fact):
     weight: int
     number: int = 0
     """Which of the run's writes it is: `Took` names the same."""
+    rest: str = ""
+    """The form without the two weights of the pair and their groups; empty where the observer does not know."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +121,10 @@ class Took(Fact):
 
 @dataclass(frozen=True)
 class Replied(Fact):
-    """What the sender was told of a write: applied, refused, or nothing (lost)."""
+    """What the sender was told of the newest write of a route.
+
+    `applied`, `mismatch` (taken, and answered with other weights), `refused`, or `lost`: nothing.
+    """
 
     route: str
     number: int
@@ -111,6 +147,10 @@ class Read(Fact):
     route: str
     form: str
     gone: bool = False
+    weight: int = UNTOLD
+    """The destination's portion in it, -1 without the pair."""
+    rest: str = ""
+    """As in `Sent`."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +159,15 @@ class Health(Fact):
 
     source: int
     at_start: int
+    group: str = ""
+    """Of which source group, where there are several."""
 
 
 @dataclass(frozen=True)
 class Shown(Fact):
-    """What the process was shown of the evidence: `pass waiting unknown shared breach`.
+    """What the process was shown of the evidence: `pass waiting unknown shared breach`, before it decides on it.
 
-    `both`: of every series that the verdict rests on both sides were published.
+    A `breach` is one whose gate goes back by itself. `both`: of every series that the verdict rests on both sides were published.
     """
 
     verdict: str
@@ -159,6 +201,13 @@ class Told(Fact):
     phase: str
     hold: str = ""
     claims: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Printed(Fact):
+    """A command wrote this to a screen that is no terminal, to a file, or to people."""
+
+    text: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+
 from typing import Any
 
 from cutover.core import events as ev
@@ -40,7 +40,7 @@ def replay(plan: Plan, records: Iterable[ev.Record]) -> RunState:
 
 
 def _open(plan: Plan, state: RunState, record: ev.Record, event: ev.RunOpen) -> RunState:
-    return replace(
+    return with_fields(
         state,
         plan_hash=event.plan_hash,
         plan_name=event.plan_name,
@@ -57,7 +57,7 @@ def _open(plan: Plan, state: RunState, record: ev.Record, event: ev.RunOpen) -> 
 
 def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken) -> RunState:
     first = state.actor == ""
-    return replace(
+    return with_fields(
         state,
         actor=event.actor,
         host=event.host,
@@ -70,7 +70,7 @@ def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken)
         refused_interrupts=0,
         finishing="",
         routes={
-            r: replace(s, seen=None, unreadable_since=None, gone_since=None)
+            r: with_fields(s, seen=None, unreadable_since=None, gone_since=None)
             for r, s in state.routes.items()
         },
         evidence=state.evidence if first else evid.restart(plan, state.evidence),
@@ -79,7 +79,7 @@ def _lease(plan: Plan, state: RunState, record: ev.Record, event: ev.LeaseTaken)
 
 def _check(plan: Plan, state: RunState, record: ev.Record, event: ev.CheckFound) -> RunState:
     return (
-        replace(state, blocked=(*state.blocked, event.id)) if event.severity == "block" else state
+        with_fields(state, blocked=(*state.blocked, event.id)) if event.severity == "block" else state
     )
 
 
@@ -87,7 +87,7 @@ def _snapshot(plan: Plan, state: RunState, record: ev.Record, event: ev.Snapshot
     routes = dict(state.routes)
     for route, body in event.forms.items():
         form = form_of(body)
-        routes[RouteId(route)] = replace(
+        routes[RouteId(route)] = with_fields(
             routes[RouteId(route)],
             snapshot=form,
             committed=form,
@@ -96,18 +96,18 @@ def _snapshot(plan: Plan, state: RunState, record: ev.Record, event: ev.Snapshot
         )
     weights = {r.snapshot.weight if r.snapshot else None for r in routes.values()}
     found = weights.pop() if len(weights) == 1 else None
-    return replace(
+    return with_fields(
         state,
         routes=routes,
         weights=((record.at.wall_ms, int(found)),) if found else (),
         source_healthy=dict(event.source_healthy),
-        evidence=replace(state.evidence, calibration=event.calibration),
+        evidence=with_fields(state.evidence, calibration=event.calibration),
     )
 
 
 def _route(state: RunState, route: str, change: Callable[[RouteState], RouteState]) -> RunState:
     key = RouteId(route)
-    return replace(state, routes={**state.routes, key: change(state.routes[key])})
+    return with_fields(state, routes={**state.routes, key: change(state.routes[key])})
 
 
 def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) -> RunState:
@@ -115,8 +115,8 @@ def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) ->
     sent = Sent(event.kind, event.step, event.attempt, event.pre, post, event.weight, record.at)
 
     def change(route: RouteState) -> RouteState:
-        now = replace(sent, epoch=record.epoch, novel=post.hash not in route.written)
-        return replace(route, sent=now, doubt=route.in_doubt, written=route.written | {post.hash})
+        now = with_fields(sent, epoch=record.epoch, novel=post.hash not in route.written)
+        return with_fields(route, sent=now, doubt=route.in_doubt, written=route.written | {post.hash})
 
     return _route(state, event.route, change)
 
@@ -124,15 +124,15 @@ def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) ->
 def _outcome(plan: Plan, state: RunState, record: ev.Record, event: ev.Outcome) -> RunState:
     def change(route: RouteState) -> RouteState:
         if event.result == "impossible":
-            return replace(route, impossible=True)
+            return with_fields(route, impossible=True)
         if route.sent is None:
             return route
         refused = event.result in ("not_applied", "cancelled")
         never_there = refused and route.sent.novel
-        return replace(
+        return with_fields(
             route,
             written=route.written - {route.sent.post.hash} if never_there else route.written,
-            sent=replace(
+            sent=with_fields(
                 route.sent,
                 result=event.result,
                 code=event.code,
@@ -159,14 +159,14 @@ def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified
     def change(route: RouteState) -> RouteState:
         form = _known_form(route, event.form) or route.committed
         taken = state.phase is Phase.HOLDING and event.form not in route.written
-        return replace(route, committed=form, restored=back, accepted=route.accepted or taken)
+        return with_fields(route, committed=form, restored=back, accepted=route.accepted or taken)
 
     changed = _route(state, event.route, change)
     weights = {_portion(r.committed) for r in changed.routes.values()}
     if len(weights) == 1:
         weight = weights.pop() or 0
         if weight != changed.weight or not changed.weights:
-            changed = replace(
+            changed = with_fields(
                 changed, weights=(*changed.weights, (record.at.wall_ms, int(weight)))
             )
     return changed
@@ -180,9 +180,9 @@ def _portion(form: Form | None) -> int | None:
 
 
 def _effective(plan: Plan, state: RunState, record: ev.Record, event: ev.Effective) -> RunState:
-    changed = replace(state, shares=dict(event.shares), share_why=event.why)
+    changed = with_fields(state, shares=dict(event.shares), share_why=event.why)
     if event.from_ms > state.evidence_from_ms:
-        changed = replace(
+        changed = with_fields(
             changed, evidence_from_ms=event.from_ms, evidence=evid.restart(plan, state.evidence)
         )
     return changed
@@ -192,7 +192,7 @@ def _gate(plan: Plan, state: RunState, record: ev.Record, event: ev.GateJudged) 
     key = (event.gate, event.pair)
     before = state.verdicts.get(key)
     since = before.since if before is not None and before.verdict == event.verdict else record.at
-    return replace(
+    return with_fields(
         state, verdicts={**state.verdicts, key: Verdicts(event.verdict, event.why, since)}
     )
 
@@ -213,7 +213,7 @@ def _minute(plan: Plan, state: RunState, record: ev.Record, event: ev.MinuteSett
 def _corrected(
     plan: Plan, state: RunState, record: ev.Record, event: ev.MinuteCorrected
 ) -> RunState:
-    return replace(state, evidence=evid.correct(plan, state.evidence, ev.minute_of(event)))
+    return with_fields(state, evidence=evid.correct(plan, state.evidence, ev.minute_of(event)))
 
 
 def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed) -> RunState:
@@ -225,12 +225,12 @@ def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed
             lambda r: _saw(state, r, Seen(form_of(facts["form"]), record.at)),
         )
     if event.what == "overwritten":
-        return _route(state, facts["route"], lambda r: replace(r, impossible=True))
+        return _route(state, facts["route"], lambda r: with_fields(r, impossible=True))
     if event.what == "unreadable":
         return _route(
             state,
             facts["route"],
-            lambda r: replace(
+            lambda r: with_fields(
                 r, unreadable_since=r.unreadable_since or record.at, gone_since=None
             ),
         )
@@ -238,20 +238,20 @@ def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed
         return _route(
             state,
             facts["route"],
-            lambda r: replace(
+            lambda r: with_fields(
                 r, gone_since=record.at, unreadable_since=r.unreadable_since or record.at
             ),
         )
     if event.what == "history_lost":
         lost = Doubt(record.at, FULL)
-        routes = {route: replace(known, doubt=lost) for route, known in state.routes.items()}
-        return replace(state, routes=routes)
+        routes = {route: with_fields(known, doubt=lost) for route, known in state.routes.items()}
+        return with_fields(state, routes=routes)
     if event.what == "alarming":
         key = (str(facts["gate"]), str(facts["pair"]), int(facts["at_ms"]))
-        return replace(state, alarming={**state.alarming, key: record.at})
+        return with_fields(state, alarming={**state.alarming, key: record.at})
     if event.what == "escalated":
-        return replace(state, escalated_at=record.at)
-    return replace(state, observed={**state.observed, event.what: dict(facts)})
+        return with_fields(state, escalated_at=record.at)
+    return with_fields(state, observed={**state.observed, event.what: dict(facts)})
 
 
 def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
@@ -264,7 +264,7 @@ def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
             overwritten += 1
         if route.committed is not None and seen.form.hash != route.committed.hash:
             restored = None
-    return replace(
+    return with_fields(
         route,
         seen=seen,
         sent=_shown(route.sent, seen.form),
@@ -280,7 +280,7 @@ def _shown(sent: Sent | None, live: Form) -> Sent | None:
     """The newest write, shown by this read or not; the read is younger than the answer, if there is one."""
     if sent is None or not shows(sent, live):
         return sent
-    return replace(sent, shown=True)
+    return with_fields(sent, shown=True)
 
 
 def shows(sent: Sent, live: Form) -> bool:
@@ -292,27 +292,27 @@ def shows(sent: Sent, live: Form) -> bool:
 
 def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) -> RunState:
     if event.word == "approve" and event.detail.lstrip("-").isdigit():
-        return replace(state, approved=state.approved | {int(event.detail)})
+        return with_fields(state, approved=state.approved | {int(event.detail)})
     if event.word == "finish" and state.phase is Phase.COMPLETED:
-        return replace(state, finishing=event.detail or "keep", finishing_at=record.at)
+        return with_fields(state, finishing=event.detail or "keep", finishing_at=record.at)
     if event.word in ("pause", "resume") and state.phase is Phase.PREFLIGHT:
-        return replace(state, pause_asked=event.word == "pause")
+        return with_fields(state, pause_asked=event.word == "pause")
     if event.word == "interrupt" and state.phase is Phase.ROLLING_BACK:
-        return replace(state, refused_interrupts=state.refused_interrupts + 1)
+        return with_fields(state, refused_interrupts=state.refused_interrupts + 1)
     return state
 
 
 def _gap(plan: Plan, state: RunState, record: ev.Record, event: ev.Gap) -> RunState:
-    changed = replace(
+    changed = with_fields(
         state, evidence=evid.restart(plan, state.evidence), alarming={}, raising=False
     )
     if state.evidence_from_ms != NO_STEP:
-        changed = replace(changed, evidence_from_ms=max(event.from_ms, state.evidence_from_ms))
+        changed = with_fields(changed, evidence_from_ms=max(event.from_ms, state.evidence_from_ms))
     return changed
 
 
 def _drift(plan: Plan, state: RunState, record: ev.Record, event: ev.Drift) -> RunState:
-    return replace(state, evidence=evid.restart(plan, state.evidence))
+    return with_fields(state, evidence=evid.restart(plan, state.evidence))
 
 
 def _note(plan: Plan, state: RunState, record: ev.Record, event: ev.Note) -> RunState:
@@ -320,7 +320,7 @@ def _note(plan: Plan, state: RunState, record: ev.Record, event: ev.Note) -> Run
 
 
 def _close(plan: Plan, state: RunState, record: ev.Record, event: ev.Close) -> RunState:
-    return replace(state, closed=True, exit_code=event.exit_code)
+    return with_fields(state, closed=True, exit_code=event.exit_code)
 
 
 _FOLDS: dict[type, Callable[[Plan, RunState, ev.Record, Any], RunState]] = {

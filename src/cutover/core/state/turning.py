@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from cutover.core import events as ev
 from cutover.core.moment import Moment, parse_wall, wall_ms
@@ -12,6 +11,7 @@ from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP
 from cutover.core.state.model import Held, RunState
 from cutover.core.state.phases import TRANSITIONS, Hold, Phase
+from cutover.core.values import with_fields
 
 _PASSED = frozenset({Hold.APPROVAL, Hold.WINDOW})
 """Holds that begin only after every gate of the step passed."""
@@ -29,7 +29,7 @@ def turned(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
     before, after = Phase(event.before), Phase(event.after)
     if before is not state.phase or after not in TRANSITIONS[before]:
         raise ValueError(f"record {record.seq}: no way from {state.phase} by {before} -> {after}")
-    changed = replace(
+    changed = with_fields(
         state,
         phase=after,
         step=event.step,
@@ -48,11 +48,11 @@ def _holding(
     plan: Plan, before: RunState, changed: RunState, record: ev.Record, event: ev.PhaseChanged
 ) -> RunState:
     reason = Hold(event.hold)
-    changed = replace(changed, held=_held(before.held, reason, record.at, event))
+    changed = with_fields(changed, held=_held(before.held, reason, record.at, event))
     if before.phase is Phase.BAKING and reason in _PASSED:
-        changed = replace(changed, proven=event.step)
+        changed = with_fields(changed, proven=event.step)
     if reason is Hold.APPROVAL:
-        changed = replace(changed, asked=before.asked | {event.step + 1})
+        changed = with_fields(changed, asked=before.asked | {event.step + 1})
     return _afresh(plan, changed, event) if event.from_ms else changed
 
 
@@ -79,19 +79,19 @@ def _shifting(
     plan: Plan, before: RunState, changed: RunState, record: ev.Record, event: ev.PhaseChanged
 ) -> RunState:
     # PhaseChanged names the step whose weight is wanted; the committed one stays until verified.
-    changed = replace(changed, step=before.step, evidence_from_ms=NO_STEP, shares={})
-    return replace(changed, proven=before.step) if before.phase is Phase.BAKING else changed
+    changed = with_fields(changed, step=before.step, evidence_from_ms=NO_STEP, shares={})
+    return with_fields(changed, proven=before.step) if before.phase is Phase.BAKING else changed
 
 
 def _settling(
     plan: Plan, before: RunState, changed: RunState, record: ev.Record, event: ev.PhaseChanged
 ) -> RunState:
-    return replace(_afresh(plan, changed, event), shares={})
+    return with_fields(_afresh(plan, changed, event), shares={})
 
 
 def _afresh(plan: Plan, changed: RunState, event: ev.PhaseChanged) -> RunState:
     """The step proves itself again, by minutes from the record's on."""
-    return replace(
+    return with_fields(
         changed, evidence_from_ms=event.from_ms, evidence=evid.restart(plan, changed.evidence)
     )
 
@@ -99,13 +99,13 @@ def _afresh(plan: Plan, changed: RunState, event: ev.PhaseChanged) -> RunState:
 def _completed(
     plan: Plan, before: RunState, changed: RunState, record: ev.Record, event: ev.PhaseChanged
 ) -> RunState:
-    return replace(changed, proven=event.step)
+    return with_fields(changed, proven=event.step)
 
 
 def _rolling_back(
     plan: Plan, before: RunState, changed: RunState, record: ev.Record, event: ev.PhaseChanged
 ) -> RunState:
-    return replace(
+    return with_fields(
         changed,
         rollback_at=record.at,
         rollback_epoch=record.epoch,
@@ -114,7 +114,7 @@ def _rolling_back(
         refused_interrupts=0,
         evidence_from_ms=NO_STEP,
         routes={
-            r: replace(s, restored=None, impossible=False, overwritten=0)
+            r: with_fields(s, restored=None, impossible=False, overwritten=0)
             for r, s in changed.routes.items()
         },
     )

@@ -1,0 +1,179 @@
+"""Breadth-first over the states of one configuration: fewest faults first, then fewest turns."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.explore.normal import Normal
+from tests.explore.turns import Transitions
+from tests.explore.world import Configuration, Node
+
+Script = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something broken, and the turns that lead to it.
+
+    Attributes:
+        scripts: of every turn from the beginning, the last one included.
+        broken: what it breaks, a sentence each.
+    """
+
+    configuration: str
+    scripts: tuple[Script, ...]
+    broken: tuple[str, ...]
+    faults: int
+
+
+@dataclass
+class Search:
+    """The graph as far as it is known.
+
+    Attributes:
+        keys: number of each state.
+        parents: of each state: the state it was first reached from, and the script of the turn.
+        faults, depth: with which it was reached.
+        calm_from, calm_to: the transitions of good days.
+        good: states in which the run is over, or waits for a person who was told.
+        left: 1 for a state whose transitions are all known.
+    """
+
+    configuration: Configuration
+    keys: dict[bytes, int] = field(default_factory=dict)
+    parents: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    faults: list[int] = field(default_factory=list)
+    depth: list[int] = field(default_factory=list)
+    calm_from: array[int] = field(default_factory=lambda: array("l"))
+    calm_to: array[int] = field(default_factory=lambda: array("l"))
+    good: set[int] = field(default_factory=set)
+    left: bytearray = field(default_factory=bytearray)
+    transitions: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        """The turns and the normal forms of the configuration."""
+        self.turns = Transitions(self.configuration)
+        self.normal = Normal(self.configuration.plan, self.configuration.grain_ms)
+
+    def run(self, goes_on: Callable[[Search], bool]) -> None:
+        """Until it is closed, or `goes_on` says no."""
+        most = self.configuration.faults
+        waiting: list[deque[tuple[int, Node]]] = [deque() for _ in range(most + 1)]
+        root = self.turns.root()
+        self._add(root, (-1, ()), 0, 0)
+        waiting[0].append((0, root))
+        for spent in range(most + 1):
+            queue = waiting[spent]
+            while queue:
+                if not goes_on(self):
+                    return
+                number, node = queue.popleft()
+                if self.faults[number] < spent:
+                    continue
+                self._expand(number, node, spent, most, waiting)
+        self.closed = True
+
+    def _expand(
+        self,
+        number: int,
+        node: Node,
+        spent: int,
+        most: int,
+        waiting: list[deque[tuple[int, Node]]],
+    ) -> None:
+        self.left[number] = 1
+        if self.turns.waits(node):
+            self.good.add(number)
+        for edge in self.turns.edges(node, most - spent):
+            self.transitions += 1
+            if edge.broken:
+                self._broke(number, edge.script, edge.broken, spent + edge.faults)
+                continue
+            key = self._key(edge.to)
+            known = self.keys.get(key)
+            if known is None:
+                known = self._add(
+                    edge.to,
+                    (number, edge.script),
+                    spent + edge.faults,
+                    self.depth[number] + 1,
+                    key,
+                )
+                waiting[spent + edge.faults].append((known, edge.to))
+            if edge.calm:
+                self.calm_from.append(number)
+                self.calm_to.append(known)
+
+    def _key(self, node: Node) -> bytes:
+        return self.normal.key(node, over=self.turns.over(node))
+
+    def _add(
+        self,
+        node: Node,
+        parent: tuple[int, tuple[int, ...]],
+        faults: int,
+        depth: int,
+        key: bytes = b"",
+    ) -> int:
+        number = len(self.parents)
+        self.keys[key or self._key(node)] = number
+        self.parents.append(parent)
+        self.faults.append(faults)
+        self.depth.append(depth)
+        self.left.append(0)
+        return number
+
+    def _broke(self, number: int, script: Script, broken: tuple[str, ...], faults: int) -> None:
+        scripts = (*self.path(number), script)
+        self.violations.append(Violation(self.configuration.name, scripts, broken, faults))
+
+    def path(self, number: int) -> tuple[Script, ...]:
+        """The turns from the beginning to a state."""
+        scripts: list[Script] = []
+        while number > 0:
+            number, script = self.parents[number]
+            scripts.append(script)
+        return tuple(reversed(scripts))
+
+    def dead_ends(self) -> list[int]:
+        """States from which a run does not surely end or wait for a person, although every fault has stopped.
+
+        Backwards over the calm transitions, from the good states: a state is good when each of its own lead to good
+        ones. States that were not left yet (a search that was stopped) are taken for good.
+        """
+        backwards: dict[int, list[int]] = defaultdict(list)
+        missing = [0] * len(self.parents)
+        for source, target in zip(self.calm_from, self.calm_to, strict=True):
+            backwards[target].append(source)
+            missing[source] += 1
+        good = bytearray(len(self.parents))
+        waiting = deque(
+            number
+            for number in range(len(self.parents))
+            if number in self.good or not self.left[number]
+        )
+        for number in waiting:
+            good[number] = 1
+        while waiting:
+            for source in backwards[waiting.popleft()]:
+                missing[source] -= 1
+                if not missing[source] and not good[source]:
+                    good[source] = 1
+                    waiting.append(source)
+        return [number for number in range(len(good)) if not good[number]]
+
+    def judge_endings(self) -> None:
+        """A dead end is a violation: the nearest one is told."""
+        found = self.dead_ends()
+        if found:
+            nearest = min(found, key=lambda number: (self.faults[number], self.depth[number]))
+            why = f"{len(found)} states from which the run neither ends nor waits for a person who was told"
+            path = self.path(nearest)
+            self.violations.append(
+                Violation(self.configuration.name, path, (why,), self.faults[nearest])
+            )
