@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.planted.bug import Planted
-from tests.planted.copied import Ran, run
+from tests.planted.copied import ROOT, Ran, run
 
 
 class Verdict(StrEnum):
@@ -138,10 +138,16 @@ def _adversary(module: str) -> Callable[[Planted, float], Sequence[Sequence[str]
     return lambda _bug, seconds: (("-m", module, "--find", "--seconds", f"{seconds:g}"),)
 
 
+def _walk(_bug: Planted, seconds: float) -> Sequence[Sequence[str]]:
+    command = ("-m", "tests.planted.walks", "--find", "--seconds", f"{seconds:g}")
+    return ((*command, "--unlike", str(ROOT)),)
+
+
 HUNTERS = (
     Hunter(
         "explore", "tests/explore/__main__.py", _adversary("tests.explore"), 60, counterexample
     ),
+    Hunter("walk", "tests/explore/turns.py", _walk, 60, counterexample),
     Hunter("swarm", "tests/swarm/__main__.py", _adversary("tests.swarm"), 120, counterexample),
     Hunter("suite", "tests/conftest.py", _pytest, 0, first_red, adversary=False),
 )

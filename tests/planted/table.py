@@ -68,8 +68,8 @@ def _found(outcome: Outcome, hunter: str) -> bool:
 def markdown(outcomes: Sequence[Outcome]) -> str:
     """The part of `docs/reliability.md` between its markers."""
     rows = [
-        "| Bug | What is wrong with it | Taken back | Explorer: moves, s | Swarm: occurrences, s | First red test, s |",
-        "|---|---|---|---|---|---|",
+        "| Bug | What is wrong with it | Taken back | Explorer: moves, s | Walks: moves, s | Swarm: occurrences, s | First red test, s |",
+        "|---|---|---|---|---|---|---|",
     ]
     for one in outcomes:
         cells = [f"`{one.bug.id}`", one.bug.breaks, one.bug.origin]

@@ -134,7 +134,7 @@ def test_the_table_ends_with_how_many_were_found_and_names_who_found_none() -> N
 def test_what_only_tests_found_is_told() -> None:
     bug = replace(PLANTED[0], lacks="a move that nobody makes")
     said = summary([Outcome(bug, (RED,))])
-    assert said[0] == "found by an adversary: 0, explore: 0, swarm: 0, suite: 1"
+    assert said[0] == "found by an adversary: 0, explore: 0, walk: 0, swarm: 0, suite: 1"
     assert f"  {bug.id}: a move that nobody makes" in said
 
 
@@ -146,7 +146,7 @@ def test_the_page_holds_the_table_between_its_marks(tmp_path: Path) -> None:
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
-    assert "| 7, 2 s | - | `core/machine/test_back.py::test_it`, 9 s |" in text
+    assert "| 7, 2 s | - | - | `core/machine/test_back.py::test_it`, 9 s |" in text
     assert "**1 of 1 planted**" in markdown([Outcome(PLANTED[0], (FOUND,))])
 
 
@@ -156,3 +156,13 @@ def test_a_hunt_goes_on_where_it_was_unless_the_edit_has_changed(tmp_path: Path)
     Kept(place).keep(Outcome(bug, (FOUND, absent, MISSED)))
     assert Kept(place).known(bug) == (FOUND, MISSED)
     assert Kept(place).known(replace(bug, edits=PLANTED[1].edits)) == ()
+
+
+@pytest.mark.slow
+def test_a_random_walk_finds_a_step_that_is_skipped_and_makes_it_short() -> None:
+    walker = next(one for one in HUNTERS if one.name == "walk")
+    outcome = hunted(BY_ID["step-skipped"], (walker,), Limits(200, 1))
+    assert outcome.unsound == ""
+    assert [one.verdict for one in outcome.hunts] == [Verdict.FOUND]
+    assert outcome.hunts[0].said.startswith(("P3", "P4"))
+    assert outcome.hunts[0].length == 0  # no move of the environment is needed

@@ -41,8 +41,8 @@ BACK = (
         edits=(
             Edit(
                 "cutover.core.state.fold:_intent",
-                "return replace(route, sent=now, doubt=route.in_doubt,",
-                "return replace(route, sent=now, doubt=None,",
+                "doubt=route.in_doubt,",
+                "doubt=None,",
             ),
         ),
         origin="issue 7, 1.2",
