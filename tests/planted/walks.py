@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from cutover.core.state import HOLDS
+from cutover.core.state import HOLDS, Phase
 from tests.explore.choices import Asked, Chooser, Option
 from tests.explore.configurations import configurations
 from tests.explore.turns import Transitions
@@ -28,8 +28,20 @@ from tests.promises.catalogue import PROMISES
 from tests.promises.promise import Promise
 
 MOST_TURNS = 90
-CALM_TURNS = 400
+CALM_TURNS = 150
 """So many turns after the last fault a run may take to end, or to wait for a person."""
+
+RARELY, OFTEN = 0.004, 0.25
+"""How likely an answer is out of the ordinary in a turn, and in one of the few turns in which much happens."""
+
+ANSWERED, ANSWERS = 0.5, ("resume", "resume", "approve+resume")
+"""How likely a person answers a run that waits for one, and what: no walk stands in a hold until it ends."""
+
+BACK = 0.4
+"""How likely a person says rollback in the middle of it."""
+
+ENOUGH = 0.5
+"""How likely nobody starts another process for a run that has ended where only a person goes on."""
 
 DEAD_END = "L1: the run neither ends nor waits for a person, long after the last fault"
 
@@ -39,17 +51,29 @@ Script = tuple[int, ...]
 class Walker(Chooser):
     """Chooses at random, among the kinds of moves that this walk allows."""
 
-    def __init__(self, chance: random.Random, often: float, kinds: _Kinds, budget: int) -> None:
+    def __init__(
+        self,
+        chance: random.Random,
+        often: float,
+        kinds: _Kinds,
+        budget: int,
+        answers: Sequence[str],
+    ) -> None:
         super().__init__()
         self._chance = chance
         self._often = often
         self._kinds = kinds
+        self._answers = answers
         self.budget = budget
 
     def pick(self, point: str, options: tuple[Option, ...]) -> str:
         """The name of the option taken."""
         taken = 0
-        if self._chance.random() < self._often:
+        names = [one.name for one in options]
+        if point == "command" and self._answers:
+            answer = self._chance.choice(self._answers)
+            taken = names.index(answer) if answer in names else 0
+        elif self._chance.random() < self._often:
             allowed = [
                 number
                 for number, one in enumerate(options)
@@ -113,14 +137,26 @@ class Walks:
         """One walk; what it broke."""
         chance = random.Random(seed)
         name = chance.choice(sorted(self._all))
-        often = chance.choice((0.002, 0.01, 0.03, 0.08))
         budget, kinds = chance.choice((0, 1, 1, 2, 3, 5)), _Kinds(chance)
+        first = chance.randrange(MOST_TURNS * 2 // 3)
+        near = range(first, first + chance.choice((2, 6, 30)))
+        back = first + 1 if chance.random() < BACK else -1
+        busy = {first, *(chance.choice(near) for _ in range(chance.randrange(6)))}
         turns = self._all[name]
         node, scripts = turns.root(), []
         for number in range(MOST_TURNS + CALM_TURNS):
             if turns.over(node) or (number >= MOST_TURNS and _waits(turns, node)):
                 return None
-            walker = Walker(chance, often if number < MOST_TURNS else 0, kinds, budget)
+            if _rests(node) and chance.random() < ENOUGH:
+                return None
+            often = OFTEN if number in busy else RARELY
+            waits = node.running is not None and turns.waits(node)
+            answers: Sequence[str] = ()
+            if waits and chance.random() < ANSWERED:
+                answers = ANSWERS
+            if number == back:
+                answers = ("rollback",)
+            walker = Walker(chance, often if number < MOST_TURNS else 0, kinds, budget, answers)
             node, broken = self._turn(turns, node, walker)
             budget = walker.budget
             scripts.append(walker.script)
@@ -179,6 +215,10 @@ class Walks:
             lines.append(f"  {', '.join(edge.moves) or '-'}")
             node = edge.to
         return lines
+
+
+def _rests(node: Node) -> bool:
+    return node.running is None and node.state.phase in (Phase.COMPLETED, Phase.NEEDS_HUMAN)
 
 
 def _waits(turns: Transitions, node: Node) -> bool:
