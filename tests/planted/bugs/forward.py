@@ -169,6 +169,7 @@ FORWARD = (
             ),
         ),
         near=("tests/runner", _SAFETY),
+        lacks="a lease that ends by itself: no lease of this version does, only the port allows it",
     ),
     Planted(
         id="stopping-word-not-asked",

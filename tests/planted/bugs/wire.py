@@ -39,6 +39,7 @@ WIRE = (
         ),
         origin="issue 7, 1.1",
         near=(_WIRE,),
+        lacks="threads and sockets: to explorer and swarm a call is answered before anything else happens, so none hangs while its turn ends",
     ),
     Planted(
         id="given-up-write-leaves",
@@ -52,6 +53,7 @@ WIRE = (
         ),
         origin="issue 7, 1.1",
         near=(_WIRE,),
+        lacks="threads and sockets: to explorer and swarm a call is answered before anything else happens, so none hangs while its turn ends",
     ),
     Planted(
         id="older-write-overtakes",
@@ -65,6 +67,7 @@ WIRE = (
         ),
         origin="issue 7, 1.1",
         near=(_WIRE,),
+        lacks="threads and sockets: to explorer and swarm a call is answered before anything else happens, so none hangs while its turn ends",
     ),
     Planted(
         id="unanswered-write-left-open",
@@ -78,6 +81,7 @@ WIRE = (
         ),
         origin="issue 7, 1.1",
         near=(_WIRE,),
+        lacks="threads and sockets: to explorer and swarm a call is answered before anything else happens, so none hangs while its turn ends, and no proxy holds what was given up",
     ),
     Planted(
         id="timeout-is-a-refusal",
