@@ -579,9 +579,7 @@ class _People(Listener):
     def told(self, record: Record) -> None:
         event = record.event
         if isinstance(event, PhaseChanged):
-            play = self._env.play
-            play.told = (str(event.after), str(event.hold))
-            play.facts.append(fact.Told(play.ms, *play.told))
+            self._env.play.told = (str(event.after), str(event.hold))
 
 
 @lru_cache(1 << 16)

@@ -20,12 +20,11 @@ from cutover.core.machine.share import POOLED, settle_deadline
 from cutover.core.machine.start import HEALTHY_DEADLINE, SNAPSHOT_DEADLINE
 from cutover.core.moment import Moment
 from cutover.core.observation import Absent, Unknown
-from cutover.core.plan import Plan
 from cutover.core.state import NO_STEP, Hold, Phase, RouteState, RunState, evolve
 from cutover.core.state.model import Sent
 from cutover.core.values import SECOND
 from cutover.runner import Loop
-from tests.explore.world import Node, World
+from tests.explore.world import Configuration, Node, World
 from tests.promises.promise import At
 
 _WITHOUT_EVIDENCE = (Phase.ROLLING_BACK, Phase.COMPLETED, Phase.NEEDS_HUMAN)
@@ -41,9 +40,10 @@ LONGEST_PAUSE = 10 * SECOND
 class Normal:
     """Normal forms of one plan's states."""
 
-    def __init__(self, plan: Plan, grain_ms: int) -> None:
-        self._plan = plan
-        self._grain = grain_ms
+    def __init__(self, configuration: Configuration) -> None:
+        plan = configuration.plan
+        self._plan, self._setting = plan, configuration.setting
+        self._grain = configuration.grain_ms
         self._near = max(plan.observe.confirm, WRITE_DEADLINE) + SECOND
         observe = plan.observe
         self._blind = max(plan.safety.blind_budget, 3 * observe.period, plan.safety.ask_timeout)
@@ -72,7 +72,10 @@ class Normal:
             None if node.running is node.state else self._state(state, now),
             None if node.running is None else self._loop(node.loop, now, node.wake, running.phase),
             self._world(node.world, running),
-            tuple(self._memory(one, now.wall_ms) for one in node.watch.memories),
+            tuple(
+                self._memory(memory, now.wall_ms, one.horizon(self._setting))
+                for one, memory in zip(node.watch.promises, node.watch.memories, strict=True)
+            ),
             # that people know why it holds: what `waits` asks for
             running.held is None or node.told[1] == running.held.reason.value,
         )
@@ -83,14 +86,14 @@ class Normal:
     def _form(self, form: Form | None) -> int:
         return -1 if form is None else self._text(form.text)
 
-    def _memory(self, memory: Any, now_ms: int) -> Any:
+    def _memory(self, memory: Any, now_ms: int, horizon: int) -> Any:
         """A promise's memory, with its times as ages."""
         if isinstance(memory, At):
-            return min(now_ms - memory, max(OLDEST, self._blind))
+            return min(now_ms - memory, horizon)
         if isinstance(memory, tuple):
-            return tuple(self._memory(one, now_ms) for one in memory)
+            return tuple(self._memory(one, now_ms, horizon) for one in memory)
         if isinstance(memory, frozenset):
-            return tuple(sorted((self._memory(one, now_ms) for one in memory), key=repr))
+            return tuple(sorted((self._memory(one, now_ms, horizon) for one in memory), key=repr))
         return memory
 
     def _world(self, world: World, state: RunState) -> tuple[Any, ...]:

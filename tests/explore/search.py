@@ -58,7 +58,7 @@ class Search:
     def __post_init__(self) -> None:
         """The turns and the normal forms of the configuration."""
         self.turns = Transitions(self.configuration)
-        self.normal = Normal(self.configuration.plan, self.configuration.grain_ms)
+        self.normal = Normal(self.configuration)
 
     def run(self, goes_on: Callable[[Search], bool]) -> None:
         """Until it is closed, or `goes_on` says no."""
@@ -93,6 +93,8 @@ class Search:
             self.transitions += 1
             if edge.broken:
                 self._broke(number, edge.script, edge.broken, spent + edge.faults)
+                if edge.calm:
+                    self.left[number] = 0  # told already: no dead end besides
                 continue
             key = self._key(edge.to)
             known = self.keys.get(key)

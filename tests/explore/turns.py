@@ -79,7 +79,7 @@ class Transitions:
         found = self.configuration.found
         at = Moment(START.wall.replace(second=0, microsecond=0), 5_000_000, START.boot_id)
         world = World(at, tuple(Place(found, None) for _ in routes))
-        watch = Watch.over(self._promises)
+        watch = Watch.over(tuple(one for one in self._promises if one.searched))
         empty = Node(world, RunState(epoch=1), None, Loop(), at, watch, routes=routes)
         play = Play(self.configuration, empty, Chooser())
         period = plan.observe.period
@@ -175,6 +175,8 @@ class Transitions:
                     for route, place in play.places.items()
                 }
                 play.facts.append(fact.Ended(play.ms, code, live))
+        if play.told != node.told:
+            play.facts.append(fact.Told(play.ms, *play.told))
         if running is None:
             play.disk = ""  # somebody makes room before another process comes
         if running is None or play.disk:
@@ -185,6 +187,7 @@ class Transitions:
                 broken.append("the records do not fold to the process's own state")
             state = running
         watch, said = node.watch.after(self.configuration.setting, play.facts)
+        watch = watch.next_turn()
         after = Node(
             play.world(running or state),
             state,

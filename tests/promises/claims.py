@@ -175,7 +175,7 @@ HONEST_END = Promise(
     start=Closing(),
     hears={Read: _agrees, Ended: _exits},
     records={"phase": _entered, "close": _closes},
-    horizon=lambda setting: setting.confirm_ms + setting.slack_ms + 1,
+    horizon=lambda setting: setting.confirm_ms,
 )
 
 
@@ -260,7 +260,10 @@ def _shows(setting: Setting, memory: Restored, fact: Read) -> tuple[Restored, st
 
 
 def _took_as_is(setting: Setting, memory: Restored, fact: Recorded) -> tuple[Restored, str]:
-    return memory._replace(accepted=memory.accepted or fact.body["word"] == "accept_drift"), ""
+    memory = _doubts(setting, memory)
+    number = setting.routes.index(fact.body["route"])
+    foreign = str(fact.body["form"]) not in memory.routes[number].known
+    return memory._replace(accepted=memory.accepted or foreign), ""
 
 
 def _recipe(setting: Setting, memory: Restored, fact: Recorded) -> tuple[Restored, str]:
@@ -305,7 +308,7 @@ RESTORED = Promise(
     ends="A write that was sent before one that was answered is taken to be settled by it. A change that no read showed yet is not seen.",
     start=Restored(),
     hears={Sent: _sends, Replied: _replied, Took: _lands, Changed: _lands, Read: _shows},
-    records={"phase": _says_restored, "word": _took_as_is, "snapshot": _recipe},
+    records={"phase": _says_restored, "verified": _took_as_is, "snapshot": _recipe},
 )
 
 

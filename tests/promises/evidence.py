@@ -256,6 +256,8 @@ PROOF = Promise(
     horizon=lambda setting: (
         2 * max(setting.bakes, default=0) + setting.settle_ms + 5 * setting.period_ms
     ),
+    # every gate is judged once more where a raise is decided, and every route read where it is written
+    next_turn=lambda memory: memory._replace(said=frozenset(), read=()),
 )
 
 
@@ -303,6 +305,7 @@ BLINDNESS = Promise(
     ends="As for P3: before the first step, and after a hand-over, gates may wait for requests.",
     start=("", frozenset()),
     hears={Shown: _shown, Started: _new_eyes},
+    next_turn=lambda memory: ("", memory[1]),
     records={"gate": _said, "phase": _blindly},
 )
 

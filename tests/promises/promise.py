@@ -32,6 +32,8 @@ class Promise:
         hears: the kinds of facts that it looks at, each with its step.
         records: the types of records that it looks at, each with its step; for all of them it hears `Recorded`.
         horizon: the age, ms, beyond which every `At` in its memory is the same to it: a search cuts ages there.
+        next_turn: what of its memory outlives the turn in which it was learnt, where all it rests on is looked at again
+            in the next one: a search asks after every turn. It may make the promise stricter, never weaker.
         searched: False for a promise whose memory never stops growing (it counts records): it is asked of whole
             runs, and a search leaves it out.
     """
@@ -43,6 +45,7 @@ class Promise:
     hears: Mapping[type[Fact], Step] = field(default_factory=dict)
     records: Mapping[str, Step] = field(default_factory=dict)
     horizon: Callable[[Setting], int] = lambda _setting: 0
+    next_turn: Callable[[Any], Any] | None = None
     searched: bool = True
 
 
@@ -89,6 +92,14 @@ class Watch:
                 if why:
                     broken.append(f"{self.promises[number].id}: {why}")
         return Watch(self.promises, tuple(memories), hearing), broken
+
+    def next_turn(self) -> Watch:
+        """After a turn of the loop is over."""
+        memories = tuple(
+            memory if one.next_turn is None else one.next_turn(memory)
+            for one, memory in zip(self.promises, self.memories, strict=True)
+        )
+        return Watch(self.promises, memories, self.hearing)
 
 
 def broken(promises: Sequence[Promise], setting: Setting, facts: Iterable[Fact]) -> list[str]:

@@ -65,6 +65,12 @@ def _written(setting: Setting, memory: Intents, fact: Sent) -> tuple[Intents, st
     return _with(memory, number, here), ""
 
 
+def _answered(setting: Setting, memory: Intents, fact: Recorded) -> tuple[Intents, str]:
+    if not memory.open:
+        return memory, ""
+    return _with(memory, setting.routes.index(fact.body["route"]), {}), ""
+
+
 def _none_open(setting: Setting, memory: Intents, fact: Fact) -> tuple[Intents, str]:
     return Intents(), ""
 
@@ -85,7 +91,8 @@ WRITE_AHEAD = Promise(
         Ended: _none_open,
         DiskRefused: _disk,
     },
-    records={"intent": _intended},
+    # with its outcome an intent is used up, whether it was sent or given up
+    records={"intent": _intended, "outcome": _answered},
 )
 
 
@@ -241,6 +248,10 @@ NO_OVERWRITE = Promise(
         "word": _may_be,
     },
     horizon=lambda setting: FRESH_MS + setting.slack_ms + 1,
+    # what a person accepts is committed in the turn that hears it
+    next_turn=lambda memory: memory._replace(
+        read=tuple(("", 0) for _ in memory.read), accept=False
+    ),
 )
 
 
