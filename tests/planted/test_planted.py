@@ -103,6 +103,15 @@ def test_a_copy_that_does_not_even_import_is_no_find() -> None:
     assert summary([outcome])[-1] == "0 of 1 planted"
 
 
+def test_the_length_is_the_one_of_the_counterexample() -> None:
+    out = "small: 300 states, 900 transitions, 20 turns deep\nP11: a move in it\n3 moves in 12 turns:\n"
+    assert HUNTERS[0].judged(Ran(1, out, 1)) == Hunted(
+        "explore", Verdict.FOUND, 1, 3, "P11: a move in it"
+    )
+    shrunk = "FAILED swarm: seed 1, commit c: P28: 0 is no exit code\n0 occurrences left of 5;\n"
+    assert HUNTERS[0].judged(Ran(1, shrunk, 1)).length == 0
+
+
 def test_a_hunter_that_falls_over_has_found_nothing() -> None:
     explorer = HUNTERS[0]
     assert explorer.judged(Ran(1, "Traceback ...", 1)).verdict is Verdict.BROKEN
