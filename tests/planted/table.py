@@ -39,14 +39,26 @@ def summary(outcomes: Sequence[Outcome]) -> list[str]:
     said = [f"found by an adversary: {len(by_adversary)}, {_each(found)}"]
     if only_tests:
         said.append(f"found by tests only: {len(only_tests)}")
-        said += [
-            f"  {one.bug.id}: {one.bug.lacks or 'the adversary lacks a move'}"
-            for one in only_tests
-        ]
+        said += [f"  {one.bug.id}: {_why_missed(one)}" for one in only_tests]
     said += [f"survived: {one.bug.id}" for one in outcomes if not one.found and not one.unsound]
     said += [f"unsound: {one.bug.id}: {one.unsound}" for one in outcomes if one.unsound]
     said += [f"broken: {one.bug.id}: {b.hunter}" for one in outcomes for b in one.broken]
     return [*said, f"{len(found)} of {len(outcomes)} planted"]
+
+
+def _why_missed(outcome: Outcome) -> str:
+    """What the adversaries lack, where it is known; else how long they looked."""
+    looked = [hunt for hunt in outcome.hunts if hunt.hunter in ADVERSARIES]
+    missed = ", ".join(
+        f"{hunt.hunter} in {hunt.seconds:.0f} s"
+        for hunt in looked
+        if hunt.verdict is Verdict.MISSED
+    )
+    if outcome.bug.lacks:
+        return outcome.bug.lacks
+    return (
+        f"missed by {missed}: hunt longer, or add the move" if missed else "no adversary hunted it"
+    )
 
 
 def failed(outcomes: Sequence[Outcome]) -> bool:

@@ -145,6 +145,9 @@ def test_what_only_tests_found_is_told() -> None:
     said = summary([Outcome(bug, (RED,))])
     assert said[0] == "found by an adversary: 0, explore: 0, walk: 0, swarm: 0, suite: 1"
     assert f"  {bug.id}: a move that nobody makes" in said
+    missed = Hunted("swarm", Verdict.MISSED, 61.2)
+    said = summary([Outcome(PLANTED[0], (missed, RED))])
+    assert f"  {PLANTED[0].id}: missed by swarm in 61 s: hunt longer, or add the move" in said
 
 
 def test_the_page_holds_the_table_between_its_marks(tmp_path: Path) -> None:

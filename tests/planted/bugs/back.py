@@ -65,7 +65,7 @@ BACK = (
         id="one-read-restores",
         breaks="a route counts as restored after one read",
         edits=(Edit("cutover.core.machine.back:_verify", "if age < COMMIT:", "if age < 0:"),),
-        near=(_BACK,),
+        near=(_BACK, "tests/core/machine/test_forward.py", _DOUBT),
     ),
     Planted(
         id="confirming-read-skipped",
@@ -89,13 +89,13 @@ BACK = (
                 "        back, pause = _route(turn, route, known, span)\n        if known.sent is not None and known.sent.refused:\n            backs += [back] if back is not None else []\n            break\n",
             ),
         ),
-        near=(_BACK,),
+        near=(_PACE, _DOUBT, _BACK),
     ),
     Planted(
         id="one-stuck-route-ends-it",
         breaks="a rollback ends as soon as one route cannot be restored, whatever the others are",
         edits=(Edit(_ROLLING, "if len(stuck) == len(open_routes):", "if stuck:"),),
-        near=(_BACK, "tests/core/machine/test_gone.py"),
+        near=("tests/core/machine/test_gone.py", _BACK),
     ),
     Planted(
         id="gone-route-keeps-it-for-ever",
@@ -130,7 +130,7 @@ BACK = (
                 "if goes_back and all(healthy == -1 for",
             ),
         ),
-        near=("tests/core/machine/test_safety.py",),
+        near=(_BACK, "tests/core/machine/test_forward.py"),
     ),
     Planted(
         id="refused-restore-waits",

@@ -222,7 +222,7 @@ EVIDENCE = (
         breaks="a minute that CloudWatch corrects later stays as it was read first",
         edits=(Edit("cutover.core.machine.turn:REREAD", "REREAD = 5", "REREAD = 0"),),
         origin="issue 7, 1.15",
-        near=(_LATE,),
+        near=(_LATE, "tests/core/machine/test_corners.py"),
     ),
     Planted(
         id="window-shared-by-pairs",

@@ -117,7 +117,11 @@ PEOPLE = (
                 "if held.deadline_ms < 0:",
             ),
         ),
-        near=("tests/core/machine/test_blindness.py", _WORDS),
+        near=(
+            "tests/core/machine/test_shared_incident.py",
+            "tests/core/machine/test_uncompared.py",
+            "tests/core/machine/test_back.py",
+        ),
     ),
     Planted(
         id="pause-not-heard-in-a-hold",
@@ -129,7 +133,7 @@ PEOPLE = (
                 "if rule.rolls_back and not rule.clears:",
             ),
         ),
-        near=(_WORDS,),
+        near=("tests/core/machine/test_uncompared.py", _WORDS),
     ),
     Planted(
         id="group-writable-state-accepted",
