@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from tests.explore.normal import Normal
 from tests.explore.turns import Transitions
@@ -27,6 +29,17 @@ class Violation:
     scripts: tuple[Script, ...]
     broken: tuple[str, ...]
     faults: int
+
+    def text(self) -> str:
+        """As a file."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Violation:
+        """Of `text`."""
+        data = json.loads(path.read_text())
+        scripts = tuple(tuple(one) for one in data["scripts"])
+        return cls(data["configuration"], scripts, tuple(data["broken"]), data["faults"])
 
 
 @dataclass
@@ -168,6 +181,13 @@ class Search:
                     good[source] = 1
                     waiting.append(source)
         return [number for number in range(len(good)) if not good[number]]
+
+    def nearest(self) -> list[Violation]:
+        """Of every promise that was broken the violation with the fewest faults, then turns."""
+        found: dict[str, Violation] = {}
+        for one in sorted(self.violations, key=lambda one: (one.faults, len(one.scripts))):
+            found.setdefault(one.broken[0].split(":")[0], one)
+        return list(found.values())
 
     def judge_endings(self) -> None:
         """A dead end is a violation: the nearest one is told."""

@@ -74,6 +74,10 @@ class Transitions:
 
     def root(self) -> Node:
         """A run that was opened, and has not looked yet."""
+        return self.opened()[0]
+
+    def opened(self) -> tuple[Node, Play]:
+        """The same, and its first records."""
         plan = self.configuration.plan
         routes = tuple(route.id for route in plan.routes)
         found = self.configuration.found
@@ -98,7 +102,8 @@ class Transitions:
         facts = (fact.Started(at.wall_ms), *play.facts)
         watch, _ = watch.after(self.configuration.setting, facts)
         state = play.folded()
-        return replace(empty, world=play.world(state), state=state, running=state, watch=watch)
+        node = replace(empty, world=play.world(state), state=state, running=state, watch=watch)
+        return node, play
 
     def edges(self, node: Node, budget: int) -> Iterator[Edge]:
         """Every transition that costs at most `budget` faults."""

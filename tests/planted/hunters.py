@@ -85,7 +85,7 @@ class Hunter:
         return Hunted(self.name, Verdict.BROKEN, took, said=f"{end}: {ran.out[-1500:]}")
 
 
-_LENGTH = re.compile(r"\b(\d+) (?:moves?|occurrences? left)\b")
+_LENGTH = re.compile(r"\b(\d+) (?:moves?\b|occurrences? left\b|turns:)")
 """How an adversary names it; one that found something without a length has fallen over."""
 _PROMISE = re.compile(r"^.*\b[A-Z]\d+[a-z]?: .*$", re.MULTILINE)
 
