@@ -19,7 +19,7 @@ HIDE_HOSTS := sed -E "s@(https?|file)://[^ ,')]+@<index>@g; s@host='[^']*'@host=
 # Where nobody may write compiled files, each of the hundreds of processes that tests start would compile all of cutover.
 test cover: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup rehearse test check format cover bench bench-gating prove lock clean
+.PHONY: help setup rehearse test check format cover bench bench-gating prove planted lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench-gating: setup ## judges compared on simulated traffic: tables, pictures, d
 
 prove: setup ## random faults against the whole loop for BUDGET seconds
 	@$(BIN)/python -m tests.prove --budget $(BUDGET)
+
+planted: setup ## bugs planted in copies, hunted by explorer, swarm and tests: who finds which (ARGS="--only ID", "--write")
+	@$(BIN)/python -m tests.planted $(ARGS)
 
 # One universal file for Linux and Python 3.11 to 3.13, run time and development together. uv lives in a throw-away venv.
 # To raise one package: make lock ARGS="--upgrade-package boto3"; all of them: make lock ARGS=--upgrade
