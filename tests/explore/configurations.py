@@ -47,13 +47,14 @@ def _configured(
         poll_ms=plan.observe.poll,
         confirm_ms=plan.observe.confirm,
         source_reserve_ppm=plan.safety.source_reserve,
+        asks=tuple(number for number, step in enumerate(plan.steps) if step.approve),
     )
     return Configuration(name, plan, found, grain_ms, faults, setting, unasked)
 
 
 def configurations() -> Mapping[str, Configuration]:
     """By name; the first is the small one."""
-    approve = [dict(STEPS[0]), {**STEPS[1], "approve": "looked at?"}]
+    approve = [{**STEPS[0], "approve": "ready?"}, {**STEPS[1], "approve": "looked at?"}]
     three = [
         {"weight": 5, "bake": "2m"},
         {"weight": 50, "bake": "2m"},
@@ -67,7 +68,7 @@ def configurations() -> Mapping[str, Configuration]:
         _configured("three-steps", faults=2, steps=three),
         _configured("control-share", faults=2, hold_back="10%"),
         _configured("sticky", faults=2, found=form(0, attached=False, sticky=True)),
-        _configured("above-zero", faults=2, found=form(250)),
+        _configured("above-zero", faults=2, found=form(100)),
         _configured("approval", faults=2, steps=approve),
         _configured("other-answers", faults=2, safety=eager),
         _configured("fine-grain", faults=1, grain_ms=2 * SECOND),

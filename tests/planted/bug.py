@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Planted:
         edits: all of them together are the bug.
         origin: `classic`, or the entry of the examination (issue 7) whose repair is taken back.
         near: the tests that the suites begin with: the ordinary tests of what is edited.
+        by: who hunts it, in this order, until one finds it; empty: see `hunters`.
         uncalm: why a run without any trouble does not complete with it; empty: it does, and that is checked.
         lacks: which move or observation explorer and swarm would need to find it; empty when one of them finds it.
     """
@@ -44,8 +46,22 @@ class Planted:
     edits: tuple[Edit, ...]
     origin: str = CLASSIC
     near: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
     uncalm: str = ""
     lacks: str = ""
+
+    @property
+    def hunters(self) -> tuple[str, ...]:
+        """Who hunts it: walks never reach the edges to AWS and disk, and gates stand behind an oracle there."""
+        if self.by or self.lacks:
+            return self.by or ("suite",)
+        if all(_WALKED.match(edit.symbol) for edit in self.edits):
+            return ("walk", "suite", "swarm")
+        return ("swarm", "suite")
+
+
+_WALKED = re.compile(r"cutover\.(runner:|core\.(machine|state)\b)")
+"""What walks run as it ships."""
 
 
 class DoesNotApplyError(Exception):
@@ -129,5 +145,10 @@ def _names(statement: ast.stmt) -> Iterator[str]:
     yield from (one.id for one in targets if isinstance(one, ast.Name))
 
 
-NO_BUG = Planted("no-bug", "nothing: whoever finds something here is no proof of anything", ())
+NO_BUG = Planted(
+    "no-bug",
+    "nothing: whoever finds something here is no proof of anything",
+    (),
+    by=("walk", "swarm", "suite"),
+)
 """Hunted before all others."""

@@ -44,31 +44,27 @@ class Outcome:
         return tuple(one for one in self.hunts if one.verdict is Verdict.BROKEN)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long one hunter may be after one bug, in seconds."""
-
-    adversary: float
-    suite: float
-
-    def of(self, hunter: Hunter) -> float:
-        """For this hunter."""
-        return self.adversary if hunter.adversary else self.suite
+Asked = Callable[[Planted], Sequence[Hunter]]
+"""Who is after a bug, in this order."""
 
 
 def hunted(
-    bug: Planted, hunters: Sequence[Hunter], limits: Limits, known: Sequence[Hunted] = ()
+    bug: Planted, hunters: Sequence[Hunter], known: Sequence[Hunted] = (), *, all_of_them: bool
 ) -> Outcome:
-    """All hunters after one bug, in their order; what is `known` is not hunted again."""
-    done = {one.hunter: one for one in known}
-    hunts = list(known)
+    """The hunters after one bug, until one finds it or all of them; what is `known` is not hunted again."""
+    names = {one.name for one in hunters}
+    hunts = [one for one in known if one.hunter in names]
+    done = {one.hunter for one in hunts}
     left = [one for one in hunters if one.name not in done]
-    if not left:
+    if not left or (not all_of_them and Outcome(bug, tuple(hunts)).found):
         return Outcome(bug, tuple(hunts))
     try:
         with copied(bug) as root:
             check(root, bug)
-            hunts += [hunter.hunt(root, bug, limits.of(hunter)) for hunter in left]
+            for hunter in left:
+                hunts.append(hunter.hunt(root, bug))
+                if hunts[-1].verdict is Verdict.FOUND and not all_of_them:
+                    break
     except (DoesNotApplyError, UnsoundError) as error:
         return Outcome(bug, tuple(hunts), str(error))
     return Outcome(bug, tuple(hunts))
@@ -76,14 +72,18 @@ def hunted(
 
 def all_hunted(
     bugs: Sequence[Planted],
-    hunters: Sequence[Hunter],
-    limits: Limits,
+    asked: Asked,
     processes: int,
     known: Callable[[Planted], Sequence[Hunted]],
+    *,
+    all_of_them: bool,
 ) -> Iterator[Outcome]:
     """The outcomes, as they come."""
     with ThreadPoolExecutor(processes) as pool:
-        jobs = [pool.submit(hunted, bug, hunters, limits, known(bug)) for bug in bugs]
+        jobs = [
+            pool.submit(hunted, bug, asked(bug), known(bug), all_of_them=all_of_them)
+            for bug in bugs
+        ]
         for job in as_completed(jobs):
             yield job.result()
 

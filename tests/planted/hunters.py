@@ -48,7 +48,8 @@ class Hunter:
         name: for `--hunters`.
         needs: a file of the tree without which there is no such hunter.
         commands: what Python is told one after the other until it finds something, by the bug and the seconds for all.
-        slack: seconds beyond its own limit until it is ended.
+        seconds: for one bug.
+        slack: seconds beyond these until it is ended.
         reads: what its output says, when it ended with 1: (length, what was found); None when that says nothing.
         adversary: it searches; else it is made of tests that somebody wrote by hand.
     """
@@ -56,18 +57,22 @@ class Hunter:
     name: str
     needs: str
     commands: Callable[[Planted, float], Sequence[Sequence[str]]]
+    seconds: float
     slack: float
     reads: Callable[[str], tuple[int | None, str] | None]
     adversary: bool = True
 
-    def hunt(self, root: Path, bug: Planted, seconds: float) -> Hunted:
+    def hunt(self, root: Path, bug: Planted) -> Hunted:
         """Hunt in the copy at `root`."""
         if not (root / self.needs).exists():
             return Hunted(self.name, Verdict.ABSENT, 0)
         spent = 0.0
         hunted = Hunted(self.name, Verdict.MISSED, 0)
-        for words in self.commands(bug, seconds):
-            ran = run(root, words, max(1, seconds + self.slack - spent))
+        for words in self.commands(bug, self.seconds):
+            left = self.seconds + self.slack - spent
+            if left <= 0:
+                break
+            ran = run(root, words, left)
             spent += ran.seconds
             hunted = replace(self.judged(ran), seconds=round(spent, 1))
             if hunted.verdict is not Verdict.MISSED:
@@ -135,21 +140,24 @@ def _pytest(bug: Planted, _seconds: float) -> Sequence[Sequence[str]]:
     return ((*plain, *bug.near), (*plain, *rest)) if bug.near else ((*plain, *rest),)
 
 
-def _adversary(module: str) -> Callable[[Planted, float], Sequence[Sequence[str]]]:
-    return lambda _bug, seconds: (("-m", module, "--find", "--seconds", f"{seconds:g}"),)
+def _explore(_bug: Planted, seconds: float) -> Sequence[Sequence[str]]:
+    return (("-m", "tests.explore", "--find", "--seconds", f"{seconds:g}"),)
+
+
+def _swarm(_bug: Planted, seconds: float) -> Sequence[Sequence[str]]:
+    command = ("-m", "tests.swarm", "--find", "--seconds", f"{seconds:g}")
+    return ((*command, "--processes", "1"),)
 
 
 def _walk(_bug: Planted, seconds: float) -> Sequence[Sequence[str]]:
-    command = ("-m", "tests.planted.walks", "--find", "--seconds", f"{seconds:g}")
+    command = ("-m", "tests.explore.walks", "--find", "--seconds", f"{seconds:g}")
     return ((*command, "--unlike", str(ROOT)),)
 
 
 HUNTERS = (
-    Hunter(
-        "explore", "tests/explore/__main__.py", _adversary("tests.explore"), 60, counterexample
-    ),
-    Hunter("walk", "tests/explore/turns.py", _walk, 60, counterexample),
-    Hunter("swarm", "tests/swarm/__main__.py", _adversary("tests.swarm"), 120, counterexample),
-    Hunter("suite", "tests/conftest.py", _pytest, 0, first_red, adversary=False),
+    Hunter("explore", "tests/explore/__main__.py", _explore, 60, 60, counterexample),
+    Hunter("walk", "tests/explore/walks.py", _walk, 30, 60, counterexample),
+    Hunter("swarm", "tests/swarm/__main__.py", _swarm, 60, 120, counterexample),
+    Hunter("suite", "tests/conftest.py", _pytest, 300, 0, first_red, adversary=False),
 )
-"""In the order in which they hunt."""
+"""In the order of the table; each bug says in which order it is hunted."""

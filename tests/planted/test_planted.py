@@ -10,7 +10,7 @@ import pytest
 from tests.planted.bug import DoesNotApplyError, Edit, Planted, edited, path_in
 from tests.planted.bugs import PLANTED
 from tests.planted.copied import ROOT, Ran
-from tests.planted.hunt import Kept, Limits, Outcome, hunted
+from tests.planted.hunt import Kept, Outcome, hunted
 from tests.planted.hunters import HUNTERS, Hunted, Hunter, Verdict, first_red
 from tests.planted.table import BEGIN, END, failed, markdown, summary, write
 
@@ -71,13 +71,17 @@ def test_an_edit_changes_its_own_symbol_only() -> None:
 def _tests(*words: str) -> Hunter:
     command = ("-m", "pytest", "-q", "-x", "--tb=no", "-p", "no:cacheprovider", *words)
     needs = "tests/conftest.py"
-    return Hunter("suite", needs, lambda _bug, _seconds: (command,), 0, first_red, adversary=False)
+    return Hunter(
+        "suite", needs, lambda _bug, _seconds: (command,), 300, 0, first_red, adversary=False
+    )
 
 
 @pytest.mark.slow
 def test_a_planted_bug_is_found_by_the_tests_near_it() -> None:
     outcome = hunted(
-        BY_ID["rolled-back-exits-0"], (_tests("tests/core/machine/test_back.py"),), Limits(60, 300)
+        BY_ID["rolled-back-exits-0"],
+        (_tests("tests/core/machine/test_back.py"),),
+        all_of_them=True,
     )
     assert outcome.unsound == ""
     assert [one.verdict for one in outcome.hunts] == [Verdict.FOUND]
@@ -87,7 +91,7 @@ def test_a_planted_bug_is_found_by_the_tests_near_it() -> None:
 @pytest.mark.slow
 def test_nobody_finds_a_bug_where_none_is_looked_for() -> None:
     outcome = hunted(
-        BY_ID["rolled-back-exits-0"], (_tests("tests/core/test_values.py"),), Limits(60, 300)
+        BY_ID["rolled-back-exits-0"], (_tests("tests/core/test_values.py"),), all_of_them=True
     )
     assert [one.verdict for one in outcome.hunts] == [Verdict.MISSED]
     assert failed([outcome])
@@ -97,7 +101,7 @@ def test_nobody_finds_a_bug_where_none_is_looked_for() -> None:
 def test_a_copy_that_does_not_even_import_is_no_find() -> None:
     edit = Edit("cutover.core.machine.routes:COMMIT", "2 * SECOND", "no_such_name")
     broken = Planted("broken", "it does not import", (edit,), near=("tests/runner",))
-    outcome = hunted(broken, (_tests("tests/runner"),), Limits(60, 300))
+    outcome = hunted(broken, (_tests("tests/runner"),), all_of_them=True)
     assert "does not import" in outcome.unsound
     assert outcome.hunts == ()
     assert summary([outcome])[-1] == "0 of 1 planted"
@@ -125,7 +129,7 @@ def test_a_hunter_that_falls_over_has_found_nothing() -> None:
 
 def test_a_hunter_that_this_tree_does_not_have_is_absent(tmp_path: Path) -> None:
     nobody = replace(HUNTERS[0], needs="tests/nobody/__main__.py")
-    assert nobody.hunt(tmp_path, PLANTED[0], 1).verdict is Verdict.ABSENT
+    assert nobody.hunt(tmp_path, PLANTED[0]).verdict is Verdict.ABSENT
 
 
 FOUND = Hunted("explore", Verdict.FOUND, 2.4, 7, "P11: a move after the rollback began")
@@ -172,8 +176,8 @@ def test_a_hunt_goes_on_where_it_was_unless_the_edit_has_changed(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_random_walk_finds_a_step_that_is_skipped_and_makes_it_short() -> None:
-    walker = next(one for one in HUNTERS if one.name == "walk")
-    outcome = hunted(BY_ID["step-skipped"], (walker,), Limits(200, 1))
+    walker = replace(next(one for one in HUNTERS if one.name == "walk"), seconds=200)
+    outcome = hunted(BY_ID["step-skipped"], (walker,), all_of_them=False)
     assert outcome.unsound == ""
     assert [one.verdict for one in outcome.hunts] == [Verdict.FOUND]
     assert outcome.hunts[0].said.startswith(("P3", "P4"))

@@ -28,7 +28,7 @@ BACK = (
         edits=(
             Edit(
                 "cutover.core.machine.back:_route",
-                "if there and known.in_doubt is None:",
+                "if there and known.in_doubt is None and not _only_read(known):",
                 "if there:",
             ),
         ),

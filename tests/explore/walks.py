@@ -1,4 +1,4 @@
-"""Random walks through the explorer's states: `python -m tests.planted.walks --find --seconds N`.
+"""Random walks through the explorer's states: `python -m tests.explore.walks --find --seconds N`.
 
 Breadth first closes what is near; a bug that shows only in the second step, after a pause and with a fault there, lies
 deep. So the same turns, moves and promises are also walked at random: each walk has a configuration, kinds of moves and a
@@ -34,8 +34,8 @@ CALM_TURNS = 150
 RARELY, OFTEN = 0.004, 0.25
 """How likely an answer is out of the ordinary in a turn, and in one of the few turns in which much happens."""
 
-ANSWERED, ANSWERS = 0.5, ("resume", "resume", "approve+resume")
-"""How likely a person answers a run that waits for one, and what: no walk stands in a hold until it ends."""
+ANSWERED, ANSWERS = (0.0, 0.1, 0.5, 0.5), ("resume", "resume", "approve", "approve+resume")
+"""How likely a person answers a run that holds (each walk has its own), and what: few walks stand in a hold until it ends."""
 
 BACK = 0.4
 """How likely a person says rollback in the middle of it."""
@@ -43,13 +43,34 @@ BACK = 0.4
 ENOUGH = 0.5
 """How likely nobody starts another process for a run that has ended where only a person goes on."""
 
+OUTAGES = (
+    *((f"read of route{one}", how) for one in ("", " 1", " 2") for how in ("failed", "denied", "stale")),
+    *((f"write of route{one}", how) for one in ("", " 1", " 2")
+      for how in ("throttled", "denied", "lost before", "lost after", "late", "another reply")),
+    *(("target health", how) for how in ("source short", "source none", "unknown", "destination none")),
+    *(("verdict", how) for how in ("waiting", "unknown", "shared", "shared_now", "shared_perhaps", "breach", "breach_hold", "breach_ask")),
+    *(("minutes", how) for how in ("failed", "late", "half published", "bad already", "destination silent")),
+    *(("identity", how) for how in ("unknown", "denied", "another account")),
+    ("lease", "lost"), ("credentials", "not ready"), ("records", "disk full"), ("while it connects", "slow"),
+    *(("meanwhile", f"route 1: {how}") for how in ("other weight", "same weight", "restored by hand")),
+    ("time", "3 minutes late"),
+)  # fmt: skip
+"""What may go wrong again and again for some turns: (question, answer), the question by how it begins."""
+
+OUTAGE, OUTAGE_TURNS = 0.5, (1, 1, 3, 8, 40)
+"""How likely a walk has one, and for how many turns."""
+
 DEAD_END = "L1: the run neither ends nor waits for a person, long after the last fault"
 
 Script = tuple[int, ...]
 
 
 class Walker(Chooser):
-    """Chooses at random, among the kinds of moves that this walk allows."""
+    """Chooses at random, among the kinds of moves that this walk allows.
+
+    Args:
+        outage: (question, answer) that is given whenever the question is asked, whatever it costs.
+    """
 
     def __init__(
         self,
@@ -58,18 +79,25 @@ class Walker(Chooser):
         kinds: _Kinds,
         budget: int,
         answers: Sequence[str],
+        *,
+        outage: tuple[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._chance = chance
         self._often = often
         self._kinds = kinds
         self._answers = answers
+        self._outage = outage
         self.budget = budget
 
     def pick(self, point: str, options: tuple[Option, ...]) -> str:
         """The name of the option taken."""
         taken = 0
         names = [one.name for one in options]
+        if self._lasts(point, names):
+            taken = names.index(self._outage[1])  # type: ignore[index]
+            self.asked.append(Asked(point, options, taken, self.acting))
+            return names[taken]
         if point == "command" and self._answers:
             answer = self._chance.choice(self._answers)
             taken = names.index(answer) if answer in names else 0
@@ -83,6 +111,13 @@ class Walker(Chooser):
         self.budget -= options[taken].faults
         self.asked.append(Asked(point, options, taken, self.acting))
         return options[taken].name
+
+    def _lasts(self, point: str, names: Sequence[str]) -> bool:
+        return (
+            self._outage is not None
+            and point.startswith(self._outage[0])
+            and self._outage[1] in names
+        )
 
 
 class _Kinds:
@@ -132,16 +167,34 @@ class Walks:
         self._all = {name: Transitions(one, promises) for name, one in configurations().items()}
         self._without = tuple(f"{one}:" for one in without)
         self.turns = 0
+        self._calm_turns: dict[str, int] = {}
+
+    def _length(self, name: str) -> int:
+        """How many turns the configuration takes on a calm day."""
+        if name not in self._calm_turns:
+            turns, number = self._all[name], 0
+            node, nobody = turns.root(), random.Random(0)
+            while not _rests(node) and not turns.waits(node) and number < MOST_TURNS:
+                says = ("approve",) if _holds(node) else ()
+                node, _ = self._turn(turns, node, Walker(nobody, 0, _Kinds(nobody), 0, says))
+                number += 1
+            self._calm_turns[name] = number
+        return self._calm_turns[name]
 
     def walk(self, seed: int) -> Walk | None:
         """One walk; what it broke."""
         chance = random.Random(seed)
         name = chance.choice(sorted(self._all))
         budget, kinds = chance.choice((0, 1, 1, 2, 3, 5)), _Kinds(chance)
-        first = chance.randrange(MOST_TURNS * 2 // 3)
+        first = chance.randrange(self._length(name))
         near = range(first, first + chance.choice((2, 6, 30)))
-        back = first + 1 if chance.random() < BACK else -1
+        back = first + chance.choice((0, 1, 1, 2, 4)) if chance.random() < BACK else -1
+        outage, lasts = None, range(0)
+        if chance.random() < OUTAGE:
+            outage = chance.choice(OUTAGES)
+            lasts = range(first, first + chance.choice(OUTAGE_TURNS))
         busy = {first, *(chance.choice(near) for _ in range(chance.randrange(6)))}
+        answered = chance.choice(ANSWERED)
         turns = self._all[name]
         node, scripts = turns.root(), []
         for number in range(MOST_TURNS + CALM_TURNS):
@@ -150,13 +203,19 @@ class Walks:
             if _rests(node) and chance.random() < ENOUGH:
                 return None
             often = OFTEN if number in busy else RARELY
-            waits = node.running is not None and turns.waits(node)
             answers: Sequence[str] = ()
-            if waits and chance.random() < ANSWERED:
+            if _holds(node) and chance.random() < answered:
                 answers = ANSWERS
             if number == back:
                 answers = ("rollback",)
-            walker = Walker(chance, often if number < MOST_TURNS else 0, kinds, budget, answers)
+            walker = Walker(
+                chance,
+                often if number < MOST_TURNS else 0,
+                kinds,
+                budget,
+                answers,
+                outage=outage if number in lasts else None,
+            )
             node, broken = self._turn(turns, node, walker)
             budget = walker.budget
             scripts.append(walker.script)
@@ -221,6 +280,10 @@ def _rests(node: Node) -> bool:
     return node.running is None and node.state.phase in (Phase.COMPLETED, Phase.NEEDS_HUMAN)
 
 
+def _holds(node: Node) -> bool:
+    return node.running is not None and node.running.phase is Phase.HOLDING
+
+
 def _waits(turns: Transitions, node: Node) -> bool:
     """For a person who was told; not in a hold whose deadline takes it back."""
     state = node.running
@@ -244,14 +307,14 @@ def _also_in(tree: Path, walk: Walk) -> bool:
     with NamedTemporaryFile("w", suffix=".json") as file:
         file.write(_text(walk))
         file.flush()
-        command = [sys.executable, "-m", "tests.planted.walks", "--replay", file.name]
+        command = [sys.executable, "-m", "tests.explore.walks", "--replay", file.name]
         environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
         code = subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True)
     return code.returncode != 0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.planted.walks")
+    parser = argparse.ArgumentParser(prog="python -m tests.explore.walks")
     parser.add_argument("--find", action="store_true", help="stop at the first violation")
     parser.add_argument("--seconds", type=float, default=60, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed")

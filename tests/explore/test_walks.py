@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.planted.walks import Walk, Walks
+from tests.explore.walks import Walk, Walks
 from tests.promises.facts import Recorded, Setting
 from tests.promises.promise import Promise
 
