@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 
 from cutover.aws.alb import AlbRouter, balancer_of, listener_of
 from cutover.aws.forms import weights_of
-from cutover.aws.retry import READ_BUDGET_MS
+from cutover.aws.retry import FOREIGN_REPLY, READ_BUDGET_MS
 from cutover.core.forms import Form, form_body, form_of
 from cutover.core.observation import Known, Unknown
 from cutover.core.values import RouteId, Weight
@@ -141,7 +141,16 @@ def test_a_rule_that_is_gone_hides_no_other(there: World) -> None:
     lost = readings[gone]
     assert isinstance(lost, Unknown)
     assert lost.code == "RuleNotFound"
+    assert lost.gone
     assert isinstance(readings[there.rule], Known)
+
+
+def test_a_route_that_an_answer_leaves_out_is_unknown_and_never_gone(there: World) -> None:
+    aws = stubbed("elbv2", ("describe_rules", {"Rules": []}))
+    left_out = AlbRouter(aws, INLINE, {there.rule: there.ends}).read([there.rule])[there.rule]
+    assert isinstance(left_out, Unknown)
+    assert left_out.code == FOREIGN_REPLY
+    assert not left_out.gone
 
 
 @pytest.mark.parametrize(

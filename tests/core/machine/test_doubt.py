@@ -123,6 +123,30 @@ def test_a_restore_without_an_answer_is_sent_again_though_a_read_shows_the_snaps
     assert results[-3:] == ["ambiguous", "ambiguous", "applied"]
 
 
+def test_a_raise_without_an_answer_keeps_a_rollback_writing_though_its_first_restore_was_refused() -> (
+    None
+):
+    bench = Bench(found=form(0))
+    route = bench.plan.routes[0].id
+    bench.at_weight(50, lambda: bench.router.faults.append(WriteFault("timeout")), 1)
+    raised = [0]
+
+    def refuses() -> None:
+        newest = bench.events(ev.Intent)[-1]
+        if newest.weight == 500 and not raised[0]:
+            raised[0] = 1
+            bench.mailbox.say_in(10 * SECOND, WordName.ROLLBACK)
+        elif newest.kind == "restore" and raised[0] == 1:
+            raised[0] = 2
+            bench.router.faults.append(WriteFault("throttle"))
+            bench.router.forms[route] = form(0)  # what a read shows: the raise has not arrived yet
+
+    bench.router.at_the_wire = refuses
+    assert bench.run() == ExitCode.ROLLED_BACK
+    sent = [(one.result, one.attempt) for one in bench.events(ev.Outcome)][-3:]
+    assert [result for result, _ in sent] == ["ambiguous", "not_applied", "applied"]
+
+
 def test_a_restore_that_aws_answers_in_other_words_is_believed_once_it_is_read_back() -> None:
     bench = Bench(found=form(0))
     bench.at_weight(

@@ -10,7 +10,7 @@ from cutover.core.observation import Unknown, WordName
 from cutover.core.values import HOUR, MINUTE, SECOND, RouteId
 from tests.core.machine.test_doubt import sentences
 from tests.core.machine.test_safety import holds
-from tests.fakes import TWO_ROUTES, Bench, plan_of
+from tests.fakes import TWO_ROUTES, Bench, WriteFault, plan_of
 
 GONE = Unknown("RuleNotFound: One or more rules not found", "RuleNotFound", gone=True)
 
@@ -55,6 +55,21 @@ def test_a_rollback_restores_the_others_and_needs_a_human_when_a_rule_stays_gone
     sent = [one for one in bench.events(ev.Intent) if one.kind == "restore"]
     assert {one.route for one in sent} == {listener}
     assert any("does not exist" in one for one in sentences(bench))
+
+
+def test_a_rollback_does_not_end_for_a_deleted_rule_while_aws_refuses_to_restore_the_other_route() -> (
+    None
+):
+    bench = Bench(plan_of(routes=TWO_ROUTES))
+    rule, listener = (route.id for route in bench.plan.routes)
+    bench.at_weight(500, lambda: delete(bench, rule), MINUTE)
+    refused = WriteFault("throttle", times=10**6, route=listener)
+    bench.at_weight(500, lambda: bench.router.faults.append(refused), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: setattr(refused, "times", 0), 10 * MINUTE)
+    assert bench.run() == ExitCode.NEEDS_HUMAN
+    assert bench.router.forms[listener].weight in (0, None)
+    assert [one.result for one in bench.events(ev.Outcome)][-1] == "applied"
 
 
 def test_a_rule_that_is_only_missed_by_one_read_is_restored_like_the_others() -> None:

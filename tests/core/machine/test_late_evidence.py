@@ -136,6 +136,21 @@ def test_a_stop_inside_a_look_is_a_gap_and_the_bake_counts_only_watched_minutes(
         assert raised - stopped[0] >= bake + bench.plan.observe.settle
 
 
+def test_a_stop_between_two_looks_is_a_gap_and_the_bake_counts_only_watched_minutes() -> None:
+    bench = Bench()
+    woken: list[int] = []
+
+    def stopped() -> None:
+        bench.clock.at = bench.clock.at.plus(20 * MINUTE)
+        woken.append(bench.clock.at.wall_ms)
+
+    bench.at_weight(500, stopped, 3 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert len(bench.events(ev.Gap)) == 1
+    raised = next(at for at, _, one in bench.router.writes if one.weight == 1000)
+    assert raised - woken[0] >= bench.plan.steps[1].bake + bench.plan.observe.settle
+
+
 @pytest.mark.parametrize("blind_minutes", [0, 9])
 def test_a_source_that_turned_bad_with_the_raise_goes_back_however_late_it_is_seen(
     blind_minutes: int,
