@@ -87,7 +87,7 @@ VERDICTS = _options(
     ),
 )
 MINUTES = _options(
-    faults=("failed", "late", "half published", "bad already", "destination silent")
+    faults=("failed", "raises", "late", "half published", "bad already", "destination silent")
 )
 IDENTITIES = _options(faults=("unknown", "denied", "another account"))
 LEASES = _options(faults=("lost", "another owner"))
@@ -115,6 +115,10 @@ WRITERS = (
 
 class Died(BaseException):
     """The process was killed here."""
+
+
+class RaisedError(Exception):
+    """A port fell over instead of answering."""
 
 
 class UndecodableError(AssertionError):
@@ -373,6 +377,8 @@ class _Metrics(Metrics):
         how = play.pick("minutes", MINUTES)
         if how == "failed":
             return Unknown("throttled", "Throttling")
+        if how == "raises":
+            raise RaisedError("a bug in a port")
         observe = play.plan.observe
         found = []
         newest = play.split[-1][0] if play.split else 0
@@ -499,7 +505,8 @@ class _Journal(Journal):
         return Known(records, at)
 
     def bug(self, error: Exception) -> None:
-        raise error
+        if not isinstance(error, RaisedError):
+            raise error
 
     def forced(self, event: Event, at: Moment) -> Record:
         play = self._env.play

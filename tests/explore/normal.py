@@ -306,6 +306,7 @@ class Normal:
             sent.code,
             sent.denied,
             sent.novel,
+            sent.changes,
             sent.shown,
         )
 

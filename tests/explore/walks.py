@@ -20,9 +20,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from cutover.core.state import HOLDS, Phase
-from tests.explore.choices import Asked, Chooser, Option
+from tests.explore.choices import Chooser
 from tests.explore.configurations import configurations
 from tests.explore.turns import Transitions
+from tests.explore.weather import Walker, Weather, holds
 from tests.explore.world import Node
 from tests.promises.catalogue import PROMISES
 from tests.promises.promise import Promise
@@ -31,106 +32,12 @@ MOST_TURNS = 90
 CALM_TURNS = 150
 """So many turns after the last fault a run may take to end, or to wait for a person."""
 
-RARELY, OFTEN = 0.004, 0.25
-"""How likely an answer is out of the ordinary in a turn, and in one of the few turns in which much happens."""
-
-ANSWERED, ANSWERS = (0.0, 0.1, 0.5, 0.5), ("resume", "resume", "approve", "approve+resume")
-"""How likely a person answers a run that holds (each walk has its own), and what: few walks stand in a hold until it ends."""
-
-BACK = 0.4
-"""How likely a person says rollback in the middle of it."""
-
 ENOUGH = 0.5
 """How likely nobody starts another process for a run that has ended where only a person goes on."""
-
-OUTAGES = (
-    *((f"read of route{one}", how) for one in ("", " 1", " 2") for how in ("failed", "denied", "stale")),
-    *((f"write of route{one}", how) for one in ("", " 1", " 2")
-      for how in ("throttled", "denied", "lost before", "lost after", "late", "another reply")),
-    *(("target health", how) for how in ("source short", "source none", "unknown", "destination none")),
-    *(("verdict", how) for how in ("waiting", "unknown", "shared", "shared_now", "shared_perhaps", "breach", "breach_hold", "breach_ask")),
-    *(("minutes", how) for how in ("failed", "late", "half published", "bad already", "destination silent")),
-    *(("identity", how) for how in ("unknown", "denied", "another account")),
-    ("lease", "lost"), ("credentials", "not ready"), ("records", "disk full"), ("while it connects", "slow"),
-    *(("meanwhile", f"route 1: {how}") for how in ("other weight", "same weight", "restored by hand")),
-    ("time", "3 minutes late"),
-)  # fmt: skip
-"""What may go wrong again and again for some turns: (question, answer), the question by how it begins."""
-
-OUTAGE, OUTAGE_TURNS = 0.5, (1, 1, 3, 8, 40)
-"""How likely a walk has one, and for how many turns."""
 
 DEAD_END = "L1: the run neither ends nor waits for a person, long after the last fault"
 
 Script = tuple[int, ...]
-
-
-class Walker(Chooser):
-    """Chooses at random, among the kinds of moves that this walk allows.
-
-    Args:
-        outage: (question, answer) that is given whenever the question is asked, whatever it costs.
-    """
-
-    def __init__(
-        self,
-        chance: random.Random,
-        often: float,
-        kinds: _Kinds,
-        budget: int,
-        answers: Sequence[str],
-        *,
-        outage: tuple[str, str] | None = None,
-    ) -> None:
-        super().__init__()
-        self._chance = chance
-        self._often = often
-        self._kinds = kinds
-        self._answers = answers
-        self._outage = outage
-        self.budget = budget
-
-    def pick(self, point: str, options: tuple[Option, ...]) -> str:
-        """The name of the option taken."""
-        taken = 0
-        names = [one.name for one in options]
-        if self._lasts(point, names):
-            taken = names.index(self._outage[1])  # type: ignore[index]
-            self.asked.append(Asked(point, options, taken, self.acting))
-            return names[taken]
-        if point == "command" and self._answers:
-            answer = self._chance.choice(self._answers)
-            taken = names.index(answer) if answer in names else 0
-        elif self._chance.random() < self._often:
-            allowed = [
-                number
-                for number, one in enumerate(options)
-                if number and one.faults <= self.budget and self._kinds.allow(one.name)
-            ]
-            taken = self._chance.choice(allowed) if allowed else 0
-        self.budget -= options[taken].faults
-        self.asked.append(Asked(point, options, taken, self.acting))
-        return options[taken].name
-
-    def _lasts(self, point: str, names: Sequence[str]) -> bool:
-        return (
-            self._outage is not None
-            and point.startswith(self._outage[0])
-            and self._outage[1] in names
-        )
-
-
-class _Kinds:
-    """A random half of all moves, drawn as they are met: what one fault hides, a walk without it shows."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-        self._share = chance.choice((0.2, 0.5, 1.0))
-        self._drawn: dict[str, bool] = {}
-
-    def allow(self, name: str) -> bool:
-        """Whether this walk makes the move."""
-        return self._drawn.setdefault(name, self._chance.random() < self._share)
 
 
 @dataclass(frozen=True)
@@ -173,10 +80,11 @@ class Walks:
         """How many turns the configuration takes on a calm day."""
         if name not in self._calm_turns:
             turns, number = self._all[name], 0
-            node, nobody = turns.root(), random.Random(0)
+            node = turns.root()
             while not _rests(node) and not turns.waits(node) and number < MOST_TURNS:
-                says = ("approve",) if _holds(node) else ()
-                node, _ = self._turn(turns, node, Walker(nobody, 0, _Kinds(nobody), 0, says))
+                calm = Weather(random.Random(0), 1, 0)
+                approves = ("approve",) if holds(node) else ()
+                node, _ = self._turn(turns, node, Walker(calm, number, approves))
                 number += 1
             self._calm_turns[name] = number
         return self._calm_turns[name]
@@ -185,16 +93,7 @@ class Walks:
         """One walk; what it broke."""
         chance = random.Random(seed)
         name = chance.choice(sorted(self._all))
-        budget, kinds = chance.choice((0, 1, 1, 2, 3, 5)), _Kinds(chance)
-        first = chance.randrange(self._length(name))
-        near = range(first, first + chance.choice((2, 6, 30)))
-        back = first + chance.choice((0, 1, 1, 2, 4)) if chance.random() < BACK else -1
-        outage, lasts = None, range(0)
-        if chance.random() < OUTAGE:
-            outage = chance.choice(OUTAGES)
-            lasts = range(first, first + chance.choice(OUTAGE_TURNS))
-        busy = {first, *(chance.choice(near) for _ in range(chance.randrange(6)))}
-        answered = chance.choice(ANSWERED)
+        weather = Weather(chance, self._length(name), MOST_TURNS)
         turns = self._all[name]
         node, scripts = turns.root(), []
         for number in range(MOST_TURNS + CALM_TURNS):
@@ -202,22 +101,8 @@ class Walks:
                 return None
             if _rests(node) and chance.random() < ENOUGH:
                 return None
-            often = OFTEN if number in busy else RARELY
-            answers: Sequence[str] = ()
-            if _holds(node) and chance.random() < answered:
-                answers = ANSWERS
-            if number == back:
-                answers = ("rollback",)
-            walker = Walker(
-                chance,
-                often if number < MOST_TURNS else 0,
-                kinds,
-                budget,
-                answers,
-                outage=outage if number in lasts else None,
-            )
+            walker = Walker(weather, number, weather.says(number, node))
             node, broken = self._turn(turns, node, walker)
-            budget = walker.budget
             scripts.append(walker.script)
             if broken:
                 return Walk(name, tuple(scripts), broken)
@@ -278,10 +163,6 @@ class Walks:
 
 def _rests(node: Node) -> bool:
     return node.running is None and node.state.phase in (Phase.COMPLETED, Phase.NEEDS_HUMAN)
-
-
-def _holds(node: Node) -> bool:
-    return node.running is not None and node.running.phase is Phase.HOLDING
 
 
 def _waits(turns: Transitions, node: Node) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tests.promises import routes as by_route
 from tests.promises.facts import (
+    UNTOLD,
     Died,
     Ended,
     Fact,
@@ -49,7 +50,7 @@ class Exact(NamedTuple):
 
     Attributes:
         ours: the forms that are ours.
-        seen: of the newest read that succeeded: nobody's yet "", ours "ours", somebody else's "foreign".
+        seen: of the newest read that succeeded: nobody's yet "", ours "ours", somebody else's by its digest.
         unread: the newest read failed.
         accepted: a person accepted somebody else's form once.
         recipe: something else than the snapshot recalls its sticky clients.
@@ -87,6 +88,8 @@ def _forms(setting: Setting, memory: Exact, fact: Recorded) -> tuple[Exact, str]
     memory = _exact(setting, memory)
     number = setting.routes.index(fact.body["route"])
     if fact.type == "intent":
+        if digest(str(fact.body["post"]["text"])) == memory.seen[number]:
+            return memory, ""  # it changes nothing of what somebody else made there
         return memory._replace(ours=by_route.intended(memory.ours, number, fact)), ""
     if fact.type == "outcome":
         return memory._replace(ours=by_route.ended(memory.ours, number, fact)), ""
@@ -106,7 +109,8 @@ def _seen(setting: Setting, memory: Exact, fact: Read) -> tuple[Exact, str]:
     number = setting.routes.index(fact.route)
     if not fact.form:
         return memory._replace(unread=put(memory.unread, number, True)), ""
-    whose = "ours" if digest(fact.form) in memory.ours[number].forms else "foreign"
+    form = digest(fact.form)
+    whose = "ours" if form in memory.ours[number].forms else form
     return memory._replace(
         unread=put(memory.unread, number, False), seen=put(memory.seen, number, whose)
     ), ""
@@ -125,7 +129,7 @@ def _restored(setting: Setting, memory: Exact, fact: Sent) -> tuple[Exact, str]:
             f"{route} was restored to {fact.weight} per mille, and was found at {weight}",
         )
     whose, accepted = memory.seen[number], memory.accepted[number]
-    if memory.unread[number] and whose == "foreign" and not accepted:
+    if memory.unread[number] and whose not in ("", "ours") and not accepted:
         return memory, f"{route} was written unread, and somebody else's form was seen there last"
     exact = whose == "ours" and not accepted and not memory.recipe[number]
     if exact and fact.form != form:
@@ -135,7 +139,7 @@ def _restored(setting: Setting, memory: Exact, fact: Sent) -> tuple[Exact, str]:
 
 EXACT = Promise(
     id="P10",
-    text="A rollback writes the form that was found. Where somebody else changed the route, only the pair's weights go back to what they were; and such a route is not written while it cannot be read.",
+    text="A rollback writes the form that was found. Where somebody else changed the route, only the pair's weights go back to what they were, and nothing is changed where they are so already; and such a route is not written while it cannot be read.",
     ends="Sticky clients may have to be recalled: then the plan's recipe is written, with the weights that were found.",
     start=Exact(),
     hears={Read: _seen, Sent: _restored},
@@ -171,14 +175,16 @@ class Going(NamedTuple):
         back: whether one does.
         signals: that reached this process.
         gone: routes that AWS said do not exist.
-        cannot: some route cannot be restored: its groups are gone, or somebody keeps changing it.
+        cannot: routes that cannot be restored: their groups are gone, or somebody keeps changing them.
+        back_at: per route, whether the newest read of it in this rollback showed the weight that was found.
         ours: whether the run is this process's.
     """
 
     back: bool = False
     signals: int = 0
     gone: frozenset[str] = frozenset()
-    cannot: bool = False
+    cannot: frozenset[str] = frozenset()
+    back_at: tuple[bool, ...] = ()
     ours: bool = True
 
 
@@ -186,19 +192,37 @@ def _turned(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str
     after, why = fact.body["after"], ""
     if memory.back and after not in ("ROLLED_BACK", "NEEDS_HUMAN"):
         why = f"the rollback ended in {after}"
-    if memory.back and after == "NEEDS_HUMAN" and not (memory.cannot or memory.gone):
-        why = "the rollback gave up, and nothing showed a route that cannot be restored"
-    return memory._replace(back=after == "ROLLING_BACK", cannot=False), why
+    if memory.back and after == "NEEDS_HUMAN":
+        stuck = memory.cannot | memory.gone
+        if not stuck:
+            why = "the rollback gave up, and nothing showed a route that cannot be restored"
+        at = memory.back_at or (False,) * len(setting.routes)
+        for route, restored in zip(setting.routes, at, strict=True):
+            if route not in stuck and not restored:
+                why = f"the rollback gave up, and {name(route)} could still be restored"
+    back = after == "ROLLING_BACK"
+    return memory._replace(back=back, cannot=frozenset(), back_at=()), why
+
+
+def _shown(setting: Setting, memory: Going, fact: Read) -> tuple[Going, str]:
+    if not memory.back or not fact.form or fact.weight == UNTOLD:
+        return memory, ""
+    at = memory.back_at or (False,) * len(setting.routes)
+    found = setting.found[fact.route][1]
+    there = max(fact.weight, 0) == max(found, 0)
+    return memory._replace(back_at=put(at, setting.routes.index(fact.route), there)), ""
 
 
 def _impossible(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str]:
-    return memory._replace(cannot=memory.cannot or fact.body["result"] == "impossible"), ""
+    if fact.body["result"] != "impossible":
+        return memory, ""
+    return memory._replace(cannot=memory.cannot | {fact.body["route"]}), ""
 
 
 def _observed(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str]:
     what, facts = fact.body["what"], fact.body["facts"]
     if what == "overwritten":
-        return memory._replace(cannot=True), ""
+        return memory._replace(cannot=memory.cannot | {facts["route"]}), ""
     if what == "gone":
         return memory._replace(gone=memory.gone | {facts["route"]}), ""
     if what in ("form", "unreadable"):
@@ -229,9 +253,16 @@ def _fresh(setting: Setting, memory: Going, fact: Fact) -> tuple[Going, str]:
 
 GOES_ON = Promise(
     id="N5",
-    text="Whatever a port answers, a rollback goes on: it ends in ROLLED_BACK, in NEEDS_HUMAN when some route cannot be restored, or by the third signal.",
+    text="Whatever a port answers, a rollback goes on: it ends in ROLLED_BACK, in NEEDS_HUMAN when some route cannot be restored and every other one is at the weight that was found, or by the third signal.",
     ends="A process that is killed, or that another one took the run from, does not go on; the next one does.",
     start=Going(),
-    hears={Ordered: _signalled, Owner: _owned, Ended: _ended, Started: _fresh, Died: _fresh},
+    hears={
+        Read: _shown,
+        Ordered: _signalled,
+        Owner: _owned,
+        Ended: _ended,
+        Started: _fresh,
+        Died: _fresh,
+    },
     records={"phase": _turned, "outcome": _impossible, "observed": _observed},
 )

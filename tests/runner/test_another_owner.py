@@ -28,7 +28,7 @@ def test_a_raise_does_not_leave_when_another_process_took_the_run_after_the_look
     taken_while_it_connects(bench, "move", 500)
     assert bench.run() == ExitCode.NEEDS_HUMAN
     assert 500 not in bench.router.weights()
-    newest = [one for one in bench.events(ev.Outcome)][-2:]
+    newest = bench.events(ev.Outcome)[-2:]
     assert [one.result for one in newest] == ["cancelled", "cancelled"]
 
 

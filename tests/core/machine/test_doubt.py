@@ -147,6 +147,30 @@ def test_a_raise_without_an_answer_keeps_a_rollback_writing_though_its_first_res
     assert [result for result, _ in sent] == ["ambiguous", "not_applied", "applied"]
 
 
+def test_a_restore_that_changes_nothing_is_not_shown_by_a_read_of_what_somebody_else_made_there() -> (
+    None
+):
+    bench = Bench(found=form(0))
+    route = bench.plan.routes[0].id
+    bench.at_weight(50, lambda: bench.router.faults.append(WriteFault("timeout", times=2)), 1)
+    somebody: list[bool] = []
+
+    def changes_it() -> None:
+        bench.router.forms[route] = form(0, tag="foreign")
+        bench.mailbox.say(WordName.ROLLBACK)
+
+    def sent() -> None:
+        if bench.events(ev.Intent)[-1].weight == 500 and not somebody:
+            somebody.append(True)
+            bench.clock.call_in(10 * SECOND, changes_it)
+
+    bench.router.at_the_wire = sent
+    assert bench.run() == ExitCode.ROLLED_BACK
+    results = [one.result for one in bench.events(ev.Outcome)]
+    assert results[-3:] == ["ambiguous", "ambiguous", "applied"]
+    assert bench.router.forms[route] == form(0, tag="foreign")
+
+
 def test_a_restore_that_aws_answers_in_other_words_is_believed_once_it_is_read_back() -> None:
     bench = Bench(found=form(0))
     bench.at_weight(

@@ -54,7 +54,7 @@ BACK = (
         edits=(
             Edit(
                 "cutover.core.state.fold:shows",
-                "return sent.answered or sent.novel",
+                "return sent.answered or (sent.novel and sent.changes)",
                 "return True",
             ),
         ),

@@ -116,10 +116,12 @@ def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) ->
     sent = Sent(event.kind, event.step, event.attempt, event.pre, post, event.weight, record.at)
 
     def change(route: RouteState) -> RouteState:
-        now = with_fields(sent, epoch=record.epoch, novel=post.hash not in route.written)
-        return with_fields(
-            route, sent=now, doubt=route.in_doubt, written=route.written | {post.hash}
-        )
+        seen = route.seen.form.hash if route.seen is not None else ""
+        novel, changes = post.hash not in route.written, post.hash not in (event.pre, seen)
+        now = with_fields(sent, epoch=record.epoch, novel=novel, changes=changes)
+        # what changes nothing of somebody else's form does not make it ours
+        written = route.written | {post.hash} if changes else route.written
+        return with_fields(route, sent=now, doubt=route.in_doubt, written=written)
 
     return _route(state, event.route, change)
 
@@ -290,7 +292,7 @@ def shows(sent: Sent, live: Form) -> bool:
     """Whether a read that found `live` just now shows this write; see `RouteState.in_doubt`."""
     if sent.refused or live.hash != sent.post.hash:
         return False
-    return sent.answered or sent.novel
+    return sent.answered or (sent.novel and sent.changes)
 
 
 def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) -> RunState:

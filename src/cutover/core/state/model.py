@@ -30,7 +30,9 @@ class Seen:
 class Sent:
     """The newest write of a route: its intent, and the outcome when there is one.
 
-    `novel`: no form was known before that has this text, so a read that finds it shows this write.
+    `novel`: no form of this run was known before that has this text.
+    `changes`: no read had found this text there before; a write that is novel and changes something is shown by a
+    read that finds it.
     `shown`: a read showed it.
     """
 
@@ -49,6 +51,7 @@ class Sent:
     denied: bool = False
     epoch: int = 0
     novel: bool = False
+    changes: bool = True
     shown: bool = False
 
     @property
