@@ -60,7 +60,7 @@ bench-gating: setup ## judges compared on simulated traffic: tables, pictures, d
 prove: setup ## random faults against the whole loop for BUDGET seconds
 	@$(BIN)/python -m tests.prove --budget $(BUDGET)
 
-planted: setup ## bugs planted in copies, hunted by explorer, swarm and tests: who finds which (ARGS="--only ID", "--write")
+planted: setup ## bugs planted in copies, hunted by walks, swarm and tests: who finds which (ARGS="--only ID", "--all", "--write")
 	@$(BIN)/python -m tests.planted $(ARGS)
 
 # One universal file for Linux and Python 3.11 to 3.13, run time and development together. uv lives in a throw-away venv.

@@ -35,6 +35,16 @@ def test_what_a_walk_broke_is_broken_again_by_its_scripts_and_by_fewer_moves() -
     assert walks.played(shorter, shorter.scripts) == shorter
 
 
+WALKS = 800
+"""About 12 s on one core; `make planted` and `python -m tests.explore.walks` walk on from there."""
+
+
+def test_random_walks_break_no_promise_and_every_run_ends_or_waits_for_a_person() -> None:
+    walks = Walks()
+    assert [one for seed in range(WALKS) if (one := walks.walk(seed)) is not None] == []
+    assert walks.turns > 20 * WALKS
+
+
 def test_a_promise_that_is_left_out_is_not_looked_at() -> None:
     walks = Walks(without=("X1",), promises=(NEVER_HOLDS,))
     assert [one for seed in range(6) if (one := walks.walk(seed)) and "X1" in one.broken] == []
