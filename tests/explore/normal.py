@@ -14,13 +14,14 @@ from cutover.core.events import LeaseTaken, Record
 from cutover.core.forms import Form
 from cutover.core.machine.back import FAST_FOR, SLOW
 from cutover.core.machine.forward import WAITING_GRACE
+from cutover.core.machine.fresh import HOLES_OF
 from cutover.core.machine.judge import SHARED_AFTER_RAISE
 from cutover.core.machine.routes import COMMIT, DRIFT_AFTER, WRITE_DEADLINE
-from cutover.core.machine.share import POOLED, settle_deadline
+from cutover.core.machine.share import settle_deadline
 from cutover.core.machine.start import HEALTHY_DEADLINE, SNAPSHOT_DEADLINE
 from cutover.core.moment import Moment
 from cutover.core.observation import Absent, Unknown
-from cutover.core.state import NO_STEP, Hold, Phase, RouteState, RunState, evolve
+from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RouteState, RunState, evolve
 from cutover.core.state.model import Sent
 from cutover.core.values import SECOND
 from cutover.runner import Loop
@@ -54,12 +55,15 @@ class Normal:
             Phase.SHIFTING: max(WRITE_DEADLINE, observe.confirm) + SECOND,
             Phase.SETTLING: max(settle_deadline(plan), self._blind) + SECOND,
         }
-        self._texts: dict[str, int] = {}
+        self._texts: dict[str, bytes] = {}
+        # of the memories without times
+        self._memories: dict[Any, bytes] = {}
+        self._horizons: tuple[int, ...] = ()
 
     def key(self, node: Node, *, over: bool) -> bytes:
         """Equal for states that are the same to the search; `over`: nothing of ours can happen in it any more."""
         whole = (node.state.phase.value,) if over else self._whole(node)
-        return hashlib.blake2b(marshal.dumps(whole, 0), digest_size=12).digest()
+        return _digest(marshal.dumps(whole, 0))
 
     def _whole(self, node: Node) -> tuple[Any, ...]:
         now, state = node.world.at, node.state
@@ -73,18 +77,37 @@ class Normal:
             None if node.running is None else self._loop(node.loop, now, node.wake, running.phase),
             self._world(node.world, running),
             tuple(
-                self._memory(memory, now.wall_ms + node.world.skew_ms, one.horizon(self._setting))
-                for one, memory in zip(node.watch.promises, node.watch.memories, strict=True)
+                self._memory(memory, now.wall_ms + node.world.skew_ms, horizon)
+                if horizon
+                else self._timeless(memory)
+                for horizon, memory in zip(self._cuts(node), node.watch.memories, strict=True)
             ),
             # that people know why it holds: what `waits` asks for
             running.held is None or node.told[1] == running.held.reason.value,
         )
 
-    def _text(self, text: str) -> int:
-        return self._texts.setdefault(text, len(self._texts))
+    def _timeless(self, memory: Any) -> bytes:
+        known = self._memories.get(memory)
+        if known is None:
+            plain = self._memory(memory, 0, 0)
+            known = self._memories[memory] = _digest(marshal.dumps(plain, 0))
+        return known
 
-    def _form(self, form: Form | None) -> int:
-        return -1 if form is None else self._text(form.text)
+    def _cuts(self, node: Node) -> tuple[int, ...]:
+        """By promise, the age beyond which a time in its memory does not matter; 0 for one without times."""
+        if not self._horizons:
+            self._horizons = tuple(one.horizon(self._setting) for one in node.watch.promises)
+        return self._horizons
+
+    def _text(self, text: str) -> bytes:
+        """A short name of a text, the same in every process."""
+        known = self._texts.get(text)
+        if known is None:
+            known = self._texts[text] = _digest(text.encode())
+        return known
+
+    def _form(self, form: Form | None) -> bytes:
+        return b"" if form is None else self._text(form.text)
 
     def _memory(self, memory: Any, now_ms: int, horizon: int) -> Any:
         """A promise's memory, with its times as ages."""
@@ -105,7 +128,7 @@ class Normal:
             tuple(
                 (
                     self._form(place.live),
-                    self._form(place.older) if place.older != place.live else -2,
+                    self._form(place.older) if place.older != place.live else b"=",
                     tuple(self._form(one.form) for one in place.flying),
                 )
                 for place in world.places
@@ -228,19 +251,28 @@ class Normal:
         began = state.evidence_from_ms
         if began == NO_STEP:
             return (None,)
-        # a bake is covered by settled minutes since it began; beyond its grace more says nothing
-        since = min(now_ms - began, self._bake + WAITING_GRACE + 10 * 60_000)
+        since = min(now_ms - began, self._evidence_age(state))
         kept = tuple(
             tuple(
                 (
                     now_ms - minute.at_ms,
                     *(_count(minute.counts[key]) for key in sorted(minute.counts)),
                 )
-                for minute in state.evidence.minutes(pair.id, began)[-POOLED:]
+                for minute in state.evidence.minutes(pair.id, began)[-HOLES_OF:]
             )
             for pair in self._plan.pairs
         )
         return (since, kept)
+
+    def _evidence_age(self, state: RunState) -> int:
+        """How long evidence must have been collected until more of it says nothing."""
+        if state.phase is Phase.BAKING:
+            return self._bake + WAITING_GRACE + 3 * self._plan.observe.period
+        held = state.held
+        if held is not None and not HOLDS[held.reason].afresh:
+            return self._bake + WAITING_GRACE + 3 * self._plan.observe.period
+        # the bake starts afresh in any case: only blindness is compared with it
+        return self._blind
 
     def _route(self, known: RouteState, state: RunState, now: Moment) -> tuple[Any, ...]:
         back = state.phase is Phase.ROLLING_BACK
@@ -315,6 +347,11 @@ class Normal:
 
 
 _NEXT = LeaseTaken("ana@bastion", "bastion", 2)
+
+
+def _digest(text: bytes) -> bytes:
+    """96 bits: among a million states two share one by chance less often than once in 10**16 searches."""
+    return hashlib.blake2b(text, digest_size=12).digest()
 
 
 def _lasts(verdict: str) -> bool:

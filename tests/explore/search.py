@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.explore.normal import Normal
@@ -14,6 +16,13 @@ from tests.explore.turns import Transitions
 from tests.explore.world import Configuration, Node
 
 Script = tuple[int, ...]
+
+Reached = tuple[bytes, Script, int, bool, tuple[str, ...]]
+"""A transition without its node: the key of the state, the script, its faults, whether it is calm, what it breaks."""
+
+WORTH_A_FORK = 200
+BATCH = 2_000
+"""States that are left before the time is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -73,70 +82,101 @@ class Search:
         self.turns = Transitions(self.configuration)
         self.normal = Normal(self.configuration)
 
-    def run(self, goes_on: Callable[[Search], bool]) -> None:
+    def run(self, goes_on: Callable[[Search], bool], processes: int = 1) -> None:
         """Until it is closed, or `goes_on` says no."""
         most = self.configuration.faults
         waiting: list[deque[tuple[int, Node]]] = [deque() for _ in range(most + 1)]
         root = self.turns.root()
-        self._add(root, (-1, ()), 0, 0)
+        self._add(self._key(root), (-1, ()), 0, 0)
         waiting[0].append((0, root))
         for spent in range(most + 1):
-            queue = waiting[spent]
-            while queue:
+            while waiting[spent]:
                 if not goes_on(self):
                     return
-                number, node = queue.popleft()
-                if self.faults[number] < spent:
-                    continue
-                self._expand(number, node, spent, most, waiting)
+                batch = [waiting[spent].popleft() for _ in range(min(BATCH, len(waiting[spent])))]
+                batch = [one for one in batch if self.faults[one[0]] >= spent]
+                for (number, node), reached in zip(
+                    batch,
+                    self._reached([node for _, node in batch], most - spent, processes),
+                    strict=True,
+                ):
+                    self._learn(number, node, reached, waiting)
         self.closed = True
 
-    def _expand(
+    def _reached(
+        self, nodes: Sequence[Node], budget: int, processes: int
+    ) -> Iterator[list[Reached]]:
+        """What every node's transitions lead to, in the nodes' order; a large batch on every core."""
+        if processes == 1 or len(nodes) < WORTH_A_FORK:
+            yield from (self._leads_to(node, budget) for node in nodes)
+            return
+        context = multiprocessing.get_context("fork")
+        pipes = []
+        for first in range(1, processes):
+            here, there = context.Pipe(duplex=False)
+            # the child has the nodes already: a fork shares them
+            child = context.Process(
+                target=self._send, args=(there, nodes[first::processes], budget)
+            )
+            child.start()
+            there.close()
+            pipes.append((here, child))
+        found = [[self._leads_to(node, budget) for node in nodes[::processes]]]
+        found += [here.recv() for here, _ in pipes]
+        for here, child in pipes:
+            here.close()
+            child.join()
+        for number in range(len(nodes)):
+            yield found[number % processes][number // processes]
+
+    def _send(self, there: Connection, nodes: Sequence[Node], budget: int) -> None:
+        there.send([self._leads_to(node, budget) for node in nodes])
+
+    def _leads_to(self, node: Node, budget: int) -> list[Reached]:
+        return [
+            (
+                b"" if edge.broken else self._key(edge.to),
+                edge.script,
+                edge.faults,
+                edge.calm,
+                edge.broken,
+            )
+            for edge in self.turns.edges(node, budget)
+        ]
+
+    def _learn(
         self,
         number: int,
         node: Node,
-        spent: int,
-        most: int,
+        reached: list[Reached],
         waiting: list[deque[tuple[int, Node]]],
     ) -> None:
         self.left[number] = 1
         if self.turns.waits(node):
             self.good.add(number)
-        for edge in self.turns.edges(node, most - spent):
+        for key, script, cost, calm, broken in reached:
             self.transitions += 1
-            if edge.broken:
-                self._broke(number, edge.script, edge.broken, spent + edge.faults)
-                if edge.calm:
+            faults = self.faults[number] + cost
+            if broken:
+                self._broke(number, script, broken, faults)
+                if calm:
                     self.left[number] = 0  # told already: no dead end besides
                 continue
-            key = self._key(edge.to)
             known = self.keys.get(key)
             if known is None:
-                known = self._add(
-                    edge.to,
-                    (number, edge.script),
-                    spent + edge.faults,
-                    self.depth[number] + 1,
-                    key,
-                )
-                waiting[spent + edge.faults].append((known, edge.to))
-            if edge.calm:
+                known = self._add(key, (number, script), faults, self.depth[number] + 1)
+                edge, _ = self.turns.again(node, script)
+                waiting[faults].append((known, edge.to))
+            if calm:
                 self.calm_from.append(number)
                 self.calm_to.append(known)
 
     def _key(self, node: Node) -> bytes:
         return self.normal.key(node, over=self.turns.over(node))
 
-    def _add(
-        self,
-        node: Node,
-        parent: tuple[int, tuple[int, ...]],
-        faults: int,
-        depth: int,
-        key: bytes = b"",
-    ) -> int:
+    def _add(self, key: bytes, parent: tuple[int, Script], faults: int, depth: int) -> int:
         number = len(self.parents)
-        self.keys[key or self._key(node)] = number
+        self.keys[key] = number
         self.parents.append(parent)
         self.faults.append(faults)
         self.depth.append(depth)

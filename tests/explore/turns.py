@@ -23,7 +23,7 @@ from tests.promises.promise import Promise, Watch
 LATE_MS = 180_000
 """A stop that is a gap (two polls and 2 s), and still short."""
 
-AWAY_MS = 20 * MINUTE
+AWAY_MS = 10 * MINUTE
 """A stop that is longer than everything that a plan of the search waits for."""
 
 SAID = (
@@ -43,11 +43,15 @@ FIRST = (
 COMBINED = frozenset({"rollback", "resume", "accept_drift", "finish detach"})
 """Commands that lead to writes: said together with a fault of the same turn."""
 
+ANSWERS = frozenset({"resume", "approve", "rollback", "accept_drift", "leave", "approve+resume"})
+"""What a person says to a run that holds: that costs nothing."""
+
 _COMMANDS = {cost: (Option(""), *(Option(name, cost) for name in SAID)) for cost in (0, 1)}
+_ANSWERS = (Option(""), *(Option(name, 0 if name in ANSWERS else 1) for name in SAID))
 _TIMES = (
-    Option(""), Option("3 minutes late", 1), Option("20 minutes late", 1), Option("clock set back", 1),
+    Option(""), Option("3 minutes late", 1), Option("10 minutes late", 1), Option("clock set back", 1),
 )  # fmt: skip
-_COMES = (Option(""), Option("20 minutes later"), Option("after a reboot"))
+_COMES = (Option(""), Option("10 minutes later"), Option("after a reboot"))
 
 
 @dataclass(frozen=True)
@@ -236,8 +240,9 @@ class Transitions:
             acts[chosen]()
 
     def _woken(self, play: Play, node: Node, state: RunState) -> tuple[Runner, tuple[str, ...]]:
-        asked = state.phase is Phase.HOLDING
-        said = play.pick("command", _COMMANDS[0 if asked else self.configuration.unasked])
+        unasked = self.configuration.unasked
+        answers = unasked and state.phase is Phase.HOLDING
+        said = play.pick("command", _ANSWERS if answers else _COMMANDS[unasked])
         words = tuple(said.split("+")) if said else ()
         play.facts.extend(fact.Ordered(play.ms, word) for word in words)
         words, play.words = (*play.words, *words), ()
@@ -256,7 +261,7 @@ class Transitions:
                     play.skew_ms + AWAY_MS,
                 )
             elif late:
-                away = AWAY_MS if late == "20 minutes late" else LATE_MS
+                away = AWAY_MS if late == "10 minutes late" else LATE_MS
                 when = when.plus(away)
                 play.facts.append(fact.Slept(play.ms + away, away))
         play.move_to(when)

@@ -51,6 +51,8 @@ def _begun(setting: Setting, memory: Step) -> Step:
 def _has(setting: Setting, memory: Step, fact: Took | Changed) -> tuple[Step, str]:
     memory = _begun(setting, memory)
     number = setting.routes.index(fact.route)
+    if fact.weight not in setting.weights:
+        return memory, ""  # no step asks for it
     had = put(memory.had, number, memory.had[number] | {fact.weight})
     return memory._replace(had=had), ""
 
@@ -106,7 +108,8 @@ ALL_OR_HELD = Promise(
     start=Step(),
     hears={Took: _has, Changed: _has, Read: _seen, Started: _new_eyes},
     records={"verified": _committed, "phase": _all, "word": _said},
-    horizon=lambda _setting: APART_MS + 1,
+    horizon=lambda _setting: APART_MS,
+    next_turn=lambda memory: memory._replace(accept=False),
 )
 
 

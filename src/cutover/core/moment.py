@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 WALL_JUMP_MS = 2_000
 """Wall and boot clocks that differ by more than this make a gap (promises.md P16)."""
@@ -17,7 +18,7 @@ class Moment:
     boot_ms: int
     boot_id: str
 
-    @property
+    @cached_property
     def wall_ms(self) -> int:
         """Milliseconds since the epoch."""
         return wall_ms(self.wall)
