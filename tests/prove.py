@@ -1,8 +1,8 @@
 """All proofs for as long as they are told: `python -m tests.prove --budget SECONDS --seed N`, or `make prove`.
 
 One after the other, each with its share of the budget: the explorer (every state that the environment can bring about,
-fewest faults first), the swarm (the whole runner against many faults at once), the core killed at random records beside
-readers of absurd journals, and real processes killed with SIGKILL. One line for each kind; the last line counts all of
+fewest faults first), the swarm (the whole runner against many faults at once), random walks through the explorer's states
+beside the core killed at random records and readers of absurd journals, and real processes killed with SIGKILL. One line for each kind; the last line counts all of
 them and decides the exit code. A failure prints the command that repeats it and the commit.
 
 Left out unless it is asked for: healthy cutovers that the judge may not send back (`--only null`, or `--null N` besides).
@@ -20,20 +20,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.crash import kill_loop
 from tests.explore.__main__ import PLACE, explore
 from tests.explore.configurations import configurations
 from tests.explore.counterexample import keep, retell
+from tests.explore.walks import Walks
 from tests.proofs import absurd, crashes, null
 from tests.proofs.commit import commit
 from tests.swarm import __main__ as swarm
 
-SHARES = {"explore": 0.35, "swarm": 0.25, "fakes": 0.1, "kill": 0.3}
-"""Of the budget, in their order; `fakes` are crash lives and journals, side by side."""
+SHARES = {"explore": 0.35, "swarm": 0.25, "fakes": 0.15, "kill": 0.25}
+"""Of the budget, in their order; `fakes` are walks, crash lives and journals, side by side."""
 
-FAKES = ("crashes", "journals")
+FAKES = {"walks": "walks", "crashes": "lives", "journals": "journals"}
+"""Each with what one of its seeds is."""
 KINDS = ("explore", "swarm", *FAKES, "kill", "null")
 HEALTHY = 10_000
 
@@ -149,9 +152,12 @@ def seeds(kind: str, seed: int, seconds: float) -> Count:
     """One seed after another until the time is spent; at least one."""
     until, first, ends, bad = time.monotonic() + seconds, seed, Counter[str](), 0
     with tempfile.TemporaryDirectory() as place:
-        one: Callable[[int], str] = (
-            crashes.life if kind == "crashes" else lambda number: absurd.read(Path(place), number)
-        )
+        proofs: dict[str, Callable[[int], str]] = {
+            "walks": partial(walked, Walks()),
+            "crashes": crashes.life,
+            "journals": partial(absurd.read, Path(place)),
+        }
+        one = proofs[kind]
         while seed == first or time.monotonic() < until:
             try:
                 ends[one(seed).split()[0]] += 1
@@ -165,12 +171,25 @@ def seeds(kind: str, seed: int, seconds: float) -> Count:
             seed += 1
     told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
     print(
-        f"{kind}: seeds {first} to {seed - 1}, {seed - first:,} {'lives' if kind == 'crashes' else 'journals'}, "
+        f"{kind}: seeds {first} to {seed - 1}, {seed - first:,} {FAKES[kind]}, "
         f"{bad} violations; {told}",
         flush=True,
     )
     # a journal that is read is no run
-    return Count(runs=seed - first if kind == "crashes" else 0, violations=bad)
+    return Count(runs=0 if kind == "journals" else seed - first, violations=bad)
+
+
+def walked(walks: Walks, seed: int) -> str:
+    """One walk.
+
+    Raises:
+        AssertionError: when it broke a promise; the message tells its moves.
+    """
+    found = walks.walk(seed)
+    if found is not None:
+        moves = "\n".join(walks.told(found))
+        raise AssertionError(f"seed {seed}, {found.configuration}: {found.broken}\n{moves}")
+    return "kept"
 
 
 def killed(seconds: float, seed: int) -> Count:

@@ -9,7 +9,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,7 +48,13 @@ class Found:
 
 
 def search(
-    name: str, faults: int | None, seconds: float, promises: Promises = PROMISES, *, first: bool
+    name: str,
+    faults: int | None,
+    seconds: float,
+    processes: int,
+    promises: Promises = PROMISES,
+    *,
+    first: bool = False,
 ) -> Found:
     """One configuration until it is closed, the time is up, or (with `first`) something is broken."""
     configuration = configurations()[name]
@@ -59,7 +64,8 @@ def search(
     one.turns = Transitions(configuration, promises)
     began = time.monotonic()
     one.run(
-        lambda so_far: time.monotonic() - began < seconds and not (first and so_far.violations)
+        lambda so_far: time.monotonic() - began < seconds and not (first and so_far.violations),
+        processes,
     )
     one.judge_endings()
     return Found(
@@ -83,26 +89,14 @@ def explore(
     *,
     first: bool = False,
 ) -> Iterator[Found]:
-    """Each configuration for its share of the time, side by side; what each came to, as soon as it is known.
-
-    Promises other than the catalogue's are asked in this process alone: they do not go to another one.
-    """
-    share = seconds * min(processes, len(names)) / len(names)
-    if processes == 1:
-        for name in names:
-            found = search(name, faults, share, promises, first=first)
-            yield found
-            if first and found.violations:
-                break
-        return
-    with ProcessPoolExecutor(processes) as pool:
-        asked = [pool.submit(search, name, faults, share, first=first) for name in names]
-        for one in as_completed(asked):
-            found = one.result()
-            yield found
-            if first and found.violations:
-                pool.shutdown(wait=False, cancel_futures=True)
-                break
+    """One configuration after another, each for its share of the time that is left, and what it came to."""
+    until = time.monotonic() + seconds
+    for number, name in enumerate(names):
+        share = (until - time.monotonic()) / (len(names) - number)
+        found = search(name, faults, share, processes, promises, first=first)
+        yield found
+        if first and found.violations:
+            return
 
 
 def replayed(violation: Violation, promises: Promises = PROMISES) -> bool:

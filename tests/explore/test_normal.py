@@ -148,7 +148,7 @@ def _with_phase(node: Node, phase: Phase) -> Node:
     return replace(node, state=replace(node.state, phase=phase), running=None)
 
 
-def test_a_route_has_the_fields_that_these_rules_were_made_for() -> None:
+def test_routes_and_writes_have_the_fields_that_these_rules_were_made_for() -> None:
     """A new field goes into the normal form, or is left out there with a reason; then it is named here."""
     assert set(RouteState.__dataclass_fields__) == {
         "snapshot", "recipe", "committed", "sent", "doubt", "seen", "unreadable_since", "gone_since", "written",
@@ -156,5 +156,5 @@ def test_a_route_has_the_fields_that_these_rules_were_made_for() -> None:
     }  # fmt: skip
     assert set(Sent.__dataclass_fields__) == {
         "kind", "step", "attempt", "pre", "post", "weight", "at", "result", "code", "message", "denied", "epoch",
-        "novel", "shown",
+        "novel", "changes", "shown",
     }  # fmt: skip

@@ -14,12 +14,24 @@ from tests.promises.facts import Recorded, Setting
 from tests.promises.promise import Promise
 
 EVERY = configurations()
-STATES = 700
+STATES = 500
 """Of each configuration in the slice; `make explore` goes on for as long as it is told."""
 
-SEARCHES_NOTHING = {
-    "above-zero": "it is found at 25 %, its first step: preflight refuses it, and one turn is all that is searched",
+NOT_YET = {
+    "approval": "`Transitions.waits` does not count a hold for an approval, so the search calls it a dead end",
 }
+"""Configurations in which something is still wrong with the search, not with the product."""
+
+
+EACH = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(one, marks=pytest.mark.xfail(reason=NOT_YET[one], strict=True))
+        if one in NOT_YET
+        else one
+        for one in EVERY
+    ],
+)
 
 
 def _drifted(_setting: Setting, memory: bool, fact: Recorded) -> tuple[bool, str]:
@@ -32,24 +44,22 @@ NO_DRIFT = Promise(
 """Broken as soon as somebody else changes a route: what the search finds of it is known."""
 
 
-def _calm(name: str) -> tuple[str, int]:
-    """How a run ends with nothing out of the ordinary, and after how many turns."""
+def _calm(name: str) -> str:
+    """The phase in which a run with nothing out of the ordinary ends, or waits for a person."""
     turns = Transitions(EVERY[name])
     node = turns.root()
-    for number in range(100):
+    for _ in range(100):
         if turns.waits(node):
-            return (node.running or node.state).phase.value, number
+            return (node.running or node.state).phase.value
         edge, _ = turns.again(node, ())
         assert edge.broken == ()
         node = edge.to
     raise AssertionError("it goes on for ever")
 
 
-@pytest.mark.parametrize("name", EVERY)
+@EACH
 def test_a_calm_run_of_every_configuration_gets_to_its_end(name: str) -> None:
-    if name in SEARCHES_NOTHING:
-        pytest.xfail(SEARCHES_NOTHING[name])
-    assert _calm(name)[0] == ("HOLDING" if name == "approval" else "COMPLETED")
+    assert _calm(name) == ("HOLDING" if name == "approval" else "COMPLETED")
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -61,13 +71,22 @@ def test_the_nearest_states_of_every_configuration_break_no_promise(name: str) -
     assert search.closed or len(search.parents) >= STATES
 
 
+def test_one_process_and_several_find_the_same() -> None:
+    found = []
+    for processes in (1, 3):
+        search = Search(EVERY["small"])
+        search.run(lambda so_far: len(so_far.parents) < STATES, processes)
+        found.append((search.keys, search.parents, search.transitions))
+    assert found[0] == found[1]
+
+
 def test_without_faults_the_small_configuration_closes_and_has_no_dead_end() -> None:
     search = Search(replace(EVERY["small"], faults=0))
     search.run(lambda _so_far: True)
     search.judge_endings()
     assert search.closed
     assert search.violations == []
-    assert len(search.parents) > 500
+    assert len(search.parents) > 200
     assert len(set(search.keys.values())) == len(search.parents)
 
 
