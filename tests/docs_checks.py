@@ -20,6 +20,7 @@ from cutover.core.gates.judging import Verdict
 from cutover.core.state import Hold, Phase
 from tests import (
     generate_exit_codes,
+    generate_explorer,
     generate_plan_reference,
     generate_preflight,
     generate_promises,
@@ -91,6 +92,7 @@ def stale() -> Iterator[str]:
         if (ROOT / name).read_text(encoding="utf-8").strip() != page().strip():
             yield f"{name} is stale: write it again with its generator in tests/"
     yield from generate_promises.missing()
+    yield from generate_explorer.stale()
     written = (ROOT / PERFORMANCE).read_text(encoding="utf-8")
     for name in figures():
         if f"### {name}\n" not in written:

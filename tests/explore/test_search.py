@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.explore.configurations import configurations
+from tests.explore.normal import Normal
 from tests.explore.search import Search, Violation
 from tests.explore.turns import Transitions
 from tests.promises.catalogue import PROMISES
@@ -69,6 +70,22 @@ def test_the_nearest_states_of_every_configuration_break_no_promise(name: str) -
     search.judge_endings()
     assert search.violations == []
     assert search.closed or len(search.parents) >= STATES
+
+
+def test_the_same_script_makes_the_same_turn() -> None:
+    turns, normal = Transitions(EVERY["small"]), Normal(EVERY["small"])
+    node = turns.root()
+    for _ in range(12):
+        for edge in turns.edges(node, 1):
+            again, _played = turns.again(node, edge.script)
+            assert (again.moves, again.faults, again.broken) == (
+                edge.moves,
+                edge.faults,
+                edge.broken,
+            )
+            over = turns.over(edge.to)
+            assert normal.key(again.to, over=over) == normal.key(edge.to, over=over)
+        node = turns.again(node, ())[0].to
 
 
 def test_one_process_and_several_find_the_same() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests import prove
-from tests.prove import FAKES, KINDS, SHARES, Count, main, seeds, total
 from tests.proofs import crashes
+from tests.prove import FAKES, KINDS, SHARES, Count, main, seeds, total
 
 
 def test_the_last_line_counts_all_kinds() -> None:
@@ -57,7 +57,12 @@ def test_what_one_kind_leaves_over_is_shared_by_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: list[float] = []
+
+    def kind(seconds: float, *_more: object) -> Count:
+        given.append(seconds)
+        return Count()
+
     for name in ("explorer", "swarmed", "on_fakes", "killed"):
-        monkeypatch.setattr(prove, name, lambda seconds, *_: given.append(seconds) or Count())
+        monkeypatch.setattr(prove, name, kind)
     prove.within(1_000, 0, set(KINDS))
     assert given == pytest.approx([350, 1_000 * 0.25 / 0.65, 1_000 * 0.15 / 0.4, 1_000], abs=1)
