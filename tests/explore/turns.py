@@ -9,7 +9,7 @@ from datetime import timedelta
 from cutover.core.events import LeaseTaken, RunOpen
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
-from cutover.core.state import HOLDS, TERMINAL, Phase, RunState
+from cutover.core.state import HOLDS, TERMINAL, Hold, Phase, RunState
 from cutover.core.values import MINUTE, RouteId
 from cutover.runner import Loop, Runner
 from tests.explore.choices import Chooser, Option, every_way
@@ -150,7 +150,8 @@ class Transitions:
         if state is None:
             return True  # its process ended: people see that, and nothing happens without them
         if state.phase is Phase.HOLDING and state.held is not None:
-            asks = not HOLDS[state.held.reason].clears
+            # an approval clears its hold, and only a person gives one
+            asks = not HOLDS[state.held.reason].clears or state.held.reason is Hold.APPROVAL
             return asks and node.told == (state.phase.value, state.held.reason.value)
         return False
 
