@@ -7,7 +7,7 @@ import pytest
 from cutover.core import events as ev
 from cutover.core.errors import ExitCode
 from cutover.core.forms import form_of
-from cutover.core.observation import GroupHealth, Unknown, WordName
+from cutover.core.observation import AlarmState, GroupHealth, Unknown, WordName
 from cutover.core.state import Hold, Phase, replay
 from cutover.core.values import HOUR, MINUTE
 from tests.fakes import SOURCE, TWO_ROUTES, Bench, Killed, WriteFault, form, plan_of
@@ -37,6 +37,21 @@ def test_a_breach_while_paused_still_rolls_back() -> None:
     bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 6 * MINUTE)
     bench.at_weight(50, lambda: setattr(bench.traffic, "destination_errors", 0.3), 10 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
+
+
+def test_a_breach_that_is_seen_in_the_very_look_in_which_a_resume_is_heard_goes_back() -> None:
+    """The fresh bake after a resume would forget it."""
+    bench = Bench(plan_of(gates=[{"errors": {"max": "1%"}}, {"alarm": {"name": "slo"}}]))
+    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
+
+    def both() -> None:
+        bench.alarms.states["slo"] = AlarmState.ALARM
+        bench.mailbox.say(WordName.RESUME)
+
+    bench.at_weight(50, both, 10 * MINUTE)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert bench.phases()[-3:] == ["HOLDING", "ROLLING_BACK", "ROLLED_BACK"]
+    assert bench.events(ev.PhaseChanged)[-2].cause == "breach"
 
 
 @pytest.mark.parametrize("minutes", [3, 12, 14, 25, 38])

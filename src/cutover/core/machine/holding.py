@@ -63,6 +63,8 @@ def resume(turn: Turn, word: Word) -> Decision | None:
     drift = _held(turn).reason is Hold.DRIFT or word.name is WordName.ACCEPT_DRIFT
     if drift and not _drift_settled(turn, word):
         return None
+    if stopped := _breached(turn):
+        return stopped
     written = written_step(turn)
     if written is not None:
         # Nothing new is raised: the routes already are at this step, SHIFTING only verifies and bakes it afresh.
@@ -72,9 +74,24 @@ def resume(turn: Turn, word: Word) -> Decision | None:
             step=written,
         )
         return turn.soon("verifying the step that was written before the crash")
+    step = turn.state.step
+    if step >= 0 and turn.state.weight != turn.plan.steps[step].weight:
+        wanted, there = weight_text(turn.plan.steps[step].weight), weight_text(turn.state.weight)
+        what = f"the routes are committed at {there}, and step {step + 1} is {wanted}"
+        turn.add(Note(f"resume refused: {what}; say rollback"))
+        return None
     return onward(
         turn, f"resumed by {word.who}" + (f": {word.why}" if word.why else ""), afresh=True
     )
+
+
+def _breached(turn: Turn) -> Decision | None:
+    """A breach that goes back and is seen with the very look in which the word is heard: the fresh bake would forget it."""
+    judged = judge(turn, weight_after(turn.plan, turn.state), quietly=True)
+    decides = worst(judged)
+    if decides.verdict is not Verdict.BREACH or decides.on_breach in ("hold", "ask"):
+        return None
+    return harmed(turn, judged) if turn.state.step >= 0 or turn.exposed() else None
 
 
 def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
