@@ -18,22 +18,6 @@ EVERY = configurations()
 STATES = 500
 """Of each configuration in the slice; `make explore` goes on for as long as it is told."""
 
-NOT_YET = {
-    "approval": "`Transitions.waits` does not count a hold for an approval, so the search calls it a dead end",
-}
-"""Configurations in which something is still wrong with the search, not with the product."""
-
-
-EACH = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(one, marks=pytest.mark.xfail(reason=NOT_YET[one], strict=True))
-        if one in NOT_YET
-        else one
-        for one in EVERY
-    ],
-)
-
 
 def _drifted(_setting: Setting, memory: bool, fact: Recorded) -> tuple[bool, str]:
     return memory, "it held for drift" if fact.body.get("hold") == "drift" else ""
@@ -58,7 +42,7 @@ def _calm(name: str) -> str:
     raise AssertionError("it goes on for ever")
 
 
-@EACH
+@pytest.mark.parametrize("name", EVERY)
 def test_a_calm_run_of_every_configuration_gets_to_its_end(name: str) -> None:
     assert _calm(name) == ("HOLDING" if name == "approval" else "COMPLETED")
 
