@@ -7,6 +7,10 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PLAN ?= plans/checkout.yaml
 BUDGET ?= 300
+SEED ?= 0
+NULL ?= 0
+MINUTES ?= 10
+CONFIG ?= all
 RUNS ?= 40
 ARGS ?=
 BIN := .venv/bin
@@ -19,7 +23,7 @@ HIDE_HOSTS := sed -E "s@(https?|file)://[^ ,')]+@<index>@g; s@host='[^']*'@host=
 # Where nobody may write compiled files, each of the hundreds of processes that tests start would compile all of cutover.
 test cover: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup rehearse test check format cover bench bench-gating prove planted lock clean
+.PHONY: help setup rehearse test check format cover bench bench-gating explore prove planted lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -57,8 +61,11 @@ bench: setup ## measure the numbers that design promises
 bench-gating: setup ## judges compared on simulated traffic: tables, pictures, docs/judge.md; fails when a target is missed (RUNS=40)
 	@$(BIN)/python -m benchmarks.gating --runs $(RUNS) --write $(ARGS)
 
-prove: setup ## random faults against the whole loop for BUDGET seconds
-	@$(BIN)/python -m tests.prove --budget $(BUDGET)
+explore: setup ## every state that faults can bring about, for MINUTES=10 on 2 cores (CONFIG=small); violations go to explored/
+	@$(BIN)/python -m tests.explore --minutes $(MINUTES) --config $(CONFIG) $(ARGS)
+
+prove: setup ## explorer, swarm, crash lives, journals, kill loop for BUDGET=300 seconds (SEED=0; NULL=10000 healthy cutovers besides)
+	@$(BIN)/python -m tests.prove --budget $(BUDGET) --seed $(SEED) --null $(NULL) $(ARGS)
 
 planted: setup ## bugs planted in copies, hunted by walks, swarm and tests: who finds which (ARGS="--only ID", "--all", "--write")
 	@$(BIN)/python -m tests.planted $(ARGS)
@@ -76,7 +83,7 @@ lock: ## resolve pyproject.toml into requirements.lock again
 	  echo 'requirements.lock names a host or a path: it must hold versions and hashes only.' >&2; exit 1; fi
 
 clean: ## remove the environment, caches and build results
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov dist build
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov dist build explored
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: .venv/.stamp ## make or refresh .venv (instant when nothing changed)

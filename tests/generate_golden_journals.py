@@ -1,6 +1,6 @@
-"""Writes golden journals of the current record version; an existing version is never rewritten.
+"""Writes golden journals of the current record version; an existing journal is never rewritten.
 
-`python -m tests.generate_golden_journals` makes tests/journals/vN/ when VERSION was raised. Each journal
+`python -m tests.generate_golden_journals` makes tests/journals/vN/ when VERSION was raised, and adds stories that are new. Each journal
 stands beside a JSON file with its plan, the state it folds to, and the next decision on `resume` and `rollback`.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.core import events as ev
+from cutover.core.forms import form_body
 from cutover.core.machine import decide
 from cutover.core.machine.turn import BASELINE_MINUTES
 from cutover.core.moment import Moment
@@ -75,7 +76,27 @@ def stories() -> dict[str, Callable[[], Bench]]:
 
         return story
 
+    def torn_leave() -> Bench:
+        """Left as it is, and the journal ends before it says so (found by `make explore`)."""
+        bench = Bench()
+        route = bench.plan.routes[0].id
+        bench.at_weight(
+            50, lambda: bench.router.forms.update({route: bench.router.found}), 5 * MINUTE
+        )
+        bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 9 * MINUTE)
+        bench.run()
+        bench.start()
+        at = bench.clock.at
+        bench.journal.append(ev.WordSaid("leave", "ana@bastion"), at)
+        found = bench.router.found
+        seen = {"route": route, "hash": found.hash, "form": form_body(found)}
+        bench.journal.append(ev.Observed("form", seen), at)
+        bench.journal.append(ev.Verified(route, found.hash, 0, at.wall_ms, at.wall_ms), at)
+        bench.state = replay(bench.plan, bench.journal.records)
+        return bench
+
     return {
+        "torn-leave": torn_leave,
         "completed": completed,
         "rolled-back": rolled_back,
         "interrupted": interrupted,
@@ -141,9 +162,11 @@ def _ms(wake: Moment, now: Moment) -> int:
 
 
 def write(place: Path) -> None:
-    """Write every story."""
-    place.mkdir(parents=True)
+    """Write every story that is not there yet."""
+    place.mkdir(parents=True, exist_ok=True)
     for name, story in stories().items():
+        if (place / f"{name}.jsonl").exists():
+            continue
         bench = story()
         prev, lines = "", []
         for record in bench.journal.records:
@@ -162,9 +185,4 @@ def write(place: Path) -> None:
 
 
 if __name__ == "__main__":
-    where = HERE / f"v{VERSION}"
-    if where.exists():
-        raise SystemExit(
-            f"{where.name} exists: golden journals are never rewritten; raise VERSION for a new form"
-        )
-    write(where)
+    write(HERE / f"v{VERSION}")

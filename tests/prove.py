@@ -1,9 +1,12 @@
-"""Long proofs: `python -m tests.prove --budget SECONDS --seed N`, or `make prove`.
+"""All proofs for as long as they are told: `python -m tests.prove --budget SECONDS --seed N`, or `make prove`.
 
-First healthy cutovers, by their number (`--runs`, on all cores): how many the sequential judge sends back, with the
-95 % interval, against what is promised. Then four kinds take turns until the budget is spent: the swarm (the whole runner
-against many faults at once), the core killed at random records, readers of absurd journals, and (where it is asked for) real
-processes killed with SIGKILL. A failure names the seed that repeats it. `--only null` leaves the others out.
+One after the other, each with its share of the budget: the explorer (every state that the environment can bring about,
+fewest faults first), the swarm (the whole runner against many faults at once), the core killed at random records beside
+readers of absurd journals, and real processes killed with SIGKILL. One line for each kind; the last line counts all of
+them and decides the exit code. A failure prints the command that repeats it and the commit.
+
+Left out unless it is asked for: healthy cutovers that the judge may not send back (`--only null`, or `--null N` besides).
+10,000 of them take about six minutes on two cores, whatever the budget.
 """
 
 from __future__ import annotations
@@ -14,81 +17,175 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.crash import kill_loop
+from tests.explore.__main__ import PLACE, explore
+from tests.explore.configurations import configurations
+from tests.explore.counterexample import keep, retell
 from tests.proofs import absurd, crashes, null
-from tests.swarm.__main__ import prove as prove_swarm
+from tests.proofs.commit import commit
+from tests.swarm import __main__ as swarm
 
-SHARES = {"swarm": 0.3, "crashes": 0.2, "journals": 0.1, "kill": 0.4}
-"""Of the budget; real processes are the slowest proof."""
+SHARES = {"explore": 0.35, "swarm": 0.25, "fakes": 0.1, "kill": 0.3}
+"""Of the budget, in their order; `fakes` are crash lives and journals, side by side."""
 
-KINDS = ("null", *SHARES)
+FAKES = ("crashes", "journals")
+KINDS = ("explore", "swarm", *FAKES, "kill", "null")
+HEALTHY = 10_000
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.prove")
+@dataclass(frozen=True)
+class Count:
+    """What one kind of proof came to.
+
+    Attributes:
+        states: of the explorer.
+        runs: that went from a beginning to an end.
+        kills: of real processes.
+        violations: promises that were broken.
+    """
+
+    states: int = 0
+    runs: int = 0
+    kills: int = 0
+    violations: int = 0
+
+    def told(self) -> str:
+        """The last line."""
+        return (
+            f"{self.states:,} states, {self.runs:,} runs, {self.kills:,} kills, "
+            f"{self.violations:,} violations"
+        )
+
+
+def total(counts: Sequence[Count]) -> Count:
+    """All of them together."""
+    return Count(
+        sum(one.states for one in counts),
+        sum(one.runs for one in counts),
+        sum(one.kills for one in counts),
+        sum(one.violations for one in counts),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """What the arguments ask for; 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.prove",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--budget", type=float, default=300, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed")
     parser.add_argument("--no-kill", action="store_true", help="leave the real processes out")
     parser.add_argument("--only", choices=KINDS, help="one kind of proof")
-    parser.add_argument("--runs", type=int, default=10_000, metavar="N", help="healthy cutovers")
-    asked = parser.parse_args()
+    parser.add_argument("--null", type=int, default=0, metavar="N", help="healthy cutovers, too")
+    asked = parser.parse_args(arguments)
+    healthy = asked.null or (HEALTHY if asked.only == "null" else 0)
     kinds = {asked.only} if asked.only else set(KINDS) - ({"kill"} if asked.no_kill else set())
-    failed = _null(asked.runs, asked.seed) if "null" in kinds else 0
-    failed += _until_spent(kinds, asked.budget, asked.seed)
-    print("every promise held" if not failed else f"{failed} proofs failed")
-    return 1 if failed else 0
+    counts = [null_proof(healthy, asked.seed)] if healthy and "null" in kinds else []
+    counts += within(asked.budget, asked.seed, kinds)
+    found = total(counts)
+    print(found.told(), flush=True)
+    return 1 if found.violations else 0
 
 
-def _null(runs: int, seed: int) -> int:
+def within(budget: float, seed: int, kinds: set[str]) -> list[Count]:
+    """The proofs that go on for as long as they are told, in their order."""
+    proofs: dict[str, Callable[[float], Count]] = {
+        "explore": explorer,
+        "swarm": lambda seconds: swarmed(seconds, seed),
+        "fakes": lambda seconds: on_fakes(seconds, seed, [one for one in FAKES if one in kinds]),
+        "kill": lambda seconds: killed(seconds, seed),
+    }
+    left = [one for one in proofs if one in kinds or (one == "fakes" and kinds & set(FAKES))]
+    until, counts = time.monotonic() + budget, []
+    while left:
+        share = SHARES[left[0]] / sum(SHARES[one] for one in left)
+        # what one kind took too much, or left over, is shared by those after it
+        counts.append(proofs[left.pop(0)](max(0.0, until - time.monotonic()) * share))
+    return counts
+
+
+def explorer(seconds: float) -> Count:
+    """Every configuration for its share; a line for all of them."""
+    every = list(configurations())
+    states = transitions = bad = deepest = 0
+    closed: list[str] = []
+    for one in explore(every, None, seconds, os.cpu_count() or 1):
+        states, transitions = states + one.states, transitions + one.transitions
+        deepest = max(deepest, one.depth)
+        closed += [one.name] if one.closed else []
+        for violation in one.violations:
+            bad += 1
+            print(
+                f"FAILED explore, commit {commit()}: {retell(violation, keep(violation, PLACE))}"
+            )
+    print(
+        f"explore: {len(every)} configurations, {states:,} states, {transitions:,} transitions, up to {deepest} turns "
+        f"deep, closed: {', '.join(closed) or 'none'}; {bad} violations",
+        flush=True,
+    )
+    return Count(states=states, violations=bad)
+
+
+def swarmed(seconds: float, seed: int) -> Count:
+    """The swarm, on every core."""
+    found = swarm.prove(seed, seconds, os.cpu_count() or 1)
+    return Count(runs=found.runs, violations=found.failed)
+
+
+def on_fakes(seconds: float, seed: int, kinds: Sequence[str]) -> Count:
+    """Each of these kinds in a process of its own."""
+    with ProcessPoolExecutor(len(kinds)) as pool:
+        return total(list(pool.map(seeds, kinds, [seed] * len(kinds), [seconds] * len(kinds))))
+
+
+def seeds(kind: str, seed: int, seconds: float) -> Count:
+    """One seed after another until the time is spent; at least one."""
+    until, first, ends, bad = time.monotonic() + seconds, seed, Counter[str](), 0
+    with tempfile.TemporaryDirectory() as place:
+        one: Callable[[int], str] = (
+            crashes.life if kind == "crashes" else lambda number: absurd.read(Path(place), number)
+        )
+        while seed == first or time.monotonic() < until:
+            try:
+                ends[one(seed).split()[0]] += 1
+            except AssertionError as broken:
+                bad += 1
+                print(
+                    f"FAILED {kind}, commit {commit()}: {broken}\n"
+                    f"again: python -m tests.prove --only {kind} --budget 0 --seed {seed}",
+                    flush=True,
+                )
+            seed += 1
+    told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
+    print(
+        f"{kind}: seeds {first} to {seed - 1}, {seed - first:,} {'lives' if kind == 'crashes' else 'journals'}, "
+        f"{bad} violations; {told}",
+        flush=True,
+    )
+    # a journal that is read is no run
+    return Count(runs=seed - first if kind == "crashes" else 0, violations=bad)
+
+
+def killed(seconds: float, seed: int) -> Count:
+    """Real processes over TCP."""
+    found = kill_loop.prove(seconds, seed, os.cpu_count() or 1, each=False)
+    return Count(runs=found.lives, kills=found.kills, violations=found.failed)
+
+
+def null_proof(runs: int, seed: int) -> Count:
     """Healthy cutovers by their number; whether too many of some kind were sent back."""
     print(f"null: {runs:,} healthy cutovers from seed {seed}, on every core", flush=True)
     groups = null.groups(list(null.run(runs, seed)))
     for group in groups:
         print(group.told(), flush=True)
-    return sum(not group.held for group in groups[: null.PROMISES])
-
-
-def _until_spent(kinds: set[str], budget: float, seed: int) -> int:
-    """The proofs that go on for as long as they are told; how many failed."""
-    shares = {kind: share for kind, share in SHARES.items() if kind in kinds}
-    spans = {kind: budget * share / sum(shares.values()) for kind, share in shares.items()}
-    failed = prove_swarm(seed, spans["swarm"], os.cpu_count() or 1) if "swarm" in spans else 0
-    with tempfile.TemporaryDirectory() as place:
-        proofs: dict[str, Callable[[int], str]] = {
-            "crashes": crashes.life,
-            "journals": lambda seed: absurd.read(Path(place), seed),
-        }
-        for name, one in proofs.items():
-            if name in spans:
-                failed += prove(name, one, seed, spans[name])
-    return failed + (_kill(spans["kill"], seed) if "kill" in spans else 0)
-
-
-def prove(name: str, one: Callable[[int], str], seed: int, budget: float) -> int:
-    """Go on with one seed after another until the budget is spent; how many failed."""
-    ends: Counter[str] = Counter()
-    failed, until, first = 0, time.monotonic() + budget, seed
-    while seed == first or time.monotonic() < until:
-        try:
-            ends[one(seed).split()[0]] += 1
-        except AssertionError as broken:
-            failed += 1
-            print(f"FAILED {name}: {broken}", flush=True)
-        seed += 1
-    told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
-    print(f"{name}: seeds {first} to {seed - 1}, {failed} failed; {told}", flush=True)
-    return failed
-
-
-def _kill(budget: float, seed: int) -> int:
-    try:
-        from tests.crash import kill_loop
-    except ModuleNotFoundError:
-        print("kill loop: not here")
-        return 0
-    return int(kill_loop.prove(budget, seed, 2) != 0)
+    return Count(runs=runs, violations=sum(not one.held for one in groups[: null.PROMISES]))
 
 
 if __name__ == "__main__":

@@ -15,15 +15,19 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.emulator import Emulator, serving
 from tests.e2e.stage import GaveUpError, Process, Stage
 from tests.e2e.witness import Call, Does
+from tests.proofs.commit import commit
 
 STEPS = ("weight: 10, bake: 2s", "weight: 40, bake: 2s")
 DEATHS: tuple[Does, ...] = ("kill", "kill_after")
 MOST_DEATHS = 4
+KILLED = f"({-signal.SIGKILL})"
+"""How a life tells of a process that was killed."""
 
 
 def one_life(path: Path, emulator: Emulator, seed: int) -> str:
@@ -146,16 +150,31 @@ def _judge(stage: Stage, told: list[str]) -> None:
     assert replayed.code == 0, replayed.said
 
 
-def prove(budget: float, seed: int, at_once: int) -> int:
-    """As many lives as the budget (seconds) allows; the exit code."""
+@dataclass(frozen=True)
+class Lives:
+    """What a while of it came to.
+
+    Attributes:
+        lives: runs that were brought to an end.
+        kills: processes that were killed on the way.
+        failed: runs that did not converge, or broke a promise.
+    """
+
+    lives: int
+    kills: int
+    failed: int
+
+
+def prove(budget: float, seed: int, at_once: int, *, each: bool = True) -> Lives:
+    """As many lives as the budget (seconds) allows, at least `at_once`; `each`: a line for each of them."""
     deadline = time.monotonic() + budget
-    lives = failures = 0
+    lives = kills = failed = 0
     with (
         serving() as emulator,
         tempfile.TemporaryDirectory(prefix="kill-loop-") as place,
         ThreadPoolExecutor(at_once) as pool,
     ):
-        while time.monotonic() < deadline:
+        while not lives or time.monotonic() < deadline:
             batch = [
                 pool.submit(one_life, Path(place) / str(number), emulator, number)
                 for number in range(seed + lives, seed + lives + at_once)
@@ -163,12 +182,20 @@ def prove(budget: float, seed: int, at_once: int) -> int:
             for future in as_completed(batch):
                 lives += 1
                 try:
-                    print(future.result(), flush=True)
+                    told = future.result()
+                    kills += told.count(KILLED)
+                    if each:
+                        print(told, flush=True)
                 except (AssertionError, GaveUpError) as error:
-                    failures += 1
-                    print(f"FAILED {error}", flush=True)
-    print(f"kill loop: {lives} runs killed and brought to an end, {failures} failed, seed {seed}")
-    return 1 if failures else 0
+                    failed += 1
+                    print(f"FAILED kill loop, commit {commit()}: {error}", flush=True)
+                    print("again: python -m tests.crash.kill_loop --at-once 1 --budget 1 --seed N")
+    print(
+        f"kill loop: seeds {seed} to {seed + lives - 1}, {lives} runs brought to an end over {kills} kills, "
+        f"{failed} violations",
+        flush=True,
+    )
+    return Lives(lives, kills, failed)
 
 
 def main() -> int:
@@ -177,7 +204,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=6)
     asked = parser.parse_args()
-    return prove(asked.budget, asked.seed, asked.at_once)
+    return int(prove(asked.budget, asked.seed, asked.at_once).failed > 0)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.explore.configurations import configurations
-from tests.explore.counterexample import keep, retell
+from tests.explore.counterexample import keep, retell, turns
 from tests.explore.search import Search, Violation
+from tests.explore.turns import Transitions
+from tests.promises.catalogue import PROMISES
+from tests.promises.promise import Promise
 
 PLACE = Path("explored")
+
+Promises = tuple[Promise, ...]
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,15 @@ class Found:
         )
 
 
-def search(name: str, faults: int | None, seconds: float, *, first: bool) -> Found:
+def search(
+    name: str, faults: int | None, seconds: float, promises: Promises = PROMISES, *, first: bool
+) -> Found:
     """One configuration until it is closed, the time is up, or (with `first`) something is broken."""
     configuration = configurations()[name]
     if faults is not None:
         configuration = replace(configuration, faults=faults)
     one = Search(configuration)
+    one.turns = Transitions(configuration, promises)
     began = time.monotonic()
     one.run(
         lambda so_far: time.monotonic() - began < seconds and not (first and so_far.violations)
@@ -66,25 +75,45 @@ def search(name: str, faults: int | None, seconds: float, *, first: bool) -> Fou
 
 
 def explore(
-    names: list[str], faults: int | None, seconds: float, processes: int, *, first: bool
-) -> list[Found]:
-    """The configurations side by side, each with its share of the time; what each came to, as soon as it is known."""
+    names: Sequence[str],
+    faults: int | None,
+    seconds: float,
+    processes: int,
+    promises: Promises = PROMISES,
+    *,
+    first: bool = False,
+) -> Iterator[Found]:
+    """Each configuration for its share of the time, side by side; what each came to, as soon as it is known.
+
+    Promises other than the catalogue's are asked in this process alone: they do not go to another one.
+    """
     share = seconds * min(processes, len(names)) / len(names)
-    found = []
+    if processes == 1:
+        for name in names:
+            found = search(name, faults, share, promises, first=first)
+            yield found
+            if first and found.violations:
+                break
+        return
     with ProcessPoolExecutor(processes) as pool:
         asked = [pool.submit(search, name, faults, share, first=first) for name in names]
         for one in as_completed(asked):
-            found.append(one.result())
-            print(found[-1].told(), flush=True)
-            for violation in found[-1].violations:
-                print(retell(violation, keep(violation, PLACE)), flush=True)
-            if first and found[-1].violations:
+            found = one.result()
+            yield found
+            if first and found.violations:
                 pool.shutdown(wait=False, cancel_futures=True)
                 break
-    return found
 
 
-def main() -> int:
+def replayed(violation: Violation, promises: Promises = PROMISES) -> bool:
+    """Whether the tree as it is breaks one of the same promises by the same moves; a dead end only a search can show."""
+    ids = {one.partition(":")[0] for one in violation.broken}
+    broken = {one.partition(":")[0] for turn in turns(violation, promises) for one in turn.broken}
+    return bool(ids & broken) or not any(":" in one for one in violation.broken)
+
+
+def main(arguments: Sequence[str] | None = None, promises: Promises = PROMISES) -> int:
+    """What the arguments ask for; 1 when something is broken."""
     every = configurations()
     parser = argparse.ArgumentParser(prog="python -m tests.explore")
     parser.add_argument("--minutes", type=float, default=10)
@@ -95,18 +124,27 @@ def main() -> int:
     )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--find", action="store_true", help="stop at the first violation")
+    parser.add_argument("--place", type=Path, default=PLACE, help="where counterexamples go")
     parser.add_argument("--replay", type=Path, help="a file of moves: play it again")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     if asked.replay:
         violation = Violation.read(asked.replay)
-        print(retell(violation, asked.replay.parent))
-        return 1
+        print(retell(violation, asked.replay.parent, promises))
+        if replayed(violation, promises):
+            return 1
+        print("every promise held: these moves break nothing any more")
+        return 0
     names = list(every) if asked.config == "all" else [asked.config]
     seconds = asked.seconds if asked.seconds is not None else asked.minutes * 60
-    found = explore(names, asked.faults, seconds, asked.processes, first=asked.find)
-    states, bad = sum(one.states for one in found), sum(len(one.violations) for one in found)
-    turns = sum(one.transitions for one in found)
-    print(f"{states:,} states, {turns:,} transitions, {bad} violations")
+    states = transitions = bad = 0
+    for one in explore(names, asked.faults, seconds, asked.processes, promises, first=asked.find):
+        states, transitions = states + one.states, transitions + one.transitions
+        bad += len(one.violations)
+        print(one.told(), flush=True)
+        for violation in one.violations:
+            place = keep(violation, asked.place, promises)
+            print(retell(violation, place, promises), flush=True)
+    print(f"{states:,} states, {transitions:,} transitions, {bad} violations")
     return 1 if bad else 0
 
 

@@ -17,6 +17,8 @@ from cutover.local.state_directory import StateDirectory
 from tests.explore.configurations import configurations
 from tests.explore.search import Violation
 from tests.explore.turns import Transitions
+from tests.promises.catalogue import PROMISES
+from tests.promises.promise import Promise
 
 RUN = "counterexample"
 MOVES = "moves.json"
@@ -46,10 +48,10 @@ class Turned:
         return "\n".join(lines)
 
 
-def turns(violation: Violation) -> Iterator[Turned]:
+def turns(violation: Violation, promises: tuple[Promise, ...] = PROMISES) -> Iterator[Turned]:
     """The run again, turn by turn, through the shipped runner."""
     configuration = configurations()[violation.configuration]
-    played = Transitions(configuration)
+    played = Transitions(configuration, promises)
     node, opened = played.opened()
     yield Turned(node.world.at, (), node.state, True, _live(node), tuple(opened.kept), ())
     for script in violation.scripts:
@@ -74,7 +76,7 @@ def _live(node: object) -> tuple[int | None, ...]:
     )
 
 
-def keep(violation: Violation, place: Path) -> Path:
+def keep(violation: Violation, place: Path, promises: tuple[Promise, ...] = PROMISES) -> Path:
     """Write it to a new directory under `place`: the moves, and a state directory with the run's journal."""
     number = 1
     while (here := place / f"{violation.configuration}-{number}").exists():
@@ -82,12 +84,15 @@ def keep(violation: Violation, place: Path) -> Path:
     here.mkdir(parents=True)
     (here / MOVES).write_text(violation.text())
     directory = StateDirectory(here / "state")
-    os.umask(0o077)
-    directory.prepare()
     configuration = configurations()[violation.configuration]
-    run: RunDirectory = directory.create(RUN, json.dumps(configuration.plan.data(), indent=2))
+    before = os.umask(0o077)  # a state directory that others can write to is refused
+    try:
+        directory.prepare()
+        run: RunDirectory = directory.create(RUN, json.dumps(configuration.plan.data(), indent=2))
+    finally:
+        os.umask(before)
     head, lines = FIRST_PREV, []
-    for turn in turns(violation):
+    for turn in turns(violation, promises):
         for record in turn.kept:
             line, head = encode(record, RUN, head)
             lines.append(line)
@@ -95,13 +100,13 @@ def keep(violation: Violation, place: Path) -> Path:
     return here
 
 
-def retell(violation: Violation, here: Path) -> str:
+def retell(violation: Violation, here: Path, promises: tuple[Promise, ...] = PROMISES) -> str:
     """The turns, and the commands that show more."""
     said = [
         f"violation in {violation.configuration}, {violation.faults} faults, {len(violation.scripts)} turns:"
     ]
     said += [f"  {one}" for one in violation.broken]
-    said += [turn.told(number) for number, turn in enumerate(turns(violation))]
+    said += [turn.told(number) for number, turn in enumerate(turns(violation, promises))]
     said.append(f"again: python -m tests.explore --replay {here / MOVES}")
     said.append(f"its journal: CUTOVER_STATE_DIR={here / 'state'} cutover journal replay {RUN}")
     return "\n".join(said)

@@ -28,6 +28,7 @@ from cutover.core.observation import (
     Word,
     WordName,
 )
+from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan
 from cutover.core.records import body, parse
 from cutover.core.state import RunState, evolve
@@ -457,13 +458,17 @@ class _Surveyor(Surveyor):
 
     def survey(self, plan: Plan) -> Survey:
         play = self._env.play
+        found = play.configuration.found
         self._shim.forms = {  # type: ignore[assignment]
-            route: place.live for route, place in play.places.items() if place.live is not None
+            route: place.live or found for route, place in play.places.items()
         }
-        survey = self._well.survey(plan) if len(self._shim.forms) == len(play.places) else None
-        if survey is None:
-            raise NotImplementedError("no rule goes before it was looked at for the first time")
-        return survey
+        survey = self._well.survey(plan)
+        gone = {
+            route: Missing("there is no such rule")
+            for route, place in play.places.items()
+            if place.live is None
+        }
+        return replace(survey, routes={**survey.routes, **gone}) if gone else survey
 
     def identity(self) -> Reading[Identity]:
         play = self._env.play

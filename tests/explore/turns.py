@@ -9,7 +9,7 @@ from datetime import timedelta
 from cutover.core.events import LeaseTaken, RunOpen
 from cutover.core.forms import Form
 from cutover.core.moment import Moment
-from cutover.core.state import HOLDS, TERMINAL, Phase, RunState
+from cutover.core.state import HOLDS, TERMINAL, Hold, Phase, RunState
 from cutover.core.values import MINUTE, RouteId
 from cutover.runner import Loop, Runner
 from tests.explore.choices import Chooser, Option, every_way
@@ -115,7 +115,7 @@ class Transitions:
             return
 
         def play(chooser: Chooser) -> tuple[Play, Node, list[str]]:
-            return self._turn(node, chooser)
+            return self.turn(node, chooser)
 
         for chooser, (_, after, broken) in every_way(play, budget, combined=COMBINED):
             yield Edge(
@@ -130,7 +130,7 @@ class Transitions:
     def again(self, node: Node, script: tuple[int, ...]) -> tuple[Edge, Play]:
         """One transition by its script."""
         chooser = Chooser(script)
-        played, after, broken = self._turn(node, chooser)
+        played, after, broken = self.turn(node, chooser)
         edge = Edge(
             chooser.script, chooser.moves, chooser.faults, _calm(chooser), after, tuple(broken)
         )
@@ -150,11 +150,13 @@ class Transitions:
         if state is None:
             return True  # its process ended: people see that, and nothing happens without them
         if state.phase is Phase.HOLDING and state.held is not None:
-            asks = not HOLDS[state.held.reason].clears
+            # an approval clears its hold, and only a person gives one
+            asks = not HOLDS[state.held.reason].clears or state.held.reason is Hold.APPROVAL
             return asks and node.told == (state.phase.value, state.held.reason.value)
         return False
 
-    def _turn(self, node: Node, chooser: Chooser) -> tuple[Play, Node, list[str]]:
+    def turn(self, node: Node, chooser: Chooser) -> tuple[Play, Node, list[str]]:
+        """One turn as the chooser has it: what was seen of it, the state after it, and what it breaks."""
         play = Play(self.configuration, node, chooser)
         self._env.play = play
         self._meanwhile(play, node)

@@ -146,7 +146,7 @@ class Walks:
 
     def _turn(self, turns: Transitions, node: Node, chooser: Chooser) -> tuple[Node, str]:
         self.turns += 1
-        _, after, broken = turns._turn(node, chooser)
+        _, after, broken = turns.turn(node, chooser)
         told = [one for one in broken if not one.startswith(self._without)]
         return after, told[0] if told else ""
 

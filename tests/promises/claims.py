@@ -24,11 +24,14 @@ class Doubt(NamedTuple):
     """A route and the writes of ours that may still reach it.
 
     `newest`: the form of the newest write, while nobody answered it. `novel`: nothing else can have put that form
-    there. `older`: a write before it was never accounted for.
+    there. `older`: a write before it was never accounted for. `aimed`: the portion that the newest write was to give
+    the destination. `left`: the one that the newest write gave it of which that is known, by its answer or by a read.
     """
 
     real: Real
     known: frozenset[str]
+    aimed: int
+    left: int
     newest: str = ""
     novel: bool = False
     older: bool = False
@@ -44,7 +47,10 @@ class Restored(NamedTuple):
 def _doubts(setting: Setting, memory: Restored) -> Restored:
     if memory.routes:
         return memory
-    begun = tuple(Doubt(one, frozenset({digest(one.form)})) for one in by_route.real(setting))
+    begun = tuple(
+        Doubt(one, frozenset({digest(one.form)}), one.weight, one.weight)
+        for one in by_route.real(setting)
+    )
     return memory._replace(routes=begun)
 
 
@@ -60,6 +66,7 @@ def _sends(setting: Setting, memory: Restored, fact: Sent) -> tuple[Restored, st
         memory,
         number,
         one._replace(
+            aimed=fact.weight,
             newest=form,
             novel=form not in one.known,
             older=one.older or bool(one.newest),
@@ -73,7 +80,8 @@ def _replied(setting: Setting, memory: Restored, fact: Replied) -> tuple[Restore
     number = setting.routes.index(fact.route)
     one = memory.routes[number]
     if fact.answer in ("applied", "mismatch"):
-        return _at(memory, number, one._replace(newest="", novel=False, older=False)), ""
+        settled = one._replace(left=one.aimed, newest="", novel=False, older=False)
+        return _at(memory, number, settled), ""
     if fact.answer == "refused":
         known = one.known - {one.newest} if one.novel else one.known
         return _at(memory, number, one._replace(newest="", novel=False, known=known)), ""
@@ -96,7 +104,7 @@ def _shows(setting: Setting, memory: Restored, fact: Read) -> tuple[Restored, st
     (real,) = by_route.read((one.real,), 0, fact)
     one = one._replace(real=real)
     if fact.form and one.novel and digest(fact.form) == one.newest:
-        one = one._replace(newest="", novel=False)
+        one = one._replace(left=one.aimed, newest="", novel=False)
     return _at(memory, number, one), ""
 
 
@@ -113,6 +121,17 @@ def _recipe(setting: Setting, memory: Restored, fact: Recorded) -> tuple[Restore
     return memory._replace(recipe=found), ""
 
 
+def _differs(memory: Restored, number: int, form: str, weight: int, *, by_hand: bool) -> str:
+    """What a route is instead of restored; empty when it is."""
+    real = memory.routes[number].real
+    if real.weight != weight and not (by_hand and real.weight == 0):
+        return f"and is at {real.weight} per mille"
+    touched = real.foreign or memory.accepted or any(memory.recipe) or by_hand
+    if not touched and real.form != form:
+        return "and is not in the form that was found"
+    return ""
+
+
 def _says_restored(setting: Setting, memory: Restored, fact: Recorded) -> tuple[Restored, str]:
     after, before = fact.body["after"], fact.body["before"]
     if after != "ROLLED_BACK":
@@ -127,26 +146,18 @@ def _says_restored(setting: Setting, memory: Restored, fact: Recorded) -> tuple[
                 memory,
                 f"{name(route)} is called restored, and a write of ours to it was never answered",
             )
-        if one.real.stale:
-            continue
-        if one.real.weight != weight and not (by_hand and one.real.weight == 0):
-            return (
-                memory,
-                f"{name(route)} is called restored, and is at {one.real.weight} per mille",
-            )
-        touched = one.real.foreign or memory.accepted or any(memory.recipe) or by_hand
-        if not touched and one.real.form != form:
-            return (
-                memory,
-                f"{name(route)} is called restored, and is not in the form that was found",
-            )
+        why = "" if one.real.stale else _differs(memory, number, form, weight, by_hand=by_hand)
+        if not why and not by_hand and weight not in (one.left, one.aimed):
+            why = f"on reads alone: our newest write left it at {one.left} per mille"
+        if why:
+            return memory, f"{name(route)} is called restored, {why}"
     return memory, ""
 
 
 RESTORED = Promise(
     id="N2",
-    text="Nothing is called restored that was only read: ROLLED_BACK is said when every write of ours that may have reached a route was refused, was shown by a read that nothing else explains, or was followed by a write that was answered; and the routes then are as they were found.",
-    ends="A write that was sent before one that was answered is taken to be settled by it. A change that no read showed yet is not seen.",
+    text="Nothing is called restored that was only read: ROLLED_BACK is said when every write of ours that may have reached a route was refused, was shown by a read that nothing else explains, or was followed by a write that was answered; when a route whose portion the run changed was written back since; and the routes then are as they were found.",
+    ends="A write that was sent before one that was answered is taken to be settled by it. Once AWS has refused to write a route back, reads of it are believed: whoever was told the commands may have run them. A change that no read showed yet is not seen.",
     start=Restored(),
     hears={Sent: _sends, Replied: _replied, Took: _lands, Changed: _lands, Read: _shows},
     records={"phase": _says_restored, "verified": _took_as_is, "snapshot": _recipe},

@@ -7,10 +7,13 @@ from typing import NamedTuple
 from tests.promises import routes as by_route
 from tests.promises.facts import (
     Changed,
+    Died,
     Ended,
+    Fact,
     Read,
     Recorded,
     Setting,
+    Started,
     Took,
 )
 from tests.promises.promise import At, Promise
@@ -63,21 +66,34 @@ told to do could not be done."""
 
 
 class Closing(NamedTuple):
-    """The newest phase, what the journal closed with (-1 for not yet), and per route since when every read agreed."""
+    """The newest phase, what the journal closed with (-1 for not yet), and per route since when every read agreed.
+
+    `just`: the same with reads of which nothing is recorded yet.
+    """
 
     phase: str = "PREFLIGHT"
     closed: int = -1
     same: tuple[tuple[str, int], ...] = ()
+    just: tuple[tuple[str, int], ...] = ()
 
 
 def _agrees(setting: Setting, memory: Closing, fact: Read) -> tuple[Closing, str]:
     if not fact.form:
         return memory, ""
-    same = memory.same or (("", 0),) * len(setting.routes)
+    just = memory.just or (("", 0),) * len(setting.routes)
     number, form = setting.routes.index(fact.route), digest(fact.form)
-    if same[number][0] == form:
+    if just[number][0] == form:
         return memory, ""
-    return memory._replace(same=put(same, number, (form, At(fact.at_ms)))), ""
+    return memory._replace(just=put(just, number, (form, At(fact.at_ms)))), ""
+
+
+def _recorded(setting: Setting, memory: Closing, fact: Recorded) -> tuple[Closing, str]:
+    return (memory if memory.same == memory.just else memory._replace(same=memory.just)), ""
+
+
+def _died(setting: Setting, memory: Closing, fact: Fact) -> tuple[Closing, str]:
+    """What only a dead process had read, and had not recorded, nobody knows."""
+    return memory._replace(closed=-1, just=memory.same), ""
 
 
 def _entered(setting: Setting, memory: Closing, fact: Recorded) -> tuple[Closing, str]:
@@ -119,7 +135,7 @@ HONEST_END = Promise(
     text="ROLLED_BACK and COMPLETED are said only when the reads of every route have agreed for `observe.confirm`; the exit code is the one that the journal closes with, and fits its phase.",
     ends="`rollback --confirm-restored` is a person's word: one read must agree with it. A process whose run another one owns closes nothing.",
     start=Closing(),
-    hears={Read: _agrees, Ended: _exits},
+    hears={Read: _agrees, Recorded: _recorded, Ended: _exits, Died: _died, Started: _died},
     records={"phase": _entered, "close": _closes},
     horizon=lambda setting: setting.confirm_ms,
 )

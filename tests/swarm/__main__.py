@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from tests.proofs.commit import commit
 from tests.swarm.cells import Cells, cells_hit, wrongly_hit
 from tests.swarm.cells import told as told_cells
 from tests.swarm.generate import random_script
@@ -35,13 +36,26 @@ def main() -> int:
         outcome = run_seed(asked.one)
         return _told(outcome, _smallest(outcome)) if outcome.broken else _told(outcome, None)
     seconds = asked.seconds if asked.seconds is not None else asked.budget
-    return prove(asked.seed, seconds, asked.processes, find=asked.find, full=not asked.find)
+    return prove(asked.seed, seconds, asked.processes, find=asked.find, full=not asked.find).failed
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """What a while of it came to.
+
+    Attributes:
+        runs: how many there were.
+        failed: how many of them broke a promise, and how many cells were hit that cannot be.
+    """
+
+    runs: int
+    failed: int
 
 
 def prove(
     seed: int, seconds: float, processes: int, *, find: bool = False, full: bool = False
-) -> int:
-    """Run seeds until the time is spent; how many broke a promise, at most 1 with `find`."""
+) -> Swarm:
+    """Run seeds until the time is spent, or with `find` until one breaks a promise."""
     began, failed, ends, cells, faults, runs = monotonic(), 0, Counter[str](), Cells(), 0, 0
     for outcome in outcomes(seed, seconds, processes):
         runs += 1
@@ -52,7 +66,7 @@ def prove(
             failed += 1
             _told(outcome, _smallest(outcome))
             if find:
-                return failed
+                return Swarm(runs, failed)
     for one in () if find else wrongly_hit(cells):
         failed += 1
         print(f"FAILED swarm: {one}")
@@ -65,7 +79,7 @@ def prove(
         f"{cells_hit(cells)} cells, {failed} violations; {told}",
         flush=True,
     )
-    return failed
+    return Swarm(runs, failed)
 
 
 def _smallest(outcome: Outcome) -> Script:
@@ -78,7 +92,7 @@ def _smallest(outcome: Outcome) -> Script:
 
 def _told(outcome: Outcome, script: Script | None) -> int:
     for one in outcome.broken:
-        print(f"FAILED swarm: seed {outcome.seed}, commit {_commit()}: {one}")
+        print(f"FAILED swarm: seed {outcome.seed}, commit {commit()}: {one}")
     if outcome.broken and script is not None:
         print(
             f"{script.occurrences} occurrences left of {outcome.occurrences}; "
@@ -88,14 +102,6 @@ def _told(outcome: Outcome, script: Script | None) -> int:
     elif not outcome.broken:
         print(f"seed {outcome.seed}: every promise held; {outcome.phase}")
     return 1 if outcome.broken else 0
-
-
-def _commit() -> str:
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
-    )  # fmt: skip
-    return asked.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

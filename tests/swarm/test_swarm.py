@@ -121,6 +121,24 @@ def test_a_process_that_wakes_after_another_took_the_run_over_sends_nothing() ->
     assert any(one.startswith("P6: ") for one in judged(machine))
 
 
+def test_a_write_that_is_too_late_at_the_wire_has_not_left() -> None:
+    """A process stops where its write is about to leave, and wakes when the look that it rests on is too old."""
+    stop = {
+        "when": {"phase": "ATTACHING"},
+        "point": "call",
+        "operation": "Modify*",
+        "lasts": "40s",
+    }
+    machine = lived(stops=[stop])
+    facts = machine.eyes.facts
+    outcomes = [fact for fact in facts if isinstance(fact, Recorded) and fact.type == "outcome"]
+    assert [one.body["code"] for one in outcomes].count("not_sent") == 1
+    sent = [fact.number for fact in facts if isinstance(fact, Sent)]
+    assert sent == [fact.number for fact in facts if isinstance(fact, Took)]
+    assert len(sent) == len(outcomes) - 1
+    assert judged(machine) == []
+
+
 def test_a_script_shrinks_to_the_occurrences_that_matter() -> None:
     script = random_script(5)
     assert script.occurrences > 1

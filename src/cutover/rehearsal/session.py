@@ -133,6 +133,7 @@ class _Handlers:
         self._here = threading.local()
         self._requests = 0
         self._changes = 0
+        self._gone: set[int] = set()
 
     def remember(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
         """Keep the parameters as the adapter gave them: later events only see the serialised request."""
@@ -148,24 +149,30 @@ class _Handlers:
         of = self._of
         of.calls[call.operation] = of.calls.get(call.operation, 0) + 1
         number = self._changes = self._changes + (call.operation in _ROUTING)
-        if call.operation in _ROUTING:
-            # the adapter has let it go: from here on it is on its way, whatever becomes of it
-            key, actions = _ROUTING[call.operation]
-            of.witness.sent(number, str(call.params[key]), list(call.params.get(actions, [])))
         of.witness.calling(call)
         try:
             return self._answer(call, number)
         except AwsError as error:
+            self._left(call, number)
             self._replied(call, number, "lost" if error.status >= 500 else "refused")
             return refusal(error, self._date(), self._request_id())
         except Exception:
             self._replied(call, number, "lost")
             raise
 
+    def _left(self, call: Call, number: int) -> None:
+        """It is on its way, whatever becomes of it: said once, and not of what the adapter holds back at the wire."""
+        if call.operation in _ROUTING and number not in self._gone:
+            self._gone.add(number)
+            key, actions = _ROUTING[call.operation]
+            self._of.witness.sent(
+                number, str(call.params[key]), list(call.params.get(actions, []))
+            )
+
     def _replied(self, call: Call, number: int, answer: str) -> None:
-        if call.operation in _ROUTING:
+        if number in self._gone and call.operation in _ROUTING:
             self._of.witness.replied(number, str(call.params[_ROUTING[call.operation][0]]), answer)
-        else:
+        elif call.operation not in _ROUTING:
             self._of.witness.answered(call, None)
 
     def _answer(self, call: Call, number: int) -> tuple[Http, dict[str, Any]] | None:
@@ -180,6 +187,8 @@ class _Handlers:
         fault = of.faults.next_for(call, weight)
         if fault is not None:
             of.witness.met(fault.kind, call.operation)
+        if fault is not None and fault.kind in ("timeout", "foreign"):
+            self._left(call, number)
         of.faults.without_effect(fault, call)
         if fault is not None and fault.kind == "foreign":
             self._replied(call, number, "lost")
@@ -208,6 +217,7 @@ class _Handlers:
         self._here.sending = None
         if sending is None:
             raise NetworkBlockedError(f"a rehearsal sends nothing: {request.url}")
+        self._left(sending.call, sending.number)
         try:
             response = self._sent(request, sending)
         except Exception:

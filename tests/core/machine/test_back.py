@@ -37,6 +37,25 @@ def test_a_route_that_is_only_read_as_restored_is_written_before_that_is_said() 
     assert bench.router.writes[-1][2] == form(0, attached=False)
 
 
+def test_a_first_raise_that_one_read_showed_is_written_back_before_that_is_said() -> None:
+    """It is not committed yet, and the reads that follow may be older than it."""
+    bench = Bench(found=form(0))
+    route = bench.plan.routes[0].id
+
+    def shown(event: ev.Event) -> None:
+        if (
+            isinstance(event, ev.Observed)
+            and event.what == "form"
+            and bench.router.forms[route].weight
+        ):
+            bench.mailbox.say(WordName.ROLLBACK)
+            bench.router.forms.update({route: form(0)})
+
+    bench.journal.killed_at = shown
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert [intent.kind for intent in bench.events(ev.Intent)] == ["move", "restore"]
+
+
 def test_a_route_that_somebody_restored_by_hand_is_restored() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id

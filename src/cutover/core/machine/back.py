@@ -200,9 +200,13 @@ def _only_read(known: RouteState) -> bool:
 
     Once AWS has refused a restore, reads are believed: whoever is told the commands may have run them.
     """
-    sent = known.sent
+    sent, found = known.sent, known.snapshot
     tried = sent is not None and sent.kind == "restore" and not sent.never_left
-    return known.committed != known.snapshot and not tried
+    # a raise that one read showed is not committed yet, and may be there all the same
+    changed = known.committed != found or any(
+        form != found.hash for form in known.written if found is not None
+    )
+    return changed and not tried
 
 
 def _verify(turn: Turn, route: RouteId, known: RouteState) -> int:

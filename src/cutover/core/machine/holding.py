@@ -74,6 +74,12 @@ def resume(turn: Turn, word: Word) -> Decision | None:
             step=written,
         )
         return turn.soon("verifying the step that was written before the crash")
+    step = turn.state.step
+    if step >= 0 and turn.state.weight != turn.plan.steps[step].weight:
+        wanted, there = weight_text(turn.plan.steps[step].weight), weight_text(turn.state.weight)
+        what = f"the routes are committed at {there}, and step {step + 1} is {wanted}"
+        turn.add(Note(f"resume refused: {what}; say rollback"))
+        return None
     return onward(
         turn, f"resumed by {word.who}" + (f": {word.why}" if word.why else ""), afresh=True
     )

@@ -48,12 +48,13 @@ def leave(turn: Turn, why: str) -> Decision | None:
             return _refuse(turn, no)
         turn.add(Note(no))
         return None
+    # first of all the run is over: what is committed below, in a journal that ends in between, is no step of it
+    turn.to(Phase.ABANDONED, why)
     for route, known in turn.state.routes.items():
         live = turn.live(route)
         if live is not None and (known.committed is None or live.hash != known.committed.hash):
             weight, at = int(live.weight or 0), turn.now.wall_ms
             turn.add(Verified(route, live.hash, weight, at, at))
-    turn.to(Phase.ABANDONED, why)
     return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
 
 

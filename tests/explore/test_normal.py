@@ -1,0 +1,160 @@
+"""What the normal form leaves out, and what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from cutover.core.moment import Moment
+from cutover.core.state import Phase, RouteState, RunState
+from cutover.core.state.model import Seen, Sent
+from cutover.core.values import HOUR, MINUTE, SECOND
+from tests.explore.configurations import configurations
+from tests.explore.normal import Normal
+from tests.explore.turns import Transitions
+from tests.explore.world import Flying, Node
+
+SMALL = configurations()["small"]
+TURNS = Transitions(SMALL)
+
+
+def _reached(phase: Phase, step: int = 0) -> Node:
+    """The first state of a calm run in this phase."""
+    node = TURNS.root()
+    while node.state.phase is not phase or node.state.step != step:
+        node = TURNS.again(node, ())[0].to
+    return node
+
+
+BAKING = _reached(Phase.BAKING)
+ROUTE = BAKING.routes[0]
+
+
+def _ago(node: Node, ms: int) -> Moment:
+    now = node.world.at
+    return Moment(now.wall - timedelta(milliseconds=ms), now.boot_ms - ms, now.boot_id)
+
+
+def _with(node: Node, change: Callable[[RunState], RunState]) -> Node:
+    assert node.running is node.state
+    state = change(node.state)
+    return replace(node, state=state, running=state)
+
+
+def _turned(ms: int) -> Node:
+    return _with(BAKING, lambda state: replace(state, turned=_ago(BAKING, ms)))
+
+
+def _sent(**changes: object) -> Node:
+    def change(state: RunState) -> RunState:
+        known = state.routes[ROUTE]
+        assert known.sent is not None
+        sent = replace(known.sent, **changes)  # type: ignore[arg-type]
+        return replace(state, routes={**state.routes, ROUTE: replace(known, sent=sent)})
+
+    return _with(BAKING, change)
+
+
+def _same(one: Node, other: Node) -> bool:
+    normal = Normal(SMALL)
+    return normal.key(one, over=False) == normal.key(other, over=False)
+
+
+def test_a_state_is_itself() -> None:
+    assert _same(BAKING, _reached(Phase.BAKING))
+    assert not _same(BAKING, _reached(Phase.SETTLING))
+    assert not _same(BAKING, _reached(Phase.BAKING, 1))
+
+
+def test_ages_above_every_threshold_are_one() -> None:
+    assert _same(_turned(2 * HOUR), _turned(3 * HOUR))
+
+
+def test_ages_below_a_threshold_are_kept() -> None:
+    assert not _same(_turned(MINUTE), _turned(2 * MINUTE))
+
+
+def test_what_only_sentences_are_made_of_is_left_out() -> None:
+    assert _same(BAKING, _with(BAKING, lambda state: replace(state, why="another sentence")))
+    assert _same(BAKING, _sent(message="other words of AWS"))
+
+
+def test_a_number_that_only_grows_is_left_out() -> None:
+    assert _same(BAKING, _with(BAKING, lambda state: replace(state, seq=state.seq + 7)))
+    assert _same(BAKING, replace(BAKING, world=replace(BAKING.world, writes=99)))
+
+
+def test_an_unanswered_write_is_kept() -> None:
+    assert not _same(BAKING, _sent(result="", shown=False))
+    assert not _same(_sent(result="ambiguous", shown=False), _sent(result="applied", shown=False))
+
+
+def test_a_write_on_its_way_is_kept_and_its_number_is_not() -> None:
+    (place,) = BAKING.world.places
+    assert place.live is not None
+
+    def flying(number: int) -> Node:
+        there = replace(place, flying=(Flying(number, place.live),))  # type: ignore[arg-type]
+        return replace(BAKING, world=replace(BAKING.world, places=(there,)))
+
+    assert not _same(BAKING, flying(1))
+    assert _same(flying(1), flying(2))
+
+
+@pytest.mark.parametrize(("ages", "same"), [((9, 2), False), ((HOUR, 2 * HOUR), True)])
+def test_how_long_a_form_has_been_seen_matters_until_it_is_drift(
+    ages: tuple[int, int], *, same: bool
+) -> None:
+    def seen(ms: int) -> Node:
+        def change(state: RunState) -> RunState:
+            known = state.routes[ROUTE]
+            assert known.seen is not None
+            then = replace(known, seen=Seen(known.seen.form, _ago(BAKING, ms)))
+            return replace(state, routes={**state.routes, ROUTE: then})
+
+        return _with(BAKING, change)
+
+    assert _same(seen(ages[0]), seen(ages[1])) is same
+
+
+def test_what_the_world_has_is_kept() -> None:
+    world = BAKING.world
+    (place,) = world.places
+    assert not _same(BAKING, replace(BAKING, world=replace(world, owned=True)))
+    assert not _same(BAKING, replace(BAKING, world=replace(world, disk="full")))
+    assert not _same(BAKING, replace(BAKING, world=replace(world, words=("rollback",))))
+    gone = replace(place, live=None)
+    assert not _same(BAKING, replace(BAKING, world=replace(world, places=(gone,))))
+
+
+def test_when_the_process_looks_again_counts_on_the_grid_alone() -> None:
+    wake = BAKING.wake
+    assert _same(BAKING, replace(BAKING, wake=wake.plus(-SECOND)))
+    assert not _same(BAKING, replace(BAKING, wake=wake.plus(MINUTE)))
+
+
+def test_nothing_is_told_apart_any_more_when_a_run_is_over() -> None:
+    ended = _reached(Phase.COMPLETED, 1)
+    normal = Normal(SMALL)
+    other = _with_phase(BAKING, Phase.ROLLED_BACK)
+    another = _with_phase(ended, Phase.ROLLED_BACK)
+    assert normal.key(other, over=True) == normal.key(another, over=True)
+
+
+def _with_phase(node: Node, phase: Phase) -> Node:
+    return replace(node, state=replace(node.state, phase=phase), running=None)
+
+
+def test_a_route_has_the_fields_that_these_rules_were_made_for() -> None:
+    """A new field goes into the normal form, or is left out there with a reason; then it is named here."""
+    assert set(RouteState.__dataclass_fields__) == {
+        "snapshot", "recipe", "committed", "sent", "doubt", "seen", "unreadable_since", "gone_since", "written",
+        "restored", "impossible", "overwritten", "accepted", "strange",
+    }  # fmt: skip
+    assert set(Sent.__dataclass_fields__) == {
+        "kind", "step", "attempt", "pre", "post", "weight", "at", "result", "code", "message", "denied", "epoch",
+        "novel", "shown",
+    }  # fmt: skip
