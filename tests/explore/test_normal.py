@@ -156,5 +156,5 @@ def test_a_route_has_the_fields_that_these_rules_were_made_for() -> None:
     }  # fmt: skip
     assert set(Sent.__dataclass_fields__) == {
         "kind", "step", "attempt", "pre", "post", "weight", "at", "result", "code", "message", "denied", "epoch",
-        "novel", "shown",
+        "novel", "changes", "shown",
     }  # fmt: skip

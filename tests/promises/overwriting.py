@@ -24,16 +24,21 @@ ACCEPTS = frozenset({"accept_drift", "leave", "confirm_restored"})
 """Words with which a person takes the routes as they are."""
 
 
+def in_the_turn(setting: Setting, accept: int, fact: Recorded) -> bool:
+    """Whether this was recorded in the turn that heard a person accept the routes as they are."""
+    return accept >= 0 and fact.at_ms - accept <= 1_000 + setting.slack_ms
+
+
 class Expected(NamedTuple):
     """Per route: the forms that are ours, and what this process read last: its digest, and when.
 
-    `accept`: a person said since the last read that the routes may be as they are.
+    `accept`: when a person said that the routes may be as they are; -1 for never.
     """
 
     ours: tuple[Ours, ...] = ()
     read: tuple[tuple[str, int], ...] = ()
     back: bool = False
-    accept: bool = False
+    accept: int = -1
 
 
 def _expecting(setting: Setting, memory: Expected) -> Expected:
@@ -48,7 +53,7 @@ def _looked(setting: Setting, memory: Expected, fact: Read) -> tuple[Expected, s
     memory = _expecting(setting, memory)
     number = setting.routes.index(fact.route)
     seen = (digest(fact.form) if fact.form else "", At(fact.at_ms))
-    return memory._replace(read=put(memory.read, number, seen), accept=False), ""
+    return memory._replace(read=put(memory.read, number, seen)), ""
 
 
 def _meant(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected, str]:
@@ -64,7 +69,7 @@ def _meant(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected
     if form in memory.ours[number].forms:
         return memory, ""
     memory = memory._replace(ours=by_route.accepted(memory.ours, number, form))
-    if memory.accept:
+    if in_the_turn(setting, memory.accept, fact):
         return memory, ""
     route = name(setting.routes[number])
     return memory, f"{route} was committed in a form that somebody else made and nobody accepted"
@@ -80,7 +85,7 @@ def _turned(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expecte
 def _may_be(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected, str]:
     if memory.back or fact.body["word"] not in ACCEPTS:
         return memory, ""
-    return memory._replace(accept=True), ""
+    return memory._replace(accept=At(fact.at_ms)), ""
 
 
 def _overwrites(setting: Setting, memory: Expected, fact: Sent) -> tuple[Expected, str]:
@@ -123,9 +128,7 @@ NO_OVERWRITE = Promise(
     },
     horizon=lambda setting: FRESH_MS + setting.slack_ms + 1,
     # every route is read where it is written, and what a person accepts is committed in the turn that hears it
-    next_turn=lambda memory: memory._replace(
-        read=tuple(("", 0) for _ in memory.read), accept=False
-    ),
+    next_turn=lambda memory: memory._replace(read=tuple(("", 0) for _ in memory.read), accept=-1),
 )
 
 

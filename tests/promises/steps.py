@@ -15,7 +15,7 @@ from tests.promises.facts import (
     Started,
     Took,
 )
-from tests.promises.overwriting import ACCEPTS
+from tests.promises.overwriting import ACCEPTS, in_the_turn
 from tests.promises.permits import GOES_ON
 from tests.promises.promise import At, Promise
 from tests.promises.routes import digest, name, put
@@ -31,13 +31,13 @@ class Step(NamedTuple):
         committed: the portion that was committed.
         had: every portion that it ever had.
         same: what every read of this process has shown since when, by digest.
-        accept: a person said in this phase that the routes may be as they are.
+        accept: when a person said that the routes may be as they are: it is for the turn that hears it; -1 for never.
     """
 
     committed: tuple[int, ...] = ()
     had: tuple[frozenset[int], ...] = ()
     same: tuple[tuple[str, int], ...] = ()
-    accept: bool = False
+    accept: int = -1
 
 
 def _begun(setting: Setting, memory: Step) -> Step:
@@ -58,7 +58,7 @@ def _has(setting: Setting, memory: Step, fact: Took | Changed) -> tuple[Step, st
 
 
 def _seen(setting: Setting, memory: Step, fact: Read) -> tuple[Step, str]:
-    memory = _begun(setting, memory)._replace(accept=False)
+    memory = _begun(setting, memory)
     number, form = setting.routes.index(fact.route), digest(fact.form)
     if not fact.form or memory.same[number][0] == form:
         return memory, ""
@@ -76,7 +76,7 @@ def _committed(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, st
     committed = put(memory.committed, number, int(fact.body["weight"]))
     memory = memory._replace(committed=committed)
     age = fact.at_ms - since if form == fact.body["form"] else -1
-    if age >= APART_MS or memory.accept:
+    if age >= APART_MS or in_the_turn(setting, memory.accept, fact):
         return memory, ""
     route = name(setting.routes[number])
     found = "is not what was read last" if age < 0 else f"was read for {age} ms only"
@@ -84,7 +84,9 @@ def _committed(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, st
 
 
 def _said(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
-    return memory._replace(accept=memory.accept or fact.body["word"] in ACCEPTS), ""
+    if fact.body["word"] not in ACCEPTS:
+        return memory, ""
+    return memory._replace(accept=At(fact.at_ms)), ""
 
 
 def _all(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
@@ -109,7 +111,7 @@ ALL_OR_HELD = Promise(
     hears={Took: _has, Changed: _has, Read: _seen, Started: _new_eyes},
     records={"verified": _committed, "phase": _all, "word": _said},
     horizon=lambda _setting: APART_MS,
-    next_turn=lambda memory: memory._replace(accept=False),
+    next_turn=lambda memory: memory._replace(accept=-1),
 )
 
 
