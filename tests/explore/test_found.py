@@ -78,3 +78,40 @@ def test_wherever_that_journal_ends_nothing_is_raised(kept: int) -> None:
     node, broken = played("small", moves, 40)
     assert broken == []
     assert node.world.places[0].live == configurations()["small"].found
+
+
+def test_a_restore_that_changes_nothing_is_not_shown_by_a_read_of_what_was_there_before() -> None:
+    """A walk: ROLLED_BACK although a raise of a killed process could still arrive (N2)."""
+    moves = {
+        15: ("write of route 1: dies, and it is late",),
+        16: ("meanwhile: route 1: destination removed",),
+        17: ("command: rollback", "write of route 1: late"),
+    }
+    node, broken = played("small", moves, 25)
+    assert broken == []
+    assert node.state.phase is Phase.ROLLED_BACK
+    assert node.world.writes == 5, "the restore is sent until one is answered"
+
+
+def test_a_form_of_somebody_else_that_a_restore_left_as_it_was_is_not_written_over_unread() -> (
+    None
+):
+    """A walk: the snapshot was written over it while it could not be read (P10)."""
+    moves = {
+        11: ("verdict: breach_ask",),
+        13: ("meanwhile: route 1: sticky",),
+        15: ("read of route 1: denied",),
+    }
+    node, broken = played("other-answers", moves, 20)
+    assert broken == []
+    live = node.world.places[0].live
+    assert live is not None
+    assert live.sticky
+
+
+def test_a_breach_that_is_seen_in_the_look_in_which_a_resume_is_heard_goes_back() -> None:
+    """A walk: it was forgotten with the evidence of the hold (P27)."""
+    moves = {14: ("command: pause",), 15: ("command: resume", "verdict: breach")}
+    node, broken = played("small", moves, 20)
+    assert broken == []
+    assert node.state.phase is Phase.ROLLED_BACK

@@ -81,7 +81,7 @@ class Walks:
         if name not in self._calm_turns:
             turns, number = self._all[name], 0
             node = turns.root()
-            while not _rests(node) and not turns.waits(node) and number < MOST_TURNS:
+            while (holds(node) or not turns.waits(node)) and number < MOST_TURNS:
                 calm = Weather(random.Random(0), 1, 0)
                 approves = ("approve",) if holds(node) else ()
                 node, _ = self._turn(turns, node, Walker(calm, number, approves))

@@ -157,7 +157,7 @@ def _walk(_bug: Planted, seconds: float) -> Sequence[Sequence[str]]:
 HUNTERS = (
     Hunter("explore", "tests/explore/__main__.py", _explore, 60, 60, counterexample),
     Hunter("walk", "tests/explore/walks.py", _walk, 30, 60, counterexample),
-    Hunter("swarm", "tests/swarm/__main__.py", _swarm, 60, 120, counterexample),
+    Hunter("swarm", "tests/swarm/__main__.py", _swarm, 60, 240, counterexample),
     Hunter("suite", "tests/conftest.py", _pytest, 300, 0, first_red, adversary=False),
 )
 """In the order of the table; each bug says in which order it is hunted."""

@@ -374,6 +374,31 @@ def test_no_form_that_somebody_else_set_is_written_over_unread() -> None:
     assert not [one for one in bench.events(ev.Intent) if one.kind == "restore"]
 
 
+def test_a_restore_that_changes_nothing_of_somebody_elses_form_does_not_make_it_ours() -> None:
+    bench = Bench(found=form(0))
+    route = bench.plan.routes[0].id
+    theirs = form(0, tag="x")
+
+    def changes_it() -> None:
+        bench.router.forms[route] = theirs
+        bench.mailbox.say(WordName.ROLLBACK)
+
+    def sent() -> None:
+        if bench.events(ev.Intent)[-1].kind == "restore":
+            bench.clock.call_in(
+                SECOND, lambda: setattr(bench.router, "read_fails", lambda _route: unread)
+            )
+
+    unread = Unknown("Throttling", "Throttling")
+    bench.at_weight(500, changes_it, MINUTE)
+    bench.at_weight(
+        500, lambda: setattr(bench.router, "read_fails", lambda _route: None), 5 * MINUTE
+    )
+    bench.router.at_the_wire = sent
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert bench.router.forms[route] == theirs, "it was not written over unread"
+
+
 def test_a_pause_while_one_route_does_not_show_its_raise_yet_takes_nothing_back() -> None:
     bench = Bench(plan_of(routes=TWO_ROUTES), found=form(0))
     stale(bench, 20 * SECOND)

@@ -136,6 +136,16 @@ def test_a_stop_inside_a_look_is_a_gap_and_the_bake_counts_only_watched_minutes(
         assert raised - stopped[0] >= bake + bench.plan.observe.settle
 
 
+def test_a_step_is_judged_from_the_first_minute_on_that_is_wholly_at_its_weight() -> None:
+    bench = Bench()
+    assert bench.run() == ExitCode.COMPLETED
+    begun = [(at, one) for at, one in bench.stamped(ev.PhaseChanged) if one.after == "SETTLING"]
+    assert len(begun) == len(bench.plan.steps)
+    for at, one in begun:
+        assert one.from_ms % bench.plan.observe.period == 0
+        assert 0 < one.from_ms - at.wall_ms <= bench.plan.observe.period
+
+
 def test_a_stop_between_two_looks_is_a_gap_and_the_bake_counts_only_watched_minutes() -> None:
     bench = Bench()
     woken: list[int] = []

@@ -62,6 +62,32 @@ BACK = (
         near=(_DOUBT,),
     ),
     Planted(
+        id="idle-restore-is-shown",
+        breaks="a restore without an answer counts as shown by a read of what somebody else had made there before",
+        edits=(
+            Edit(
+                "cutover.core.state.fold:shows",
+                "return sent.answered or (sent.novel and sent.changes)",
+                "return sent.answered or sent.novel",
+            ),
+        ),
+        origin="a walk",
+        near=(_DOUBT,),
+    ),
+    Planted(
+        id="idle-restore-makes-it-ours",
+        breaks="somebody else's form that a restore left as it was counts as ours, and is later written over unread",
+        edits=(
+            Edit(
+                "cutover.core.state.fold:_intent",
+                "route.written | {post.hash} if changes else route.written",
+                "route.written | {post.hash}",
+            ),
+        ),
+        origin="a walk",
+        near=(_DOUBT,),
+    ),
+    Planted(
         id="one-read-restores",
         breaks="a route counts as restored after one read",
         edits=(Edit("cutover.core.machine.back:_verify", "if age < COMMIT:", "if age < 0:"),),

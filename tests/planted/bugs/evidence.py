@@ -20,7 +20,7 @@ EVIDENCE = (
                 "            floor_to(self.aws_ms + after_ms, self.plan.observe.period)\n",
             ),
         ),
-        near=(_FORWARD,),
+        near=(_LATE, _FORWARD),
     ),
     Planted(
         id="bake-one-minute-short",

@@ -131,6 +131,7 @@ FORWARD = (
             ),
         ),
         near=(_SAFETY,),
+        lacks="an observation of a lease that nobody can tell whose it is: the promises know of a proved other owner only",
     ),
     Planted(
         id="owned-run-goes-on",
@@ -231,5 +232,6 @@ FORWARD = (
             ),
         ),
         near=(_SAFETY,),
+        lacks="an observation of whose the credentials are: nothing that explorer and swarm see of a run depends on the account",
     ),
 )

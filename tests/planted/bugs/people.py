@@ -108,6 +108,19 @@ PEOPLE = (
         near=("tests/core/machine/test_corners.py", _WORDS),
     ),
     Planted(
+        id="resume-forgets-a-breach",
+        breaks="a breach that is seen in the look in which a resume is heard is forgotten with the evidence",
+        edits=(
+            Edit(
+                "cutover.core.machine.holding:resume",
+                "    if stopped := _breached(turn):\n        return stopped\n",
+                "",
+            ),
+        ),
+        origin="a walk",
+        near=(_WORDS,),
+    ),
+    Planted(
         id="hold-without-a-deadline",
         breaks="a hold for missing evidence waits for ever",
         edits=(
