@@ -176,7 +176,7 @@ class Going(NamedTuple):
         signals: that reached this process.
         gone: routes that AWS said do not exist.
         cannot: routes that cannot be restored: their groups are gone, or somebody keeps changing them.
-        back_at: per route, whether the newest read of it in this rollback showed the weight that was found.
+        back_at: per route, whether the newest read of it showed the weight that was found.
         ours: whether the run is this process's.
     """
 
@@ -201,11 +201,11 @@ def _turned(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str
             if route not in stuck and not restored:
                 why = f"the rollback gave up, and {name(route)} could still be restored"
     back = after == "ROLLING_BACK"
-    return memory._replace(back=back, cannot=frozenset(), back_at=()), why
+    return memory._replace(back=back, cannot=frozenset()), why
 
 
 def _shown(setting: Setting, memory: Going, fact: Read) -> tuple[Going, str]:
-    if not memory.back or not fact.form or fact.weight == UNTOLD:
+    if not fact.form or fact.weight == UNTOLD:
         return memory, ""
     at = memory.back_at or (False,) * len(setting.routes)
     found = setting.found[fact.route][1]
