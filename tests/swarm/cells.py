@@ -84,12 +84,7 @@ TABLE: tuple[Row, ...] = (
     Row(_each("disk refuses {}", "write", "sync", "create", "replace", "sync_directory", "read")),
     Row(_each("killed at {}", *_POINTS), (NO_PROCESS,), "there is none"),
     Row(_each("power lost at {}", *_POINTS), (NO_PROCESS,), "nothing more is lost then"),
-    Row(
-        _each("machine stopped at {}", *(point for point in _POINTS if point != "disk")),
-        (NO_PROCESS,),
-        "nobody notices",
-    ),
-    Row(("machine stopped at disk",)),  # also while a process begins
+    Row(_each("machine stopped at {}", *_POINTS), (NO_PROCESS,), "nobody notices"),
     Row(("clock set", "lease lost")),
     Row(("taken over",), (NO_PROCESS,), "there is nothing to take over"),
     Row(_each("says {}", *_WORDS)),
