@@ -19,7 +19,9 @@ PHASES = (*DRIVEN, NO_PROCESS)
 """The table's columns. In the phases that rest or end the run a process lives for one turn: nothing is asked of them."""
 
 _READ = ("throttled", "denied", "expired", "error", "timeout", "slow", "foreign")
-_POINTS = ("waiting", "call", "reply", "disk", "disk_done")
+_POINTS = ("waiting", "call", "reply")
+_DISK_POINTS = ("disk", "disk_done")
+"""Met without a process too: one that takes the run up drives nothing until its first record is written."""
 _WORDS = (
     "pause", "resume", "approve", "rollback", "finish", "finish_and_detach", "interrupt", "confirm_restored",
     "accept_drift", "leave", "hold_file", "rollback_file", "remove_files",
@@ -85,6 +87,8 @@ TABLE: tuple[Row, ...] = (
     Row(_each("killed at {}", *_POINTS), (NO_PROCESS,), "there is none"),
     Row(_each("power lost at {}", *_POINTS), (NO_PROCESS,), "nothing more is lost then"),
     Row(_each("machine stopped at {}", *_POINTS), (NO_PROCESS,), "nobody notices"),
+    Row(_each("killed at {}", *_DISK_POINTS) + _each("power lost at {}", *_DISK_POINTS)),
+    Row(_each("machine stopped at {}", *_DISK_POINTS)),
     Row(("clock set", "lease lost")),
     Row(("taken over",), (NO_PROCESS,), "there is nothing to take over"),
     Row(_each("says {}", *_WORDS)),
