@@ -198,10 +198,11 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
 def _only_read(known: RouteState) -> bool:
     """This run changed the route and never tried to put it back: a read that says so may be older than the change.
 
-    Once AWS has refused a restore, reads are believed: whoever is told the commands may have run them.
+    Once AWS has denied us a restore, reads are believed: whoever is told the commands may have run them. What was only
+    throttled is sent again.
     """
     sent, found = known.sent, known.snapshot
-    tried = sent is not None and sent.kind == "restore" and not sent.never_left
+    tried = sent is not None and sent.kind == "restore" and (sent.denied or not sent.refused)
     # a raise that one read showed is not committed yet, and may be there all the same
     changed = known.committed != found or any(
         form != found.hash for form in known.written if found is not None
