@@ -44,8 +44,8 @@ def _moves() -> Iterator[tuple[str, str, Sequence[Option]]]:
             *(Option(f"somebody else: {one}", 1) for one in env.WRITERS),
         ),
     )
-    yield "a command to a living run", _BEFORE, turns._COMMANDS[1]
-    yield "a command to a run that holds", _BEFORE, turns._ANSWERS
+    yield "a command to a living run", _BEFORE, turns.commands(1, frozenset(), asks=True)
+    yield "a command to a run that holds", _BEFORE, turns.commands(1, turns.ANSWERS, asks=True)
     yield (
         "the command that a new process begins with",
         _BEFORE,

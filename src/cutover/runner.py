@@ -285,7 +285,7 @@ class Runner:
         return self._ports.metrics.read(self._wanted[1], start_ms, end_ms)
 
     def _carry_out(self, decision: Decision, observation: Observation, now: Moment) -> None:
-        self._record_all(decision.records, now)
+        self._record_all(decision.records, now, folded=decision.state)
         effect = decision.effect
         if effect is not None and not isinstance(effect, End):
             self._actors[type(effect)](effect, observation)
@@ -294,8 +294,13 @@ class Runner:
         """Append, fold and tell. False when only the fallback took it."""
         return self._record_all((event,), at)
 
-    def _record_all(self, events: Sequence[Event], at: Moment) -> bool:
-        """What one turn has to say is durable at once, then folded and told. False when only the fallback took it."""
+    def _record_all(
+        self, events: Sequence[Event], at: Moment, folded: RunState | None = None
+    ) -> bool:
+        """What one turn has to say is durable at once, then folded and told. False when only the fallback took it.
+
+        `folded`: the state with the events, as the decision folded them already.
+        """
         if not events:
             return True
         journal = self._ports.journal
@@ -309,8 +314,13 @@ class Runner:
         else:
             self.loop = replace(self.loop, journal=appended)
             records = [self._forced(event, at) for event in events]
+        newest = records[-1]
+        if folded is not None and (newest.seq, newest.epoch) == (folded.seq, folded.epoch):
+            self.state = folded
+        else:
+            for record in records:
+                self.state = evolve(self.plan, self.state, record)
         for record in records:
-            self.state = evolve(self.plan, self.state, record)
             self._tell(record)
         return isinstance(appended, Known)
 

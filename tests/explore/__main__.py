@@ -15,7 +15,6 @@ from pathlib import Path
 from tests.explore.configurations import configurations
 from tests.explore.counterexample import keep, retell, turns
 from tests.explore.search import Search, Violation
-from tests.explore.turns import Transitions
 from tests.promises.catalogue import PROMISES
 from tests.promises.promise import Promise
 
@@ -60,8 +59,7 @@ def search(
     configuration = configurations()[name]
     if faults is not None:
         configuration = replace(configuration, faults=faults)
-    one = Search(configuration)
-    one.turns = Transitions(configuration, promises)
+    one = Search(configuration, promises)
     began = time.monotonic()
     one.run(
         lambda so_far: time.monotonic() - began < seconds and not (first and so_far.violations),
@@ -71,9 +69,9 @@ def search(
     return Found(
         name,
         configuration.faults,
-        len(one.parents),
+        len(one.graph.parents),
         one.transitions,
-        max(one.depth),
+        max(one.graph.depth),
         one.closed,
         time.monotonic() - began,
         tuple(one.nearest()),

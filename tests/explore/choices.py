@@ -48,6 +48,16 @@ class Chooser:
         self.asked: list[Asked] = []
         self.acting = False
 
+    def instead(self, place: int, taken: int) -> Chooser:
+        """As if that had been answered at this place, and nothing was asked after it."""
+        other = Chooser()
+        asked = self.asked[place]
+        other.asked = [
+            *self.asked[:place],
+            Asked(asked.point, asked.options, taken, asked.acting),
+        ]
+        return other
+
     def pick(self, point: str, options: tuple[Option, ...]) -> str:
         """The name of the option taken."""
         number = len(self.asked)
@@ -75,9 +85,16 @@ class Chooser:
 
 
 def every_way(
-    play: Callable[[Chooser], R], budget: int, *, combined: frozenset[str]
+    play: Callable[[Chooser], R],
+    budget: int,
+    *,
+    combined: frozenset[str],
+    known: Callable[[R, int, int], R | None] = lambda _result, _place, _number: None,
 ) -> Iterator[tuple[Chooser, R]]:
     """Plays the turn once for every allowed combination of answers; the calm one comes first.
+
+    `known(result, place, number)` is what another answer at a place leads to, where the turn that was played shows that
+    already; None where it has to be played.
 
     Allowed are at most one thing before the turn acts and one while it acts, and not more than `budget` faults;
     with a command named in `combined` also one fault of what leads to a write: the routes and the lease.
@@ -91,20 +108,19 @@ def every_way(
         taken = [one.taken for one in chooser.asked]
         for place in range(len(chooser.asked) - 1, len(script) - 1, -1):
             before = [one for one in chooser.asked[:place] if one.taken]
-            asked = chooser.asked[place]
-            waiting.extend(
-                (*taken[:place], number)
-                for number in range(1, len(asked.options))
-                if _allowed(before, asked, asked.options[number], budget, combined)
-            )
+            asked, left = chooser.asked[place], budget - sum(one.option.faults for one in before)
+            for number, option in enumerate(asked.options):
+                if number and option.faults <= left and _allowed(before, asked, option, combined):
+                    other = known(result, place, number)
+                    if other is None:
+                        waiting.append((*taken[:place], number))
+                    else:
+                        yield chooser.instead(place, number), other
 
 
 def _allowed(
-    before: Sequence[Asked], asked: Asked, option: Option, budget: int, combined: frozenset[str]
+    before: Sequence[Asked], asked: Asked, option: Option, combined: frozenset[str]
 ) -> bool:
-    spent = sum(one.option.faults for one in before)
-    if spent + option.faults > budget:
-        return False
     same = [one for one in before if one.acting == asked.acting]
     if not same:
         return True

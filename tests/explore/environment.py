@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from cutover.core.events import Event, PhaseChanged, Record, Snapshot
 from cutover.core.forms import Form
@@ -63,6 +65,7 @@ WELL = GroupHealth(6, 6, {"a": 2, "c": 2, "d": 2})
 SHORT = GroupHealth(5, 6, {"a": 1, "c": 2, "d": 2})
 NONE = GroupHealth(0, 6, {})
 BEYOND_FRESH = 3_000
+DECODED_KEPT = 100_000
 
 CALM = Option("")
 
@@ -126,8 +129,27 @@ class UndecodableError(AssertionError):
     """A record does not come back from its own text."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """How far a turn was when records were to be kept, of which any number may be the last.
+
+    Attributes:
+        facts, kept: so many there were.
+        world: as it was.
+    """
+
+    facts: int
+    kept: int
+    world: World
+    told: tuple[str, str]
+
+
 class Play:
-    """One turn being played: the world as it changes, and what is seen of it."""
+    """One turn being played: the world as it changes, and what is seen of it.
+
+    Attributes:
+        marks: by the place of the question how many of the records are kept before the process dies.
+    """
 
     def __init__(self, configuration: Configuration, node: Node, chooser: Chooser) -> None:
         self.configuration = configuration
@@ -144,8 +166,10 @@ class Play:
         self.told = node.told
         self.facts: list[fact.Fact] = []
         self.kept: list[Record] = []
+        self.marks: dict[int, Mark] = {}
         self.epoch = node.state.epoch
         self._before = node.state
+        self._folded = [node.state]
         self._seq = node.state.seq
 
     @property
@@ -155,12 +179,10 @@ class Play:
 
     def world(self, state: RunState) -> World:
         """As it is now; `state` is what the run knows of its minutes."""
-        newest = min(state.journalled_ms.values(), default=0)
-        since = newest - REMEMBERED * self.plan.observe.period
         return World(
             self.at,
             tuple(self.places.values()),
-            tuple(one for one in self.split if one[0] >= since),
+            shortened(self.split, state, self.plan),
             self.words,
             self.disk,
             self.owned,
@@ -219,10 +241,7 @@ class Play:
         The body of a record is texts, whole numbers, lists and mappings by text already, so JSON changes nothing in it.
         """
         for event in events:
-            data = body(event)
-            decoded = parse(event.type, data)
-            if decoded != event and body(decoded) != data:
-                raise UndecodableError(f"a {event.type} record does not decode to itself")
+            data, decoded = _decoded(event)
             record = Record(self._seq + 1, self.epoch, at, decoded)
             self._seq += 1
             self.kept.append(record)
@@ -230,12 +249,45 @@ class Play:
                 fact.Recorded(self.ms, event.type, data, record.seq, record.epoch, durable)
             )
 
-    def folded(self) -> RunState:
-        """What the journal says now."""
-        state = self._before
-        for record in self.kept:
-            state = evolve(self.plan, state, record)
-        return state
+    def mark(self) -> None:
+        """Nothing was kept yet of the records about which was asked just now."""
+        place = len(self.chooser.asked) - 1
+        world = self.world(self._before)
+        self.marks[place] = Mark(len(self.facts), len(self.kept), world, self.told)
+
+    def folded(self, most: int | None = None) -> RunState:
+        """What the journal says now, or said with so many records of this turn."""
+        if most is None:
+            most = len(self.kept)
+        for record in self.kept[len(self._folded) - 1 : most]:
+            self._folded.append(evolve(self.plan, self._folded[-1], record))
+        return self._folded[most]
+
+
+_DECODED: dict[tuple[str, bytes], Event] = {}
+
+
+def _decoded(event: Event) -> tuple[Mapping[str, Any], Event]:
+    """The event's body, and the event of that body; asked once of each body."""
+    data = body(event)
+    key = (event.type, marshal.dumps(data, 0))
+    found = _DECODED.get(key)
+    if found is None:
+        found = parse(event.type, data)
+        if found != event and body(found) != data:
+            raise UndecodableError(f"a {event.type} record does not decode to itself")
+        if len(_DECODED) < DECODED_KEPT:
+            _DECODED[key] = found
+    return data, found
+
+
+def shortened(
+    split: tuple[tuple[int, int], ...], state: RunState, plan: Plan
+) -> tuple[tuple[int, int], ...]:
+    """The minutes that may still be read."""
+    newest = min(state.journalled_ms.values(), default=0)
+    since = newest - REMEMBERED * plan.observe.period
+    return tuple(one for one in split if one[0] >= since)
 
 
 class Environment:
@@ -499,8 +551,10 @@ class _Journal(Journal):
             play.disk = "full"
             play.facts.append(fact.DiskRefused(play.ms))
             return Unknown("no space left on device", "disk_full")
-        if how.startswith("dies after "):
-            play.keep(events[: int(how.split()[-1])], at, durable=True)
+        if not how:
+            play.mark()
+        if how.startswith(DIES_AFTER):
+            play.keep(events[: int(how.removeprefix(DIES_AFTER))], at, durable=True)
             play.died()
         records = tuple(
             Record(play.seq + 1 + number, play.epoch, at, event)
@@ -528,12 +582,13 @@ class _Journal(Journal):
         pass
 
 
+DIES_AFTER = "dies after "
 _KEPT: dict[int, tuple[Option, ...]] = {}
 
 
 def _kept(count: int) -> tuple[Option, ...]:
     if count not in _KEPT:
-        dies = tuple(f"dies after {number}" for number in range(count + 1))
+        dies = tuple(f"{DIES_AFTER}{number}" for number in range(count + 1))
         _KEPT[count] = _options(faults=("disk full", *dies))
     return _KEPT[count]
 

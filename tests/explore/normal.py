@@ -14,7 +14,7 @@ from cutover.core.events import LeaseTaken, Record
 from cutover.core.forms import Form
 from cutover.core.machine.back import FAST_FOR, SLOW
 from cutover.core.machine.forward import WAITING_GRACE
-from cutover.core.machine.fresh import HOLES_OF
+from cutover.core.machine.fresh import HOLES_OF, STALE_PERIODS
 from cutover.core.machine.judge import SHARED_AFTER_RAISE
 from cutover.core.machine.routes import COMMIT, DRIFT_AFTER, WRITE_DEADLINE
 from cutover.core.machine.share import settle_deadline
@@ -48,6 +48,9 @@ class Normal:
         self._near = max(plan.observe.confirm, WRITE_DEADLINE) + SECOND
         observe = plan.observe
         self._blind = max(plan.safety.blind_budget, 3 * observe.period, plan.safety.ask_timeout)
+        # what is settled now began a period and the settling time ago (`_right_after_raise`)
+        self._suspected = SHARED_AFTER_RAISE * observe.period + observe.settle + SECOND
+        self._ask = plan.safety.ask_timeout
         self._bake = max(step.bake for step in plan.steps)
         self._phase_age = {
             Phase.PREFLIGHT: SNAPSHOT_DEADLINE + SECOND,
@@ -77,9 +80,8 @@ class Normal:
             None if node.running is None else self._loop(node.loop, now, node.wake, running.phase),
             self._world(node.world, running),
             tuple(
-                self._memory(memory, now.wall_ms + node.world.skew_ms, horizon)
-                if horizon
-                else self._timeless(memory)
+                self._timeless(memory)
+                or self._memory(memory, now.wall_ms + node.world.skew_ms, horizon)
                 for horizon, memory in zip(self._cuts(node), node.watch.memories, strict=True)
             ),
             # that people know why it holds: what `waits` asks for
@@ -87,10 +89,13 @@ class Normal:
         )
 
     def _timeless(self, memory: Any) -> bytes:
+        """A short name of a memory without times; empty for one with some."""
         known = self._memories.get(memory)
         if known is None:
-            plain = self._memory(memory, 0, 0)
-            known = self._memories[memory] = _digest(marshal.dumps(plain, 0))
+            plain = b"" if _timed(memory) else marshal.dumps(self._memory(memory, 0, 0), 0)
+            known = _digest(plain) if plain else b""
+            if known or len(self._memories) < TIMED_KEPT:
+                self._memories[memory] = known
         return known
 
     def _cuts(self, node: Node) -> tuple[int, ...]:
@@ -167,6 +172,9 @@ class Normal:
         if phase in _WITHOUT_EVIDENCE:
             return self._without_evidence(state, now)
         held = state.held
+        # no evidence ends such a hold, and what a person says in it begins afresh
+        rule = None if held is None else HOLDS[held.reason]
+        person = rule is not None and rule.afresh and not rule.clears and not rule.rolls_back
         newest = {pair: now_ms - at for pair, at in state.journalled_ms.items()}
         return (
             phase.value,
@@ -193,19 +201,17 @@ class Normal:
             state.weight,
             state.first_raise_ms is not None,
             # when the newest weight came: a source that turns bad soon after may suffer from it
-            min(
-                now_ms - state.weights[-1][0], (SHARED_AFTER_RAISE + 2) * self._plan.observe.period
-            )
-            if state.weight
+            min(now_ms - state.weights[-1][0], self._suspected)
+            if state.weight and self._plan.safety.on_shared_after_raise == "rollback"
             else -1,
-            self._evidence(state, now_ms, newest),
+            self._silent(state) if person else self._evidence(state, now_ms),
             # the others are compared with nothing: a change of one is journalled, and that is all
             tuple(
-                (key, one.verdict, _age(one.since, now, self._blind))
+                (key, one.verdict, _age(one.since, now, self._since(one.verdict, person=person)))
                 for key, one in sorted(state.verdicts.items())
                 if _lasts(one.verdict)
             ),
-            bool(state.shares),
+            bool(state.shares) and not person,
             # only the age of the newest minute is compared, and how much of the bake it covers
             tuple(sorted((pair, min(age, 10 * 60_000)) for pair, age in newest.items())),
             None
@@ -244,13 +250,29 @@ class Normal:
             if back
             else None,
             state.finishing,
-            _age(state.finishing_at, now, WRITE_DEADLINE + SECOND),
+            _age(state.finishing_at, now, WRITE_DEADLINE + SECOND) if not back else None,
         )
 
-    def _evidence(self, state: RunState, now_ms: int, newest: dict[str, int]) -> tuple[Any, ...]:
+    def _since(self, verdict: str, *, person: bool) -> int:
+        """How long a breach must stand until it is gone back from unanswered; and a run be blind."""
+        if verdict == "BREACH":
+            return self._ask
+        return 0 if person else self._blind
+
+    def _silent(self, state: RunState) -> tuple[Any, ...]:
+        """Of the newest minutes of each pair whether anybody had a request in them, whatever began since (`fresh`)."""
+        return tuple(
+            tuple(
+                bool(minute.number("source.requests") or minute.number("destination.requests"))
+                for minute in state.evidence.minutes(pair.id, 0)[-STALE_PERIODS:]
+            )
+            for pair in self._plan.pairs
+        )
+
+    def _evidence(self, state: RunState, now_ms: int) -> tuple[Any, ...]:
         began = state.evidence_from_ms
         if began == NO_STEP:
-            return (None,)
+            return (None, self._silent(state))
         since = min(now_ms - began, self._evidence_age(state))
         kept = tuple(
             tuple(
@@ -262,7 +284,7 @@ class Normal:
             )
             for pair in self._plan.pairs
         )
-        return (since, kept)
+        return (since, kept, self._silent(state))
 
     def _evidence_age(self, state: RunState) -> int:
         """How long evidence must have been collected until more of it says nothing."""
@@ -345,6 +367,15 @@ class Normal:
     def _older(self, sent: Sent, state: RunState) -> bool:
         turned = state.turned
         return sent.epoch != state.epoch or (turned is not None and sent.at.after(turned) < 0)
+
+
+TIMED_KEPT = 200_000
+
+
+def _timed(memory: Any) -> bool:
+    if isinstance(memory, At):
+        return True
+    return isinstance(memory, (tuple, frozenset)) and any(_timed(one) for one in memory)
 
 
 _NEXT = LeaseTaken("ana@bastion", "bastion", 2)

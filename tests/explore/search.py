@@ -1,27 +1,28 @@
-"""Breadth-first over the states of one configuration: fewest faults first, then fewest turns."""
+"""Breadth-first over the states of one configuration: fewest faults first, then (nearly) fewest turns.
+
+A state is left once, with all the faults that are left then: one that is reached again with fewer faults before that
+counts as reached with those.
+"""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-from array import array
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Connection
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.explore.graph import Graph, Script
+from tests.explore.holder import Asked, Crew, Holder, Left
 from tests.explore.normal import Normal
 from tests.explore.turns import Transitions
-from tests.explore.world import Configuration, Node
+from tests.explore.world import Configuration
+from tests.promises.catalogue import PROMISES
+from tests.promises.promise import Promise
 
-Script = tuple[int, ...]
-
-Reached = tuple[bytes, Script, int, bool, tuple[str, ...]]
-"""A transition without its node: the key of the state, the script, its faults, whether it is calm, what it breaks."""
-
-WORTH_A_FORK = 200
-BATCH = 2_000
+WORTH_A_FORK = 400
+"""States waiting from which on several processes search."""
+BATCH = 100
 """States that are left before the time is looked at again."""
 
 
@@ -51,176 +52,120 @@ class Violation:
         return cls(data["configuration"], scripts, tuple(data["broken"]), data["faults"])
 
 
-@dataclass
 class Search:
     """The graph as far as it is known.
 
     Attributes:
-        keys: number of each state.
-        parents: of each state: the state it was first reached from, and the script of the turn.
-        faults, depth: with which it was reached.
-        calm_from, calm_to: the transitions of good days.
-        good: states in which the run is over, or waits for a person who was told.
-        left: 1 for a state whose transitions are all known.
+        closed: every state within the configuration's faults is known, and was left.
     """
 
-    configuration: Configuration
-    keys: dict[bytes, int] = field(default_factory=dict)
-    parents: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
-    faults: list[int] = field(default_factory=list)
-    depth: list[int] = field(default_factory=list)
-    calm_from: array[int] = field(default_factory=lambda: array("l"))
-    calm_to: array[int] = field(default_factory=lambda: array("l"))
-    good: set[int] = field(default_factory=set)
-    left: bytearray = field(default_factory=bytearray)
-    transitions: int = 0
-    violations: list[Violation] = field(default_factory=list)
-    closed: bool = False
-
-    def __post_init__(self) -> None:
-        """The turns and the normal forms of the configuration."""
-        self.turns = Transitions(self.configuration)
-        self.normal = Normal(self.configuration)
+    def __init__(
+        self, configuration: Configuration, promises: tuple[Promise, ...] = PROMISES
+    ) -> None:
+        self.configuration = configuration
+        self.graph = Graph()
+        self.transitions = 0
+        self.violations: list[Violation] = []
+        self.closed = False
+        self._turns = Transitions(configuration, promises)
+        self._most = configuration.faults
+        self._crew = Crew(Holder(self._turns, Normal(configuration)))
+        self._owners = bytearray()
+        # by faults, then by process: numbers of states that were not left yet
+        self._waiting: list[list[deque[int]]] = [[deque()] for _ in range(self._most + 1)]
+        self._kept: list[list[tuple[bytes, int]]] = [[]]
+        self._dropped: list[list[int]] = [[]]
 
     def run(self, goes_on: Callable[[Search], bool], processes: int = 1) -> None:
         """Until it is closed, or `goes_on` says no."""
-        most = self.configuration.faults
-        waiting: list[deque[tuple[int, Node]]] = [deque() for _ in range(most + 1)]
-        root = self.turns.root()
-        self._add(self._key(root), (-1, ()), 0, 0)
-        waiting[0].append((0, root))
-        for spent in range(most + 1):
-            while waiting[spent]:
-                if not goes_on(self):
-                    return
-                batch = [waiting[spent].popleft() for _ in range(min(BATCH, len(waiting[spent])))]
-                batch = [one for one in batch if self.faults[one[0]] >= spent]
-                for (number, node), reached in zip(
-                    batch,
-                    self._reached([node for _, node in batch], most - spent, processes),
-                    strict=True,
-                ):
-                    self._learn(number, node, reached, waiting)
-        self.closed = True
+        holder = Holder(self._turns, Normal(self.configuration))
+        self._crew = Crew(holder)
+        self.graph.reached(holder.root(), -1, (), 0)
+        self._owners.append(0)
+        self._waiting[0][0].append(0)
+        try:
+            for spent in range(self._most + 1):
+                while self._asks(spent):
+                    for process, every in self._crew.answers():
+                        for left in every:
+                            self._learn(process, left)
+                    if not goes_on(self):
+                        return
+                    if processes > 1 and len(self._kept) == 1:
+                        self._part(processes)
+            self.closed = True
+        finally:
+            self._crew.end()
 
-    def _reached(
-        self, nodes: Sequence[Node], budget: int, processes: int
-    ) -> Iterator[list[Reached]]:
-        """What every node's transitions lead to, in the nodes' order; a large batch on every core."""
-        if processes == 1 or len(nodes) < WORTH_A_FORK:
-            yield from (self._leads_to(node, budget) for node in nodes)
-            return
-        context = multiprocessing.get_context("fork")
-        pipes = []
-        for first in range(1, processes):
-            here, there = context.Pipe(duplex=False)
-            # the child has the nodes already: a fork shares them
-            child = context.Process(
-                target=self._send, args=(there, nodes[first::processes], budget)
-            )
-            child.start()
-            there.close()
-            pipes.append((here, child))
-        found = [[self._leads_to(node, budget) for node in nodes[::processes]]]
-        found += [here.recv() for here, _ in pipes]
-        for here, child in pipes:
-            here.close()
-            child.join()
-        for number in range(len(nodes)):
-            yield found[number % processes][number // processes]
+    def _asks(self, spent: int) -> bool:
+        """Everybody who is idle and has states that were reached with so many faults; False when all of those were left."""
+        for process in sorted(self._crew.idle):
+            numbers = self._next(spent, process)
+            if numbers:
+                asked = Asked(self._kept[process], self._dropped[process], numbers, spent)
+                self._kept[process], self._dropped[process] = [], []
+                self._crew.ask(process, asked)
+        return len(self._crew.idle) < len(self._kept)
 
-    def _send(self, there: Connection, nodes: Sequence[Node], budget: int) -> None:
-        there.send([self._leads_to(node, budget) for node in nodes])
+    def _next(self, spent: int, process: int) -> list[int]:
+        waiting = self._waiting[spent][process]
+        found: list[int] = []
+        while waiting and len(found) < BATCH:
+            number = waiting.popleft()
+            if self.graph.faults[number] == spent and self._owners[number] == process:
+                found.append(number)
+        return found
 
-    def _leads_to(self, node: Node, budget: int) -> list[Reached]:
-        return [
-            (
-                b"" if edge.broken else self._key(edge.to),
-                edge.script,
-                edge.faults,
-                edge.calm,
-                edge.broken,
-            )
-            for edge in self.turns.edges(node, budget)
-        ]
-
-    def _learn(
-        self,
-        number: int,
-        node: Node,
-        reached: list[Reached],
-        waiting: list[deque[tuple[int, Node]]],
-    ) -> None:
-        self.left[number] = 1
-        if self.turns.waits(node):
-            self.good.add(number)
-        for key, script, cost, calm, broken in reached:
-            self.transitions += 1
-            faults = self.faults[number] + cost
+    def _learn(self, process: int, left: Left) -> None:
+        graph, number = self.graph, left.number
+        spent = graph.faults[number]
+        graph.left[number], graph.good[number] = 1, left.waits
+        self.transitions += left.transitions
+        for key, script, cost, calm, broken in left.reached:
             if broken:
-                self._broke(number, script, broken, faults)
+                scripts = (*graph.path(number), script)
+                self.violations.append(
+                    Violation(self.configuration.name, scripts, broken, spent + cost)
+                )
                 if calm:
-                    self.left[number] = 0  # told already: no dead end besides
+                    graph.left[number] = 0  # told already: no dead end besides
                 continue
-            known = self.keys.get(key)
-            if known is None:
-                known = self._add(key, (number, script), faults, self.depth[number] + 1)
-                edge, _ = self.turns.again(node, script)
-                waiting[faults].append((known, edge.to))
+            known, better = graph.reached(key, number, script, spent + cost)
+            if better:
+                self._keep(process, key, known)
             if calm:
-                self.calm_from.append(number)
-                self.calm_to.append(known)
+                graph.calm_from.append(number)
+                graph.calm_to.append(known)
 
-    def _key(self, node: Node) -> bytes:
-        return self.normal.key(node, over=self.turns.over(node))
+    def _keep(self, process: int, key: bytes, number: int) -> None:
+        if number == len(self._owners):
+            self._owners.append(process)
+        elif self._owners[number] != process:
+            self._dropped[self._owners[number]].append(number)
+            self._owners[number] = process
+        self._kept[process].append((key, number))
+        self._waiting[self.graph.faults[number]][process].append(number)
 
-    def _add(self, key: bytes, parent: tuple[int, Script], faults: int, depth: int) -> int:
-        number = len(self.parents)
-        self.keys[key] = number
-        self.parents.append(parent)
-        self.faults.append(faults)
-        self.depth.append(depth)
-        self.left.append(0)
-        return number
-
-    def _broke(self, number: int, script: Script, broken: tuple[str, ...], faults: int) -> None:
-        scripts = (*self.path(number), script)
-        self.violations.append(Violation(self.configuration.name, scripts, broken, faults))
-
-    def path(self, number: int) -> tuple[Script, ...]:
-        """The turns from the beginning to a state."""
-        scripts: list[Script] = []
-        while number > 0:
-            number, script = self.parents[number]
-            scripts.append(script)
-        return tuple(reversed(scripts))
-
-    def dead_ends(self) -> list[int]:
-        """States from which a run does not surely end or wait for a person, although every fault has stopped.
-
-        Backwards over the calm transitions, from the good states: a state is good when each of its own lead to good
-        ones. States that were not left yet (a search that was stopped) are taken for good.
-        """
-        backwards: dict[int, list[int]] = defaultdict(list)
-        missing = [0] * len(self.parents)
-        for source, target in zip(self.calm_from, self.calm_to, strict=True):
-            backwards[target].append(source)
-            missing[source] += 1
-        good = bytearray(len(self.parents))
-        waiting = deque(
-            number
-            for number in range(len(self.parents))
-            if number in self.good or not self.left[number]
-        )
-        for number in waiting:
-            good[number] = 1
-        while waiting:
-            for source in backwards[waiting.popleft()]:
-                missing[source] -= 1
-                if not missing[source] and not good[source]:
-                    good[source] = 1
-                    waiting.append(source)
-        return [number for number in range(len(good)) if not good[number]]
+    def _part(self, processes: int) -> None:
+        """Once enough states wait, each process gets its share of them."""
+        every = [
+            (spent, number)
+            for spent, (waiting,) in enumerate(self._waiting)
+            for number in waiting
+            if self.graph.faults[number] == spent
+        ]
+        if len(every) < WORTH_A_FORK:
+            return
+        self._crew.ask(0, Asked(self._kept[0], (), (), 0))
+        self._crew.answers()
+        shares = [every[first::processes] for first in range(processes)]
+        self._waiting = [[deque() for _ in shares] for _ in self._waiting]
+        self._kept, self._dropped = [[] for _ in shares], [[] for _ in shares]
+        for process, share in enumerate(shares):
+            for spent, number in share:
+                self._owners[number] = process
+                self._waiting[spent][process].append(number)
+        self._crew.part([[number for _, number in share] for share in shares])
 
     def nearest(self) -> list[Violation]:
         """Of every promise that was broken the violation with the fewest faults, then turns."""
@@ -231,11 +176,12 @@ class Search:
 
     def judge_endings(self) -> None:
         """A dead end is a violation: the nearest one is told."""
-        found = self.dead_ends()
+        graph, found = self.graph, self.graph.dead_ends()
         if found:
-            nearest = min(found, key=lambda number: (self.faults[number], self.depth[number]))
+            nearest = min(found, key=lambda number: (graph.faults[number], graph.depth[number]))
             why = f"{len(found)} states from which the run neither ends nor waits for a person who was told"
-            path = self.path(nearest)
             self.violations.append(
-                Violation(self.configuration.name, path, (why,), self.faults[nearest])
+                Violation(
+                    self.configuration.name, graph.path(nearest), (why,), graph.faults[nearest]
+                )
             )

@@ -9,8 +9,10 @@ from datetime import timedelta
 import pytest
 
 from cutover.core.moment import Moment
-from cutover.core.state import Phase, RouteState, RunState
-from cutover.core.state.model import Seen, Sent
+from cutover.core.observation import Minute
+from cutover.core.state import Hold, Phase, RouteState, RunState, evidence
+from cutover.core.state.evidence import Folded
+from cutover.core.state.model import Held, Seen, Sent, Verdicts
 from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.explore.configurations import configurations
 from tests.explore.normal import Normal
@@ -118,6 +120,58 @@ def test_how_long_a_form_has_been_seen_matters_until_it_is_drift(
         return _with(BAKING, change)
 
     assert _same(seen(ages[0]), seen(ages[1])) is same
+
+
+def _held(reason: Hold, change: Callable[[RunState], RunState]) -> Node:
+    held = Held(reason, "why", _ago(BAKING, MINUTE), 0)
+    return _with(BAKING, lambda state: change(replace(state, phase=Phase.HOLDING, held=held)))
+
+
+@pytest.mark.parametrize(("reason", "same"), [(Hold.DRIFT, True), (Hold.GATE, False)])
+def test_evidence_is_kept_in_a_hold_that_it_may_end_and_in_no_other(
+    reason: Hold, *, same: bool
+) -> None:
+    def since(ms: int) -> Callable[[RunState], RunState]:
+        return lambda state: replace(state, evidence_from_ms=BAKING.world.at.wall_ms - ms)
+
+    assert _same(_held(reason, since(MINUTE)), _held(reason, since(2 * MINUTE))) is same
+
+
+def _judged(verdict: str, ms: int) -> Callable[[RunState], RunState]:
+    def change(state: RunState) -> RunState:
+        judged = Verdicts(verdict, "why", _ago(BAKING, ms))
+        return replace(state, verdicts={("alarm.counts", "a>b"): judged})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict", "same"),
+    [
+        (Hold.DRIFT, "UNKNOWN", True),
+        (Hold.GATE, "UNKNOWN", False),
+        (Hold.DRIFT, "BREACH", False),
+        (Hold.DRIFT, "PASS", True),
+    ],
+)
+def test_how_long_a_verdict_stands_is_kept_where_it_is_compared(
+    reason: Hold, verdict: str, *, same: bool
+) -> None:
+    assert (
+        _same(_held(reason, _judged(verdict, 0)), _held(reason, _judged(verdict, MINUTE))) is same
+    )
+
+
+def test_minutes_in_which_nobody_had_a_request_are_kept_whatever_began_since() -> None:
+    plan, pair = SMALL.plan, SMALL.plan.pairs[0]
+
+    def of(requests: int) -> Node:
+        minute = Minute(pair.id, 0, {"source.requests": requests}, settled=True)
+        folded = evidence.fold(plan, evidence.begin(plan), Folded(minute, 0, 0))
+        return _held(Hold.DRIFT, lambda state: replace(state, evidence=folded))
+
+    assert _same(of(100), of(200))
+    assert not _same(of(100), of(0))
 
 
 def test_what_the_world_has_is_kept() -> None:

@@ -50,10 +50,10 @@ def test_a_calm_run_of_every_configuration_gets_to_its_end(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_the_nearest_states_of_every_configuration_break_no_promise(name: str) -> None:
     search = Search(EVERY[name])
-    search.run(lambda so_far: len(so_far.parents) < STATES)
+    search.run(lambda so_far: len(so_far.graph.parents) < STATES)
     search.judge_endings()
     assert search.violations == []
-    assert search.closed or len(search.parents) >= STATES
+    assert search.closed or len(search.graph.parents) >= STATES
 
 
 def test_the_same_script_makes_the_same_turn() -> None:
@@ -72,13 +72,48 @@ def test_the_same_script_makes_the_same_turn() -> None:
         node = turns.again(node, ())[0].to
 
 
-def test_one_process_and_several_find_the_same() -> None:
+def test_a_process_that_dies_while_it_keeps_records_leaves_what_playing_that_leaves() -> None:
+    turns = Transitions(EVERY["small"])
+    node, died = turns.root(), 0
+    for _ in range(8):
+        for edge in turns.edges(node, 2):
+            if any("dies after " in move for move in edge.moves):
+                again, _played = turns.again(node, edge.script)
+                assert replace(again.to, watch=edge.to.watch) == edge.to
+                assert again.to.watch.memories == edge.to.watch.memories
+                died += 1
+        node = turns.again(node, ())[0].to
+    assert died > 50
+
+
+def test_one_process_and_several_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.explore.search.WORTH_A_FORK", 5)
     found = []
     for processes in (1, 3):
-        search = Search(EVERY["small"])
-        search.run(lambda so_far: len(so_far.parents) < STATES, processes)
-        found.append((search.keys, search.parents, search.transitions))
+        search = Search(replace(EVERY["small"], faults=0))
+        search.run(lambda _so_far: True, processes)
+        graph = search.graph
+        assert search.closed
+        known = {key: graph.faults[number] for key, number in graph.keys.items()}
+        calm = {*zip(graph.calm_from, graph.calm_to, strict=True)}
+        found.append((known, search.transitions, len(calm)))
     assert found[0] == found[1]
+
+
+def test_a_state_counts_with_the_fewest_faults_that_lead_to_it() -> None:
+    """A dearer way is often found first: by a command and a fault of one turn."""
+    without = Search(replace(EVERY["small"], faults=0))
+    without.run(lambda _so_far: True)
+    search = Search(replace(EVERY["small"], faults=1))
+    search.run(_only_calm)
+    graph = search.graph
+    free = {key for key, number in graph.keys.items() if not graph.faults[number]}
+    assert free == set(without.graph.keys)
+
+
+def _only_calm(so_far: Search) -> bool:
+    graph = so_far.graph
+    return not any(faults and left for faults, left in zip(graph.faults, graph.left, strict=True))
 
 
 def test_without_faults_the_small_configuration_closes_and_has_no_dead_end() -> None:
@@ -87,13 +122,12 @@ def test_without_faults_the_small_configuration_closes_and_has_no_dead_end() -> 
     search.judge_endings()
     assert search.closed
     assert search.violations == []
-    assert len(search.parents) > 200
-    assert len(set(search.keys.values())) == len(search.parents)
+    assert len(search.graph.parents) > 100
+    assert len(set(search.graph.keys.values())) == len(search.graph.parents)
 
 
 def test_the_shortest_way_to_break_a_promise_is_found() -> None:
-    search = Search(EVERY["small"])
-    search.turns = Transitions(EVERY["small"], (*PROMISES, NO_DRIFT))
+    search = Search(EVERY["small"], (*PROMISES, NO_DRIFT))
     search.run(lambda so_far: not so_far.violations)
     (found, *_) = search.nearest()
     assert found.broken == ("X1: it held for drift",)
@@ -117,36 +151,34 @@ def _graph(calm: dict[int, tuple[int, ...]], good: set[int], left: set[int]) -> 
     search = Search(EVERY["small"])
     count = 1 + max([*calm, *good, *left, *(one for targets in calm.values() for one in targets)])
     for number in range(count):
-        search.parents.append((number - 1, (number,)))
-        search.faults.append(0)
-        search.depth.append(number)
-        search.left.append(int(number in left))
+        search.graph.reached(bytes([number]), number - 1, (number,), 0)
+        search.graph.left[number] = number in left
+        search.graph.good[number] = number in good
     for source, targets in calm.items():
         for target in targets:
-            search.calm_from.append(source)
-            search.calm_to.append(target)
-    search.good |= good
+            search.graph.calm_from.append(source)
+            search.graph.calm_to.append(target)
     return search
 
 
 def test_where_every_calm_way_ends_well_there_is_no_dead_end() -> None:
     search = _graph({0: (1,), 1: (2, 3), 2: (3,)}, good={3}, left={0, 1, 2, 3})
-    assert search.dead_ends() == []
+    assert search.graph.dead_ends() == []
 
 
 def test_a_circle_that_calm_moves_never_leave_is_a_dead_end_and_so_is_what_may_lead_into_it() -> (
     None
 ):
     search = _graph({0: (4, 1), 1: (2,), 2: (3,), 3: (2,)}, good={4}, left={0, 1, 2, 3, 4})
-    assert search.dead_ends() == [0, 1, 2, 3]
+    assert search.graph.dead_ends() == [0, 1, 2, 3]
 
 
 def test_a_state_without_any_calm_move_is_a_dead_end() -> None:
-    assert _graph({0: (1,)}, good=set(), left={0, 1}).dead_ends() == [0, 1]
+    assert _graph({0: (1,)}, good=set(), left={0, 1}).graph.dead_ends() == [0, 1]
 
 
 def test_a_state_that_was_not_searched_yet_is_not_called_a_dead_end() -> None:
-    assert _graph({0: (1,)}, good=set(), left={0}).dead_ends() == []
+    assert _graph({0: (1,)}, good=set(), left={0}).graph.dead_ends() == []
 
 
 def test_a_dead_end_is_a_violation_with_the_way_to_the_nearest_one() -> None:

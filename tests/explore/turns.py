@@ -13,7 +13,16 @@ from cutover.core.state import HOLDS, TERMINAL, Hold, Phase, RunState
 from cutover.core.values import MINUTE, RouteId
 from cutover.runner import Loop, Runner
 from tests.explore.choices import Chooser, Option, every_way
-from tests.explore.environment import WRITERS, Died, Environment, Play, foreign, word_of
+from tests.explore.environment import (
+    DIES_AFTER,
+    WRITERS,
+    Died,
+    Environment,
+    Play,
+    foreign,
+    shortened,
+    word_of,
+)
 from tests.explore.world import Configuration, Flying, Node, Place, World
 from tests.fakes import START
 from tests.promises import facts as fact
@@ -46,8 +55,16 @@ COMBINED = frozenset({"rollback", "resume", "accept_drift", "finish detach"})
 ANSWERS = frozenset({"resume", "approve", "rollback", "accept_drift", "leave", "approve+resume"})
 """What a person says to a run that holds: that costs nothing."""
 
-_COMMANDS = {cost: (Option(""), *(Option(name, cost) for name in SAID)) for cost in (0, 1)}
-_ANSWERS = (Option(""), *(Option(name, 0 if name in ANSWERS else 1) for name in SAID))
+
+def commands(cost: int, free: frozenset[str], *, asks: bool) -> tuple[Option, ...]:
+    """Each costs what its commands do; `approve` is for plans that ask."""
+    said = [name for name in SAID if asks or "approve" not in name]
+    return (
+        Option(""),
+        *(Option(name, 0 if name in free else cost * len(name.split("+"))) for name in said),
+    )
+
+
 _TIMES = (
     Option(""), Option("3 minutes late", 1), Option("10 minutes late", 1), Option("clock set back", 1),
 )  # fmt: skip
@@ -75,6 +92,9 @@ class Transitions:
         self.configuration = configuration
         self._env = Environment(configuration)
         self._promises = promises
+        unasked, asks = configuration.unasked, any(one.approve for one in configuration.plan.steps)
+        self._said = commands(unasked, frozenset(), asks=asks)
+        self._answers = commands(unasked, ANSWERS, asks=asks)
 
     def root(self) -> Node:
         """A run that was opened, and has not looked yet."""
@@ -117,7 +137,12 @@ class Transitions:
         def play(chooser: Chooser) -> tuple[Play, Node, list[str]]:
             return self.turn(node, chooser)
 
-        for chooser, (_, after, broken) in every_way(play, budget, combined=COMBINED):
+        def died(
+            result: tuple[Play, Node, list[str]], place: int, number: int
+        ) -> tuple[Play, Node, list[str]] | None:
+            return self._died(node, result[0], place, number)
+
+        for chooser, (_, after, broken) in every_way(play, budget, combined=COMBINED, known=died):
             yield Edge(
                 chooser.script,
                 chooser.moves,
@@ -213,6 +238,29 @@ class Transitions:
         )
         return play, after, [*broken, *said]
 
+    def _died(
+        self, node: Node, play: Play, place: int, number: int
+    ) -> tuple[Play, Node, list[str]] | None:
+        """The same turn, had its process died while it kept records: a turn that went on shows all of that already."""
+        mark = play.marks.get(place)
+        option = play.chooser.asked[place].options[number].name
+        if mark is None or not option.startswith(DIES_AFTER):
+            return None
+        kept = int(option.removeprefix(DIES_AFTER))
+        facts: list[fact.Fact] = [
+            *play.facts[: mark.facts + kept],
+            fact.Died(mark.world.at.wall_ms + mark.world.skew_ms),
+        ]
+        if mark.told != node.told:
+            facts.append(fact.Told(mark.world.at.wall_ms + mark.world.skew_ms, *mark.told))
+        state = play.folded(mark.kept + kept)
+        watch, broken = node.watch.after(self.configuration.setting, facts)
+        world = replace(mark.world, disk="", split=shortened(mark.world.split, state, play.plan))
+        after = Node(
+            world, state, None, Loop(), world.at, watch.next_turn(), node.code, mark.told, 0, node.routes
+        )  # fmt: skip
+        return play, after, broken
+
     def _meanwhile(self, play: Play, node: Node) -> None:
         """What happens to the routes before anybody looks; before the first look it would be what is found."""
         options = [Option("")]
@@ -242,9 +290,8 @@ class Transitions:
             acts[chosen]()
 
     def _woken(self, play: Play, node: Node, state: RunState) -> tuple[Runner, tuple[str, ...]]:
-        unasked = self.configuration.unasked
-        answers = unasked and state.phase is Phase.HOLDING
-        said = play.pick("command", _ANSWERS if answers else _COMMANDS[unasked])
+        answers = state.phase is Phase.HOLDING
+        said = play.pick("command", self._answers if answers else self._said)
         words = tuple(said.split("+")) if said else ()
         play.facts.extend(fact.Ordered(play.ms, word) for word in words)
         words, play.words = (*play.words, *words), ()

@@ -83,6 +83,8 @@ BOTH_SIDES = Promise(
     start=None,
     hears={Shown: _both},
     records={"phase": _one_sided},
+    # a breach rolls back in the turn that sees it
+    next_turn=lambda _memory: False,
 )
 
 
@@ -119,6 +121,11 @@ def _new_health(setting: Setting, memory: Landing, fact: Fact) -> tuple[Landing,
     return (), ""
 
 
+def _earlier(memory: Landing) -> Landing:
+    """Of an earlier look: no health to raise by, and none to go back to where there was none."""
+    return tuple((group, 0 if healthy == 0 else -1, 0) for group, healthy, _ in memory)
+
+
 LANDING = Promise(
     id="P14",
     text="No raise is decided unless the source is known to have its reserve of healthy targets, and no rollback begins by itself while the source is known to have none.",
@@ -126,4 +133,6 @@ LANDING = Promise(
     start=(),
     hears={Health: _healthy, Started: _new_health},
     records={"phase": _lands},
+    # every look from which something is raised, or taken back by itself, asks for health
+    next_turn=_earlier,
 )

@@ -132,7 +132,8 @@ def _sent(setting: Setting, memory: Unanswered, fact: Sent) -> tuple[Unanswered,
 def _answered(setting: Setting, memory: Unanswered, fact: Replied) -> tuple[Unanswered, str]:
     if not memory or fact.answer == "lost":
         return memory, ""
-    return put(memory, setting.routes.index(fact.route), ""), ""
+    unanswered = put(memory, setting.routes.index(fact.route), "")
+    return (unanswered if any(unanswered) else ()), ""
 
 
 def _goes_on(setting: Setting, memory: Unanswered, fact: Recorded) -> tuple[Unanswered, str]:

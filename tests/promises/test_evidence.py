@@ -5,20 +5,28 @@ from __future__ import annotations
 import pytest
 
 from tests.promises.facts import Fact, Health, Jumped, Recorded, Shown, Slept, Started
+from tests.promises.promise import Promise, Watch
 from tests.promises.runs import (
     BACK,
     MINUTE,
+    SETTING,
     Case,
     breaks,
     gate,
+    intent,
     judge,
     keeps,
     minutes,
+    outcome,
     phase,
     read,
     record,
+    replied,
     sent,
 )
+from tests.promises.shown import BOTH_SIDES, LANDING
+from tests.promises.steps import NOT_AGAIN
+from tests.promises.writes import WRITE_AHEAD
 
 SETTLING = phase("SHIFTING", "SETTLING", 0, from_ms=10 * MINUTE)
 BAKING = phase("SETTLING", "BAKING", 0)
@@ -90,3 +98,35 @@ CASES = (
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.id}: {case.sentence}")
 def test_a_promise_of_what_a_raise_rests_on(case: Case) -> None:
     judge(case)
+
+
+SHORT, NONE = Health(0, 1, 10, "ec2"), Health(0, 0, 10, "ec2")
+
+
+@pytest.mark.parametrize(
+    ("promise", "before", "after", "because"),
+    [
+        (LANDING, Health(0, 9, 10, "ec2"), RAISE, "unknown"),
+        (LANDING, NONE, BACK, "without a healthy target"),
+        (LANDING, SHORT, BACK, ""),
+        (BOTH_SIDES, Shown(0, "breach"), BACK, "one side"),
+    ],
+)
+def test_what_an_earlier_turn_was_shown_decides_nothing_good_in_the_next(
+    promise: Promise, before: Fact, after: Fact, because: str
+) -> None:
+    watch, _ = Watch.over((promise,)).after(SETTING, (before,))
+    _, said = watch.next_turn().after(SETTING, (after,))
+    assert [because in one for one in said] == ([True] if because else [])
+
+
+@pytest.mark.parametrize(
+    ("promise", "facts"),
+    [
+        (NOT_AGAIN, (sent(), replied(answer="refused"))),
+        (WRITE_AHEAD, (intent(), sent(), outcome())),
+    ],
+)
+def test_what_is_answered_for_is_forgotten(promise: Promise, facts: tuple[Fact, ...]) -> None:
+    watch, _ = Watch.over((promise,)).after(SETTING, facts)
+    assert watch.memories == (promise.start,)

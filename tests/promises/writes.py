@@ -42,7 +42,8 @@ def _intended(setting: Setting, memory: Intents, fact: Recorded) -> tuple[Intent
 
 def _with(memory: Intents, number: int, here: dict[tuple[str, str], int]) -> Intents:
     found = tuple(sorted((form, kind, many) for (form, kind), many in here.items() if many))
-    return memory._replace(open=put(memory.open, number, found))
+    left = put(memory.open, number, found)
+    return memory._replace(open=left if any(left) else ())
 
 
 def _written(setting: Setting, memory: Intents, fact: Sent) -> tuple[Intents, str]:

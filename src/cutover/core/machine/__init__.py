@@ -106,7 +106,9 @@ def _words(turn: Turn) -> Decision | None:
         decision = _hear(turn, word) or decision
         if decision is not None and isinstance(decision.effect, End):
             break
-    return None if decision is None else replace(decision, records=tuple(turn.records))
+    if decision is None:
+        return None
+    return replace(decision, records=tuple(turn.records), state=turn.state)
 
 
 _HEARD_BY_RULE: dict[Phase, tuple[WordName, ...]] = {

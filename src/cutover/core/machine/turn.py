@@ -222,7 +222,8 @@ class Turn:
 
     def decision(self, effect: Effect | None, look: Look, wait_ms: int, reason: str) -> Decision:
         """The turn's decision; `wait_ms` from now until the next look."""
-        return Decision(tuple(self.records), effect, look, self.now.plus(max(0, wait_ms)), reason)
+        wake = self.now.plus(max(0, wait_ms))
+        return Decision(tuple(self.records), self.state, effect, look, wake, reason)
 
     def poll(self, reason: str) -> Decision:
         """Look again after one poll."""
