@@ -10,6 +10,7 @@ BUDGET ?= 300
 SEED ?= 0
 NULL ?= 0
 MINUTES ?= 10
+FAULTS ?=
 CONFIG ?= all
 RUNS ?= 40
 ARGS ?=
@@ -61,8 +62,8 @@ bench: setup ## measure the numbers that design promises
 bench-gating: setup ## judges compared on simulated traffic: tables, pictures, docs/judge.md; fails when a target is missed (RUNS=40)
 	@$(BIN)/python -m benchmarks.gating --runs $(RUNS) --write $(ARGS)
 
-explore: setup ## every state that faults can bring about, for MINUTES=10 on 2 cores (CONFIG=small); violations go to explored/
-	@$(BIN)/python -m tests.explore --minutes $(MINUTES) --config $(CONFIG) $(ARGS)
+explore: setup ## every state that faults can bring about, for MINUTES=10 on 2 cores (CONFIG=small FAULTS=3); violations go to explored/
+	@$(BIN)/python -m tests.explore --minutes $(MINUTES) --config $(CONFIG) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
 prove: setup ## explorer, swarm, crash lives, journals, kill loop for BUDGET=300 seconds (SEED=0; NULL=10000 healthy cutovers besides)
 	@$(BIN)/python -m tests.prove --budget $(BUDGET) --seed $(SEED) --null $(NULL) $(ARGS)

@@ -17,7 +17,7 @@ BEGINS = "<!-- explorer: made by `python -m tests.generate_explorer` -->"
 ENDS = "<!-- explorer: end -->"
 
 DIFFERS: Mapping[str, str] = {
-    "small": "the one that has to close",
+    "small": "the one that closes; a bad source soon after a raise holds here, so nothing remembers for how long a weight has been live",
     "commands": "commands cost nothing at any moment",
     "two-routes": "two routes",
     "three-steps": "three steps",

@@ -7,7 +7,7 @@ stands beside a JSON file with its plan, the state it folds to, and the next dec
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from cutover.core.records import VERSION
 from cutover.core.state import RunState, evolve, replay
 from cutover.core.values import MINUTE
 from cutover.local.journal_file import encode
+from tests.explore.found import FOUND
 from tests.fakes import TWO_ROUTES, Bench, Killed, form, plan_of
 
 HERE = Path(__file__).parent / "journals"
@@ -168,20 +169,31 @@ def write(place: Path) -> None:
         if (place / f"{name}.jsonl").exists():
             continue
         bench = story()
-        prev, lines = "", []
-        for record in bench.journal.records:
-            line, prev = encode(record, "checkout-golden", prev)
-            lines.append(line)
-        (place / f"{name}.jsonl").write_bytes(b"".join(lines))
-        told = {
-            "plan": bench.plan.data(),
-            "state": facts(bench.state),
-            "next": {
-                str(word): next_decision(bench.plan, bench.state, word)
-                for word in (WordName.RESUME, WordName.ROLLBACK)
-            },
-        }
-        (place / f"{name}.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+        _keep(place, name, bench.plan, bench.journal.records)
+    for name, run in FOUND.items():
+        if not (place / f"{name}.jsonl").exists():
+            played = run.played()
+            # as a plan file says it, without the search's own gate
+            plan = Plan.model_validate_json(json.dumps(played.plan.data()))
+            _keep(place, name, plan, played.records)
+
+
+def _keep(place: Path, name: str, plan: Plan, records: Sequence[ev.Record]) -> None:
+    prev, lines = "", []
+    for record in records:
+        line, prev = encode(record, "checkout-golden", prev)
+        lines.append(line)
+    (place / f"{name}.jsonl").write_bytes(b"".join(lines))
+    state = replay(plan, records)
+    told = {
+        "plan": plan.data(),
+        "state": facts(state),
+        "next": {
+            str(word): next_decision(plan, state, word)
+            for word in (WordName.RESUME, WordName.ROLLBACK)
+        },
+    }
+    (place / f"{name}.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def configurations() -> Mapping[str, Configuration]:
     ]
     eager = {"on_drift": "rollback", "on_interrupt": "rollback", "on_hold_timeout": "hold"}
     made = (
-        _configured("small", faults=3, safety={"on_shared_after_raise": "hold"}),
+        _configured("small", faults=2, safety={"on_shared_after_raise": "hold"}),
         _configured("commands", faults=1, unasked=0),
         _configured("two-routes", faults=2, routes=list(TWO_ROUTES)),
         _configured("three-steps", faults=2, steps=three),
