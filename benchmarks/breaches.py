@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.measuring import Figure
 from cutover.core.errors import ExitCode
-from cutover.core.events import GateJudged, Intent, Observed
+from cutover.core.journal.events import GateJudged, Intent, Observed
 from cutover.core.values import MINUTE, SECOND
 from tests.fakes import Bench, plan_of
 

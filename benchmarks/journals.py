@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 from benchmarks.measuring import Figure, cpu
-from cutover.core.events import Event, MinuteSettled, PhaseChanged, Record
+from cutover.core.journal.events import Event, MinuteSettled, PhaseChanged, Record
 from cutover.core.state import replay
 from cutover.core.values import MINUTE
 from cutover.local.journal_file import encode, read_journal

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measuring import HASHING, ROOT, Figure, hashing
+from cutover.app import rehearsal
 from cutover.core.values import HOUR
+from cutover.emulator.world import World
 from cutover.local.plan_file import load_plan
 from cutover.local.state_directory import StateDirectory
-from cutover.rehearsal.world import World
-from cutover.wiring import rehearsed
 
 PLAN = ROOT / "plans" / "checkout.yaml"
 REFILL = 10.0
@@ -52,14 +52,14 @@ def counted() -> Iterator[list[World]]:
 
 def measure() -> list[Figure]:
     loaded = load_plan(PLAN)
-    name, scenario = rehearsed.load_scenario(rehearsed.HEALTHY)
+    name, scenario = rehearsal.load_scenario(rehearsal.HEALTHY)
     with tempfile.TemporaryDirectory() as state, counted() as worlds:
         place = StateDirectory(Path(state))
         results, taken = [], []
         for _ in range(3):
             began, began_wall = time.process_time(), time.perf_counter()
             results.append(
-                rehearsed.rehearse(
+                rehearsal.rehearse(
                     loaded.plan, scenario, name=name, plan_text=loaded.text, place=place
                 )
             )

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from benchmarks.measuring import Figure, wall
 from cutover.aws.alb import AlbRouter
 from cutover.aws.fanout import Threads
-from cutover.aws.forms import Ends, form_of_actions
+from cutover.aws.route_config import Ends, form_of_actions
 from cutover.aws.session import open_session
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock

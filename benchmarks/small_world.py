@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cutover.core.actions import End, Move, Restore
-from cutover.core.events import Event, Intent, LeaseTaken, Outcome, Record, RunOpen
-from cutover.core.forms import Form, form_body
-from cutover.core.machine import decide, first_look
+from cutover.core.engine import decide, first_look
+from cutover.core.journal.events import Event, Intent, LeaseTaken, Outcome, Record, RunOpen
 from cutover.core.moment import Moment
 from cutover.core.observation import NOT_ASKED, Absent, Count, Known, Minute, Observation, Reading
 from cutover.core.plan import Plan
+from cutover.core.routing import Form, form_body
 from cutover.core.state import RunState, evolve
 from cutover.core.values import Weight
 from tests.fakes import START, Bench, form

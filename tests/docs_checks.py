@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cutover.cli import COMMANDS
-from cutover.core.checks import CHECKS
 from cutover.core.errors import ExitCode
-from cutover.core.events import TYPES
 from cutover.core.gates import GATES
-from cutover.core.gates.judging import Verdict
+from cutover.core.gates.api import Verdict
+from cutover.core.journal.events import TYPES
+from cutover.core.preflight import CHECKS
 from cutover.core.state import Hold, Phase
 from tests import (
     generate_exit_codes,

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from cutover.core.errors import ExitCode
-from cutover.core.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot
-from cutover.core.forms import Form
+from cutover.core.journal.codec import body
+from cutover.core.journal.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     Absent,
@@ -36,7 +36,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
-from cutover.core.records import body
+from cutover.core.routing import Form
 from cutover.core.state import RunState, replay
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight

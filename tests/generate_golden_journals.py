@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cutover.core import events as ev
-from cutover.core.forms import form_body
-from cutover.core.machine import decide
-from cutover.core.machine.turn import BASELINE_MINUTES
+from cutover.core.engine import decide
+from cutover.core.engine.turn import BASELINE_MINUTES
+from cutover.core.journal import events as ev
+from cutover.core.journal.codec import VERSION
 from cutover.core.moment import Moment
 from cutover.core.observation import GroupHealth, Known, Observation, Word, WordName
 from cutover.core.plan import Plan
-from cutover.core.records import VERSION
+from cutover.core.routing import form_body
 from cutover.core.state import RunState, evolve, replay
 from cutover.core.values import MINUTE
 from cutover.local.journal_file import encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from cutover.core.checks import CHECKS
+from cutover.core.preflight import CHECKS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "preflight.md"
 
@@ -25,7 +25,7 @@ def page() -> str:
             (
                 "# Preflight",
                 "",
-                "Made from `src/cutover/core/checks/__init__.py` by `python -m tests.generate_preflight`; a check fails when this page is stale.",
+                "Made from `src/cutover/core/preflight/__init__.py` by `python -m tests.generate_preflight`; a check fails when this page is stale.",
                 "",
                 "`cutover plan`, `cutover preflight` and `cutover run` look at AWS read-only and ask these. A finding that blocks refuses the run",
                 "with exit 7 before anything is written. A fact that can not be read blocks if its check would. Each finding says why, and the fix.",

@@ -49,14 +49,14 @@ _OTHER_HEAD = """
 |---|---|---|
 """
 OTHERS: tuple[tuple[str, str, str], ...] = (
-    ("P9", "A rollback needs the snapshot, credentials and ELBv2, and nothing else: not CloudWatch, the plan file, a terminal or a disk that takes anything.", "`tests/e2e/test_disk.py`, `tests/e2e/test_full_output.py`, `tests/core/machine/test_pace.py` (a rollback looks at nothing but the routes); N5 and P27 in every run"),
-    ("P12", "Once faults stop, every route that can be restored is; while they last each route is tried for ever, at once for 10 s and then at a pace, and the exact commands stand on the screen after 60 s.", "`tests/core/machine/test_pace.py`, `tests/core/machine/test_back.py`, `tests/e2e/test_weather.py`, `tests/e2e/test_restore_sh.py`"),
+    ("P9", "A rollback needs the snapshot, credentials and ELBv2, and nothing else: not CloudWatch, the plan file, a terminal or a disk that takes anything.", "`tests/e2e/test_disk.py`, `tests/e2e/test_full_output.py`, `tests/core/engine/test_pace.py` (a rollback looks at nothing but the routes); N5 and P27 in every run"),
+    ("P12", "Once faults stop, every route that can be restored is; while they last each route is tried for ever, at once for 10 s and then at a pace, and the exact commands stand on the screen after 60 s.", "`tests/core/engine/test_pace.py`, `tests/core/engine/test_back.py`, `tests/e2e/test_weather.py`, `tests/e2e/test_restore_sh.py`"),
     ("P16", "A clock that jumps costs a fresh bake.", "part of P3"),
     ("P17", "A process that stood still goes on with nothing that it knew: evidence starts afresh (P3), a forward write needs a fresh read (P7), and no write leaves once another process owns the run (P6).", "P3, P6 and P7; `tests/e2e/test_lost_lease.py`"),
     ("P18", "A guard on another host that takes over a run whose process is lost.", "not built: the weight stays as it is until a person says `resume` or `rollback`"),
-    ("P19", "The same account and caller at every step; no raise on credentials that end within 15 minutes and do not refresh.", "`tests/core/machine/test_forward.py`, `tests/aws/test_credentials.py`, `tests/e2e/test_walls.py`"),
-    ("P20", "One attempt for each write, by our own loop alone; a rollback that is refused keeps to one write a second over all routes after 10 s.", "P2 (one intent for each time that it is sent), `tests/core/machine/test_pace.py`, `tests/aws/test_retry.py`, `tests/aws/test_wire.py`"),
-    ("P25", "A look changes nothing; a rehearsal's run never drives AWS and the reverse; an endpoint that is neither AWS nor this machine is refused.", "`tests/e2e/test_walls.py`, `tests/aws/test_walls.py`"),
+    ("P19", "The same account and caller at every step; no raise on credentials that end within 15 minutes and do not refresh.", "`tests/core/engine/test_forward.py`, `tests/aws/test_credentials.py`, `tests/e2e/test_walls.py`"),
+    ("P20", "One attempt for each write, by our own loop alone; a rollback that is refused keeps to one write a second over all routes after 10 s.", "P2 (one intent for each time that it is sent), `tests/core/engine/test_pace.py`, `tests/aws/test_retry.py`, `tests/aws/test_wire.py`"),
+    ("P25", "A look changes nothing; a rehearsal's run never drives AWS and the reverse; an endpoint that is neither AWS nor this machine is refused.", "`tests/e2e/test_walls.py`, `tests/aws/test_endpoint_policy.py`"),
     ("P31", "A plan is read strictly: no duplicate keys, no aliases, no surprises of YAML 1.1, bounded in size and depth.", "`tests/local/test_plan_file.py`"),
     ("P32", "Run ids are generated and cannot leave the state directory; it is private, and a link in its place is refused.", "`tests/local/test_state_directory.py`"),
     ("P33", "An HTML report that escapes everything.", "not built: there is no HTML report"),

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutover import api
-from cutover.core.story import about
-from cutover.wiring.rehearsals import NotApplicable
+from cutover.app import api
+from cutover.app.rehearsals import NotApplicable
+from cutover.core.messages import about
 
 if TYPE_CHECKING:
-    from cutover.wiring.rehearsed import RehearsalResult
+    from cutover.app.rehearsal import RehearsalResult
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "judge.md"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cutover.rehearsal.new_scenario import NEW_SCENARIO
-from cutover.rehearsal.scenario_schema import scenario_schema
-from cutover.wiring.scenarios import builtin_scenarios, load_scenario
+from cutover.app.scenarios import builtin_scenarios, load_scenario
+from cutover.emulator.new_scenario import NEW_SCENARIO
+from cutover.emulator.scenario_schema import scenario_schema
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "scenarios.md"

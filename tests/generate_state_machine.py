@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cutover.core.messages import HOLD_WORDS
 from cutover.core.state import ACTIVE, HOLDS, RESTING, TERMINAL, TRANSITIONS, Phase
-from cutover.core.story import HOLD_WORDS
 
 PAGE = Path(__file__).parent.parent / "docs" / "state-machine.md"
 

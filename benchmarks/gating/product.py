@@ -17,7 +17,8 @@ from benchmarks.gating.rows import SLO_MS, SLOWER_THAN_TAU, Row
 from benchmarks.gating.scenarios import BAKES, WEIGHTS, Course, Kind
 from benchmarks.gating.world import BEFORE, HORIZON, World
 from cutover.core.actions import End, Move, Restore
-from cutover.core.events import (
+from cutover.core.engine import decide, first_look
+from cutover.core.journal.events import (
     Event,
     GateJudged,
     Intent,
@@ -26,11 +27,9 @@ from cutover.core.events import (
     Record,
     RunOpen,
 )
-from cutover.core.events import (
+from cutover.core.journal.events import (
     Outcome as Wrote,
 )
-from cutover.core.forms import form_body
-from cutover.core.machine import decide, first_look
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     NOT_ASKED,
@@ -44,6 +43,7 @@ from cutover.core.observation import (
     Survey,
 )
 from cutover.core.plan import Plan
+from cutover.core.routing import form_body
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import MINUTE, Weight
 from tests.fakes import START, Bench, form, plan_of

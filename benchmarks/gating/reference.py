@@ -26,8 +26,8 @@ from math import inf
 from benchmarks.gating.chance import negative_binomial_above, negative_binomial_limit
 from benchmarks.gating.scenarios import Course
 from benchmarks.gating.world import HORIZON, World
-from cutover.core.gates.judging import Counts
-from cutover.core.gates.sequential import CV_MARGIN, dispersion
+from cutover.core.gates.api import Counts
+from cutover.core.gates.sequential.eprocess import CV_MARGIN, dispersion
 
 ALPHA = 0.01
 POWER, EVEN = 0.8, 0.5

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cutover.core.events import Event, Record, Snapshot
-from cutover.core.forms import Form
+from cutover.core.journal.events import Event, Record, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     AlarmState,
@@ -27,6 +26,7 @@ from cutover.core.observation import (
     Word,
 )
 from cutover.core.plan import Plan
+from cutover.core.routing import Form
 from cutover.core.values import RouteId, Weight
 
 NOT_SENT = "not_sent"

@@ -8,10 +8,9 @@ from functools import partial
 from typing import TypeVar
 
 from cutover.core.actions import Back, Detach, End, Look, Move, Restore
+from cutover.core.engine import Decision, decide, first_look, looked_for
 from cutover.core.errors import ExitCode, masked
-from cutover.core.events import Close, Event, Intent, Note, Outcome, Record, Snapshot
-from cutover.core.forms import Form, form_body, form_of
-from cutover.core.machine import Decision, decide, first_look, looked_for
+from cutover.core.journal.events import Close, Event, Intent, Note, Outcome, Record, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     NOT_ASKED,
@@ -27,6 +26,7 @@ from cutover.core.observation import (
     Word,
 )
 from cutover.core.plan import Plan
+from cutover.core.routing import Form, form_body, form_of
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import FULL, SECOND, RouteId
 from cutover.ports import (

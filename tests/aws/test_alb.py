@@ -7,10 +7,10 @@ import pytest
 from botocore.stub import Stubber
 
 from cutover.aws.alb import AlbRouter, balancer_of, listener_of
-from cutover.aws.forms import weights_of
 from cutover.aws.retry import FOREIGN_REPLY, READ_BUDGET_MS
-from cutover.core.forms import Form, form_body, form_of
+from cutover.aws.route_config import weights_of
 from cutover.core.observation import Known, Unknown
+from cutover.core.routing import Form, form_body, form_of
 from cutover.core.values import RouteId, Weight
 from cutover.ports import NOT_SENT, Change, Unconditional, WriteResult
 from tests.aws.topology import INLINE, Faults, Late, StepClock, World, session, stubbed, world

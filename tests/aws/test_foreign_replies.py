@@ -15,8 +15,8 @@ from cutover.aws import calibration, history
 from cutover.aws.alb import AlbRouter
 from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from cutover.aws.fanout import Threads
-from cutover.aws.forms import Ends
 from cutover.aws.identity import read_identity
+from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth

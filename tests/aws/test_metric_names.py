@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cutover.core.checks import Finding, Severity, run_checks
 from cutover.core.observation import Survey
+from cutover.core.preflight import Finding, Severity, run_checks
 from tests.aws.test_survey import plan_for, survey
 from tests.aws.topology import START, Faults, World, raw, world
 

@@ -7,8 +7,8 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
+from cutover.aws.endpoint_policy import DryRunError
 from cutover.aws.retry import Failure, Kind, Retry, classify
-from cutover.aws.walls import DryRunError
 from cutover.ports import WriteResult
 from tests.aws.topology import StepClock
 

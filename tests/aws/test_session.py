@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from cutover.aws.endpoint_policy import DryRunError
 from cutover.aws.identity import read_identity
 from cutover.aws.session import open_session
-from cutover.aws.walls import DryRunError
 from cutover.core.errors import CredentialsError, RefusedError, UsageError
 from cutover.core.observation import Known, Unknown
 from tests.aws.topology import INLINE, Faults, StepClock, session

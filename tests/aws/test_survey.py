@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from cutover.aws.survey import AwsSurveyor
-from cutover.core.checks import CHECKS, Severity, run_checks
 from cutover.core.observation import AlarmState, Survey
 from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan
+from cutover.core.preflight import CHECKS, Severity, run_checks
 from cutover.core.values import RouteId
 from tests.aws.topology import INLINE, START, Faults, World, raw, world
 

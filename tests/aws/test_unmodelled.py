@@ -10,12 +10,12 @@ from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
+from cutover.app.break_glass import restore_routes
 from cutover.aws.alb import AlbRouter
-from cutover.core.forms import Form, form_body, form_of
 from cutover.core.observation import Known
+from cutover.core.routing import Form, form_body, form_of
 from cutover.core.values import RouteId, Weight
 from cutover.ports import Change, Unconditional, WriteResult
-from cutover.wiring.break_glass import restore_routes
 from tests.aws.topology import INLINE, StepClock, World, world
 
 MIRROR = "<Mirror><TargetGroupArn>arn:shadow</TargetGroupArn></Mirror>"

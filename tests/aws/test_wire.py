@@ -17,16 +17,16 @@ import boto3
 import pytest
 from botocore.credentials import Credentials
 
-from cutover.aws import forms
+from cutover.aws import route_config
 from cutover.aws.alb import AlbRouter
 from cutover.aws.credentials import LiveCredentials, Resolver
-from cutover.aws.departure import GIVEN_UP, NotSentError
 from cutover.aws.fanout import DEADLINE_MS, Fanout, Threads, attempt, too_late
-from cutover.aws.forms import Ends
 from cutover.aws.retry import Failure
+from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
-from cutover.core.forms import Form
+from cutover.aws.write_tickets import GIVEN_UP, NotSentError
 from cutover.core.observation import Known, Unknown
+from cutover.core.routing import Form
 from cutover.core.values import RouteId, Weight
 from cutover.local.clock import SystemClock
 from cutover.ports import NOT_SENT, Change, Permit, Unconditional, WriteResult
@@ -41,17 +41,19 @@ R = TypeVar("R")
 
 
 def split(weight: int) -> Form:
-    alone = forms.form_of_actions([{"Type": "forward", "TargetGroupArn": ENDS.source}], ENDS)
-    return forms.aim(alone, ENDS, Weight(weight))
+    alone = route_config.form_of_actions(
+        [{"Type": "forward", "TargetGroupArn": ENDS.source}], ENDS
+    )
+    return route_config.aim(alone, ENDS, Weight(weight))
 
 
 CHANGES = {
     "attach": Change(RULE, split(0)),
     "raise": Change(RULE, split(400)),
-    "detach": Change(LISTENER, forms.detach(split(1000), ENDS)),
+    "detach": Change(LISTENER, route_config.detach(split(1000), ENDS)),
     "restore": Change(
         RULE,
-        forms.form_of_actions(
+        route_config.form_of_actions(
             [
                 {
                     "Type": "forward",
@@ -379,7 +381,7 @@ def test_no_write_leaves_without_a_ticket(open_to: Callable[..., There]) -> None
     with peer(applied) as server:
         client = open_to(server).aws.client("elbv2")
         with pytest.raises(NotSentError, match="nobody permitted"):
-            client.modify_rule(RuleArn=RULE, Actions=forms.actions_of(split(400)))
+            client.modify_rule(RuleArn=RULE, Actions=route_config.actions_of(split(400)))
         assert server.requests == []
 
 

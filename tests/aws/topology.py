@@ -18,8 +18,8 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
 from cutover.aws.fanout import DEADLINE_MS, Fanout, Inline, too_late
-from cutover.aws.forms import Ends
 from cutover.aws.retry import Failure
+from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
 from cutover.core.moment import Moment
 from cutover.core.values import RouteId

@@ -13,11 +13,12 @@ from urllib.request import Request, urlopen
 import boto3
 from moto.server import ThreadedMotoServer
 
+from cutover.app.live import restore_text_of
 from cutover.aws.alb import AlbRouter
 from cutover.aws.fanout import Inline
-from cutover.aws.forms import Ends, form_of_actions
+from cutover.aws.route_config import Ends, form_of_actions
 from cutover.aws.session import AwsSession
-from cutover.core.events import (
+from cutover.core.journal.events import (
     Event,
     Intent,
     LeaseTaken,
@@ -27,9 +28,9 @@ from cutover.core.events import (
     Snapshot,
     Verified,
 )
-from cutover.core.forms import Form, form_body
 from cutover.core.observation import Known
 from cutover.core.plan import Plan
+from cutover.core.routing import Form, form_body
 from cutover.core.state import Phase
 from cutover.core.values import RouteId, Weight
 from cutover.local.clock import SystemClock
@@ -38,7 +39,6 @@ from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Change, Unconditional
-from cutover.wiring.live import restore_text_of
 
 REGION = "ap-northeast-1"
 ACCOUNT = "123456789012"

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from cutover import api
+from cutover.app import api
+from cutover.app.backtest import JudgedTable
 from cutover.cli import run
-from cutover.core.retrospect import Look
-from cutover.wiring.retrospect import JudgedTable
+from cutover.core.backtest import Look
 from tests.cli.command import Called, called, everything_on
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.cli.frame import Frame, Pipe, guarded
+from cutover.cli.console import Frame, Pipe, guarded
 from cutover.core.errors import UsageError
 from cutover.core.observation import Word, WordName
 from cutover.local.clock import SystemClock
+from cutover.local.inbox import leave_word
 from cutover.local.journal import FileJournal
-from cutover.local.mailbox import leave_word
 from cutover.local.plan_file import load_plan
 from cutover.local.state_directory import StateDirectory
-from cutover.views.lines import LinesView
-from cutover.views.text import json_line, paint, put
+from cutover.render.lines import LinesView
+from cutover.render.text import json_line, paint, put
 from tests.cli.command import called
 from tests.local.samples import restore_text
 

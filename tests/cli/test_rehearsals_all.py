@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cutover.wiring import scenarios
+from cutover.app import scenarios
 from tests.cli.command import called, on_terminal
-from tests.rehearsal.fresh import fresh_plan
+from tests.emulator.fresh import fresh_plan
 
 SOME = {
     "a-good-day": "expect: {outcome: completed}\n",

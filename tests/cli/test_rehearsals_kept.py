@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from cutover.app.rehearsal import builtin_scenarios, load_scenario, planned, rehearse
+from cutover.app.scenarios import text_of_plan, with_judge
 from cutover.core.errors import ExitCode, RefusedError
-from cutover.core.events import RunOpen
+from cutover.core.journal.events import RunOpen
 from cutover.core.plan import Plan
 from cutover.local.disk import RealDisk
 from cutover.local.plan_file import load_plan, plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
-from cutover.wiring.rehearsed import builtin_scenarios, load_scenario, planned, rehearse
-from cutover.wiring.scenarios import text_of_plan, with_judge
 from tests.cli.command import called
 
 ONE_STEP = """description: another plan, and both judges

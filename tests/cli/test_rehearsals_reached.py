@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import called
-from tests.rehearsal.fresh import fresh_plan
+from tests.emulator.fresh import fresh_plan
 
 Writer = Callable[[str], Path]
 

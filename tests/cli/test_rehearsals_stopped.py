@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cutover.core.events import Close, Note
+from cutover.core.journal.events import Close, Note
 from cutover.local.clock import SystemClock
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory

@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from cutover import api
+from cutover.app import api
+from cutover.app.commands import Silent, Waiting, say
+from cutover.app.live import Options, restore_text_of
 from cutover.core.errors import LeaseError, UsageError
-from cutover.core.events import GateJudged, WordSaid
+from cutover.core.journal.events import GateJudged, WordSaid
 from cutover.core.moment import wall_text
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import Phase
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
 from cutover.local.disk import RealDisk
+from cutover.local.inbox import WordsMailbox, leave_word
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
-from cutover.local.mailbox import WordsMailbox, leave_word
 from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import is_armed
 from cutover.local.state_directory import StateDirectory
-from cutover.wiring.live import Options, restore_text_of
-from cutover.wiring.words import Silent, Waiting, say
 from tests.cli.command import called
 from tests.cli.emulated import Aws, crashed_run, damaged, emulated_aws, phases
 

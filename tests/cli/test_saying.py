@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cutover.app.commands import Heard, Silent, Unreached, Waiting, say
 from cutover.core.errors import RefusedError
-from cutover.core.events import (
+from cutover.core.journal.events import (
     Close,
     Event,
     Note,
@@ -30,7 +31,6 @@ from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, is_armed
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
-from cutover.wiring.words import Heard, Silent, Unreached, Waiting, say
 from tests.local.samples import AT, SNAPSHOT, restore_text
 
 ROUTE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1/2"

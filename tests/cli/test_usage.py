@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from cutover.cli import COMMANDS, plans
-from cutover.cli.frame import Frame
+from cutover.cli.console import Frame
 from cutover.core.errors import EXIT_CODE_MEANING, ExitCode
 from tests import generate_exit_codes
 from tests.cli.command import called, on_terminal, schemas

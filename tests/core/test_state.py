@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from cutover.core import events as ev
 from cutover.core.errors import ExitCode
+from cutover.core.journal import events as ev
 from cutover.core.observation import WordName
 from cutover.core.state import (
     ACTIVE,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.core.forms import Form, form_body, form_of
 from cutover.core.moment import Moment, floor_to, parse_wall, wall_from_ms, wall_ms, wall_text
+from cutover.core.routing import Form, form_body, form_of
 from cutover.core.values import (
     Weight,
     canonical_json,

@@ -104,7 +104,7 @@ def _import_everything() -> None:
 
     for module in pkgutil.walk_packages(cutover.__path__, "cutover."):
         if not module.name.startswith(
-            ("cutover.rehearsal", "cutover.wiring.rehears", "cutover.__main__")
+            ("cutover.emulator", "cutover.app.rehears", "cutover.__main__")
         ):
             importlib.import_module(module.name)
     for name in ("boto3", "botocore.session", "botocore.client", "botocore.parsers"):

@@ -1,7 +1,7 @@
 """Traffic that follows the weights, and the CloudWatch that would have counted it.
 
 Everything is a function of time and of the weights as they were written: nothing is stored but those.
-Written apart from `cutover.rehearsal` on purpose: two witnesses that share an error prove nothing.
+Written apart from `cutover.emulator` on purpose: two witnesses that share an error prove nothing.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cutover.core.forms import Form
+from cutover.core.routing import Form
 from cutover.core.values import MINUTE, SECOND
 from tests.explore.oracle import with_oracle
 from tests.explore.world import Configuration

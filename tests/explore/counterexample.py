@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cutover.core.events import Record
+from cutover.core.journal.events import Record
 from cutover.core.moment import Moment
 from cutover.core.state import RunState
 from cutover.local.journal_file import FIRST_PREV, encode

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from cutover.core.events import Event, PhaseChanged, Record, Snapshot
-from cutover.core.forms import Form
+from cutover.core.journal.codec import body, parse
+from cutover.core.journal.events import Event, PhaseChanged, Record, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     LOST,
@@ -32,7 +32,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan
-from cutover.core.records import body, parse
+from cutover.core.routing import Form
 from cutover.core.state import RunState, evolve
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight

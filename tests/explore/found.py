@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cutover.core.events import Record
+from cutover.core.journal.events import Record
 from cutover.core.plan import Plan
 from tests.explore.choices import Asked, Chooser, Option
 from tests.explore.configurations import configurations

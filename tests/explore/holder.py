@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import pickle
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 
 from tests.explore.graph import Script
@@ -26,12 +27,16 @@ class Asked:
         dropped: states that another process found with fewer faults.
         numbers: states whose transitions are wanted.
         spent: the faults with which they were reached.
+        given: states that are to go to a process that has none left.
+        taken: such states of other processes, as `Answer.given` has them.
     """
 
     kept: Sequence[tuple[bytes, int]]
     dropped: Sequence[int]
     numbers: Sequence[int]
     spent: int
+    given: Sequence[int] = ()
+    taken: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,20 @@ class Left:
     reached: tuple[Reached, ...]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came of it; `given`: the states that are to go to another process, pickled."""
+
+    left: Sequence[Left]
+    given: bytes = b""
+
+
 class Holder:
     """States by number, and the transitions from them."""
 
     def __init__(self, turns: Transitions, normal: Normal) -> None:
         self._turns, self._normal = turns, normal
+        self._watch = turns.root().watch
         self._nodes: dict[int, Node] = {}
         self._found: dict[bytes, Node] = {}
         self._told: dict[bytes, int] = {}  # by key, the faults that it was told with
@@ -61,14 +75,24 @@ class Holder:
         self._told[key] = 0
         return key
 
-    def does(self, asked: Asked) -> list[Left]:
-        """Keeps, drops, and tells the transitions."""
+    def does(self, asked: Asked) -> Answer:
+        """Keeps, drops, takes and gives, and tells the transitions."""
         for key, number in asked.kept:
             self._nodes[number] = self._found[key]
         self._found.clear()
         for number in asked.dropped:
             self._nodes.pop(number, None)
-        return [self._left(number, asked.spent) for number in asked.numbers]
+        for taken in asked.taken:
+            for number, node in pickle.loads(taken).items():
+                watch = replace(self._watch, memories=node.watch.memories)
+                self._nodes[number] = replace(node, watch=watch)
+        given = {number: self._plain(self._nodes.pop(number)) for number in asked.given}
+        left = [self._left(number, asked.spent) for number in asked.numbers]
+        return Answer(left, pickle.dumps(given) if given else b"")
+
+    def _plain(self, node: Node) -> Node:
+        """Without the promises themselves, which every process has."""
+        return replace(node, watch=replace(node.watch, promises=(), hearing=None))
 
     def keeps(self, numbers: Iterable[int]) -> None:
         """Only these from now on."""
@@ -100,7 +124,7 @@ class Crew:
 
     def __init__(self, holder: Holder) -> None:
         self._holder = holder
-        self._answers: list[tuple[int, list[Left]]] = []
+        self._answers: list[tuple[int, Answer]] = []
         self._pipes: list[Connection] = []
         self._children: list[multiprocessing.process.BaseProcess] = []
         self.idle = {0}
@@ -113,7 +137,7 @@ class Crew:
         else:
             self._answers.append((number, self._holder.does(asked)))
 
-    def answers(self) -> list[tuple[int, list[Left]]]:
+    def answers(self) -> list[tuple[int, Answer]]:
         """Of those that are ready; waits for one."""
         found, self._answers = self._answers, []
         if self._pipes:

@@ -10,17 +10,17 @@ import hashlib
 import marshal
 from typing import Any
 
-from cutover.core.events import LeaseTaken, Record
-from cutover.core.forms import Form
-from cutover.core.machine.back import FAST_FOR, SLOW
-from cutover.core.machine.forward import WAITING_GRACE
-from cutover.core.machine.fresh import HOLES_OF, STALE_PERIODS
-from cutover.core.machine.judge import SHARED_AFTER_RAISE
-from cutover.core.machine.routes import COMMIT, DRIFT_AFTER, WRITE_DEADLINE
-from cutover.core.machine.share import settle_deadline
-from cutover.core.machine.start import HEALTHY_DEADLINE, SNAPSHOT_DEADLINE
+from cutover.core.engine.evaluate import SHARED_AFTER_RAISE
+from cutover.core.engine.forward import WAITING_GRACE
+from cutover.core.engine.freshness import HOLES_OF, STALE_PERIODS
+from cutover.core.engine.rollback import FAST_FOR, SLOW
+from cutover.core.engine.routes import COMMIT, DRIFT_AFTER, WRITE_DEADLINE
+from cutover.core.engine.start import HEALTHY_DEADLINE, SNAPSHOT_DEADLINE
+from cutover.core.engine.traffic_share import settle_deadline
+from cutover.core.journal.events import LeaseTaken, Record
 from cutover.core.moment import Moment
 from cutover.core.observation import Absent, Unknown
+from cutover.core.routing import Form
 from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RouteState, RunState, evolve
 from cutover.core.state.model import Sent
 from cutover.core.values import SECOND

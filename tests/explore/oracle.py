@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutover.core.gates.alarm import AlarmSpec
-from cutover.core.gates.judging import SOURCE_SURELY_BAD, Early, Judgement, Scene, Verdict
+from cutover.core.gates.api import SOURCE_SURELY_BAD, Early, Judgement, Scene, Verdict
 from cutover.core.observation import Known, Minute, Pair, Series, Side
 from cutover.core.plan import Plan, PlannedGate
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ WORTH_A_FORK = 400
 """States waiting from which on several processes search."""
 BATCH = 100
 """States that are left before the time is looked at again."""
+SHARED = 2_000
+"""States that a process gives away at most at a time, to one that has none left."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ class Search:
         self._waiting: list[list[deque[int]]] = [[deque()] for _ in range(self._most + 1)]
         self._kept: list[list[tuple[bytes, int]]] = [[]]
         self._dropped: list[list[int]] = [[]]
+        # by process: whom it gives states to, and which; and what it is to take
+        self._given: dict[int, tuple[int, Sequence[int]]] = {}
+        self._taken: list[list[bytes]] = [[]]
 
     def run(self, goes_on: Callable[[Search], bool], processes: int = 1) -> None:
         """Until it is closed, or `goes_on` says no."""
@@ -86,9 +91,10 @@ class Search:
         try:
             for spent in range(self._most + 1):
                 while self._asks(spent):
-                    for process, every in self._crew.answers():
-                        for left in every:
+                    for process, answer in self._crew.answers():
+                        for left in answer.left:
                             self._learn(process, left)
+                        self._pass_on(spent, process, answer.given)
                     if not goes_on(self):
                         return
                     if processes > 1 and len(self._kept) == 1:
@@ -99,22 +105,45 @@ class Search:
 
     def _asks(self, spent: int) -> bool:
         """Everybody who is idle and has states that were reached with so many faults; False when all of those were left."""
-        for process in sorted(self._crew.idle):
-            numbers = self._next(spent, process)
-            if numbers:
-                asked = Asked(self._kept[process], self._dropped[process], numbers, spent)
-                self._kept[process], self._dropped[process] = [], []
-                self._crew.ask(process, asked)
+        wanted = {process: self._next(spent, process, BATCH) for process in self._crew.idle}
+        poor = [process for process, numbers in sorted(wanted.items()) if not numbers]
+        poor = [one for one in poor if all(one != to for to, _ in self._given.values())]
+        for process, numbers in sorted(wanted.items()):
+            if not numbers:
+                continue
+            given: Sequence[int] = ()
+            if poor:
+                given = self._next(spent, process, len(self._waiting[spent][process]) // 2)
+                if given:
+                    self._given[process] = poor.pop(), given
+            asked = Asked(
+                self._kept[process],
+                self._dropped[process],
+                numbers,
+                spent,
+                given,
+                self._taken[process],
+            )
+            self._kept[process], self._dropped[process], self._taken[process] = [], [], []
+            self._crew.ask(process, asked)
         return len(self._crew.idle) < len(self._kept)
 
-    def _next(self, spent: int, process: int) -> list[int]:
+    def _next(self, spent: int, process: int, most: int) -> list[int]:
         waiting = self._waiting[spent][process]
         found: list[int] = []
-        while waiting and len(found) < BATCH:
+        while waiting and len(found) < min(most, SHARED):
             number = waiting.popleft()
             if self.graph.faults[number] == spent and self._owners[number] == process:
                 found.append(number)
         return found
+
+    def _pass_on(self, spent: int, process: int, given: bytes) -> None:
+        if given:
+            to, numbers = self._given.pop(process)
+            self._taken[to].append(given)
+            self._waiting[spent][to].extend(numbers)
+            for number in numbers:
+                self._owners[number] = to
 
     def _learn(self, process: int, left: Left) -> None:
         graph, number = self.graph, left.number
@@ -161,6 +190,7 @@ class Search:
         shares = [every[first::processes] for first in range(processes)]
         self._waiting = [[deque() for _ in shares] for _ in self._waiting]
         self._kept, self._dropped = [[] for _ in shares], [[] for _ in shares]
+        self._taken = [[] for _ in shares]
         for process, share in enumerate(shares):
             for spent, number in share:
                 self._owners[number] = process

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from cutover.core.events import LeaseTaken, RunOpen
-from cutover.core.forms import Form
+from cutover.core.journal.events import LeaseTaken, RunOpen
 from cutover.core.moment import Moment
+from cutover.core.routing import Form
 from cutover.core.state import HOLDS, TERMINAL, Hold, Phase, RunState
 from cutover.core.values import MINUTE, RouteId
 from cutover.runner import Loop, Runner

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
+from cutover.core.routing import Form
 from cutover.core.state import RunState
 from cutover.core.values import RouteId
 from cutover.runner import Loop

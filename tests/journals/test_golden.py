@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cutover.core.journal.codec import VERSION
 from cutover.core.observation import WordName
 from cutover.core.plan import Plan
-from cutover.core.records import VERSION
 from cutover.core.state import replay
 from cutover.local.journal_file import read_journal
 from tests.generate_golden_journals import facts, next_decision

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cutover.core import events
-from cutover.core.events import Event, Record
+from cutover.core.journal import events
+from cutover.core.journal.events import Event, Record
 from cutover.core.moment import Moment
 from cutover.local.disk import Disk
 from cutover.local.journal_file import FIRST_PREV, encode

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
+from cutover.app.offline import read_run
 from cutover.core.errors import ExitCode, JournalError, NeedsHumanError, RefusedError
-from cutover.core.events import Record
+from cutover.core.journal.events import Record
 from cutover.core.observation import Known, Unknown
 from cutover.local.disk import RealDisk
 from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, read_snapshot
 from cutover.local.state_directory import StateDirectory
-from cutover.wiring.offline import read_run
 from tests.local.samples import (
     AT,
     EVERY_TYPE,
@@ -681,8 +681,8 @@ from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, read_snapshot
 from cutover.local.state_directory import StateDirectory
-from cutover.wiring.offline import read_run
-from cutover.core.events import Note
+from cutover.app.offline import read_run
+from cutover.core.journal.events import Note
 from tests.local.samples import AT
 run = RunDirectory(Path(sys.argv[1]), RealDisk())
 journal = FileJournal.open_new(run, restore_text=lambda commands: "")

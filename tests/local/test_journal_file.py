@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.core import events, records
-from cutover.core.events import TYPES, Event, Record
+from cutover.core.journal import codec, events
+from cutover.core.journal.codec import VERSION, body
+from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment
-from cutover.core.records import VERSION, body
 from cutover.core.values import canonical_json, digest
 from cutover.local.journal_file import (
     ENVELOPE,
@@ -188,7 +188,7 @@ def test_older_records_pass_through_the_upcasts_after_the_hash_check(
     monkeypatch.setattr("cutover.local.journal_file.VERSION", VERSION + 1)
     assert read_journal(old).damage is not None, "no upcast is known"
     monkeypatch.setitem(
-        records.UPCASTS, VERSION, lambda data: {**data, "text": data["text"] + " but newer"}
+        codec.UPCASTS, VERSION, lambda data: {**data, "text": data["text"] + " but newer"}
     )
     assert [r.event for r in read_journal(old).records] == [events.Note("old but newer")]
 

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from cutover.core import events
+from cutover.app.offline import read_run
 from cutover.core.errors import ExitCode, LeaseError, RefusedError
+from cutover.core.journal import events
 from cutover.core.observation import LOST, OWNED, Known, Unknown
 from cutover.core.values import RouteId
 from cutover.local.claims import Claims
 from cutover.local.disk import RealDisk
 from cutover.local.lease import LOOK_S, LOOKS, FlockLease, SoleLease, driver, holder
 from cutover.local.state_directory import StateDirectory
-from cutover.wiring.offline import read_run
 from tests.local.samples import AT, INTENT, OPEN, PREFLIGHT, journal_of
 
 A, B, C = (RouteId(f"arn:rule/{name}") for name in "abc")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cutover.core import events
 from cutover.core.errors import ExitCode, NeedsHumanError, RefusedError, UsageError
+from cutover.core.journal import events
 from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory, is_run_id, last_phase, new_run_id
 from cutover.local.snapshot_file import disarm_restore, read_snapshot

@@ -113,13 +113,13 @@ def first_red(out: str) -> tuple[None, str] | None:
 
 
 ORDER = (
-    "tests/core/machine",
+    "tests/core/engine",
     "tests/runner",
     "tests/local",
     "tests/aws",
     "tests/proofs/test_slices.py",
     "tests/core",
-    "tests/rehearsal",
+    "tests/emulator",
     "tests/e2e",
     "tests/crash",
 )

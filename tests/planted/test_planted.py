@@ -80,12 +80,12 @@ def _tests(*words: str) -> Hunter:
 def test_a_planted_bug_is_found_by_the_tests_near_it() -> None:
     outcome = hunted(
         BY_ID["rolled-back-exits-0"],
-        (_tests("tests/core/machine/test_back.py"),),
+        (_tests("tests/core/engine/test_back.py"),),
         all_of_them=True,
     )
     assert outcome.unsound == ""
     assert [one.verdict for one in outcome.hunts] == [Verdict.FOUND]
-    assert outcome.hunts[0].said.startswith("tests/core/machine/test_back.py::")
+    assert outcome.hunts[0].said.startswith("tests/core/engine/test_back.py::")
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_nobody_finds_a_bug_where_none_is_looked_for() -> None:
 
 @pytest.mark.slow
 def test_a_copy_that_does_not_even_import_is_no_find() -> None:
-    edit = Edit("cutover.core.machine.routes:COMMIT", "2 * SECOND", "no_such_name")
+    edit = Edit("cutover.core.engine.routes:COMMIT", "2 * SECOND", "no_such_name")
     broken = Planted("broken", "it does not import", (edit,), near=("tests/runner",))
     outcome = hunted(broken, (_tests("tests/runner"),), all_of_them=True)
     assert "does not import" in outcome.unsound
@@ -133,7 +133,7 @@ def test_a_hunter_that_this_tree_does_not_have_is_absent(tmp_path: Path) -> None
 
 
 FOUND = Hunted("explore", Verdict.FOUND, 2.4, 7, "P11: a move after the rollback began")
-RED = Hunted("suite", Verdict.FOUND, 9.0, None, "tests/core/machine/test_back.py::test_it[a]")
+RED = Hunted("suite", Verdict.FOUND, 9.0, None, "tests/core/engine/test_back.py::test_it[a]")
 MISSED = Hunted("suite", Verdict.MISSED, 300.0)
 
 
@@ -162,7 +162,7 @@ def test_the_page_holds_the_table_between_its_marks(tmp_path: Path) -> None:
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
-    assert "| 7, 2 s | - | - | `core/machine/test_back.py::test_it`, 9 s |" in text
+    assert "| 7, 2 s | - | - | `core/engine/test_back.py::test_it`, 9 s |" in text
     assert "**1 of 1 planted**" in markdown([Outcome(PLANTED[0], (FOUND,))])
 
 

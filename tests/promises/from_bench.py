@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from cutover.core.events import Record
-from cutover.core.forms import Form
+from cutover.core.journal.codec import body
+from cutover.core.journal.events import Record
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
-from cutover.core.records import body
+from cutover.core.routing import Form
 from cutover.core.state import RunState
 from cutover.core.values import RouteId
 from cutover.ports import (
     Change,
 )
-from cutover.views.status_json import status_json
+from cutover.render.status_json import status_json
 from tests.promises.catalogue import PROMISES
 from tests.promises.facts import (
     Changed,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cutover.core.events import Record, Snapshot
-from cutover.core.forms import form_of
+from cutover.core.journal.codec import body
+from cutover.core.journal.events import Record, Snapshot
 from cutover.core.plan import Plan
-from cutover.core.records import body
+from cutover.core.routing import form_of
 from cutover.core.values import RouteId
 from tests.promises.catalogue import PROMISES
 from tests.promises.facts import Changed, Ended, Fact, Ordered, Read, Recorded, Sent, Started, Took

@@ -16,8 +16,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cutover.aws.forms import Ends, form_of_actions
-from cutover.core.events import (
+from cutover.aws.route_config import Ends, form_of_actions
+from cutover.core.journal.codec import body
+from cutover.core.journal.events import (
     Close,
     GateJudged,
     LeaseTaken,
@@ -27,14 +28,13 @@ from cutover.core.events import (
     Record,
 )
 from cutover.core.plan import Plan
-from cutover.core.records import body
 from cutover.core.state import RunState, evolve, replay
+from cutover.emulator.balancer import Balancer
+from cutover.emulator.normal_form import normal_actions
+from cutover.emulator.responses import Call
+from cutover.emulator.witness import Actions, Witness
 from cutover.ports import Listener
-from cutover.rehearsal.balancer import Balancer
-from cutover.rehearsal.normal_form import normal_actions
-from cutover.rehearsal.wire import Call
-from cutover.rehearsal.witness import Actions, Witness
-from cutover.views.status_json import status_json
+from cutover.render.status_json import status_json
 from tests.promises.facts import (
     Changed,
     Ended,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation import OWNED, GroupHealth, Known, Reading, Unknown
 from cutover.core.plan import Plan
+from cutover.core.routing import Form
 from cutover.core.values import RouteId, Weight
 from cutover.ports import (
     NOT_SENT,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cutover.app import rehearsal
 from cutover.local.plan_file import load_plan
 from cutover.local.state_directory import StateDirectory
-from cutover.wiring import rehearsed
 from tests.promises.catalogue import PROMISES
 from tests.promises.facts import Ended, Fact, Read, Recorded, Replied, Sent, Told, Took
 from tests.promises.from_rehearsal import Observer
@@ -22,9 +22,9 @@ SHIPPED = (
 
 def observed(name: str, place: Path) -> Observer:
     """The scenario, rehearsed before an observer."""
-    _, scenario = rehearsed.load_scenario(name)
-    observer = Observer(rehearsed.planned(PLAN, scenario))
-    result = rehearsed.rehearse(
+    _, scenario = rehearsal.load_scenario(name)
+    observer = Observer(rehearsal.planned(PLAN, scenario))
+    result = rehearsal.rehearse(
         PLAN, scenario, name=name, place=StateDirectory(place), witness=observer, listeners=(observer.listener,)
     )  # fmt: skip
     observer.ended(int(result.exit_code))

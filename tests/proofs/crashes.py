@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from cutover.core.events import Event, Intent
+from cutover.core.journal.events import Event, Intent
 from cutover.core.observation import WordName
 from cutover.core.state import Phase, replay
 from cutover.core.values import HOUR

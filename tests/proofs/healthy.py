@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp, sqrt
 
-from cutover.core.gates import Counts, by_evidence, sequential
+from cutover.core.gates import Counts
 from cutover.core.gates.counting import Weighing
+from cutover.core.gates.sequential import eprocess, policy
 from cutover.core.observation import Absent, Count, Minute, Pair
 from cutover.core.values import MINUTE
 from tests.proofs.luck import poisson
@@ -78,8 +79,8 @@ class Rate:
 class Edges:
     """What the judge allows a healthy destination, by the memories of its gates."""
 
-    errors: by_evidence.Memory
-    latency: by_evidence.Memory
+    errors: policy.Memory
+    latency: policy.Memory
 
     def allowed(self, counts: Mapping[str, Count]) -> tuple[Rate, Rate]:
         """Failed and slow requests in a minute whose source is known."""
@@ -91,9 +92,9 @@ class Edges:
                 requests if isinstance(requests, int) else 0,
                 (bad if isinstance(bad, int) else 0) / (1 if column == "target_5xx" else 1000),
             )
-            cv = by_evidence.variation(one, memory.baseline)
+            cv = policy.variation(one, memory.baseline)
             standard = STANDARDS[one.signal]
-            rate, k = sequential.allowed(standard, memory.weigher.pool, source, cv)
+            rate, k = eprocess.allowed(standard, memory.weigher.pool, source, cv)
             found.append(Rate(rate, sqrt(1 / k)))
         return found[0], found[1]
 
@@ -103,8 +104,8 @@ EDGES = (
     Weighing("latency.versus_source", share=0.25, cv=0.4, fast=0.5, before=False),
 )
 STANDARDS = {
-    "errors": sequential.Standard(floor=0.002, ratio=2.0, cap=0.01, cv=0.5, fast=0.05),
-    "latency.versus_source": sequential.Standard(0.05, 1.0, cap=1.0, cv=0.4, fast=0.5),
+    "errors": eprocess.Standard(floor=0.002, ratio=2.0, cap=0.01, cv=0.5, fast=0.05),
+    "latency.versus_source": eprocess.Standard(0.05, 1.0, cap=1.0, cv=0.4, fast=0.5),
 }
 """gating.md section 4's table of signals."""
 

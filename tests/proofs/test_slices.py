@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cutover.core.errors import ExitCode
-from cutover.core.events import Event, GateJudged, Intent
+from cutover.core.journal.events import Event, GateJudged, Intent
 from tests.fakes import Bench, form, plan_of
 from tests.promises.from_records import journal_broken
 from tests.proofs import absurd, crashes, healthy, luck, null

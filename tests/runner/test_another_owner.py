@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cutover.core import events as ev
 from cutover.core.errors import ExitCode
+from cutover.core.journal import events as ev
 from cutover.core.observation import OWNED, Unknown, WordName
 from cutover.core.values import MINUTE
 from tests.fakes import TWO_ROUTES, Bench, plan_of

@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import pytest
 
-from cutover.core import events as ev
 from cutover.core.errors import ExitCode
+from cutover.core.journal import events as ev
 from cutover.core.observation import WordName
 from cutover.core.values import MINUTE
 from tests.fakes import Bench, form

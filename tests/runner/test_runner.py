@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from cutover.core import events as ev
 from cutover.core.errors import ExitCode
-from cutover.core.forms import Form
+from cutover.core.journal import events as ev
 from cutover.core.moment import Moment
 from cutover.core.observation import Unknown, WordName
+from cutover.core.routing import Form
 from cutover.core.state import Phase, replay
 from cutover.core.values import HOUR, MINUTE, SECOND, RouteId, Weight
 from cutover.ports import Change, Permit

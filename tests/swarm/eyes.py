@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cutover.core.events import PhaseChanged, Record
+from cutover.core.journal.events import PhaseChanged, Record
 from cutover.core.plan import Plan
-from cutover.rehearsal.happenings import Effect, When, Write
-from cutover.rehearsal.scenario import Scenario
-from cutover.rehearsal.wire import Call
-from cutover.rehearsal.world import World
+from cutover.emulator.injections import Effect, When, Write
+from cutover.emulator.responses import Call
+from cutover.emulator.scenario import Scenario
+from cutover.emulator.world import World
 from tests.promises.from_rehearsal import Observer
 
 NO_PROCESS = "no process"

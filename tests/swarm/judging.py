@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cutover.core.errors import UsageError
-from cutover.core.events import Close
+from cutover.core.journal.events import Close
 from cutover.core.state import TERMINAL, Phase, replay
 from cutover.local.journal_file import JournalContents, read_journal
 from tests.promises.catalogue import PROMISES

@@ -14,27 +14,27 @@ from pathlib import Path
 from random import Random
 
 from cutover import __version__
+from cutover.app.live import restore_text_of
+from cutover.app.resume import BACK, refuse_meaningless
+from cutover.app.scenarios import text_of_plan
 from cutover.aws.alb import AlbRouter
 from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from cutover.aws.fanout import Inline
-from cutover.aws.forms import Ends
+from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import CutoverError, ExitCode, RefusedError, UsageError
-from cutover.core.events import Event, LeaseTaken, RunOpen
+from cutover.core.journal.events import Event, LeaseTaken, RunOpen
 from cutover.core.observation import Known, Word, WordName
 from cutover.core.state import TERMINAL, RunState, evolve, replay
 from cutover.core.values import MINUTE
+from cutover.emulator.world import World
+from cutover.local.inbox import leave_word
 from cutover.local.journal import FileJournal
-from cutover.local.mailbox import leave_word
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
-from cutover.rehearsal.world import World
 from cutover.runner import Ports, Runner
-from cutover.wiring.going_on import BACK, refuse_meaningless
-from cutover.wiring.live import restore_text_of
-from cutover.wiring.scenarios import text_of_plan
 from tests.promises.facts import Died, Owner
 from tests.swarm.adversary import Adversary, KilledError
 from tests.swarm.disk import LosableDisk

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cutover.core.errors import RefusedError
-from cutover.core.events import PhaseChanged
+from cutover.core.journal.events import PhaseChanged
 from cutover.core.observation import Word, WordName
 from cutover.core.values import MINUTE
-from cutover.local.mailbox import leave_word
+from cutover.local.inbox import leave_word
 from tests.promises.facts import Ordered
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import LOST, OWNED, Known, Reading, Unknown, Word
-from cutover.local.mailbox import WordsMailbox
+from cutover.emulator.clock import VirtualClock
+from cutover.local.inbox import WordsMailbox
 from cutover.local.run_directory import RunDirectory
 from cutover.ports import Clock, Lease
-from cutover.rehearsal.clock import VirtualClock
 
 
 class MachineClock(Clock):

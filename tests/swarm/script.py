@@ -14,8 +14,8 @@ from pydantic import Field
 from cutover.core.plan import Plan
 from cutover.core.units import Duration, Model
 from cutover.core.values import HOUR, MINUTE
-from cutover.rehearsal.happenings import DurationOrNever, Happening, When
-from cutover.rehearsal.scenario import Scenario
+from cutover.emulator.injections import DurationOrNever, Happening, When
+from cutover.emulator.scenario import Scenario
 from tests.fakes import plan_of
 
 Point = Literal["waiting", "call", "reply", "disk", "disk_done"]

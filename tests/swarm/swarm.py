@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from cutover.wiring.workers import side_by_side
+from cutover.app.rehearsal_workers import side_by_side
 from tests.swarm.cells import Cells
 from tests.swarm.generate import random_script
 from tests.swarm.judging import judged

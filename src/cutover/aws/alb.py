@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from cutover.aws import forms
-from cutover.aws.departure import Departures, Ticket
+from cutover.aws import route_config
 from cutover.aws.fanout import Fanout, attempt
-from cutover.aws.forms import Ends
+from cutover.aws.restored import way_back
 from cutover.aws.retry import FOREIGN_REPLY, NOT_CONNECTED, Failure, Kind
+from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.unmodelled import UNMODELLED
-from cutover.aws.way_back import way_back
-from cutover.core.forms import Form
+from cutover.aws.write_tickets import Departures, Ticket
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
+from cutover.core.routing import Form
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight, canonical_json
 from cutover.ports import NOT_SENT, Change, Permit, Router, WriteOutcome, WriteResult
@@ -107,7 +107,7 @@ class AlbRouter(Router):
         return {route: readings[route] for route in routes}
 
     def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return forms.aim(form, self._ends[route], weight, may_drop=self._may_drop)
+        return route_config.aim(form, self._ends[route], weight, may_drop=self._may_drop)
 
     def aim_back(
         self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
@@ -115,7 +115,7 @@ class AlbRouter(Router):
         return way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
 
     def detach(self, route: RouteId, form: Form) -> Form:
-        return forms.detach(form, self._ends[route], may_drop=self._may_drop)
+        return route_config.detach(form, self._ends[route], may_drop=self._may_drop)
 
     def prepare(self) -> Reading[None]:
         at = self._aws.clock.now()
@@ -193,13 +193,15 @@ class AlbRouter(Router):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]
         unmodelled = item.get(UNMODELLED, ())
-        form = attempt(lambda: forms.form_of_actions(actions, self._ends[route], unmodelled))
+        form = attempt(
+            lambda: route_config.form_of_actions(actions, self._ends[route], unmodelled)
+        )
         return form.unknown() if isinstance(form, Failure) else Known(form, answer["at"])
 
     def _writer(self, change: Change, ticket: Ticket) -> Callable[[], WriteOutcome]:
         def ask() -> tuple[Any, str]:
             client = self._aws.client("elbv2")
-            actions = forms.actions_of(change.form)
+            actions = route_config.actions_of(change.form)
             if self._by_rule(change.route):
                 answer = client.modify_rule(RuleArn=change.route, Actions=actions)
                 said = [one["Actions"] for one in answer["Rules"]]
@@ -239,8 +241,10 @@ class AlbRouter(Router):
 
     def _confirmed(self, change: Change, said: Any, request_id: str) -> WriteOutcome:
         if said is not None:
-            seen = forms.weights_of(forms.form_of_actions(said, self._ends[change.route]))
-            if seen == forms.weights_of(change.form):
+            seen = route_config.weights_of(
+                route_config.form_of_actions(said, self._ends[change.route])
+            )
+            if seen == route_config.weights_of(change.form):
                 dropped = change.form.unmodelled
                 message = f"it may have dropped {', '.join(dropped)}" if dropped else ""
                 return WriteOutcome(WriteResult.APPLIED, message=message, request_id=request_id)
@@ -255,5 +259,5 @@ class AlbRouter(Router):
         )
         if self._by_rule(route):
             arn, verb, option = route, "modify-rule --rule-arn", "--actions"
-        actions = shlex.quote(canonical_json(forms.actions_of(form)))
+        actions = shlex.quote(canonical_json(route_config.actions_of(form)))
         return f"aws elbv2 {verb} {shlex.quote(arn)} {option} {actions} --region {shlex.quote(self._aws.region)}"

@@ -7,7 +7,6 @@ from typing import Final
 
 from cutover.aws.cloudwatch import Answered, CloudWatchMetrics
 from cutover.aws.series import ALB, Query, group_dimensions, query_of
-from cutover.core.checks.noise import MINUTES, measured
 from cutover.core.moment import floor_to
 from cutover.core.observation import (
     Absent,
@@ -21,6 +20,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan
+from cutover.core.preflight.variability import MINUTES, measured
 from cutover.core.values import HOUR, MINUTE, PPM
 
 PERMISSION: Final = "cloudwatch:GetMetricData"

@@ -17,7 +17,6 @@ from cutover.aws.fanout import Fanout
 from cutover.aws.retry import Failure
 from cutover.aws.series import Query, query_of
 from cutover.aws.session import AwsSession
-from cutover.core.checks.custom import LOOK_BACK
 from cutover.core.moment import floor_to
 from cutover.core.observation import (
     CustomMetric,
@@ -30,6 +29,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan
+from cutover.core.preflight.custom import LOOK_BACK
 
 LIST_PERMISSION: Final = "cloudwatch:ListMetrics"
 MOST_NAMES: Final = 2_000

@@ -14,9 +14,9 @@ import tenacity
 from botocore import endpoint, parsers
 from botocore import exceptions as aws
 
-from cutover.aws.departure import NotSentError
+from cutover.aws.endpoint_policy import DryRunError
 from cutover.aws.replies import ForeignReplyError
-from cutover.aws.walls import DryRunError
+from cutover.aws.write_tickets import NotSentError
 from cutover.core.errors import WITHHELD, CutoverError, masked
 from cutover.core.observation import Unknown
 from cutover.ports import NOT_SENT, Clock, WriteOutcome, WriteResult

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies
 
 from cutover import __version__
-from cutover.aws import unmodelled, walls
-from cutover.aws.departure import permit_write
+from cutover.aws import endpoint_policy, unmodelled
 from cutover.aws.replies import hold_to_promise
 from cutover.aws.retry import Retry, has_ended
+from cutover.aws.write_tickets import permit_write
 from cutover.core.errors import CredentialsError, UsageError, masked
 from cutover.core.moment import wall_ms
 from cutover.ports import Clock
@@ -64,13 +64,15 @@ def open_session(
     if not session.region_name:
         raise UsageError("no AWS Region is known", hint="Pass --region or set AWS_REGION.")
     credentials.install(session._session, clock)  # noqa: SLF001
-    walls.refuse_dualstack(os.environ, scoped)
-    loopback = walls.emulated_by(walls.custom_endpoints(os.environ, scoped, services))
+    endpoint_policy.refuse_dualstack(os.environ, scoped)
+    loopback = endpoint_policy.emulated_by(
+        endpoint_policy.custom_endpoints(os.environ, scoped, services)
+    )
     if loopback:
         # also for the clients that botocore makes itself, to fetch credentials
         session._session.set_default_client_config(Config(proxies={}))  # noqa: SLF001  # boto3 has no public way
     else:
-        walls.refuse_unusable_proxies(getproxies())
+        endpoint_policy.refuse_unusable_proxies(getproxies())
     return AwsSession(
         session, clock, emulated=loopback, loopback=loopback, dry_run=dry_run, random=random
     )
@@ -179,7 +181,7 @@ class AwsSession:
                 proxies={} if self._loopback else None,
             ),
         )
-        walls.check_endpoint(client.meta.endpoint_url, loopback=self._loopback)
+        endpoint_policy.check_endpoint(client.meta.endpoint_url, loopback=self._loopback)
         if service == "elbv2":
             from cutover.aws.wire import guard  # noqa: PLC0415
 
@@ -191,8 +193,8 @@ class AwsSession:
         return client
 
     def _before_call(self, model: Any, context: dict[str, Any], **_: Any) -> None:
-        walls.check_operation(model.name, dry_run=self.dry_run)
-        if model.name in walls.WRITES:
+        endpoint_policy.check_operation(model.name, dry_run=self.dry_run)
+        if model.name in endpoint_policy.WRITES:
             permit_write(here=not self.on_the_wire)
         else:
             context["read_timeout"] = (

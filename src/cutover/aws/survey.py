@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cutover.aws import forms
+from cutover.aws import route_config
 from cutover.aws.alb import AlbRouter, balancer_of, is_rule, listener_of
 from cutover.aws.calibration import calibrate, recent_requests
 from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from cutover.aws.facts import TAGS_BATCH, Elb, fact, fact_of
 from cutover.aws.fanout import Fanout
-from cutover.aws.forms import Ends
 from cutover.aws.identity import read_identity
 from cutover.aws.metric_names import MetricNames, custom_facts, silent_sources
-from cutover.aws.session import AwsSession
-from cutover.aws.surveyed import (
+from cutover.aws.parse_survey import (
     ELB,
     Answer,
     Elements,
@@ -28,9 +26,10 @@ from cutover.aws.surveyed import (
     rule_arns,
     rule_uses,
 )
+from cutover.aws.restored import recipe_for
+from cutover.aws.route_config import Ends
+from cutover.aws.session import AwsSession
 from cutover.aws.target_health import AlbTargetHealth
-from cutover.aws.way_back import recipe_for
-from cutover.core.forms import Form
 from cutover.core.observation import (
     AlarmState,
     Identity,
@@ -40,6 +39,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan, Route
+from cutover.core.routing import Form
 from cutover.core.values import RouteId
 from cutover.ports import Surveyor
 
@@ -213,18 +213,20 @@ class AwsSurveyor(Surveyor):
                 recipe_why=why,
                 listener=listener_of(route.id),
                 is_default=not is_rule(route.id) or is_default(route.id, rules),
-                action_types=forms.action_types(found),
-                other_groups=forms.others(found, ends),
+                action_types=route_config.action_types(found),
+                other_groups=route_config.others(found, ends),
                 tags=own.value if isinstance(own, Seen) else {},
-                sticky_seconds=forms.sticky_seconds(found),
-                pair_sum=forms.pair_sum(found, ends),
-                bare_actions=forms.bare_actions(found),
+                sticky_seconds=route_config.sticky_seconds(found),
+                pair_sum=route_config.pair_sum(found, ends),
+                bare_actions=route_config.bare_actions(found),
             )
         )
 
     def _target_sticky(self, form: Form, ends: Ends, seen: Elements) -> tuple[str, ...] | Missing:
         """The groups of the action, with ours attached, whose target stickiness is on."""
-        every = tuple(dict.fromkeys((ends.source, ends.destination, *forms.weights_of(form))))
+        every = tuple(
+            dict.fromkeys((ends.source, ends.destination, *route_config.weights_of(form)))
+        )
         unseen = {arn: self._elb.attributes(arn) for arn in every if arn not in seen.attributes}
         answers = {**seen.attributes, **self._side_by_side(unseen)}
         sticky = []

@@ -17,8 +17,8 @@ from botocore.awsrequest import (
     AWSHTTPSConnectionPool,
 )
 
-from cutover.aws.departure import Departures, NotSentError, ticket_here
-from cutover.aws.walls import WRITES
+from cutover.aws.endpoint_policy import WRITES
+from cutover.aws.write_tickets import Departures, NotSentError, ticket_here
 from cutover.core.values import RouteId
 from cutover.ports import Permit
 

@@ -9,27 +9,27 @@ from collections.abc import Sequence
 
 import click
 
-from cutover.cli.frame import Frame, guarded, without_output
+from cutover.cli.console import Frame, guarded, without_output
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("plans:validate", "Check a plan file; needs no AWS."),
     "schema": ("plans:schema", "Print the JSON Schema of plan files, or of a --json output."),
-    "plan": ("looks:plan", "Show what a run would do: diff, timeline, risk, defaults. Writes nothing."),
+    "plan": ("inspect:plan", "Show what a run would do: diff, timeline, risk, defaults. Writes nothing."),
     "schedule": ("schedules:schedule", "Print the fastest steps inside a budget of failed requests."),
-    "preflight": ("looks:preflight", "Run every check of `run` against AWS, read-only."),
+    "preflight": ("inspect:preflight", "Run every check of `run` against AWS, read-only."),
     "rehearse": ("rehearsals:rehearse", "Run a plan against an emulated AWS: no account, hours in seconds."),
     "run": ("runs:run", "Move the traffic, step by step, each step earned by evidence."),
     "resume": ("runs:resume", "Go on with a run that holds or whose process ended; bakes afresh."),
-    "pause": ("words:pause", "Hold a run at its weight."),
-    "approve": ("words:approve", "Answer a step that asks for approval."),
-    "rollback": ("going_back:rollback", "Take all traffic back to the source."),
-    "abort": ("going_back:rollback", "The same as rollback: the panic word is the safe word."),
-    "status": ("reading:status", "Show where a run is, and why."),
+    "pause": ("operator_commands:pause", "Hold a run at its weight."),
+    "approve": ("operator_commands:approve", "Answer a step that asks for approval."),
+    "rollback": ("rollback:rollback", "Take all traffic back to the source."),
+    "abort": ("rollback:rollback", "The same as rollback: the panic word is the safe word."),
+    "status": ("status:status", "Show where a run is, and why."),
     "journal": ("journals:journal", "Show, verify, export or replay a run's journal."),
-    "list": ("reading:list_runs", "List the runs on this machine."),
-    "judge": ("judging:judge", "Judge a table of minutes offline with a plan's gates."),
-    "backtest": ("judging:backtest", "Try a plan's gates on the past: are they too twitchy for this service?"),
-    "finish": ("finishing:finish", "End a completed run: the destination keeps the traffic."),
+    "list": ("status:list_runs", "List the runs on this machine."),
+    "judge": ("backtest:judge", "Judge a table of minutes offline with a plan's gates."),
+    "backtest": ("backtest:backtest", "Try a plan's gates on the past: are they too twitchy for this service?"),
+    "finish": ("finish:finish", "End a completed run: the destination keeps the traffic."),
     "version": ("about:version", "Print the version."),
 }  # fmt: skip
 """Command -> (module:function below this package, one line of help). Nothing here is imported for `--help`."""

@@ -7,7 +7,7 @@ import platform
 import click
 
 from cutover import __version__
-from cutover.cli.frame import Frame
+from cutover.cli.console import Frame
 from cutover.cli.options import json_option
 
 
@@ -16,7 +16,7 @@ from cutover.cli.options import json_option
 @click.pass_obj
 def version(frame: Frame) -> int:
     """Print the version of cutover and what it runs on."""
-    from cutover.core.records import VERSION
+    from cutover.core.journal.codec import VERSION
 
     if frame.json:
         body = {"version": __version__, "journal": VERSION, "python": platform.python_version()}

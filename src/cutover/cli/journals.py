@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cutover.cli.frame import Frame
+from cutover.cli.console import Frame
 from cutover.cli.options import found_run, json_option, run_argument
 from cutover.core.errors import ExitCode, JournalError
 
 if TYPE_CHECKING:
-    from cutover.wiring.offline import Read
+    from cutover.app.offline import Read
 
 
 @click.group()
@@ -20,9 +20,9 @@ def journal() -> None:
 
 
 def _read(frame: Frame, run: str | None) -> Read:
-    from cutover import api
+    from cutover.app import api as app_api
 
-    return api.read_run(found_run(frame, run))
+    return app_api.read_run(found_run(frame, run))
 
 
 @journal.command()
@@ -37,7 +37,7 @@ def show(frame: Frame, run: str | None, everything: bool) -> int:
     read = _read(frame, run)
     if read.plan is None:
         raise JournalError(read.trouble, hint="`cutover journal export` needs no plan")
-    from cutover.wiring.offline import believed
+    from cutover.app.offline import believed
 
     believed(read, lambda: _shown(frame, read, everything=everything))
     return _said(frame, read)
@@ -47,7 +47,7 @@ def _shown(frame: Frame, read: Read, *, everything: bool) -> None:
     if read.plan is None:
         return
     if frame.json:
-        from cutover.views.jsonlines import JsonView
+        from cutover.render.jsonlines import JsonView
 
         view = JsonView(read.plan, frame.out)
         for record in read.contents.records:
@@ -55,7 +55,7 @@ def _shown(frame: Frame, read: Read, *, everything: bool) -> None:
     elif everything:
         _every(frame, read)
     else:
-        from cutover.views.lines import LinesView
+        from cutover.render.lines import LinesView
 
         lines = LinesView(read.plan, frame.out, heartbeat_ms=0, summary=False, colour=frame.colour)
         for record in read.contents.records:
@@ -64,8 +64,8 @@ def _shown(frame: Frame, read: Read, *, everything: bool) -> None:
 
 def _every(frame: Frame, read: Read) -> None:
     from cutover.core.errors import printable
+    from cutover.core.journal.codec import body
     from cutover.core.moment import wall_text
-    from cutover.core.records import body
     from cutover.core.values import canonical_json
 
     for record in read.contents.records:
@@ -125,10 +125,10 @@ def verify(frame: Frame, run: str | None) -> int:
 @click.pass_obj
 def export(frame: Frame, run: str | None) -> int:
     """Write the intact records as NDJSON, byte for byte as they are kept: weights and shares are per mille there."""
-    from cutover import api
+    from cutover.app import api as app_api
 
     found = found_run(frame, run)
-    read = api.read_run(found)
+    read = app_api.read_run(found)
     if not read.contents.records:
         return _said(frame, read)
     data = found.journal_bytes()[: read.contents.good_bytes]
@@ -143,17 +143,17 @@ def export(frame: Frame, run: str | None) -> int:
 @click.pass_obj
 def replay(frame: Frame, run: str | None) -> int:
     """Fold the journal again; check every phase change and every pass against what stood before it. Exit 7 on doubt."""
-    from cutover import api
-    from cutover.cli.showing import result_body
+    from cutover.app import api as app_api
+    from cutover.cli.watchers import result_body
     from cutover.core.values import weight_text
 
     read = _read(frame, run)
-    replayed = api.replay(read)
+    replayed = app_api.replay(read)
     for doubt in replayed.doubts:
         frame.warn(f"error: {doubt}")
     state = replayed.state
     code = ExitCode.REFUSED if replayed.doubts else ExitCode.COMPLETED
-    from cutover.wiring.offline import believed
+    from cutover.app.offline import believed
 
     body = believed(read, lambda: result_body(read.run.id, code, state))
     if frame.json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cutover.cli.frame import Frame
+from cutover.cli.console import Frame
 
 if TYPE_CHECKING:
     from cutover.local.run_directory import RunDirectory
@@ -42,7 +42,7 @@ def found_run(frame: Frame, text: str | None) -> RunDirectory:
     Raises:
         UsageError: when none or several runs are meant.
     """
-    from cutover import api
+    from cutover.app import api
 
     run = api.find_run(text)
     if run.rehearsal and text is not None and run.id != text:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cutover.cli.frame import Frame, problem_body
+from cutover.cli.console import Frame, problem_body
 from cutover.cli.options import json_option, plan_argument
 from cutover.core.errors import UsageError, printable, problem_lines
 
@@ -20,9 +20,9 @@ from cutover.core.errors import UsageError, printable, problem_lines
 @click.pass_obj
 def validate(frame: Frame, plan: Path, strict: bool) -> int:
     """Check a plan file: every error at once, with its position. Needs no AWS and writes nothing."""
-    from cutover import api
+    from cutover.app import api as app_api
 
-    loaded = api.load_plan(plan, strict=strict)
+    loaded = app_api.load_plan(plan, strict=strict)
     if frame.json:
         body = {
             "file": str(plan),
@@ -71,14 +71,14 @@ def _some(count: int, what: str) -> str:
 def schema(frame: Frame, name: str) -> int:
     """Print a JSON Schema: of plan files, of scenario files (`scenario-file`), or of the `--json` output called NAME (`status`, or `cutover.status.v1` as it says itself)."""
     if name == "plan":
-        from cutover import api
+        from cutover.app import api as app_api
 
-        _print(frame, json.dumps(api.plan_schema(), indent=2))
+        _print(frame, json.dumps(app_api.plan_schema(), indent=2))
         return 0
     if name == "scenario-file":
-        from cutover import api
+        from cutover.app import api as app_api
 
-        frame.say(json.dumps(api.scenario_schema(), indent=2))
+        frame.say(json.dumps(app_api.scenario_schema(), indent=2))
         return 0
     found = output_schemas()
     for text in found.values():

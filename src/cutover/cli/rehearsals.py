@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutover.cli.frame import Frame
+from cutover.cli.console import Frame
 from cutover.cli.options import json_option
 from cutover.core.errors import ExitCode, StoppedError, UsageError
 from cutover.core.values import MINUTE, count_of, duration_text
@@ -16,14 +16,14 @@ from cutover.core.values import MINUTE, count_of, duration_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cutover.app.rehearsal import RehearsalResult
+    from cutover.app.rehearsals import NotApplicable
     from cutover.core.plan import Plan
     from cutover.local.plan_file import LoadedPlan
     from cutover.ports import Listener
-    from cutover.views.tables import RehearsalRow
-    from cutover.wiring.rehearsals import NotApplicable
-    from cutover.wiring.rehearsed import RehearsalResult
+    from cutover.render.tables import RehearsalRow
 
-SCHEMA = "cutover.rehearsal.v2"
+SCHEMA = "cutover.emulator.v2"
 
 SLOWEST = 0.01
 """Of `--speed`: the minute that everything waits for then takes more than an hour and a half."""
@@ -62,7 +62,7 @@ def rehearse(
     Exit 0 when the scenario's trouble happened and it ended as expected, 9 when not; the run's own code when
     nothing is expected. With --all: 0 when that is so of every scenario that applies to PLAN.
     """
-    from cutover import api
+    from cutover.app import api as app_api
 
     if listing:
         return _list(frame)
@@ -83,12 +83,12 @@ def rehearse(
             f"--speed {speed:g} is not {SLOWEST:g} or more",
             hint="600 shows ten minutes in a second",
         )
-    loaded = api.load_plan(plan)
-    for said in api.rehearsed_otherwise(loaded):
+    loaded = app_api.load_plan(plan)
+    for said in app_api.rehearsed_otherwise(loaded):
         frame.warn(f"warning: {said}")
     if every:
         return _all(frame, loaded, plan, seed, judges=judges)
-    result = api.rehearse(
+    result = app_api.rehearse(
         loaded,
         scenario or "healthy",
         seed=seed,
@@ -114,12 +114,12 @@ def exit_code(result: RehearsalResult) -> int:
 
 def _views(frame: Frame, plan: Plan, *, watched: bool) -> tuple[Listener, ...]:
     """What is shown of it; who watches it like a film sees every quiet minute too."""
-    from cutover.views.lines import LinesView
+    from cutover.render.lines import LinesView
 
     lines = LinesView(plan, frame.story, heartbeat_ms=MINUTE if watched else 0)
     if not frame.json:
         return (lines,)
-    from cutover.views.jsonlines import JsonView
+    from cutover.render.jsonlines import JsonView
 
     return (lines, JsonView(plan, frame.out))
 
@@ -135,7 +135,7 @@ def _pace(speed: float | None) -> Callable[[int], None] | None:
 
 def _body(result: RehearsalResult | NotApplicable) -> dict[str, Any]:
     """One rehearsal as JSON; of a scenario that does not apply only what there is to say."""
-    from cutover.wiring.rehearsals import NotApplicable
+    from cutover.app.rehearsals import NotApplicable
 
     if isinstance(result, NotApplicable):
         return {"scenario": result.name, "verdict": "does_not_apply", "why": result.why}
@@ -221,14 +221,14 @@ def _one(frame: Frame, result: RehearsalResult, again: str) -> None:
 
 def _all(frame: Frame, loaded: LoadedPlan, plan: Path, seed: int, *, judges: bool | None) -> int:
     """Every scenario, a line as each ends and then one row each; exit 9 when one that applies is not as expected."""
-    from cutover import api
-    from cutover.views.tables import rehearsal_line, rehearsals_view
+    from cutover.app import api as app_api
+    from cutover.render.tables import rehearsal_line, rehearsals_view
 
     rows: list[RehearsalRow] = []
     stopped: StoppedError | None = None
-    count = len(api.scenarios())
+    count = len(app_api.scenarios())
     try:
-        for result in api.rehearse_all(loaded, seed=seed, compare=judges):
+        for result in app_api.rehearse_all(loaded, seed=seed, compare=judges):
             row = _row(result, _again(plan, result.name, seed, judges=judges))
             rows.append(row)
             _progress(frame, "")
@@ -259,9 +259,9 @@ def _progress(frame: Frame, text: str) -> None:
 
 
 def _row(result: RehearsalResult | NotApplicable, again: str) -> RehearsalRow:
-    from cutover.views.tables import RehearsalRow
-    from cutover.wiring.rehearsals import NotApplicable
-    from cutover.wiring.scenarios import load_scenario
+    from cutover.app.rehearsals import NotApplicable
+    from cutover.app.scenarios import load_scenario
+    from cutover.render.tables import RehearsalRow
 
     scenario = load_scenario(result.name)[1]
     outcome = scenario.expect.outcome
@@ -287,19 +287,19 @@ def _row(result: RehearsalResult | NotApplicable, again: str) -> RehearsalRow:
 
 
 def _new(frame: Frame, name: str, plan: Path | None) -> int:
-    from cutover import api
+    from cutover.app import api as app_api
 
-    path = api.new_scenario(name)
+    path = app_api.new_scenario(name)
     shown = shlex.join(["cutover", "rehearse", str(plan or "PLAN"), "--scenario", str(path)])
     frame.say(f"wrote {path}; it ends as expected as it is: `{shown}`")
     return 0
 
 
 def _list(frame: Frame) -> int:
-    from cutover import api
-    from cutover.wiring.scenarios import load_scenario
+    from cutover.app import api as app_api
+    from cutover.app.scenarios import load_scenario
 
-    found = api.scenarios()
+    found = app_api.scenarios()
     longest = max(map(len, found), default=0)
     for name, path in found.items():
         says = str(getattr(load_scenario(name)[1], "description", "") or "")
@@ -314,7 +314,7 @@ def _list(frame: Frame) -> int:
 
 def _listed(frame: Frame, name: str, says: str) -> None:
     """On one line; at a terminal what it says is wrapped beside the name, or below it where that is too narrow."""
-    from cutover.views.text import wrap
+    from cutover.render.text import wrap
 
     if not frame.out.isatty():
         frame.say(f"{name}{says}".rstrip())

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cutover.cli.frame import Frame
+from cutover.cli.console import Frame
 from cutover.cli.options import aws_options, json_option, plan_argument, run_argument, why_option
 from cutover.core.errors import UsageError, printable
 
 if TYPE_CHECKING:
+    from cutover.app.live import Options
     from cutover.core.observation import Word
     from cutover.local.run_directory import RunDirectory
-    from cutover.wiring.live import Options
 
 exit_on_hold_option = click.option(
     "--exit-on-hold", is_flag=True, help="End with 5 where the run would hold and wait."
@@ -50,23 +50,25 @@ def run(
 
     Stays until it is COMPLETED (0), ROLLED_BACK (3), needs a human (4) or is interrupted.
     """
-    from cutover import api
+    from cutover.app import api as app_api
     from cutover.cli.plans import count_warnings, show_warnings
 
-    loaded = api.load_plan(plan)
+    loaded = app_api.load_plan(plan)
     if dry_run:
-        from cutover.cli.looks import show_look
+        from cutover.cli.inspect import show_look
 
         count_warnings(frame, str(plan), loaded.warnings)
-        return show_look(frame, loaded.plan, api.look(loaded.plan, profile=profile, region=region))
+        return show_look(
+            frame, loaded.plan, app_api.look(loaded.plan, profile=profile, region=region)
+        )
     show_warnings(frame, str(plan), loaded.warnings)
     if not yes:
         _ask(frame, loaded.plan.name)
     options = live_options(frame, profile, region, exit_on_hold=exit_on_hold)
-    from cutover.cli.showing import ended
+    from cutover.cli.watchers import ended
 
     frame.acts = True
-    return ended(frame, api.start(loaded, options, run_id=run_id))
+    return ended(frame, app_api.start(loaded, options, run_id=run_id))
 
 
 def _person_types() -> bool:
@@ -99,9 +101,9 @@ def live_options(
     frame: Frame, profile: str | None, region: str | None, *, exit_on_hold: bool = False
 ) -> Options:
     """How this command line reaches AWS and people."""
-    from cutover.cli.showing import watchers
-    from cutover.wiring.live import Options
-    from cutover.wiring.offline import operator
+    from cutover.app.live import Options
+    from cutover.app.offline import operator
+    from cutover.cli.watchers import watchers
 
     return Options(
         profile=profile,
@@ -137,7 +139,7 @@ def resume(
     region: str | None,
 ) -> int:
     """Go on with a run that holds, or whose process ended. Always bakes afresh."""
-    from cutover.cli.words import tell_run, word_of
+    from cutover.cli.operator_commands import tell_run, word_of
 
     word = word_of("resume" if accept_drift is None else "accept_drift", accept_drift or why)
     found, code = tell_run(frame, run, word)
@@ -150,8 +152,8 @@ def resume(
 
 def become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
     """Drive the run to the end of this process, and say how it ended."""
-    from cutover import api
-    from cutover.cli.showing import ended
+    from cutover.app import api as app_api
+    from cutover.cli.watchers import ended
 
     frame.acts = True
-    return ended(frame, api.go_on(run, word, options))
+    return ended(frame, app_api.go_on(run, word, options))

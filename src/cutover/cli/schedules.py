@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cutover.cli.frame import Frame
+from cutover.cli.console import Frame
 from cutover.cli.options import aws_options, json_option
 from cutover.core.errors import RefusedError, UsageError, printable
 from cutover.core.values import DAY, FULL, parse_duration, parse_rate, rate_text
 
 if TYPE_CHECKING:
+    from cutover.core.forecast import Ground, Traffic
     from cutover.core.plan import Plan
-    from cutover.core.power import Ground, Traffic
 
 HARMED, OVERLOAD = "harmed_requests", "overload_requests"
 _BUDGET = re.compile(r"([^=]*)=([0-9][0-9_]*)")
@@ -63,7 +63,7 @@ def schedule(  # noqa: PLR0917  # click gives each option
 
     Gates and `hold_back` are PLAN's; else the default gates judge, and what is worth it is held back. Writes nothing. Exit 7 when nothing fits: then it says what would.
     """
-    from cutover.core.power import Nothing, Wish, answer
+    from cutover.core.forecast import Nothing, Wish, answer
 
     within_ms = _duration("--time", within)
     given = _budgets(budgets)
@@ -81,7 +81,7 @@ def schedule(  # noqa: PLR0917  # click gives each option
     if isinstance(found, Nothing):
         raise RefusedError(f"nothing fits: {found.why}", hint=found.instead)
 
-    from cutover.views.schedule_view import Asked, schedule_json, schedule_view
+    from cutover.render.schedule import Asked, schedule_json, schedule_view
 
     asked = Asked(ground, given[HARMED], given[OVERLOAD], known, within_ms)
     if frame.json:
@@ -96,8 +96,8 @@ def _held_back(
     frame: Frame, plan: Plan | None, ground: Ground, usual: float, overload: int
 ) -> int:
     """What the plan holds back (per mille) when that is enough to compare with, else what is worth it."""
-    from cutover.core.plan.sliver import hold_back_text, too_thin
-    from cutover.core.power import bearable, proposed
+    from cutover.core.forecast import bearable, proposed
+    from cutover.core.plan.control_share import hold_back_text, too_thin
 
     said = None if plan is None else plan.hold_back
     if said is not None and not (said and too_thin(FULL - said, usual, ground.traffic.pairs)):
@@ -122,9 +122,9 @@ def _say_caution(frame: Frame, plan: Plan | None) -> None:
 def _loaded(file: Path | None) -> Plan | None:
     if file is None:
         return None
-    from cutover import api
+    from cutover.app import api as app_api
 
-    return api.load_plan_to_schedule(file).plan
+    return app_api.load_plan_to_schedule(file).plan
 
 
 def _budgets(texts: tuple[str, ...]) -> dict[str, int]:
@@ -166,7 +166,7 @@ def _traffic(
     plan: Plan | None, rate: str | None, days: str | None, profile: str | None, region: str | None
 ) -> tuple[Traffic, float, str]:
     """The traffic, its usual rate (requests a minute), and where it is known from."""
-    from cutover.core.power import Traffic
+    from cutover.core.forecast import Traffic
 
     pairs = 1 if plan is None else len(plan.pairs)
     if days is not None:
@@ -198,7 +198,7 @@ def _traffic(
 def _measured(
     plan: Plan | None, days: str, profile: str | None, region: str | None
 ) -> tuple[Traffic, float, str]:
-    from cutover.core.power import Traffic
+    from cutover.core.forecast import Traffic
 
     span = _duration("--rate-from-cloudwatch", days) or 0
     if span % DAY:
@@ -211,9 +211,9 @@ def _measured(
             "--rate-from-cloudwatch needs a PLAN: it says which groups to measure, and in which account",
             hint="cutover schedule plan.yaml --rate-from-cloudwatch 14d, or give --rate",
         )
-    from cutover import api
+    from cutover.app import api as app_api
 
-    found = api.past_rates(plan, span // DAY, profile=profile, region=region)
+    found = app_api.past_rates(plan, span // DAY, profile=profile, region=region)
     if found.trough <= 0:
         raise RefusedError(
             f"CloudWatch shows whole hours without a request in the last {span // DAY} days: steps cannot be judged in such hours",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutover.core.forms import Form
+from cutover.core.forecast import Outlook
 from cutover.core.plan import Plan
 from cutover.core.plan.risk import outlooks_of
-from cutover.core.power import Outlook
+from cutover.core.routing import Form
 from cutover.core.values import FULL, MINUTE, RouteId, Weight
 
 STEP_PERIODS = 2

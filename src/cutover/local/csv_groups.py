@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cutover.core.backtest import COLUMNS, Group
 from cutover.core.errors import PlanError, Problem
-from cutover.core.retrospect import COLUMNS, Group
 from cutover.local.csv_file import MAX_ROWS, Line, Table
 
 MOST_GAP = 7 * 1440

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
+from cutover.core.backtest import NOTHING, Row
+from cutover.core.backtest.rows import EPOCH, MOST_MINUTES
 from cutover.core.errors import printable
 from cutover.core.moment import wall_ms
-from cutover.core.retrospect import NOTHING, Row
-from cutover.core.retrospect.rows import EPOCH, MOST_MINUTES
 from cutover.core.values import MINUTE
 from cutover.local.csv_file import Line, Table, check_columns, open_table
 from cutover.local.csv_groups import (

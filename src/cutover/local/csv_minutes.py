@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import BinaryIO, Final
 
+from cutover.core.backtest import Row
+from cutover.core.backtest.rows import MOST_MINUTES
 from cutover.core.errors import printable
 from cutover.core.plan import Plan
-from cutover.core.retrospect import Row
-from cutover.core.retrospect.rows import MOST_MINUTES
 from cutover.core.values import FULL, weight_text
 from cutover.local.csv_file import Line, Table, check_columns, decimal_of, open_table
 from cutover.local.csv_groups import (

@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from cutover.local.elsewhere import temporary_places
 from cutover.local.run_directory import RunDirectory
+from cutover.local.temporary_directories import temporary_places
 
 
 class Fallback:

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cutover.core.errors import JournalError, RefusedError, printable, traceback_text
-from cutover.core.events import Event, Record, RunOpen, Snapshot
+from cutover.core.journal.events import Event, Record, RunOpen, Snapshot
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.observation import Known, Reading, Unknown
 from cutover.core.values import canonical_json
@@ -31,7 +31,7 @@ from cutover.local.journal_file import (
     normal,
     read_journal,
 )
-from cutover.local.mending import mend
+from cutover.local.recovery import mend
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import snapshot_text
 from cutover.ports import Journal

@@ -15,9 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from cutover.core.events import TYPES, Event, Record
+from cutover.core.journal.codec import UPCASTS, VERSION, body, parse
+from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment, wall_text
-from cutover.core.records import UPCASTS, VERSION, body, parse
 from cutover.core.values import canonical_json, digest
 
 ENVELOPE = frozenset(

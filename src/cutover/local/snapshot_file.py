@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutover.core.errors import NeedsHumanError, UsageError
-from cutover.core.events import Event, RunOpen, Snapshot
-from cutover.core.forms import form_of
-from cutover.core.records import body, parse
+from cutover.core.journal.codec import body, parse
+from cutover.core.journal.events import Event, RunOpen, Snapshot
+from cutover.core.routing import form_of
 from cutover.core.values import canonical_json, digest
 from cutover.local.disk import SCRIPT_MODE
 from cutover.local.run_directory import RunDirectory

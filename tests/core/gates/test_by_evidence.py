@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cutover.core.gates import Verdict
-from cutover.core.gates.judging import SOURCE_SURELY_BAD, Counts, Judgement, Rule
+from cutover.core.gates.api import SOURCE_SURELY_BAD, Counts, Judgement, Rule
 from cutover.core.observation import Minute
 from cutover.core.values import MINUTE
 from tests.core.gates.world import GONE, UNREAD, Bench, group, minute_of, slow

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutover.core.gates import GATES, CountingSpec, GateSpec, Verdict
-from cutover.core.gates.judging import Counts
+from cutover.core.gates.api import Counts
 from cutover.core.gates.rates import upper_bound_ppm
-from cutover.core.gates.threshold import (
+from cutover.core.gates.threshold.limits import (
     START,
     Look,
     Question,

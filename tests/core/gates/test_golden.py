@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from cutover.core.gates import GATES, Verdict
-from cutover.core.gates.judging import Judgement, Scene, Signal
+from cutover.core.gates.api import Judgement, Scene, Signal
+from cutover.core.messages import told
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, Count, Minute
-from cutover.core.story import told
 from cutover.core.values import MINUTE
 from tests.core.gates.world import PAIR, START_MS
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cutover.core.gates import Verdict
+from cutover.core.messages.verdicts import told
 from cutover.core.observation import Minute
-from cutover.core.story.judged import told
 from tests.core.gates.world import GONE, LB_ERRORS, UNREAD, Bench, group, minute_of
 
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cutover.core import events as ev
 from cutover.core.errors import ExitCode
-from cutover.core.gates import Verdict, by_evidence
+from cutover.core.gates import Verdict
+from cutover.core.gates.sequential import policy
+from cutover.core.journal import events as ev
 from cutover.core.observation import Absent, Count, Minute, WordName
 from cutover.core.plan import Plan
 from cutover.core.state import RunState, evolve, replay
@@ -208,13 +209,13 @@ def ended(seed: int) -> Run:
 SEEDS = range(6)
 
 
-def weighers(state: RunState) -> dict[Any, by_evidence.Memory]:
+def weighers(state: RunState) -> dict[Any, policy.Memory]:
     """Every memory of the sequential judge."""
     found = {}
     for key, memory in state.evidence.memories.items():
         for name in ("counting", "absolute", "relative"):
             part = getattr(memory, name, None)
-            if isinstance(part, by_evidence.Memory):
+            if isinstance(part, policy.Memory):
                 found[(*key, name)] = part
     return found
 

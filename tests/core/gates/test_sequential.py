@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.core.gates.judging import Counts
-from cutover.core.gates.sequential import (
+from cutover.core.gates.api import Counts
+from cutover.core.gates.sequential.eprocess import (
     LADDER,
     NOTHING,
     START,

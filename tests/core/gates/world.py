@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cutover.core.gates import GATES, Judgement, Scene
+from cutover.core.messages import told
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, AlarmState, GroupHealth, Known, Minute, Pair
-from cutover.core.story import told
 from cutover.core.values import MINUTE
 
 PAIR = Pair("old>new", "app/prod/50dc6c495c0c9188", "arn:source", "arn:destination")

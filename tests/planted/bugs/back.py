@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.planted.bug import Edit, Planted
 
-_BACK = "tests/core/machine/test_back.py"
-_DOUBT = "tests/core/machine/test_doubt.py"
-_PACE = "tests/core/machine/test_pace.py"
-_ROLLING = "cutover.core.machine.back:rolling_back"
+_BACK = "tests/core/engine/test_back.py"
+_DOUBT = "tests/core/engine/test_doubt.py"
+_PACE = "tests/core/engine/test_pace.py"
+_ROLLING = "cutover.core.engine.rollback:rolling_back"
 
 BACK = (
     Planted(
@@ -15,7 +15,7 @@ BACK = (
         breaks="a route goes back to computed weights instead of to the form that was found",
         edits=(
             Edit(
-                "cutover.core.machine.back:_route",
+                "cutover.core.engine.rollback:_route",
                 "return Back(route, verbatim=ours and not known.accepted), COMMIT",
                 "return Back(route, verbatim=not ours and not known.accepted), COMMIT",
             ),
@@ -27,7 +27,7 @@ BACK = (
         breaks="a read that shows the old weights ends a rollback although a raise may still be live",
         edits=(
             Edit(
-                "cutover.core.machine.back:_route",
+                "cutover.core.engine.rollback:_route",
                 "if there and known.in_doubt is None and not _only_read(known):",
                 "if there:",
             ),
@@ -90,15 +90,15 @@ BACK = (
     Planted(
         id="one-read-restores",
         breaks="a route counts as restored after one read",
-        edits=(Edit("cutover.core.machine.back:_verify", "if age < COMMIT:", "if age < 0:"),),
-        near=(_BACK, "tests/core/machine/test_forward.py", _DOUBT),
+        edits=(Edit("cutover.core.engine.rollback:_verify", "if age < COMMIT:", "if age < 0:"),),
+        near=(_BACK, "tests/core/engine/test_forward.py", _DOUBT),
     ),
     Planted(
         id="confirming-read-skipped",
         breaks="success is claimed without the last look after `observe.confirm`",
         edits=(
             Edit(
-                "cutover.core.machine.back:_confirm",
+                "cutover.core.engine.rollback:_confirm",
                 "if quiet < turn.plan.observe.confirm or not fresh:",
                 "if quiet < 0:",
             ),
@@ -121,27 +121,29 @@ BACK = (
         id="one-stuck-route-ends-it",
         breaks="a rollback ends as soon as one route cannot be restored, whatever the others are",
         edits=(Edit(_ROLLING, "if len(stuck) == len(open_routes):", "if stuck:"),),
-        near=("tests/core/machine/test_gone.py", _BACK),
+        near=("tests/core/engine/test_gone.py", _BACK),
     ),
     Planted(
         id="gone-route-keeps-it-for-ever",
         breaks="a rollback of a deleted rule never ends",
         edits=(
             Edit(
-                "cutover.core.machine.back:_lost",
+                "cutover.core.engine.rollback:_lost",
                 "return known.gone_since is not None and",
                 "return known.impossible and known.gone_since is not None and",
             ),
         ),
         origin="issue 7, 1.9",
-        near=("tests/core/machine/test_gone.py",),
+        near=("tests/core/engine/test_gone.py",),
     ),
     Planted(
         id="write-war",
         breaks="a rollback overwrites somebody else's change again and again",
         edits=(
             Edit(
-                "cutover.core.machine.back:OVERWRITTEN", "OVERWRITTEN = 2", "OVERWRITTEN = 10**6"
+                "cutover.core.engine.rollback:OVERWRITTEN",
+                "OVERWRITTEN = 2",
+                "OVERWRITTEN = 10**6",
             ),
         ),
         near=(_BACK,),
@@ -151,19 +153,19 @@ BACK = (
         breaks="a breach rolls back by itself to a source without a healthy target",
         edits=(
             Edit(
-                "cutover.core.machine.stops:harmed",
+                "cutover.core.engine.stop_conditions:harmed",
                 "if goes_back and any(healthy == 0 for",
                 "if goes_back and all(healthy == -1 for",
             ),
         ),
-        near=(_BACK, "tests/core/machine/test_forward.py"),
+        near=(_BACK, "tests/core/engine/test_forward.py"),
     ),
     Planted(
         id="refused-restore-waits",
         breaks="a restore that AWS throttles waits five seconds between tries",
         edits=(
             Edit(
-                "cutover.core.machine.back:_due",
+                "cutover.core.engine.rollback:_due",
                 "    if sent.answered or (sent.denied and span >= AT_ONCE_FOR):\n",
                 "    if sent.answered or sent.refused:\n",
             ),
@@ -176,17 +178,17 @@ BACK = (
         breaks="a rollback that AWS refuses for minutes writes every route at every turn",
         edits=(
             Edit(
-                "cutover.core.machine.back:_paced",
+                "cutover.core.engine.rollback:_paced",
                 "    if span < AT_ONCE_FOR or first or not backs:\n",
                 "    if span >= 0 or first or not backs:\n",
             ),
             Edit(
-                "cutover.core.machine.back:_paced",
+                "cutover.core.engine.rollback:_paced",
                 "(backs if span < AT_ONCE_FOR else first), SLOW",
                 "backs, SLOW",
             ),
             Edit(
-                "cutover.core.machine.back:_due",
+                "cutover.core.engine.rollback:_due",
                 "    if span >= AT_ONCE_FOR:\n        return (PACE if span < FAST_FOR else FAST) - since\n",
                 "",
             ),
@@ -225,7 +227,7 @@ BACK = (
         breaks="a run that went back exits 0",
         edits=(
             Edit(
-                "cutover.core.machine.back:_confirm",
+                "cutover.core.engine.rollback:_confirm",
                 "return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)",
                 "return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)",
             ),
@@ -237,23 +239,23 @@ BACK = (
         breaks="a rollback that is ended by a third signal exits 0",
         edits=(
             Edit(
-                "cutover.core.machine.back:_interrupted",
+                "cutover.core.engine.rollback:_interrupted",
                 "return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)",
                 "return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)",
             ),
         ),
-        near=(_BACK, "tests/core/machine/test_words.py"),
+        near=(_BACK, "tests/core/engine/test_words.py"),
     ),
     Planted(
         id="first-signal-ends-a-rollback",
         breaks="one signal ends a rollback before the routes are restored",
         edits=(
             Edit(
-                "cutover.core.machine.back:REFUSED_SIGNALS",
+                "cutover.core.engine.rollback:REFUSED_SIGNALS",
                 "REFUSED_SIGNALS = 2",
                 "REFUSED_SIGNALS = 0",
             ),
         ),
-        near=(_BACK, "tests/core/machine/test_words.py"),
+        near=(_BACK, "tests/core/engine/test_words.py"),
     ),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.planted.bug import Edit, Planted
 
-_LATE = "tests/core/machine/test_late_evidence.py"
-_FORWARD = "tests/core/machine/test_forward.py"
-_BLIND = "tests/core/machine/test_blindness.py"
+_LATE = "tests/core/engine/test_late_evidence.py"
+_FORWARD = "tests/core/engine/test_forward.py"
+_BLIND = "tests/core/engine/test_blindness.py"
 _GATES = "tests/core/gates"
 
 EVIDENCE = (
@@ -15,7 +15,7 @@ EVIDENCE = (
         breaks="evidence counts from the minute before the first whole one at the new weight",
         edits=(
             Edit(
-                "cutover.core.machine.turn:Turn.next_minute_ms",
+                "cutover.core.engine.turn:Turn.next_minute_ms",
                 "            floor_to(self.aws_ms + after_ms, self.plan.observe.period) + self.plan.observe.period\n",
                 "            floor_to(self.aws_ms + after_ms, self.plan.observe.period)\n",
             ),
@@ -27,7 +27,7 @@ EVIDENCE = (
         breaks="a bake ends one settled minute before it is over",
         edits=(
             Edit(
-                "cutover.core.machine.forward:baked",
+                "cutover.core.engine.forward:baked",
                 "turn.state.journalled_ms.get(p.id, 0) + period - began",
                 "turn.state.journalled_ms.get(p.id, 0) + 2 * period - began",
             ),
@@ -39,24 +39,24 @@ EVIDENCE = (
         breaks="after a pause or a crash the bake goes on where it was",
         edits=(
             Edit(
-                "cutover.core.machine.holding:resume",
+                "cutover.core.engine.holding:resume",
                 '(f": {word.why}" if word.why else ""), afresh=True',
                 '(f": {word.why}" if word.why else ""), afresh=False',
             ),
         ),
-        near=("tests/core/machine/test_words.py", _FORWARD),
+        near=("tests/core/engine/test_words.py", _FORWARD),
     ),
     Planted(
         id="resume-straight-to-baking",
         breaks="a resumed step bakes without waiting until its split is in effect",
         edits=(
             Edit(
-                "cutover.core.machine.holding:onward",
+                "cutover.core.engine.holding:onward",
                 "    turn.to(Phase.SETTLING, why, from_ms=turn.next_minute_ms())\n",
                 "    turn.to(Phase.BAKING, why, from_ms=turn.next_minute_ms())\n",
             ),
         ),
-        near=("tests/core/machine/test_words.py", _FORWARD),
+        near=("tests/core/engine/test_words.py", _FORWARD),
     ),
     Planted(
         id="evidence-kept-over-a-gap",
@@ -80,7 +80,7 @@ EVIDENCE = (
         breaks="what the step before proved counts for the next one too",
         edits=(
             Edit(
-                "cutover.core.state.turning:_afresh",
+                "cutover.core.state.transitions:_afresh",
                 "changed, evidence_from_ms=event.from_ms, evidence=evid.restart(plan, changed.evidence)",
                 "changed, evidence_from_ms=min(event.from_ms, changed.turned.wall_ms - 3_600_000 if changed.turned else 0)",
             ),
@@ -92,7 +92,7 @@ EVIDENCE = (
         breaks="a stop of a minute inside a look leaves no gap, and the bake counts minutes that nobody watched",
         edits=(
             Edit(
-                "cutover.core.machine.learn:_gap",
+                "cutover.core.engine.ingest:_gap",
                 "    elif looked > longest:",
                 "    elif looked > 1000 * longest:",
             ),
@@ -105,7 +105,7 @@ EVIDENCE = (
         breaks="a process that was stopped between two looks goes on as if it had watched",
         edits=(
             Edit(
-                "cutover.core.machine.learn:_gap",
+                "cutover.core.engine.ingest:_gap",
                 "    elif late > slack:",
                 "    elif late > 1000 * slack:",
             ),
@@ -117,7 +117,7 @@ EVIDENCE = (
         breaks="each gap restarts the blind budget, so that a blind run waits for ever",
         edits=(
             Edit(
-                "cutover.core.machine.judge:unknown_for",
+                "cutover.core.engine.evaluate:unknown_for",
                 "window = max(turn.aws_ms - turn.state.evidence_from_ms, turn.in_phase())",
                 "window = turn.aws_ms - turn.state.evidence_from_ms",
             ),
@@ -130,7 +130,7 @@ EVIDENCE = (
         breaks="a gate that knows nothing lets the step go on",
         edits=(
             Edit(
-                "cutover.core.machine.stops:lacking",
+                "cutover.core.engine.stop_conditions:lacking",
                 "return None if decides.verdict is Verdict.PASS else decides",
                 "return None if decides.verdict in (Verdict.PASS, Verdict.UNKNOWN) else decides",
             ),
@@ -142,7 +142,7 @@ EVIDENCE = (
         breaks="a gate that has too little evidence lets the step go on when its bake is over",
         edits=(
             Edit(
-                "cutover.core.machine.stops:lacking",
+                "cutover.core.engine.stop_conditions:lacking",
                 "return None if decides.verdict is Verdict.PASS else decides",
                 "return None if decides.verdict <= Verdict.WAITING else decides",
             ),
@@ -154,12 +154,12 @@ EVIDENCE = (
         breaks="a step without one request of the destination proves it healthy",
         edits=(
             Edit(
-                "cutover.core.gates.by_evidence:_earned",
+                "cutover.core.gates.sequential.policy:_earned",
                 "return _say(Verdict.WAITING, replace(reason, rule=Rule.NOTHING))",
                 "return _say(Verdict.PASS, replace(reason, rule=Rule.NOTHING))",
             ),
             Edit(
-                "cutover.core.machine.fresh:fresh",
+                "cutover.core.engine.freshness:fresh",
                 "elif turn.state.step >= 0 and _silent(turn, pair, newest):",
                 "elif turn.state.step >= 10**6 and _silent(turn, pair, newest):",
             ),
@@ -183,7 +183,7 @@ EVIDENCE = (
         breaks="minutes that have stopped arriving let a step go on",
         edits=(
             Edit(
-                "cutover.core.machine.fresh:fresh",
+                "cutover.core.engine.freshness:fresh",
                 "if age > STALE_PERIODS * observe.period:",
                 "if age > 1000 * STALE_PERIODS * observe.period:",
             ),
@@ -196,7 +196,7 @@ EVIDENCE = (
         breaks="a minute counts against the destination before the source's side of it is published",
         edits=(
             Edit(
-                "cutover.core.machine.judge:_early",
+                "cutover.core.engine.evaluate:_early",
                 "            and columns.published(m, needed, scene.weight)\n",
                 "",
             ),
@@ -209,20 +209,20 @@ EVIDENCE = (
         breaks="whether something began right after a raise is told by when it is first seen",
         edits=(
             Edit(
-                "cutover.core.machine.judge:_right_after_raise",
+                "cutover.core.engine.evaluate:_right_after_raise",
                 "began_ms = judgement.began_ms or turn.aws_ms",
                 "began_ms = turn.aws_ms",
             ),
         ),
         origin="issue 7, 1.11",
-        near=(_LATE, "tests/core/machine/test_shared_incident.py"),
+        near=(_LATE, "tests/core/engine/test_shared_incident.py"),
     ),
     Planted(
         id="late-correction-dropped",
         breaks="a minute that CloudWatch corrects later stays as it was read first",
-        edits=(Edit("cutover.core.machine.turn:REREAD", "REREAD = 5", "REREAD = 0"),),
+        edits=(Edit("cutover.core.engine.turn:REREAD", "REREAD = 5", "REREAD = 0"),),
         origin="issue 7, 1.15",
-        near=(_LATE, "tests/core/machine/test_corners.py"),
+        near=(_LATE, "tests/core/engine/test_corners.py"),
     ),
     Planted(
         id="window-shared-by-pairs",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from tests.planted.bug import Edit, Planted
 
-_DOUBT = "tests/core/machine/test_doubt.py"
-_FORWARD = "tests/core/machine/test_forward.py"
-_SAFETY = "tests/core/machine/test_safety.py"
+_DOUBT = "tests/core/engine/test_doubt.py"
+_FORWARD = "tests/core/engine/test_forward.py"
+_SAFETY = "tests/core/engine/test_safety.py"
 _PERMIT = "cutover.runner:_Forward._refusal"
 
 FORWARD = (
     Planted(
         id="one-read-commits",
         breaks="a step counts as committed after one read",
-        edits=(Edit("cutover.core.machine.routes:_commit", "if age < COMMIT:", "if age < 0:"),),
+        edits=(Edit("cutover.core.engine.routes:_commit", "if age < COMMIT:", "if age < 0:"),),
         near=(_FORWARD,),
     ),
     Planted(
@@ -21,7 +21,7 @@ FORWARD = (
         breaks="a raise whose answer was lost is sent again by itself",
         edits=(
             Edit(
-                "cutover.core.machine.routes:_wait",
+                "cutover.core.engine.routes:_wait",
                 "    if not sent.refused:\n        return COMMIT  # only reads settle it; what does not show until the deadline holds\n",
                 "",
             ),
@@ -34,7 +34,7 @@ FORWARD = (
         breaks="the ways forward believe a read that may be older than a write of the run",
         edits=(
             Edit(
-                "cutover.core.machine.turn:Turn.unsettled",
+                "cutover.core.engine.turn:Turn.unsettled",
                 "        if doubt is None:\n",
                 "        if doubt is None or self.now:\n",
             ),
@@ -47,7 +47,7 @@ FORWARD = (
         breaks="a step that passes raises to the second next one",
         edits=(
             Edit(
-                "cutover.core.machine.forward:_earned",
+                "cutover.core.engine.forward:_earned",
                 "return begin_raise(turn, turn.state.step + 1, judged)",
                 "return begin_raise(turn, min(turn.state.step + 2, len(turn.plan.steps) - 1), judged)",
             ),
@@ -59,7 +59,7 @@ FORWARD = (
         breaks="what is written is the weight of the step after the one that was earned",
         edits=(
             Edit(
-                "cutover.core.machine.forward:shifting",
+                "cutover.core.engine.forward:shifting",
                 "weight = turn.plan.steps[turn.state.target].weight",
                 "weight = turn.plan.steps[min(turn.state.target + 1, len(turn.plan.steps) - 1)].weight",
             ),
@@ -71,12 +71,12 @@ FORWARD = (
         breaks="a step that reached only some routes is held instead of taken back",
         edits=(
             Edit(
-                "cutover.core.machine.forward:after_drive",
+                "cutover.core.engine.forward:after_drive",
                 '        return begin_rollback(turn, why, "partial")\n',
                 '        turn.hold(Hold.NOT_WRITTEN, why)\n        return turn.poll("holding")\n',
             ),
             Edit(
-                "cutover.core.machine.holding:holding",
+                "cutover.core.engine.holding:holding",
                 "if held.reason in _STRANDED and mixed(turn)",
                 "if held.reason not in _STRANDED and mixed(turn)",
             ),
@@ -88,7 +88,7 @@ FORWARD = (
         breaks="somebody else's change of a route is written over by the next raise",
         edits=(
             Edit(
-                "cutover.core.machine.routes:standing",
+                "cutover.core.engine.routes:standing",
                 "    return Standing.FOREIGN",
                 "    return Standing.BEFORE",
             ),
@@ -100,7 +100,7 @@ FORWARD = (
         breaks="somebody else's change of a route in mid-bake goes unnoticed",
         edits=(
             Edit(
-                "cutover.core.machine.routes:drifted",
+                "cutover.core.engine.routes:drifted",
                 "if live.hash not in expected and turn.now.after(known.seen.since) >= DRIFT_AFTER:",
                 "if not expected and turn.now.after(known.seen.since) >= DRIFT_AFTER:",
             ),
@@ -112,20 +112,20 @@ FORWARD = (
         breaks="a rule that is deleted in mid-bake is one unreadable route",
         edits=(
             Edit(
-                "cutover.core.machine.routes:drifted",
+                "cutover.core.engine.routes:drifted",
                 "        if live is None and known.gone_since is not None and known.committed is not None:\n            found.append(route)\n",
                 "",
             ),
         ),
         origin="issue 7, 1.9",
-        near=("tests/core/machine/test_gone.py",),
+        near=("tests/core/engine/test_gone.py",),
     ),
     Planted(
         id="raise-in-a-doubtful-lease",
         breaks="a raise is decided although nobody can tell whether the lease is ours",
         edits=(
             Edit(
-                "cutover.core.machine.stops:unsure",
+                "cutover.core.engine.stop_conditions:unsure",
                 "    if isinstance(turn.seen.lease, Unknown):\n        return Hold.LEASE",
                 "    if isinstance(turn.seen.lease, Unknown) and not turn.now:\n        return Hold.LEASE",
             ),
@@ -138,7 +138,7 @@ FORWARD = (
         breaks="a process goes on with a run that another process has taken",
         edits=(
             Edit(
-                "cutover.core.machine:decide",
+                "cutover.core.engine:decide",
                 "if isinstance(lease, Unknown) and lease.code == OWNED:",
                 "if isinstance(lease, Unknown) and lease.code == OWNED and not now:",
             ),
@@ -202,7 +202,7 @@ FORWARD = (
         breaks="a weight is raised although the source could not take the traffic back",
         edits=(
             Edit(
-                "cutover.core.machine.turn:Turn.source_short",
+                "cutover.core.engine.turn:Turn.source_short",
                 "(healthy * PPM < needed * reserve or healthy == 0)",
                 "(needed * reserve and healthy == 0)",
             ),
@@ -214,7 +214,7 @@ FORWARD = (
         breaks="a weight is raised although nobody knows how many healthy targets the source has",
         edits=(
             Edit(
-                "cutover.core.machine.turn:Turn.below_reserve",
+                "cutover.core.engine.turn:Turn.below_reserve",
                 "        if unknown:\n",
                 "        if unknown and not self.now:\n",
             ),
@@ -226,7 +226,7 @@ FORWARD = (
         breaks="a weight is raised although the credentials now belong to another account",
         edits=(
             Edit(
-                "cutover.core.machine.stops:forbidden",
+                "cutover.core.engine.stop_conditions:forbidden",
                 "if identity.value.account != turn.state.account:",
                 "if not identity.value.account:",
             ),

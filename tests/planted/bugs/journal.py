@@ -99,7 +99,7 @@ JOURNAL = (
         edits=(
             Edit(_FORWARD, "        durable &= self._record_all(", "        self._record_all("),
         ),
-        near=("tests/runner", "tests/core/machine/test_safety.py"),
+        near=("tests/runner", "tests/core/engine/test_safety.py"),
     ),
     Planted(
         id="rollback-waits-for-the-disk",
@@ -111,7 +111,7 @@ JOURNAL = (
                 "        if not self._record_all(events, self._ports.clock.now()):\n            return\n",
             ),
         ),
-        near=("tests/runner", "tests/core/machine/test_back.py"),
+        near=("tests/runner", "tests/core/engine/test_back.py"),
     ),
     Planted(
         id="torn-tail-is-damage",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.planted.bug import Edit, Planted
 
-_WORDS = "tests/core/machine/test_words.py"
-_MAILBOX = "tests/local/test_mailbox.py"
+_WORDS = "tests/core/engine/test_words.py"
+_MAILBOX = "tests/local/test_inbox.py"
 
 PEOPLE = (
     Planted(
@@ -13,31 +13,31 @@ PEOPLE = (
         breaks="an approval that was given for one step raises every later one",
         edits=(
             Edit(
-                "cutover.core.machine.stops:forbidden",
+                "cutover.core.engine.stop_conditions:forbidden",
                 "if wanted.approve and step not in turn.state.approved:",
                 "if wanted.approve and not turn.state.approved:",
             ),
         ),
-        near=(_WORDS, "tests/core/machine/test_forward.py"),
+        near=(_WORDS, "tests/core/engine/test_forward.py"),
     ),
     Planted(
         id="approval-before-it-is-asked",
         breaks="an approval counts though no evidence led to the step yet",
         edits=(
             Edit(
-                "cutover.core.machine.learn:_approval_asked",
+                "cutover.core.engine.ingest:_approval_asked",
                 "return following if following in turn.state.asked else -1",
                 "return following",
             ),
         ),
-        near=(_WORDS, "tests/core/machine/test_forward.py"),
+        near=(_WORDS, "tests/core/engine/test_forward.py"),
     ),
     Planted(
         id="forward-word-heard-twice",
         breaks="an approval or resume that a process heard is heard again by the next one",
         edits=(
             Edit(
-                "cutover.local.mailbox:WordsMailbox._one",
+                "cutover.local.inbox:WordsMailbox._one",
                 "if words and words[0].name not in _STOPPING:",
                 "if not words:",
             ),
@@ -49,7 +49,7 @@ PEOPLE = (
         breaks="a rollback that was read and not yet journalled is lost when the process dies",
         edits=(
             Edit(
-                "cutover.local.mailbox:WordsMailbox._one",
+                "cutover.local.inbox:WordsMailbox._one",
                 "if words and words[0].name not in _STOPPING:",
                 "if words:",
             ),
@@ -61,7 +61,7 @@ PEOPLE = (
         breaks="a rollback waits until thousands of words before it were heard",
         edits=(
             Edit(
-                "cutover.local.mailbox:WordsMailbox._from_files",
+                "cutover.local.inbox:WordsMailbox._from_files",
                 "        for name in new[A_TURN:]:\n",
                 "        for name in new[:0]:\n",
             ),
@@ -75,7 +75,7 @@ PEOPLE = (
         breaks="on a full disk a rollback does not reach a living run",
         edits=(
             Edit(
-                "cutover.local.mailbox:WordsMailbox._words",
+                "cutover.local.inbox:WordsMailbox._words",
                 "            words += self._pipe.take()\n",
                 "            self._pipe.take()\n",
             ),
@@ -88,7 +88,7 @@ PEOPLE = (
         breaks="a rollback said together with another word changes nothing",
         edits=(
             Edit(
-                "cutover.core.machine:_words",
+                "cutover.core.engine:_words",
                 "if back and phase not in",
                 "if back and len(said) == 1 and phase not in",
             ),
@@ -100,19 +100,19 @@ PEOPLE = (
         breaks="after a crash the run goes forward though nobody said so",
         edits=(
             Edit(
-                "cutover.core.machine:_began",
+                "cutover.core.engine:_began",
                 "    if turn.state.phase in _FORWARD:\n        turn.hold(",
                 "    if turn.state.phase in ():\n        turn.hold(",
             ),
         ),
-        near=("tests/core/machine/test_corners.py", _WORDS),
+        near=("tests/core/engine/test_corners.py", _WORDS),
     ),
     Planted(
         id="resume-forgets-a-breach",
         breaks="a breach that is seen in the look in which a resume is heard is forgotten with the evidence",
         edits=(
             Edit(
-                "cutover.core.machine.holding:resume",
+                "cutover.core.engine.holding:resume",
                 "    if stopped := _breached(turn):\n        return stopped\n",
                 "",
             ),
@@ -125,15 +125,15 @@ PEOPLE = (
         breaks="a hold for missing evidence waits for ever",
         edits=(
             Edit(
-                "cutover.core.machine.holding:holding",
+                "cutover.core.engine.holding:holding",
                 "if held.deadline_ms and turn.now.wall_ms >= held.deadline_ms:",
                 "if held.deadline_ms < 0:",
             ),
         ),
         near=(
-            "tests/core/machine/test_shared_incident.py",
-            "tests/core/machine/test_uncompared.py",
-            "tests/core/machine/test_back.py",
+            "tests/core/engine/test_shared_incident.py",
+            "tests/core/engine/test_uncompared.py",
+            "tests/core/engine/test_back.py",
         ),
     ),
     Planted(
@@ -141,12 +141,12 @@ PEOPLE = (
         breaks="a pause said in a hold that clears by itself does not keep it from going on",
         edits=(
             Edit(
-                "cutover.core.machine:_hear",
+                "cutover.core.engine:_hear",
                 "if rule.clears or rule.rolls_back:",
                 "if rule.rolls_back and not rule.clears:",
             ),
         ),
-        near=("tests/core/machine/test_uncompared.py", _WORDS),
+        near=("tests/core/engine/test_uncompared.py", _WORDS),
     ),
     Planted(
         id="group-writable-state-accepted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.planted.bug import Edit, Planted
 
 _WIRE = "tests/aws/test_wire.py"
-_FORMS = "tests/aws/test_forms.py"
+_FORMS = "tests/aws/test_route_config.py"
 _ALB = "tests/aws/test_alb.py"
 _FOREIGN = "tests/aws/test_foreign_replies.py"
 
@@ -27,12 +27,12 @@ WIRE = (
         breaks="a write that hung in connect or TLS leaves however much has changed meanwhile",
         edits=(
             Edit(
-                "cutover.aws.departure:Ticket.check",
+                "cutover.aws.write_tickets:Ticket.check",
                 "        why = self._permit.refusal(self._route)\n",
                 "        self.asked = True\n        why = self._permit.refusal(self._route)\n",
             ),
             Edit(
-                "cutover.aws.departure:Ticket.leave",
+                "cutover.aws.write_tickets:Ticket.leave",
                 "        why = self._permit.refusal(self._route)\n",
                 '        why = "" if hasattr(self, "asked") else self._permit.refusal(self._route)\n',
             ),
@@ -46,7 +46,7 @@ WIRE = (
         breaks="a write that its turn gave up leaves later",
         edits=(
             Edit(
-                "cutover.aws.departure:Ticket.give_up",
+                "cutover.aws.write_tickets:Ticket.give_up",
                 "                self.refused = self.refused or GIVEN_UP\n",
                 "                pass\n",
             ),
@@ -60,7 +60,7 @@ WIRE = (
         breaks="a write that hung leaves after a newer one of its route",
         edits=(
             Edit(
-                "cutover.aws.departure:Departures.passed",
+                "cutover.aws.write_tickets:Departures.passed",
                 "return newest.get(route, number) > number",
                 "return newest.get(route, number) < number",
             ),
@@ -74,7 +74,7 @@ WIRE = (
         breaks="what was given up after it left is not reset, so that a proxy still delivers it",
         edits=(
             Edit(
-                "cutover.aws.departure:Ticket.leave",
+                "cutover.aws.write_tickets:Ticket.leave",
                 "                _linger(sock, reset=True)\n",
                 "                _linger(sock, reset=False)\n",
             ),
@@ -111,7 +111,7 @@ WIRE = (
         edits=(
             Edit(
                 "cutover.aws.alb:AlbRouter._confirmed",
-                "if seen == forms.weights_of(change.form):",
+                "if seen == route_config.weights_of(change.form):",
                 "if seen is not None:",
             ),
         ),
@@ -161,7 +161,7 @@ WIRE = (
         breaks="weight 0 is left out of what is sent, as empty values are in many languages",
         edits=(
             Edit(
-                "cutover.aws.forms:actions_of",
+                "cutover.aws.route_config:actions_of",
                 "    for action in found:\n",
                 '    for action in found:\n        for group in action.get("ForwardConfig", {}).get("TargetGroups", ()):\n            if not group.get("Weight"):\n                group.pop("Weight", None)\n',
             ),
@@ -174,7 +174,7 @@ WIRE = (
         breaks="a rollback over somebody else's change leaves the destination's weight as it is",
         edits=(
             Edit(
-                "cutover.aws.way_back:_weights_back",
+                "cutover.aws.restored:_weights_back",
                 "    return {ends.source: source, ends.destination: destination}\n",
                 "    return {ends.source: source, **({ends.destination: destination} if destination else {})}\n",
             ),
@@ -186,7 +186,7 @@ WIRE = (
         breaks="a raise drops what this version cannot read of a route",
         edits=(
             Edit(
-                "cutover.aws.forms:_open",
+                "cutover.aws.route_config:_open",
                 "if form.unmodelled and not may_drop:",
                 "if form.unmodelled and may_drop:",
             ),
@@ -200,7 +200,7 @@ WIRE = (
         breaks="a route goes back to equal routing, but not as it was spelled",
         edits=(
             Edit(
-                "cutover.aws.forms:form_of_actions",
+                "cutover.aws.route_config:form_of_actions",
                 'original="" if original == text else original,',
                 'original="" if original else text,',
             ),
@@ -213,7 +213,7 @@ WIRE = (
         breaks="a write of a route with OIDC forgets the client secret that AWS never shows",
         edits=(
             Edit(
-                "cutover.aws.forms:actions_of",
+                "cutover.aws.route_config:actions_of",
                 '["UseExistingClientSecret"] = True',
                 '["UseExistingClientSecret"] = False',
             ),
@@ -225,10 +225,12 @@ WIRE = (
         id="grpc-unwatched",
         breaks="a gRPC service that no gate can see may be cut over",
         edits=(
-            Edit("cutover.core.checks.grpc:grpc", "    if not watching:\n", "    if not found:\n"),
+            Edit(
+                "cutover.core.preflight.grpc:grpc", "    if not watching:\n", "    if not found:\n"
+            ),
         ),
         origin="issue 7, 2.1",
-        near=("tests/core/checks",),
+        near=("tests/core/preflight",),
         lacks="target groups of another protocol than HTTP/1",
     ),
 )

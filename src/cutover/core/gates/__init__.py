@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cutover.core.gates.alarm import ALARM
+from cutover.core.gates.api import Counts, Gate, Judgement, Scene, Verdict
 from cutover.core.gates.capacity import CAPACITY
 from cutover.core.gates.client_errors import CLIENT_ERRORS
 from cutover.core.gates.errors import ERRORS
 from cutover.core.gates.healthy import HEALTHY
-from cutover.core.gates.judging import Counts, Gate, Judgement, Scene, Verdict
 from cutover.core.gates.latency import LATENCY
 from cutover.core.gates.lb_errors import LB_ERRORS
 from cutover.core.gates.metric import METRIC

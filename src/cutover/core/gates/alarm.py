@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
+from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import GateSpec
 from cutover.core.observation import AlarmState, Known, Minute, Pair, Series, Unknown
 

@@ -12,9 +12,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.columns import DESTINATION_REQUESTS, SOURCE_REQUESTS, side_requests
 from cutover.core.gates.counting import STALE_PERIODS
-from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import Answer, GateSpec
 from cutover.core.observation import Known, Minute, Pair, Series, Unknown
 from cutover.core.units import PerMinute

@@ -13,9 +13,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cutover.core.gates import columns, counting, judges
+from cutover.core.gates import columns, counting, judge
+from cutover.core.gates.api import Counts, Early, Judgement, Scene
 from cutover.core.gates.counting import Sample, Terms, Weighing
-from cutover.core.gates.judging import Counts, Early, Judgement, Scene
 from cutover.core.gates.spec import Answer, CountingSpec, VersusSource
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Share
@@ -61,7 +61,7 @@ class ClientErrorsSpec(CountingSpec):
 class Memory:
     """The counting memory, and (requests, 4xx) of the load balancer in the minutes before the first raise."""
 
-    counting: judges.Memory
+    counting: judge.Memory
     usual_4xx: tuple[Counts, ...] = ()
 
 
@@ -83,11 +83,11 @@ class ClientErrorsGate:
 
     def start(self, spec: ClientErrorsSpec) -> Memory:
         """Nothing seen."""
-        return Memory(judges.start(spec))
+        return Memory(judge.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """What is usual stays; so does evidence against."""
-        return replace(memory, counting=judges.restart(memory.counting))
+        return replace(memory, counting=judge.restart(memory.counting))
 
     def fold(self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
@@ -98,29 +98,29 @@ class ClientErrorsGate:
             memory = replace(memory, usual_4xx=usual)
         sample = _sample(memory, minute, scene)
         return replace(
-            memory, counting=judges.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
     def verdict(
         self, spec: ClientErrorsSpec, memory: Memory, pair: Pair, scene: Scene
     ) -> Judgement:
         """See the judges."""
-        return judges.verdict(_terms(spec), memory.counting, scene)
+        return judge.verdict(_terms(spec), memory.counting, scene)
 
     def early(
         self, spec: ClientErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
     ) -> Early | None:
         """By the 4xx already published; of the source whatever its answers do not account for may be one more."""
         sampled = [(Sample(_refused(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
-        return judges.early(_terms(spec), memory.counting, sampled, scene)
+        return judge.early(_terms(spec), memory.counting, sampled, scene)
 
     def learned(self, spec: ClientErrorsSpec, memory: Memory) -> Mapping[str, int]:
         """How much the source's rate of 4xx varies."""
-        return judges.learned(_terms(spec), memory.counting)
+        return judge.learned(_terms(spec), memory.counting)
 
     def alpha(self, spec: ClientErrorsSpec) -> float:
         """A quarter, with the sequential judge."""
-        return judges.alpha(_terms(spec))
+        return judge.alpha(_terms(spec))
 
 
 CLIENT_ERRORS = ClientErrorsGate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from cutover.core.gates.judging import Scene
+from cutover.core.gates.api import Scene
 from cutover.core.observation import Absent, Minute, Series, Side
 from cutover.core.values import FULL
 

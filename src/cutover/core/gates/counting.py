@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from cutover.core.gates import columns
-from cutover.core.gates.judging import Counts, Scene
+from cutover.core.gates.api import Counts, Scene
 from cutover.core.gates.neighbours import Neighbours
 from cutover.core.observation import Minute
 from cutover.core.values import MINUTE, PPM

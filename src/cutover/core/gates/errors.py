@@ -19,10 +19,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates import by_threshold, columns, counting, judges
+from cutover.core.gates import columns, counting, judge
+from cutover.core.gates.api import Counts, Early, Judgement, Scene
 from cutover.core.gates.counting import Sample, Terms, Weighing
-from cutover.core.gates.judging import Counts, Early, Judgement, Scene
 from cutover.core.gates.spec import Budget, CountingSpec, Judge, VersusSource
+from cutover.core.gates.threshold import policy
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Share
 from cutover.core.values import FULL, PPM, with_fields
@@ -77,7 +78,7 @@ class Memory:
         usual_503: (requests, 503) of the load balancer in the same minutes.
     """
 
-    counting: judges.Memory
+    counting: judge.Memory
     unanswered: tuple[Counts, ...] = ()
     usual_503: tuple[Counts, ...] = ()
 
@@ -96,23 +97,23 @@ class ErrorsGate:
 
     def start(self, spec: ErrorsSpec) -> Memory:
         """Nothing seen."""
-        return Memory(judges.start(spec))
+        return Memory(judge.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """What is usual stays; so does evidence against."""
-        return replace(memory, counting=judges.restart(memory.counting))
+        return replace(memory, counting=judge.restart(memory.counting))
 
     def fold(self, spec: ErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
         memory = _learn(memory, minute, scene)
         sample = _sample(memory, minute, scene)
         return with_fields(
-            memory, counting=judges.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
     def verdict(self, spec: ErrorsSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
         """See the judges."""
-        return judges.verdict(_terms(spec), memory.counting, scene)
+        return judge.verdict(_terms(spec), memory.counting, scene)
 
     def early(
         self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
@@ -127,18 +128,18 @@ class ErrorsGate:
             sampled = [(Sample(_published(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
         else:
             sampled = [(_sample(memory, m, scene, whole=False), m) for m in minutes]
-        return judges.early(terms, memory.counting, sampled, scene)
+        return judge.early(terms, memory.counting, sampled, scene)
 
     def learned(self, spec: ErrorsSpec, memory: Memory) -> Mapping[str, int]:
         """How much the source's rate varies, and what share of its requests nobody answers."""
         total = sum(c.total for c in memory.unanswered)
         missing = sum(c.bad for c in memory.unanswered)
         unanswered = {"unanswered_ppm": round(PPM * missing / total)} if total else {}
-        return {**judges.learned(_terms(spec), memory.counting), **unanswered}
+        return {**judge.learned(_terms(spec), memory.counting), **unanswered}
 
     def alpha(self, spec: ErrorsSpec) -> float:
         """Half of alpha."""
-        return judges.alpha(_terms(spec))
+        return judge.alpha(_terms(spec))
 
 
 ERRORS = ErrorsGate()
@@ -320,7 +321,7 @@ def _usual_503(memory: Memory, minute: Minute, scene: Scene) -> int:
     """503s of an ordinary minute: the most of them for the threshold judge, their mean for the sequential one."""
     balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0
     measured = scene.calibration.get("elb_bad_ppm", 0)
-    if isinstance(memory.counting, by_threshold.Memory):
+    if isinstance(memory.counting, policy.Memory):
         return counting.usual_most(memory.usual_503, measured, balancer) or 0
     total = sum(c.total for c in memory.usual_503)
     rate = sum(c.bad for c in memory.usual_503) / total if total else measured / PPM

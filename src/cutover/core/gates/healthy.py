@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
+from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import GateSpec, OnBreach
 from cutover.core.observation import GroupHealth, Known, Minute, Pair, Series, Unknown
 

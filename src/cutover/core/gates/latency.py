@@ -17,9 +17,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cutover.core.gates import columns, judges
+from cutover.core.gates import columns, judge
+from cutover.core.gates.api import Counts, Early, Judgement, Scene, Verdict
 from cutover.core.gates.counting import Sample, Terms, Weighing
-from cutover.core.gates.judging import Counts, Early, Judgement, Scene, Verdict
 from cutover.core.gates.spec import CountingSpec, Judge
 from cutover.core.observation import Minute, Pair, Series, Side
 from cutover.core.units import Duration, Model
@@ -94,8 +94,8 @@ class LatencySpec(CountingSpec):
 class Memory:
     """One counting memory for each limit."""
 
-    absolute: judges.Memory
-    relative: judges.Memory
+    absolute: judge.Memory
+    relative: judge.Memory
 
 
 @dataclass(frozen=True)
@@ -130,22 +130,22 @@ class LatencyGate:
 
     def start(self, spec: LatencySpec) -> Memory:
         """Nothing seen."""
-        return Memory(judges.start(spec), judges.start(spec))
+        return Memory(judge.start(spec), judge.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """Evidence against stays."""
-        return Memory(judges.restart(memory.absolute), judges.restart(memory.relative))
+        return Memory(judge.restart(memory.absolute), judge.restart(memory.relative))
 
     def fold(self, spec: LatencySpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
         absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
         if absolute is not None:
-            folded = judges.fold(
+            folded = judge.fold(
                 absolute.terms, memory.absolute, _sample(absolute, minute), minute, scene
             )
             memory = replace(memory, absolute=folded)
         if relative is not None:
-            folded = judges.fold(
+            folded = judge.fold(
                 relative.terms, memory.relative, _sample(relative, minute), minute, scene
             )
             memory = replace(memory, relative=folded)
@@ -156,9 +156,9 @@ class LatencyGate:
         judgements = []
         absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
         if absolute is not None:
-            judgements.append(judges.verdict(absolute.terms, memory.absolute, scene))
+            judgements.append(judge.verdict(absolute.terms, memory.absolute, scene))
         if relative is not None:
-            judgements.append(judges.verdict(relative.terms, memory.relative, scene))
+            judgements.append(judge.verdict(relative.terms, memory.relative, scene))
         elif spec.versus_source is not None:
             why = f"the source's {spec.name_of_percentile} before the run is not known: nothing to compare with"
             judgements.append(Judgement(Verdict.UNKNOWN, why))
@@ -174,7 +174,7 @@ class LatencyGate:
             (_relative(spec, scene.calibration), memory.relative),
         )
         found = [
-            judges.early(
+            judge.early(
                 limit.terms, known, [(_sample(limit, minute), minute) for minute in minutes], scene
             )
             for limit, known in limits
@@ -187,14 +187,14 @@ class LatencyGate:
         """How much the source's shares of slow requests vary."""
         absolute, relative = _absolute(spec), _relative(spec, _any_calibration(spec))
         return {
-            **(judges.learned(absolute.terms, memory.absolute) if absolute else {}),
-            **(judges.learned(relative.terms, memory.relative) if relative else {}),
+            **(judge.learned(absolute.terms, memory.absolute) if absolute else {}),
+            **(judge.learned(relative.terms, memory.relative) if relative else {}),
         }
 
     def alpha(self, spec: LatencySpec) -> float:
         """A quarter for each limit."""
         limits = (_absolute(spec), _relative(spec, _any_calibration(spec)))
-        return sum(judges.alpha(limit.terms) for limit in limits if limit is not None)
+        return sum(judge.alpha(limit.terms) for limit in limits if limit is not None)
 
 
 def _urgency(judgement: Judgement) -> tuple[Verdict, bool]:

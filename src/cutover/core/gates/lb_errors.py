@@ -14,9 +14,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates import columns, counting, judges
+from cutover.core.gates import columns, counting, judge
+from cutover.core.gates.api import Counts, Early, Judgement, Scene, Verdict
 from cutover.core.gates.counting import Sample, Terms, Weighing
-from cutover.core.gates.judging import Counts, Early, Judgement, Scene, Verdict
 from cutover.core.gates.neighbours import OTHERS_SHARE, split_of
 from cutover.core.gates.spec import Budget, CountingSpec
 from cutover.core.observation import Minute, Pair, Series, Side
@@ -61,7 +61,7 @@ class Memory:
         others: (all its requests, those outside the pair) in the last minutes.
     """
 
-    counting: judges.Memory
+    counting: judge.Memory
     usual: tuple[Counts, ...] = ()
     others: tuple[Counts, ...] = ()
 
@@ -83,11 +83,11 @@ class LbErrorsGate:
 
     def start(self, spec: LbErrorsSpec) -> Memory:
         """Nothing seen."""
-        return Memory(judges.start(spec))
+        return Memory(judge.start(spec))
 
     def restart(self, memory: Memory) -> Memory:
         """What is usual stays; so does evidence against."""
-        return replace(memory, counting=judges.restart(memory.counting))
+        return replace(memory, counting=judge.restart(memory.counting))
 
     def fold(self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
         """The memory after one settled minute."""
@@ -99,12 +99,12 @@ class LbErrorsGate:
         memory = replace(memory, others=(*memory.others, _others(minute))[-OTHERS_MINUTES:])
         sample = _sample(memory, minute, scene, made)
         return replace(
-            memory, counting=judges.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
     def verdict(self, spec: LbErrorsSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
         """See the judges; a breach on a balancer with other groups holds, unless the plan says otherwise."""
-        judgement = judges.verdict(_terms(spec), memory.counting, scene)
+        judgement = judge.verdict(_terms(spec), memory.counting, scene)
         if judgement.verdict is not Verdict.BREACH:
             return judgement
         return _on_shared_balancer(spec, judgement, memory.others)
@@ -118,7 +118,7 @@ class LbErrorsGate:
             for minute in minutes
             if (sample := _published(memory, minute, scene)) is not None
         ]
-        found = judges.early(_terms(spec), memory.counting, sampled, scene)
+        found = judge.early(_terms(spec), memory.counting, sampled, scene)
         if found is None:
             return None
         others = tuple(_others(minute) for minute in minutes if minute.at_ms == found.at_ms)
@@ -130,7 +130,7 @@ class LbErrorsGate:
 
     def alpha(self, spec: LbErrorsSpec) -> float:
         """A quarter, with the sequential judge."""
-        return judges.alpha(_terms(spec))
+        return judge.alpha(_terms(spec))
 
 
 LB_ERRORS = LbErrorsGate()

@@ -20,6 +20,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.columns import (
     DESTINATION_REQUESTS,
     before_first_raise,
@@ -27,7 +28,6 @@ from cutover.core.gates.columns import (
     side_requests,
 )
 from cutover.core.gates.counting import BASELINE_MINUTES, STALE_PERIODS
-from cutover.core.gates.judging import Judgement, Scene, Verdict, WithoutCounts
 from cutover.core.gates.spec import Answer, GateSpec
 from cutover.core.observation import CustomMetric, Minute, Pair, Series, Side
 from cutover.core.values import MINUTE

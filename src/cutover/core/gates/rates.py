@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from cutover.core.gates.judging import Counts
+from cutover.core.gates.api import Counts
 from cutover.core.values import PPM
 
 NO_REQUESTS = Counts(0, 0)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from cutover.core.forms import Form
 from cutover.core.observation.minutes import CustomMetric
 from cutover.core.observation.readings import AlarmState, GroupHealth, Identity
+from cutover.core.routing import Form
 from cutover.core.values import RouteId
 
 T_co = TypeVar("T_co", covariant=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cutover.core.forms import Form
 from cutover.core.moment import Moment
 from cutover.core.observation.minutes import Minute
 from cutover.core.observation.readings import (
@@ -17,6 +16,7 @@ from cutover.core.observation.readings import (
     Word,
 )
 from cutover.core.observation.survey import Survey
+from cutover.core.routing import Form
 from cutover.core.values import RouteId
 
 Calibration = Mapping[str, Mapping[str, int]]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from cutover.core.forecast import SHORTEST_BAKE, STEEPEST
+from cutover.core.plan.control_share import nobody_to_compare_with, thin_source
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.gates import PlannedGate
 from cutover.core.plan.metric_lint import METRIC_CHECKS
 from cutover.core.plan.model import Plan
 from cutover.core.plan.risk import not_forecast, nothing_keeps, outlooks_of, over_budget
-from cutover.core.plan.sliver import nobody_to_compare_with, thin_source
 from cutover.core.plan.steps import Step
-from cutover.core.power import SHORTEST_BAKE, STEEPEST
 from cutover.core.values import FULL, MINUTE, SECOND, duration_text, weight_text
 
 Check = Callable[[Plan], Iterator[tuple[Loc, str, str]]]

@@ -10,13 +10,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from cutover.core.forecast import planned_horizon
 from cutover.core.observation import Calibration, Pair, Series, Side
 from cutover.core.plan.arns import target_group_name
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.gates import PlannedGate, alpha_scale
 from cutover.core.plan.rules import broken_rules
 from cutover.core.plan.windows import Window
-from cutover.core.power import planned_horizon
 from cutover.core.values import RouteId, canonical_json, digest
 
 _SHARE = (

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cutover.core.gates.errors import WEIGHING, ErrorsSpec
-from cutover.core.gates.sequential import Standard
-from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
-from cutover.core.plan.fields import Observe
-from cutover.core.plan.gates import PlannedGate, alpha_scale, default_gates
-from cutover.core.plan.model import Plan
-from cutover.core.power import (
+from cutover.core.forecast import (
     Ground,
     Outlook,
     Stage,
@@ -20,6 +14,12 @@ from cutover.core.power import (
     heaviest_start,
     outlooks,
 )
+from cutover.core.gates.errors import WEIGHING, ErrorsSpec
+from cutover.core.gates.sequential.eprocess import Standard
+from cutover.core.gates.spec import EXCLUDED_PPM, fewest_requests
+from cutover.core.plan.fields import Observe
+from cutover.core.plan.gates import PlannedGate, alpha_scale, default_gates
+from cutover.core.plan.model import Plan
 from cutover.core.values import PPM, percent_text, rate_text, weight_text
 
 TROUGH, PEAK = 0.7, 1.3

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from cutover.core.forecast import LONGEST_BAKE
 from cutover.core.plan import route_rules
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Finding, Loc
 from cutover.core.plan.windows import WEEK_MINUTES
-from cutover.core.power import LONGEST_BAKE
 from cutover.core.values import DAY, FULL, MINUTE, duration_text, percent_text, weight_text
 
 Rule = Callable[[PlanFields], Iterator[tuple[Loc, str, str]]]

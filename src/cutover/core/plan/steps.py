@@ -15,8 +15,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from cutover.core.forecast import MOST_HELD_BACK
 from cutover.core.plan.texts import Sentence
-from cutover.core.power import MOST_HELD_BACK
 from cutover.core.units import Duration, Model, Percentage
 from cutover.core.values import FULL, parse_percent, percent_text
 

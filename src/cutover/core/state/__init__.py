@@ -16,7 +16,7 @@ from cutover.core.state.phases import (
     HoldRule,
     Phase,
 )
-from cutover.core.state.turning import incident_began
+from cutover.core.state.transitions import incident_began
 
 __all__ = [
     "ACTIVE",

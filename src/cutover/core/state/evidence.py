@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cutover.core.gates.judging import Scene
+from cutover.core.gates.api import Scene
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Minute
 from cutover.core.plan import Plan

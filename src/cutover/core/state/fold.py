@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cutover.core import events as ev
-from cutover.core.forms import Form, form_of
+from cutover.core.journal import events as ev
 from cutover.core.plan import Plan
+from cutover.core.routing import Form, form_of
 from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP, Folded
 from cutover.core.state.model import Doubt, RouteState, RunState, Seen, Sent, Verdicts
 from cutover.core.state.phases import Phase
-from cutover.core.state.turning import turned
+from cutover.core.state.transitions import turned
 from cutover.core.values import FULL, RouteId, with_fields
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cutover.core.forms import Form
 from cutover.core.moment import Moment
+from cutover.core.routing import Form
 from cutover.core.state.evidence import NO_STEP, Evidence
 from cutover.core.state.phases import Hold, Phase
 from cutover.core.values import RouteId

@@ -1,0 +1,217 @@
+"""Words to a run: leave it where the run's process will find it, and see whether it was heard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cutover.core.errors import LeaseError, RefusedError, UsageError
+from cutover.core.observation import Word, WordName
+from cutover.local.clock import SystemClock
+from cutover.local.command_pipe import send
+from cutover.local.inbox import leave_word
+from cutover.local.lease import Holder, driver
+from cutover.local.run_directory import TERMINAL, RunDirectory
+from cutover.local.state_directory import StateDirectory
+from cutover.ports import Clock
+
+HEARD_WITHIN_MS = 30_000
+"""The loop hears a word within a quarter of a second, unless AWS keeps a turn for its 13 s deadline."""
+
+_LOOK_EVERY_MS = 200
+_AFTERWARDS_MS = 5_000
+"""How long after the word is journalled the end of its turn, or of its process, is waited for."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The run's process journalled the word.
+
+    Attributes:
+        by: the process.
+        followed: what it journalled from the word on.
+        gone: it drives the run no more.
+    """
+
+    by: Holder
+    followed: tuple[dict[str, Any], ...]
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """No process drives the run: the word lies in `path`, or nowhere on a disk that takes nothing.
+
+    `start` is how long the journal was when the word was left. `piped`: it went through the pipe of a process.
+    """
+
+    path: Path | None
+    start: int
+    piped: bool = False
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A process holds the run's lock but has not heard the word; it waits there, in a file or in the pipe."""
+
+    by: Holder
+    piped: bool = False
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """A process holds the run's lock, and a rollback can be told to it neither by file nor by pipe."""
+
+    by: Holder
+    why: str
+
+
+def say(
+    place: StateDirectory,
+    run: RunDirectory,
+    word: Word,
+    *,
+    left: Waiting | None = None,
+    clock: Clock | None = None,
+    within_ms: int = HEARD_WITHIN_MS,
+) -> Heard | Waiting | Silent | Unreached:
+    """Leave the word first, then see who hears it; with `left` it lies there already.
+
+    Raises:
+        RefusedError: when neither the disk nor the pipe takes the word; its hint says what works then.
+        LeaseError: when nobody can tell whether a process drives the run; a rollback goes on without.
+    """
+    clock = clock or SystemClock()
+
+    def find() -> Holder | None:
+        try:
+            return driver(place, run.id)
+        except LeaseError:
+            if word.name is not WordName.ROLLBACK:
+                raise
+            return None  # whoever takes the lease finds out
+
+    # looked up before: the process may hear the word, act and end while it is being made durable
+    last = find()
+    if left is None or left.path is None:
+        try:
+            left = _leave(run, word, clock)
+        except RefusedError as error:
+            if word.name is not WordName.ROLLBACK:
+                raise
+            if last is not None and find() is not None:
+                return Unreached(last, str(error))
+            # whoever says it does it: a full disk must not keep the traffic where it is (promises P13)
+            return Waiting(None, _size(run))
+
+    deadline = clock.now().plus(within_ms)
+    while True:
+        found = find()
+        last = found or last
+        if last is not None and _since(run, left.start, word):
+            return Heard(
+                last, *_what_followed(run, left.start, word, clock, lambda: find() is not None)
+            )
+        if found is None:
+            return left
+        if clock.now().after(deadline) > 0:
+            return Silent(found, left.piped)
+        clock.sleep(_LOOK_EVERY_MS)
+
+
+def _leave(run: RunDirectory, word: Word, clock: Clock) -> Waiting:
+    """The word in a file, which outlives every process; else in the pipe of the one that drives the run."""
+    start = _size(run)
+    try:
+        return Waiting(leave_word(run, word, clock.now()), start)
+    except RefusedError as refused:
+        try:
+            send(run, word)
+        except OSError as error:
+            raise RefusedError(
+                f"{refused}; and no process listens at {run.pipe}: {error.strerror or error}",
+                hint=refused.hint,
+            ) from None
+        return Waiting(None, start, piped=True)
+
+
+def _what_followed(
+    run: RunDirectory,
+    start: int,
+    word: Word,
+    clock: Clock,
+    driven: Callable[[], bool],
+) -> tuple[tuple[dict[str, Any], ...], bool]:
+    """The word and what came of it: to a new phase, the end of its turn, or the end of its process (True)."""
+    until = clock.now().plus(_AFTERWARDS_MS)
+    while True:
+        # looked at before the journal: what is over has written everything
+        gone = not driven()
+        beat = _beat(run)
+        followed = _since(run, start, word)
+        phase = next((str(one.get("after")) for one in followed if one.get("type") == "phase"), "")
+        if gone or clock.now().after(until) > 0:
+            return followed, gone
+        # a phase that ends the run is followed by the end of its process
+        if phase not in TERMINAL and (phase or (followed and _is_over(followed[0], beat))):
+            return followed, gone
+        clock.sleep(_LOOK_EVERY_MS)
+
+
+def _is_over(said: dict[str, Any], beat: dict[str, Any]) -> bool:
+    """The turn that journalled the word is over: beat.json is written last, with the turn's own time."""
+    then, now = said.get("boot_ms"), beat.get("boot_ms")
+    if said.get("boot_id") != beat.get("boot_id"):
+        return False
+    return isinstance(then, int) and isinstance(now, int) and now >= then
+
+
+def _beat(run: RunDirectory) -> dict[str, Any]:
+    try:
+        data = json.loads(run.disk.read(run.beat, 4_096))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def take_back(waiting: Waiting, run: RunDirectory) -> None:
+    """Remove a word that nobody heard."""
+    if waiting.path is None:
+        return
+    with contextlib.suppress(OSError):  # heard in this very moment, or a disk that takes nothing
+        run.disk.remove(waiting.path)
+
+
+def _size(run: RunDirectory) -> int:
+    try:
+        return len(run.journal_bytes())
+    except UsageError:
+        return 0
+
+
+def _since(run: RunDirectory, start: int, word: Word) -> tuple[dict[str, Any], ...]:
+    """The journal's records from the word on, unverified: they are only shown."""
+    try:
+        new = run.journal_bytes()[start:]
+    except UsageError:
+        return ()
+    found: list[dict[str, Any]] = []
+    for line in new.split(b"\n")[:-1]:
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(data, dict):
+            continue
+        ours = (
+            data.get("type") == "word"
+            and data.get("word") == word.name
+            and data.get("who") == word.who
+        )
+        if found or ours:
+            found.append(data)
+    return tuple(found)

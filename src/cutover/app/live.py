@@ -1,0 +1,315 @@
+"""Composition for `run`, `resume`, `rollback` and `finish`: the runner on AWS, or on a loopback emulator."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cutover import __version__
+from cutover.app.clients import Clients, connect
+from cutover.app.offline import operator, state_directory
+from cutover.aws.restore import restore_script
+from cutover.core.errors import (
+    CutoverError,
+    ExitCode,
+    RefusedError,
+    UsageError,
+    masked,
+    traceback_text,
+)
+from cutover.core.journal.events import Event, LeaseTaken, Note, Record, RunOpen
+from cutover.core.observation import Known, Word
+from cutover.core.plan import Plan
+from cutover.core.state import TERMINAL, Phase, RunState, evolve
+from cutover.local.claims import Claims
+from cutover.local.clock import SystemClock
+from cutover.local.command_pipe import CommandPipe
+from cutover.local.inbox import WordsMailbox
+from cutover.local.journal import FileJournal, RestoreText
+from cutover.local.keyboard import Keyboard
+from cutover.local.lease import FlockLease
+from cutover.local.listener_queue import Outlet
+from cutover.local.plan_file import LoadedPlan
+from cutover.local.run_directory import RunDirectory, checked_run_id, new_run_id
+from cutover.local.signals import Signals
+from cutover.local.snapshot_file import disarm_restore
+from cutover.local.state_directory import StateDirectory
+from cutover.ports import Listener, Router
+from cutover.runner import Ports, Runner
+
+KEEPS_ROUTES = frozenset({Phase.FINISHED, Phase.ABANDONED})
+"""Ends that leave the routes as they are: an old restore.sh must not undo them."""
+
+Watchers = Callable[[Plan, RunDirectory, Sequence[Record], Router], Sequence[Listener]]
+"""Who is told of a run's records from now on; the records so far are given."""
+
+
+def _unheard(_line: str) -> None:
+    """Nobody asked to be told."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a live command reaches AWS and people.
+
+    Attributes:
+        profile, region: as the AWS CLI takes them.
+        watchers: views and notifiers; each gets a queue and a thread of its own.
+        exit_on_hold: end with 5 where the run would hold and stay.
+        keyboard: single keys of the terminal are words.
+        who: who started this process, for the journal.
+        warn: where a rollback says what would have refused anything else.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    watchers: Watchers | None = None
+    exit_on_hold: bool = False
+    keyboard: bool = False
+    who: str = ""
+    warn: Callable[[str], None] = _unheard
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process that drove a run ended; `stuck` when a view could not be stopped.
+
+    `lost`: who has the run instead, when it ended for that; the state is then what this process knew last.
+    """
+
+    run: RunDirectory
+    exit_code: ExitCode
+    state: RunState
+    stuck: bool = False
+    lost: str = ""
+
+
+@dataclass
+class Helm:
+    """Everything one process needs to drive one run."""
+
+    plan: Plan
+    run: RunDirectory
+    place: StateDirectory
+    clock: SystemClock
+    clients: Clients
+    lease: FlockLease
+    journal: FileJournal
+    state: RunState
+    outlets: tuple[Outlet, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Each knows what the other can prove: who has the run by now, when that is not this process."""
+        self.journal.locked_by = self.lease.locked_by
+        self.lease.journalled_by = self.journal.other_writer
+
+    def record(self, event: Event, *, must: bool) -> None:
+        """Append, fold and tell; a rollback (`must` is False) goes on without the disk.
+
+        Raises:
+            RefusedError: when the disk does not take it and `must`.
+        """
+        now = self.clock.now()
+        appended = self.journal.append(event, now)
+        if isinstance(appended, Known):
+            record = appended.value
+        elif must:
+            raise RefusedError(
+                f"the journal does not take a record: {getattr(appended, 'reason', '')}",
+                hint="free space there; nothing was changed",
+            )
+        else:
+            record = self.journal.forced(event, now)
+        self.state = evolve(self.plan, self.state, record)
+        for outlet in self.outlets:
+            outlet.told(record)
+
+    def watch(self, options: Options) -> None:
+        """Put every watcher behind a queue and a thread."""
+        if options.watchers is None:
+            return
+        so_far = self.journal.contents.records
+        try:
+            watchers = options.watchers(self.plan, self.run, so_far, self.clients.router)
+        except Exception as error:  # noqa: BLE001  a view that cannot tell the past must not keep a run from going back
+            self.journal.bug(error)
+            return
+        self.outlets = tuple(Outlet(watcher) for watcher in watchers)
+
+    def take_over(self, options: Options, words: Sequence[Word], *, must: bool) -> None:
+        """Journal that this process is the runner now."""
+        first = words[0].name.value if words else "run"
+        taken = LeaseTaken(
+            options.who or operator(),
+            socket.gethostname(),
+            os.getpid(),
+            first,
+            int(options.exit_on_hold),
+        )
+        self.record(taken, must=must)
+
+    def drive(self, options: Options, words: Sequence[Word] = ()) -> Ended:
+        """Run the loop to its end, and give back what this process holds."""
+        signals = Signals()
+        pipe = CommandPipe.open(self.run)
+        try:
+            keyboard = Keyboard(who=options.who or operator()) if options.keyboard else None
+            with (
+                signals.installed(),
+                keyboard.listening() if keyboard else contextlib.nullcontext(),
+            ):
+                mailbox = WordsMailbox(
+                    self.run,
+                    self.clock,
+                    switches=(self.place.root,),
+                    signals=signals,
+                    keyboard=keyboard,
+                    pipe=pipe,
+                    others=self.lease.other_owner,
+                )
+                clients = self.clients
+                clients.fanout.hurry = lambda: signals.pending
+                ports = Ports(
+                    router=clients.router,
+                    metrics=clients.metrics,
+                    health=clients.health,
+                    alarms=clients.alarms,
+                    surveyor=clients.surveyor,
+                    journal=self.journal,
+                    lease=self.lease,
+                    clock=self.clock,
+                    mailbox=mailbox,
+                    listeners=self.outlets,
+                )
+                # what lies in words/ is heard in the first turn: a rollback comes before any other word
+                waiting = (
+                    word for word in mailbox.wait(self.clock.now()) if not _is_one_of(word, words)
+                )
+                runner = Runner(self.plan, ports, self.state)
+                code = self._run(runner, (*words, *waiting))
+        finally:
+            pipe.close()
+            signals.close()
+        stuck = any(outlet.stuck for outlet in self.outlets)
+        lost = runner.end.reason if runner.end is not None and runner.end.silently else ""
+        return Ended(self.run, code, self.state, stuck, lost)
+
+    def _run(self, runner: Runner, words: Sequence[Word]) -> ExitCode:
+        try:
+            return runner.run(words)
+        except CutoverError:
+            raise
+        except Exception as error:
+            raise self._bug(error) from error
+        finally:
+            self.state = runner.state
+            for outlet in self.outlets:
+                outlet.closed()
+
+    def _bug(self, error: Exception) -> CutoverError:
+        """A bug ends the process with one line; its traceback goes beside the journal."""
+        said = f"{type(error).__name__}: {masked(str(error))}"
+        place = self.run.path / f"crash-{os.getpid()}.txt"
+        try:
+            text = traceback_text(error)
+            self.run.disk.keep(place, text.encode("utf-8", "backslashreplace"), durable=False)
+            where = f"the traceback is in {place}"
+        except OSError:
+            where = "the traceback could not be kept; --debug shows it"
+        self.journal.append(Note(f"this process ended by a bug: {said}"[:500]), self.clock.now())
+        return CutoverError(
+            f"a bug in cutover stopped run {self.run.id}, its routes stay as they are: {said}",
+            hint=f"{where}; `cutover rollback {self.run.id}` takes the traffic back, "
+            f"`cutover resume {self.run.id}` goes on",
+        )
+
+    def close(self) -> None:
+        """Give back the journal, the claims of a run that is over, and the lease.
+
+        Whoever ends a run that keeps its routes as they are also disarms its restore.sh, while the lease is its own.
+        Who has lost the run to another process leaves all that to it.
+        """
+        for outlet in self.outlets:
+            outlet.closed()
+        ours = not self.lease.other_owner()
+        self.journal.close()
+        if ours and self.state.phase in KEEPS_ROUTES:
+            disarm(self.run, self.state.phase)
+        if ours and self.state.phase in TERMINAL:
+            Claims(self.place).release(tuple(self.state.routes), self.run.id)
+        self.lease.close()
+
+
+def _is_one_of(word: Word, words: Sequence[Word]) -> bool:
+    """The same word in a file: whoever brings it left it there too, and nobody says it twice."""
+    said = {(one.name, one.who, one.why, one.detail) for one in words}
+    return (word.name, word.who, word.why, word.detail) in said
+
+
+def restore_text_of(account: str, region: str, run_id: str) -> RestoreText:
+    """restore.sh of a run from its commands."""
+    return lambda commands: restore_script(commands, account, region, run_id)
+
+
+def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> Ended:
+    """A new run, from preflight to its end. The lease comes before anything is written.
+
+    Raises:
+        UsageError: for an id that cannot be or exists.
+        LeaseError: when another run or process has one of the routes; nothing is left behind.
+        RefusedError: for a state directory or an endpoint that is not to be trusted.
+        CutoverError: for a bug; the journal holds everything up to it.
+    """
+    plan, clock, place = loaded.plan, SystemClock(), state_directory()
+    if plan.store != "local":
+        raise UsageError(
+            f"store {plan.store} is not in this version",
+            hint="write `store: local`, or leave it out",
+        )
+    now = clock.now()
+    chosen = checked_run_id(run_id) if run_id else new_run_id(plan.name, now)
+    clients = connect(
+        plan, clock, profile=options.profile, region=options.region, place=place, run_id=chosen
+    )
+    place.prepare()
+    if place.get(chosen) is not None:
+        raise UsageError(f"run {chosen} exists already", hint="give another --run-id, or none")
+    routes = tuple(route.id for route in plan.routes)
+    lease = FlockLease.take(place, routes, chosen, now)
+    try:
+        run = place.create(chosen, loaded.text)
+        text = restore_text_of(plan.aws.account, plan.aws.region, chosen)
+        journal = FileJournal.open_new(run, restore_text=text)
+    except BaseException:
+        Claims(place).release(routes, chosen)
+        lease.close()
+        raise
+    helm = Helm(plan, run, place, clock, clients, lease, journal, RunState())
+    try:
+        helm.watch(options)
+        opening = RunOpen(
+            plan.name,
+            plan.hash,
+            plan.aws.account,
+            plan.aws.region,
+            clients.mode,
+            __version__,
+            routes,
+        )
+        helm.record(opening, must=True)
+        helm.take_over(options, (), must=True)
+        return helm.drive(options)
+    finally:
+        helm.close()
+
+
+def disarm(run: RunDirectory, phase: str) -> str:
+    """Disarm restore.sh of a run that is over; what to say when the disk does not take it."""
+    try:
+        disarm_restore(run, f"run {run.id} is {phase}")
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{run.restore} is still armed ({error}); remove it by hand"
+    return ""

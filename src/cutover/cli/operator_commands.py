@@ -1,0 +1,256 @@
+"""`pause` and `approve`, and how every word reaches a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutover.cli.console import Frame
+from cutover.cli.options import json_option, run_argument, why_option
+from cutover.core.errors import (
+    CutoverError,
+    ExitCode,
+    NeedsHumanError,
+    RefusedError,
+    UsageError,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from cutover.app.commands import Heard, Silent
+    from cutover.core.observation import Word
+    from cutover.local.run_directory import RunDirectory
+
+_OVER = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
+
+
+def word_of(name: str, why: str, detail: str = "") -> Word:
+    """The word as this user says it."""
+    from cutover.app.offline import operator
+    from cutover.core.observation import Word, WordName
+
+    return Word(WordName(name), operator(), why, "first", detail=detail)
+
+
+def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, int | None]:
+    """Leave the word for the run's process.
+
+    Returns:
+        the run, and the exit code when its process answered; None when no process drives it.
+
+    Raises:
+        UsageError: for a run that is over, or none, or a rehearsal, or one whose phase has no use for the word.
+        NeedsHumanError: when a living process did not hear a rollback.
+        RefusedError: when it did not hear, or did not follow, another word.
+    """
+    from cutover.app import api as app_api
+    from cutover.app.commands import Heard, Silent, Waiting, take_back
+
+    run = listening_run(text)
+    _refuse_meaningless(run, word)
+    frame.acts = True
+    answer = app_api.say(run, word)
+    if isinstance(answer, Heard | Silent):
+        return run, answered(frame, run, word, answer)
+    waits = word.name == "approve" and _asks(run)
+    if isinstance(answer, Waiting) and not waits:
+        # whoever becomes the runner brings the word along; lying there it would be heard twice
+        take_back(answer, run)
+    if word.name == "approve" and not waits:
+        raise _undriven(run, word)
+    return run, None
+
+
+def _refuse_meaningless(run: RunDirectory, word: Word) -> None:
+    from cutover.app.resume import refuse_meaningless
+    from cutover.core.state import Phase
+
+    phase = run.phase()
+    if phase in Phase.__members__:
+        refuse_meaningless(run, Phase(phase), word)
+
+
+def listening_run(text: str | None) -> RunDirectory:
+    """The run that is meant.
+
+    Raises:
+        UsageError: for a run that is over, or none, or a rehearsal: it hears no word.
+    """
+    from cutover.app import api as app_api
+
+    run = app_api.find_run(text)
+    if run.rehearsal:
+        raise UsageError(
+            f"{run.id} is a rehearsal: it takes words from its scenario only",
+            hint="`cutover list` shows the runs",
+        )
+    if run.phase() in _OVER:
+        raise UsageError(
+            f"run {run.id} has ended: {run.phase()}",
+            hint="`cutover run PLAN` starts another; `cutover rollback --plan PLAN --no-run` takes traffic back without a run",
+        )
+    return run
+
+
+def answered(frame: Frame, run: RunDirectory, word: Word, answer: Heard | Silent) -> int:
+    """Say how the run's process answered a word, and give the exit code.
+
+    Raises:
+        NeedsHumanError, RefusedError: as `tell_run`.
+    """
+    from cutover.app.commands import Heard
+
+    if isinstance(answer, Heard):
+        return _heard(frame, run, word, answer)
+    raise _silence(run, word, answer)
+
+
+def _heard(frame: Frame, run: RunDirectory, word: Word, heard: Heard) -> int:
+    """Say what the run's process did with the word."""
+    frame.tell(f"{word.name}: heard by run {run.id}, process {heard.by.pid} on {heard.by.host}")
+    phases = [one for one in heard.followed if one.get("type") == "phase"]
+    notes = [one for one in heard.followed if one.get("type") == "note"]
+    for one in (*phases, *notes):
+        text = one.get("why") if one.get("type") == "phase" else one.get("text")
+        after = f"{one['after']}: " if one.get("type") == "phase" else ""
+        frame.tell(printable(f"{after}{text}", 1_000))
+    if frame.json:
+        frame.give(
+            "cutover.word.v1",
+            _word_body(run, word, "heard", [str(one.get("after")) for one in phases]),
+        )
+    if (
+        word.name == "approve"
+        and heard.followed
+        and str(heard.followed[0].get("detail", "")).startswith("-")
+    ):
+        raise RefusedError(
+            f"run {run.id} does not ask for approval now, so nothing was approved",
+            hint=f"`cutover status {run.id}` shows where it is; approve when it holds and asks",
+        )
+    if notes and not phases:
+        raise RefusedError(
+            f"run {run.id} heard {word.name}, and did not follow it: {notes[0].get('text')}",
+            hint=f"`cutover status {run.id}`",
+        )
+    phase = run.phase()
+    if word.name == "resume" and not phases and phase == "ROLLING_BACK":
+        raise RefusedError(
+            f"run {run.id} is rolling back already: there is nothing to resume",
+            hint=f"`cutover status {run.id}` shows how far it is",
+        )
+    if word.name == "pause" and not phases and phase == "HOLDING":
+        frame.tell("it was holding already, and waits for a person: nothing else changes")
+    return int(ExitCode.COMPLETED)
+
+
+def _word_body(run: RunDirectory, word: Word, became: str, phases: list[str]) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "word": word.name.value,
+        "who": word.who,
+        "why": word.why,
+        "became": became,
+        "phases": phases,
+    }
+
+
+def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
+    """A process holds the lock and does not listen: say what works all the same."""
+    who = f"process {silent.by.pid} on {silent.by.host}"
+    stays = "the word waits in its pipe" if silent.piped else "the word stays for it"
+    if word.name == "rollback" and run.phase() == "ROLLING_BACK":
+        return NeedsHumanError(
+            f"{who} is rolling run {run.id} back already; {stays}",
+            hint=f"`cutover status {run.id}` shows how far it is; or sh {run.restore}",
+        )
+    if word.name == "rollback":
+        return NeedsHumanError(
+            f"{who} drives run {run.id} but has not heard the rollback yet; {stays}",
+            hint=f"if it hangs: kill -9 {silent.by.pid}, then `cutover rollback {run.id}`; or sh {run.restore}",
+        )
+    return RefusedError(
+        f"{who} drives run {run.id} but has not heard {word.name} yet; {stays}",
+        hint=f"`cutover status {run.id}` shows when it looks next",
+    )
+
+
+def _undriven(run: RunDirectory, word: Word) -> RefusedError:
+    """No process hears the word, and none will: what is so without it, and what helps."""
+    from cutover.app import api as app_api
+
+    phase, nobody = (
+        run.phase(),
+        f"no process drives run {run.id}, so nothing is {_DONE[word.name]}",
+    )
+    back = f"`cutover rollback {run.id}`"
+    read = app_api.read_run(run)
+    if read.trouble:
+        return RefusedError(
+            f"{nobody}, and its files cannot be believed: {read.trouble}", hint=read.way_back
+        )
+    if phase in ("", "PREFLIGHT"):
+        ends = "" if run.is_stillborn() else f"{back} ends it; "
+        return RefusedError(
+            f"{nobody}: it ended before it changed anything",
+            hint=f"{ends}`cutover run PLAN` starts another",
+        )
+    if phase == "ROLLING_BACK":
+        return RefusedError(
+            f"{nobody}: its rollback does not go on by itself", hint=f"{back} goes on with it"
+        )
+    return RefusedError(
+        f"{nobody}: it stays at its weight, and nobody watches its gates or keeps its deadlines",
+        hint=f"`cutover resume {run.id}` goes on with a fresh bake, {back} goes back",
+    )
+
+
+_DONE = {"pause": "paused", "approve": "approved"}
+
+
+@click.command()
+@run_argument
+@why_option
+@json_option
+@click.pass_obj
+def pause(frame: Frame, run: str | None, why: str) -> int:
+    """Hold a run at its weight. Its gates go on judging: a breach still rolls back.
+
+    Exit 7 when nobody drives the run, or it does not follow.
+    """
+    word = word_of("pause", why)
+    found, code = tell_run(frame, run, word)
+    if code is not None:
+        return code
+    raise _undriven(found, word)
+
+
+@click.command()
+@run_argument
+@why_option
+@json_option
+@click.pass_obj
+def approve(frame: Frame, run: str | None, why: str) -> int:
+    """Answer the next step of a run that asks for approval. Exit 7 when it does not ask."""
+    word = word_of("approve", why)
+    found, code = tell_run(frame, run, word)
+    if code is not None:
+        return code
+    frame.tell(
+        f"no process drives run {found.id}: the approval waits for `cutover resume {found.id}`, which bakes afresh first"
+    )
+    if frame.json:
+        frame.give("cutover.word.v1", _word_body(found, word, "waits", []))
+    return int(ExitCode.COMPLETED)
+
+
+def _asks(run: RunDirectory) -> bool:
+    """The run's next step waits for an approval, as far as its files can be believed."""
+    from cutover.app import api as app_api
+
+    state = app_api.read_run(run).state
+    if state is None:
+        return False
+    following = state.step + 1
+    return following in state.asked and following not in state.approved

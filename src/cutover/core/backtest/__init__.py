@@ -1,0 +1,37 @@
+"""The plan's gates over minutes that are past: a table judged offline, and whole cutovers tried on history.
+
+Nothing here judges: the gates' own code does. This package brings it minutes and reads its verdicts, as the
+machine would (`cutover judge`, `cutover backtest`).
+"""
+
+from cutover.core.backtest.column_mapping import COLUMNS, Lens, lens_of_table
+from cutover.core.backtest.evaluations import Action, Look, looks
+from cutover.core.backtest.history import Past, past_of_minutes, past_of_rows
+from cutover.core.backtest.report import HourOfDay, Report, Twitchy, report_of
+from cutover.core.backtest.rows import NOTHING, Group, Row
+from cutover.core.backtest.simulation import Attempt, Ended, attempt, attempts
+from cutover.core.backtest.split import split
+
+__all__ = [
+    "COLUMNS",
+    "NOTHING",
+    "Action",
+    "Attempt",
+    "Ended",
+    "Group",
+    "HourOfDay",
+    "Lens",
+    "Look",
+    "Past",
+    "Report",
+    "Row",
+    "Twitchy",
+    "attempt",
+    "attempts",
+    "lens_of_table",
+    "looks",
+    "past_of_minutes",
+    "past_of_rows",
+    "report_of",
+    "split",
+]

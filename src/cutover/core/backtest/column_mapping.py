@@ -1,0 +1,196 @@
+"""Which of a plan's gates a table can feed, and a row as those gates read it.
+
+A table has what the `errors` and `latency` gates count. It cannot hold the other gates' facts (4xx, the load
+balancer's own 502 and 504, target health, alarms): those gates are named as not judged, never passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cutover.core.backtest.rows import Group, Row, moment_of
+from cutover.core.gates import Scene
+from cutover.core.observation import Absent, Count, Minute, Pair
+from cutover.core.plan import Plan, PlannedGate
+from cutover.core.values import duration_text
+
+COLUMNS = ("requests", "errors", "unanswered", "slow", "over_slo")
+"""What a table says of each group, in the order of `Group`'s fields."""
+
+LIVE = {"healthy": "target health", "capacity": "target health", "alarm": "alarms"}
+"""What gates on live facts judge: nobody keeps their past."""
+
+_CANNOT = {
+    "client_errors": "4xx",
+    "lb_errors": "502 and 504 of the load balancer",
+    "metric": "metric of the plan's own",
+    **LIVE,
+}
+_TAU = 1000
+
+
+@dataclass(frozen=True)
+class Lens:
+    """How a plan looks at past minutes.
+
+    Attributes:
+        gates: those that are judged.
+        not_judged: the others by name, each with the reason.
+        used: the columns (without their side) that some judged gate reads.
+        calibration: what preflight would have measured for the pair, in ms: see `Scene.calibration`.
+        slow_ms: the limits that `slow` counts against at (source, destination).
+        over_ms: the limit that `over_slo` counts against.
+        made_up: words of a sentence that name a made-up limit, and what they mean.
+        unanswered: both groups' unanswered requests are known; of one alone they would blame or excuse the destination.
+    """
+
+    gates: tuple[PlannedGate, ...]
+    not_judged: Mapping[str, str]
+    used: frozenset[str]
+    calibration: Mapping[str, int] = field(default_factory=dict)
+    slow_ms: tuple[int, int] | None = None
+    over_ms: int | None = None
+    made_up: tuple[tuple[str, str], ...] = ()
+    unanswered: bool = True
+
+    def minute(self, pair: Pair, row: Row) -> Minute:
+        """The row as CloudWatch would have answered.
+
+        The answers that a target gave are what is left of the requests: all of them 2xx, since the gates of a
+        table ask only how many. Each request that nobody answered got a 502: so the gates know it as lost,
+        and not as an answer that is still being published.
+        """
+        if not row.known:
+            return Minute(pair.id, row.at_ms, {})
+        counts: dict[str, Count] = {}
+        source, destination = self._seen(row.source), self._seen(row.destination)
+        for side, group, limit in (("source", source, 0), ("destination", destination, 1)):
+            counts |= _answers(side, group)
+            if self.slow_ms is not None:
+                counts[f"{side}.slower.{self.slow_ms[limit]}"] = _or_none(group.slow)
+            if self.over_ms is not None:
+                counts[f"{side}.slower.{self.over_ms}"] = _or_none(group.over_slo)
+        lost = (source.unanswered or 0) + (destination.unanswered or 0)
+        counts["balancer.requests"] = row.size or Absent.NO_DATAPOINT
+        counts["balancer.elb_502"] = lost or Absent.NO_DATAPOINT
+        counts["balancer.elb_503"] = _or_none(row.elb_503)
+        counts["balancer.elb_504"] = Absent.NO_DATAPOINT
+        return Minute(pair.id, row.at_ms, counts)
+
+    def _seen(self, group: Group) -> Group:
+        return group if self.unanswered else replace(group, unanswered=None)
+
+    def said(self, why: str) -> str:
+        """A gate's clause without limits that were never measured."""
+        for words, meaning in self.made_up:
+            why = why.replace(words, meaning)
+        return why
+
+
+def scene(plan: Plan, lens: Lens, *, step: int, weight: int, began_ms: int, now_ms: int) -> Scene:
+    """What the gates are told besides the minute; before the first raise `step` is -1 and `began_ms` 0."""
+    following = step + 1
+    return Scene(
+        weight=weight,
+        next_weight=plan.steps[following].weight if following < len(plan.steps) else None,
+        step_began_ms=began_ms,
+        now=moment_of(now_ms),
+        period_ms=plan.observe.period,
+        calibration=lens.calibration,
+        steps=len(plan.steps),
+        horizon=plan.horizon,
+        bake_ms=plan.steps[step].bake if step >= 0 else 0,
+        alpha_scale=plan.alpha_scale,
+    )
+
+
+def _answers(side: str, group: Group) -> dict[str, Count]:
+    none = Absent.NO_DATAPOINT
+    bad = (group.errors or 0) + (group.unanswered or 0)
+    return {
+        f"{side}.requests": _or_none(group.requests),
+        f"{side}.target_2xx": none if group.requests is None else max(0, group.requests - bad),
+        f"{side}.target_3xx": none,
+        f"{side}.target_4xx": none,
+        f"{side}.target_5xx": _or_none(group.errors),
+        f"{side}.connection_errors": none,
+    }
+
+
+def _or_none(count: int | None) -> Count:
+    return Absent.NO_DATAPOINT if count is None else count
+
+
+def lens_of_table(plan: Plan, columns: frozenset[str]) -> Lens:
+    """How a plan looks at a table with these columns (`requests`, ... for both groups).
+
+    `slow` belongs to the first latency gate with `versus_source`, `over_slo` to the first with `max`: a
+    second gate with another limit would need a column of its own.
+    """
+    specs = [gate.spec for gate in plan.gates if gate.kind == "latency"]
+    relative = next((spec for spec in specs if spec.versus_source is not None), None)
+    absolute = next((spec.max for spec in specs if spec.max is not None), None)
+    taken = {spec.max for spec in specs if spec.max is not None}
+    slow_ms = None if relative is None else _limits(relative.versus_source.ratio, taken)
+    judged: list[PlannedGate] = []
+    not_judged: dict[str, str] = {}
+    used = {"requests"}
+    for gate in plan.gates:
+        needed, why = _needed(gate, relative, absolute)
+        lacks = sorted(needed - columns)
+        if not why and lacks:
+            why = f"the table has no {' and no '.join(lacks)}"
+        if why:
+            not_judged[gate.name] = why
+        else:
+            judged.append(gate)
+            used |= needed | ({"unanswered"} if gate.kind == "errors" else set())
+    return Lens(
+        gates=tuple(judged),
+        not_judged=not_judged,
+        used=frozenset(used),
+        calibration={}
+        if relative is None or slow_ms is None
+        else {relative.name_of_percentile: slow_ms[0]},
+        slow_ms=slow_ms,
+        over_ms=absolute,
+        made_up=() if relative is None or slow_ms is None else _made_up(relative, slow_ms[1]),
+        unanswered="unanswered" in columns,
+    )
+
+
+def _needed(gate: PlannedGate, relative: Any, absolute: int | None) -> tuple[set[str], str]:
+    """The columns that a gate cannot do without, or why no column would help."""
+    if gate.kind == "errors":
+        return {"requests", "errors"}, ""
+    if gate.kind != "latency":
+        return set(), f"a table has no {_CANNOT.get(gate.kind, 'column for it')}"
+    spec, needed = gate.spec, {"requests"}
+    if spec.versus_source is not None:
+        needed.add("slow")
+        same = (spec.percentile, spec.versus_source.ratio) == (
+            relative.percentile,
+            relative.versus_source.ratio,
+        )
+        if not same:
+            return needed, "the column slow belongs to another latency gate of the plan"
+    if spec.max is not None:
+        needed.add("over_slo")
+        if spec.max != absolute:
+            return needed, "the column over_slo belongs to another latency gate of the plan"
+    return needed, ""
+
+
+def _limits(ratio: float, taken: set[int]) -> tuple[int, int]:
+    """A percentile of the source that was never measured, and `ratio` times it, away from real limits."""
+    tau = _TAU
+    while {tau, round(tau * ratio)} & taken:
+        tau += 1
+    return tau, max(1, round(tau * ratio))
+
+
+def _made_up(relative: Any, slow_ms: int) -> tuple[tuple[str, str], ...]:
+    times = f"{relative.versus_source.ratio:g} x the source's {relative.name_of_percentile}"
+    return ((f"{duration_text(slow_ms)}, {times}", times),)

@@ -1,0 +1,94 @@
+"""What is known of one pair's past, made ready for attempts: from a table's rows, or as CloudWatch answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cutover.core.backtest.column_mapping import LIVE, Lens, lens_of_table
+from cutover.core.backtest.rows import Row
+from cutover.core.observation import Absent, Minute, Pair
+from cutover.core.plan import Plan, PlannedGate
+from cutover.core.values import MINUTE
+
+
+@dataclass(frozen=True)
+class Past:
+    """One pair's past.
+
+    Attributes:
+        minutes: oldest first, one for each period; one that nobody knows has no counts.
+        period_ms: the distance between two of them.
+        lens: which gates are judged on it, and by what calibration.
+        divided: there was no destination: each minute of the source is split.
+    """
+
+    minutes: tuple[Minute, ...]
+    period_ms: int
+    lens: Lens
+    divided: bool
+
+
+def past_of_rows(
+    plan: Plan, pair: Pair, rows: Iterable[Row], columns: frozenset[str], *, divided: bool
+) -> Past:
+    """The past that a table tells; `columns` are those that it has.
+
+    A table of one service counts `slow` at one limit only: a part of the source is then held to the source's
+    own percentile, which is stricter than what the plan allows a destination.
+    """
+    lens = lens_of_table(plan, columns)
+    minutes = (lens.minute(pair, row) for row in rows)
+    if divided and lens.slow_ms is not None:
+        own, relative = (f"source.slower.{limit}" for limit in lens.slow_ms)
+        minutes = (
+            Minute(m.pair, m.at_ms, {**m.counts, relative: m.counts[own]} if m.counts else {})
+            for m in minutes
+        )
+    return Past(_ready(minutes, divided=divided), MINUTE, lens, divided)
+
+
+def past_of_minutes(
+    plan: Plan,
+    pair: Pair,
+    minutes: Iterable[Minute],
+    calibration: Mapping[str, int],
+    *,
+    divided: bool,
+) -> Past:
+    """The past as CloudWatch has it, with every series that the plan asks for; other pairs' minutes are left out."""
+    judged: list[PlannedGate] = []
+    not_judged: dict[str, str] = {}
+    for gate in plan.gates:
+        if gate.kind in LIVE:
+            not_judged[gate.name] = f"CloudWatch's past has no {LIVE[gate.kind]}"
+        elif gate.kind == "latency" and _lacks_percentile(gate, calibration):
+            not_judged[gate.name] = f"the source's {gate.spec.name_of_percentile} is not known"
+        else:
+            judged.append(gate)
+    ours = (minute for minute in minutes if minute.pair == pair.id)
+    return Past(
+        _ready(ours, divided=divided),
+        max(MINUTE, plan.observe.period // MINUTE * MINUTE),
+        Lens(tuple(judged), not_judged, frozenset(), calibration),
+        divided,
+    )
+
+
+def _lacks_percentile(gate: PlannedGate, calibration: Mapping[str, int]) -> bool:
+    spec = gate.spec
+    return spec.versus_source is not None and not calibration.get(spec.name_of_percentile)
+
+
+def _ready(minutes: Iterable[Minute], *, divided: bool) -> tuple[Minute, ...]:
+    """As attempts need them.
+
+    Two groups that really served had their own shares, not the plan's: a destination with few requests did not
+    lose the others, so the load balancer's 503s are not taken for them.
+    """
+    if divided:
+        return tuple(minutes)
+    none = {"balancer.elb_503": Absent.NO_DATAPOINT}
+    return tuple(
+        Minute(m.pair, m.at_ms, {**m.counts, **none} if m.counts else {}) for m in minutes
+    )

@@ -1,0 +1,140 @@
+"""What is new in an observation becomes records, before anything is decided on it."""
+
+from __future__ import annotations
+
+from cutover.core.engine.turn import REREAD, Turn
+from cutover.core.journal.events import (
+    Gap,
+    MinuteCorrected,
+    MinuteSettled,
+    Observed,
+    WordSaid,
+    counts_body,
+)
+from cutover.core.moment import WALL_JUMP_MS
+from cutover.core.observation import Known, Minute, Unknown, WordName
+from cutover.core.routing import form_body
+from cutover.core.state import Phase
+from cutover.core.state.fold import shows
+from cutover.core.values import SECOND
+
+LONGEST_CHECKS = 90 * SECOND
+"""How long the checks may look, while nothing is written yet: six reads one after the other, each at its deadline."""
+
+GIVE_UP_AFTER = 5
+"""Periods after which a minute that CloudWatch never answers whole is journalled as unknown."""
+
+
+def learn(turn: Turn) -> None:
+    """Journal gaps, words, forms, minutes and health that differ from what the state holds."""
+    _gap(turn)
+    for word in turn.seen.words:
+        detail = word.detail
+        if word.name is WordName.APPROVE:
+            detail = str(_approval_asked(turn))
+        turn.add(WordSaid(word.name, word.who, word.why, word.source, word.signal, detail))
+    _forms(turn)
+    _minutes(turn)
+    _health(turn)
+
+
+def _approval_asked(turn: Turn) -> int:
+    """The next step once the run has asked for it; -1 before: nobody approves what no evidence led to."""
+    following = turn.state.step + 1
+    return following if following in turn.state.asked else -1
+
+
+def _gap(turn: Turn) -> None:
+    previous, due = turn.seen.previous, turn.seen.due
+    if previous is None or turn.state.phase is Phase.ROLLING_BACK:
+        return
+    slack = 2 * turn.plan.observe.poll + WALL_JUMP_MS
+    longest = LONGEST_CHECKS if turn.state.phase is Phase.PREFLIGHT else slack
+    jump = turn.now.wall_jump(previous)
+    began = turn.seen.began or turn.now
+    late = began.after(due) if due is not None else 0
+    looked = turn.now.after(began)
+    why, ms = "", 0
+    if previous.boot_id != turn.now.boot_id:
+        why, ms = "the machine was restarted", turn.now.after(previous)
+    elif abs(jump) > WALL_JUMP_MS:
+        why, ms = f"the wall clock jumped by {jump} ms against the boot clock", abs(jump)
+    elif late > slack:
+        why, ms = f"this turn is {late} ms late (suspended or starved)", late
+    elif looked > longest:
+        # whatever it was, slow answers or a stop: nobody could act on what these minutes showed
+        why, ms = f"one look took {looked} ms (slow answers, suspended or starved)", looked
+    if why:
+        turn.add(Gap(why, ms, turn.next_minute_ms()))
+
+
+def _forms(turn: Turn) -> None:
+    for route, reading in turn.seen.forms.items():
+        known = turn.state.routes[route]
+        if isinstance(reading, Known):
+            form = reading.value
+            sent = known.sent
+            if (
+                known.seen is None
+                or known.seen.form.hash != form.hash
+                or known.unreadable_since is not None
+                or (sent is not None and not sent.shown and shows(sent, form))
+            ):
+                turn.add(
+                    Observed("form", {"route": route, "hash": form.hash, "form": form_body(form)})
+                )
+        elif isinstance(reading, Unknown) and reading.gone and known.gone_since is None:
+            turn.add(
+                Observed("gone", {"route": route, "code": reading.code, "reason": reading.reason})
+            )
+        elif isinstance(reading, Unknown) and (
+            known.unreadable_since is None or (known.gone_since is not None and not reading.gone)
+        ):
+            turn.add(
+                Observed(
+                    "unreadable", {"route": route, "code": reading.code, "reason": reading.reason}
+                )
+            )
+
+
+def _minutes(turn: Turn) -> None:
+    reading = turn.seen.minutes
+    if not isinstance(reading, Known):
+        return
+    period = turn.plan.observe.period
+    by_pair: dict[str, dict[int, Minute]] = {}
+    for minute in reading.value:
+        by_pair.setdefault(minute.pair, {})[minute.at_ms] = minute
+    for pair, found in by_pair.items():
+        newest = turn.state.journalled_ms.get(pair)
+        if newest is not None:
+            for at_ms in sorted(at for at in found if newest - REREAD * period < at <= newest):
+                _correct(turn, found[at_ms])
+        at_ms = min(found) if newest is None else newest + period
+        while at_ms in found and (found[at_ms].settled or _given_up(turn, at_ms)):
+            turn.add(MinuteSettled(pair, at_ms, counts_body(found[at_ms])))
+            at_ms += period
+
+
+def _given_up(turn: Turn, at_ms: int) -> bool:
+    observe = turn.plan.observe
+    return turn.aws_ms >= at_ms + observe.period + observe.settle + GIVE_UP_AFTER * observe.period
+
+
+def _correct(turn: Turn, minute: Minute) -> None:
+    kept = turn.state.evidence.minute(minute.pair, minute.at_ms)
+    if kept is None or not minute.settled:
+        return
+    body = counts_body(minute)
+    if body != counts_body(kept):
+        turn.add(MinuteCorrected(minute.pair, minute.at_ms, body))
+
+
+def _health(turn: Turn) -> None:
+    facts = {
+        group: f"{reading.value.healthy}/{reading.value.total}"
+        for group, reading in sorted(turn.seen.health.items())
+        if isinstance(reading, Known)
+    }
+    if facts and dict(turn.state.observed.get("health", {})) != facts:
+        turn.add(Observed("health", facts))

@@ -1,0 +1,286 @@
+"""Driving every route of a step to one weight: all or back."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from cutover.core.actions import Move
+from cutover.core.engine.decision import Decision
+from cutover.core.engine.turn import Turn, short
+from cutover.core.journal.events import Drift, Verified
+from cutover.core.observation import Unknown
+from cutover.core.routing import form_body
+from cutover.core.state import Phase, RouteState
+from cutover.core.values import SECOND, RouteId, Weight, weight_text
+
+COMMIT = 2 * SECOND
+"""Two equal reads at least this far apart commit a form (design 3.1)."""
+
+WRITE_DEADLINE = 60 * SECOND
+"""A step's writes must be applied and read back within this (promises.md, matrix row 11)."""
+
+DRIFT_AFTER = 6 * SECOND
+"""A foreign form must be seen for this long, over at least two re-reads, before it is drift."""
+
+
+class Standing(Enum):
+    """Where one route is on its way to a weight."""
+
+    AT = "at"
+    BEFORE = "before"
+    FOREIGN = "foreign"
+    UNREAD = "unread"
+    UNSETTLED = "unsettled"  # what is read may be older than a write of ours
+
+
+class Driven(Enum):
+    """What became of driving all routes to a weight."""
+
+    COMMITTED = "committed"
+    UNDER_WAY = "under_way"
+    NOT_WRITTEN = "not_written"
+    DENIED = "denied"
+    PARTIAL = "partial"
+    DRIFTED = "drifted"
+    UNREADABLE = "unreadable"
+
+
+def standing(turn: Turn, route: RouteId, weight: int) -> Standing:
+    """Where the route is, by the form read this turn."""
+    live = turn.live(route)
+    known = turn.state.routes[route]
+    if live is None:
+        return Standing.UNREAD
+    ours = live.hash in known.written or (
+        known.committed is not None and live.hash == known.committed.hash
+    )
+    if ours and live.attached and live.weight == weight:
+        return Standing.UNSETTLED if turn.unsettled(route) else Standing.AT
+    if known.committed is not None and live.hash == known.committed.hash:
+        return Standing.UNSETTLED if turn.unsettled(route) else Standing.BEFORE
+    if ours and live.hash in _on_its_way(known):
+        return Standing.BEFORE  # at another weight: a partial step on its way back
+    return Standing.FOREIGN
+
+
+def _on_its_way(known: RouteState) -> set[str]:
+    """What the newest write may show: what it sent, and what it found for as long as that never went away."""
+    sent, seen = known.sent, known.seen
+    if sent is None:
+        return set()
+    untouched = seen is not None and seen.form.hash == sent.pre and seen.since.after(sent.at) <= 0
+    return {sent.post.hash, sent.pre} if untouched else {sent.post.hash}
+
+
+_WRITING = (Phase.ATTACHING, Phase.SHIFTING, Phase.HOLDING)
+"""Phases in which the newest write may be visible before it is committed."""
+
+
+def drifted(turn: Turn) -> tuple[RouteId, ...]:
+    """Routes whose live form is neither intended nor prior, seen so for long enough; or that are gone."""
+    found = []
+    for route, known in turn.state.routes.items():
+        live = turn.live(route)
+        if live is None and known.gone_since is not None and known.committed is not None:
+            found.append(route)
+        if live is None or known.committed is None or known.seen is None:
+            continue
+        expected = {known.committed.hash}
+        if turn.state.phase in _WRITING:
+            expected |= _on_its_way(known)
+        if live.hash not in expected and turn.now.after(known.seen.since) >= DRIFT_AFTER:
+            found.append(route)
+    return tuple(found)
+
+
+def suspicious(turn: Turn) -> bool:
+    """Some live form is unread, or not the committed one (yet too young to be called drift)."""
+    return any(turn.live(route) != known.committed for route, known in turn.state.routes.items())
+
+
+def mixed(turn: Turn) -> bool:
+    """Some routes are above the committed weight and others are not: a step landed late, on some of them."""
+    up = {
+        route: turn.now.after(known.seen.since)
+        for route, known in turn.state.routes.items()
+        if known.seen is not None
+        and known.seen.form.hash in known.written
+        and (known.seen.form.weight or 0) > turn.state.weight
+    }
+    # a route whose write no read shows yet may be up as well: it is waited for
+    lagging = [route for route in turn.state.routes if route not in up]
+    surely = any(age >= COMMIT for age in up.values())
+    return surely and bool(lagging) and not any(turn.unsettled(route) for route in lagging)
+
+
+def written_step(turn: Turn) -> int | None:
+    """The open step that every route already reads as written, though no record says so (a crash in between)."""
+    steps = {
+        k.sent.step if k.sent is not None and k.sent.kind == "move" else -1
+        for k in turn.state.routes.values()
+    }
+    target = max(steps, default=-1)
+    if target <= turn.state.step:
+        return None
+    weight = turn.plan.steps[target].weight
+    for route, known in turn.state.routes.items():
+        live = turn.live(route)
+        if live is None or live.weight != weight or live.hash not in known.written:
+            return None
+    return target
+
+
+def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
+    """Journal the drift and say it."""
+    gone = [route for route in routes if turn.state.routes[route].gone_since is not None]
+    for route in routes:
+        known = turn.state.routes[route]
+        expected = known.committed.hash if known.committed is not None else ""
+        there = known.seen is not None and route not in gone
+        turn.add(
+            Drift(route, expected, form_body(known.seen.form) if there and known.seen else {})
+        )
+    changed = [route for route in routes if route not in gone]
+    weights = ", ".join(
+        f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in changed
+    )
+    said = f"somebody else changed {short(changed)}: the live form is not the one cutover wrote ({weights})"
+    return "; ".join([*(gone_sentence(route) for route in gone), *([said] if changed else [])])
+
+
+def gone_sentence(route: RouteId) -> str:
+    """That a route does not exist any more, and where its requests go now.
+
+    AWS docs: a request that matches no rule is handled by the listener's default action (Listener rules for
+    your Application Load Balancer); without its listener nobody accepts the connection.
+    """
+    if ":listener-rule/" in route:
+        return (
+            f"the rule {short([route])} does not exist any more: its requests go to the next rule "
+            "that matches, or to the listener's default action"
+        )
+    return f"the listener {short([route])} does not exist any more: nobody accepts its connections"
+
+
+def _weight_now(known: RouteState) -> str:
+    weight = known.seen.form.weight if known.seen is not None else None
+    return "nothing that can be read" if weight is None else weight_text(weight)
+
+
+def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
+    """One turn towards `weight` on every route; the decision when more is to be done."""
+    where = {route: standing(turn, route, weight) for route in turn.state.routes}
+    late = turn.in_phase() > WRITE_DEADLINE
+    if drifted(turn):
+        return Driven.DRIFTED, None
+    if Standing.FOREIGN in where.values():
+        return Driven.UNDER_WAY, turn.soon("reading an unexpected form again", 3 * SECOND)
+    moved = any(
+        s is Standing.AT and not _was_there(turn.state.routes[route], weight)
+        for route, s in where.items()
+    )
+    if Standing.UNREAD in where.values():
+        if late and turn.unread_for() > WRITE_DEADLINE:
+            moved |= any(
+                _may_be_there(turn, route, weight)
+                for route, s in where.items()
+                if s is Standing.UNREAD
+            )
+            return (Driven.PARTIAL if moved else Driven.UNREADABLE), None
+        return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
+    if any(
+        s is Standing.UNSETTLED and _older(turn, turn.state.routes[route])
+        for route, s in where.items()
+    ):
+        # never written again to find out: a person may have put the route back meanwhile
+        if turn.in_phase() > turn.plan.observe.confirm:
+            return (Driven.PARTIAL if moved else Driven.NOT_WRITTEN), None
+        return Driven.UNDER_WAY, turn.soon(
+            "a write may still take effect: reading on until it shows", 2 * SECOND
+        )
+    behind = tuple(
+        route for route, s in where.items() if s in (Standing.BEFORE, Standing.UNSETTLED)
+    )
+    if not behind:
+        return _commit(turn)
+    if late or any(_hopeless(turn.state.routes[route], weight) for route in behind):
+        if moved:
+            return Driven.PARTIAL, None
+        denied = any(
+            (sent := turn.state.routes[r].sent) is not None and sent.denied for r in behind
+        )
+        return (Driven.DENIED if denied else Driven.NOT_WRITTEN), None
+    ready = tuple(route for route in behind if _wait(turn, turn.state.routes[route], weight) <= 0)
+    if not ready:
+        wait = min(_wait(turn, turn.state.routes[route], weight) for route in behind)
+        return Driven.UNDER_WAY, turn.soon(
+            "a write is not visible yet, or waits to be tried again", wait
+        )
+    move = Move(ready, Weight(weight), turn.not_after(), f"every route to {weight} per mille")
+    return Driven.UNDER_WAY, turn.decision(move, turn.look(), COMMIT, move.reason)
+
+
+def _older(turn: Turn, known: RouteState) -> bool:
+    """The route's newest write is not of this attempt: a crash or a hold came in between."""
+    sent, began = known.sent, turn.state.turned or turn.now
+    return sent is None or sent.epoch != turn.state.epoch or sent.at.after(began) < 0
+
+
+def _was_there(known: RouteState, weight: int) -> bool:
+    return (
+        known.committed is not None
+        and known.committed.attached
+        and known.committed.weight == weight
+    )
+
+
+def _may_be_there(turn: Turn, route: RouteId, weight: int) -> bool:
+    """A raise was sent to a route that cannot be read now (for another reason than our permissions)."""
+    sent, reading = turn.state.routes[route].sent, turn.seen.forms.get(route)
+    return (
+        sent is not None
+        and sent.kind == "move"
+        and sent.weight == weight > turn.state.weight
+        and not sent.refused
+        and not (isinstance(reading, Unknown) and reading.denied)
+    )
+
+
+def _hopeless(known: RouteState, weight: int) -> bool:
+    return known.sent is not None and known.sent.weight == weight and known.sent.denied
+
+
+def _wait(turn: Turn, known: RouteState, weight: int) -> int:
+    """Milliseconds until the route may be written (again); our own loop is the only retry."""
+    sent = known.sent
+    if sent is None or sent.kind != "move" or sent.weight != weight or _older(turn, known):
+        return 0
+    if not sent.refused:
+        return COMMIT  # only reads settle it; what does not show until the deadline holds
+    pause: int = 0 if sent.result == "cancelled" else min(2**sent.attempt, 10) * SECOND
+    return pause - turn.now.after(sent.at)
+
+
+def _commit(turn: Turn) -> tuple[Driven, Decision | None]:
+    """Every route reads as wanted: commit those read equal twice, at least 2 s apart."""
+    waiting = 0
+    for route, known in turn.state.routes.items():
+        seen = known.seen
+        if seen is None or known.committed == seen.form:
+            continue
+        age = turn.now.after(seen.since)
+        if age < COMMIT:
+            waiting = max(waiting, COMMIT - age)
+            continue
+        turn.add(
+            Verified(
+                route,
+                seen.form.hash,
+                int(seen.form.weight or 0),
+                seen.since.wall_ms,
+                turn.now.wall_ms,
+            )
+        )
+    if waiting:
+        return Driven.UNDER_WAY, turn.soon("reading every route a second time", waiting)
+    return Driven.COMMITTED, None

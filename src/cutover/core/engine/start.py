@@ -1,0 +1,206 @@
+"""PREFLIGHT and ATTACHING: nothing is written before the checks pass and the snapshot is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cutover.core.actions import End, Look
+from cutover.core.engine.decision import Decision
+from cutover.core.engine.evaluate import Judged, judge, worst
+from cutover.core.engine.forward import after_drive, begin_raise
+from cutover.core.engine.routes import drive
+from cutover.core.engine.stop_conditions import forbidden, unsure
+from cutover.core.engine.turn import Turn, short, signal_exit
+from cutover.core.errors import ExitCode
+from cutover.core.gates.api import Verdict
+from cutover.core.journal.events import CheckFound, Gap, Observed, Snapshot
+from cutover.core.observation import Known, NotAsked, Survey, Unknown, WordName
+from cutover.core.observation.survey import Missing
+from cutover.core.observation.survey import Seen as SeenFact
+from cutover.core.preflight import run_checks
+from cutover.core.routing import form_body
+from cutover.core.state import Hold, Phase
+from cutover.core.values import MINUTE, SECOND, RouteId
+
+SNAPSHOT_APART = 5 * SECOND
+"""The snapshot needs two equal reads this far apart (promises.md 4.4)."""
+
+SNAPSHOT_DEADLINE = 2 * MINUTE
+HEALTHY_DEADLINE = 15 * MINUTE
+"""How long ATTACHING waits for healthy targets before it holds."""
+
+
+def preflight(turn: Turn) -> Decision:
+    """Judge the survey, then take the snapshot."""
+    for word in turn.seen.words:
+        if word.name is WordName.INTERRUPT:
+            return refuse(
+                turn, "interrupted before anything was written", signal_exit(word.signal)
+            )
+        if word.name is WordName.ROLLBACK:
+            return refuse(turn, "stopped before anything was written", ExitCode.REFUSED)
+    if turn.seen.previous is None and turn.state.epoch > 1:
+        return refuse(
+            turn,
+            "an earlier process ended before anything was written; start a new run",
+            ExitCode.REFUSED,
+        )
+    if stop := unsure(turn):
+        return refuse(turn, stop[1], ExitCode.REFUSED)
+    if any(isinstance(event, Gap) for event in turn.records):
+        why = "time was lost during the checks, so they may be out of date; start a new run"
+        return refuse(turn, why, ExitCode.REFUSED)
+    if "survey" not in turn.state.observed:
+        return _survey(turn)
+    forms = {route: turn.live(route) for route in turn.state.routes}
+    unread = [route for route, form in forms.items() if form is None]
+    young = [
+        route
+        for route, known in turn.state.routes.items()
+        if known.seen is None or turn.now.after(known.seen.since) < SNAPSHOT_APART
+    ]
+    if unread or young:
+        if turn.in_phase() > SNAPSHOT_DEADLINE:
+            return refuse(turn, "the routes cannot be read, or keep changing", ExitCode.REFUSED)
+        wait = SNAPSHOT_APART if not unread else 2 * SECOND
+        return turn.decision(
+            None, Look(forms=True, health=True), wait, "reading every route a second time"
+        )
+    facts = turn.state.observed["survey"]
+    if other := [
+        r for r, form in forms.items() if form is not None and form.hash != _checked(facts, r)
+    ]:
+        why = f"{short(other)} was changed during the checks, so nobody checked what is there now; start a new run"
+        return refuse(turn, why, ExitCode.REFUSED)
+    turn.add(
+        Snapshot(
+            forms={route: form_body(form) for route, form in forms.items() if form is not None},
+            recipes=facts["recipes"],  # type: ignore[arg-type]  # journalled by _survey below
+            source_healthy=facts["source_healthy"],  # type: ignore[arg-type]
+            calibration=facts["calibration"],  # type: ignore[arg-type]
+        )
+    )
+    turn.to(Phase.ATTACHING, "every check passed; the forms found are kept", step=-1)
+    if turn.state.pause_asked:
+        turn.hold(Hold.PAUSED, "pause said during the checks; nothing is written yet")
+        return turn.poll("paused")
+    return turn.soon("attaching the destination at weight 0")
+
+
+def _checked(facts: Mapping[str, object], route: RouteId) -> object:
+    """The form of a route that the checks saw (its hash)."""
+    checked = facts["checked"]
+    return checked.get(route) if isinstance(checked, Mapping) else None
+
+
+def refuse(turn: Turn, why: str, code: ExitCode) -> Decision:
+    """End a run that has written nothing."""
+    turn.to(Phase.REFUSED, why, step=-1)
+    return turn.decision(End(code, why), Look(), 0, why)
+
+
+def _survey(turn: Turn) -> Decision:
+    reading = turn.seen.survey
+    if isinstance(reading, Unknown):
+        code = ExitCode.CREDENTIALS if reading.denied else ExitCode.REFUSED
+        return refuse(turn, f"preflight could not look: {reading.reason}", code)
+    if not isinstance(reading, Known):
+        return turn.decision(
+            None,
+            Look(survey=True, forms=True, health=True),
+            0,
+            "looking before anything is written",
+        )
+    survey = reading.value
+    findings = run_checks(turn.plan, survey)
+    for found in findings:
+        if found.severity != "ok":
+            turn.add(CheckFound(found.id, found.severity, found.seen, found.why, found.fix))
+    blocks = [found for found in findings if found.severity == "block"]
+    if blocks:
+        denied = isinstance(survey.identity, Missing) and survey.identity.missing_permission
+        why = "; ".join(f"{found.id}: {found.why}" for found in blocks)
+        return refuse(turn, why, ExitCode.CREDENTIALS if denied else ExitCode.REFUSED)
+    turn.add(Observed("survey", _kept(turn, survey)))
+    return turn.decision(
+        None,
+        Look(forms=True, health=True),
+        SNAPSHOT_APART,
+        "every check passed; reading every route a second time",
+    )
+
+
+def _kept(turn: Turn, survey: Survey) -> dict[str, object]:
+    """What later phases need of the survey."""
+    sources = {pair.source for pair in turn.plan.pairs}
+    return {
+        "recipes": {
+            r: f.value.recipe for r, f in survey.routes.items() if isinstance(f, SeenFact)
+        },
+        "checked": {
+            r: f.value.form.hash for r, f in survey.routes.items() if isinstance(f, SeenFact)
+        },
+        "source_healthy": {
+            group: fact.value.healthy
+            for group, fact in survey.health.items()
+            if group in sources and isinstance(fact, SeenFact)
+        },
+        "calibration": {p: dict(c) for p, c in survey.calibration.value.items()}
+        if isinstance(survey.calibration, SeenFact)
+        else {},
+    }
+
+
+def attaching(turn: Turn) -> Decision:
+    """Put the destination into every action at weight 0, and wait until it is healthy."""
+    if stop := unsure(turn):
+        turn.hold(*stop)
+        return turn.poll("holding")
+    driven, decision = drive(turn, turn.state.weight)
+    if decision is not None:
+        return decision
+    stopped = after_drive(turn, driven, attaching=True)
+    if stopped is not None:
+        return stopped
+    judged = judge(turn, turn.plan.steps[0].weight)
+    if why := unready(turn, judged):
+        if turn.in_phase() > HEALTHY_DEADLINE:
+            turn.hold(Hold.UNHEALTHY, f"not ready for the first raise: {why}")
+            return turn.poll("holding")
+        return turn.poll(f"waiting: {why}")
+    if isinstance(turn.seen.identity, NotAsked):
+        return turn.soon("ready; asking who we are before the first raise", identity=True)
+    if stop := forbidden(turn, 0):
+        turn.hold(*stop)
+        return turn.poll("holding")
+    return begin_raise(turn, 0, judged)
+
+
+def unready(turn: Turn, judged: tuple[Judged, ...]) -> str:
+    """Why the destination should not get its first request yet; empty when it may."""
+    if not all(pair.id in turn.state.journalled_ms for pair in turn.plan.pairs):
+        return "no settled minute of the source has come from CloudWatch yet"
+    bad = [
+        one
+        for one in judged
+        if one.verdict >= Verdict.UNKNOWN or (one.live and one.verdict is not Verdict.PASS)
+    ]
+    if bad:
+        decides = worst(tuple(bad))
+        return f"{decides.gate}: {decides.judgement.why}"
+    return _too_few(turn)
+
+
+def _too_few(turn: Turn) -> str:
+    """Why the destination is not healthy enough for a plan without a `healthy` gate."""
+    for pair in turn.plan.pairs:
+        reading = turn.health(pair.destination)
+        if not isinstance(reading, Known):
+            return "the destination's health is unknown"
+        if reading.value.healthy < 1:
+            return f"the destination has no healthy target ({_reasons(reading.value.reasons)})"
+    return ""
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in reasons.items()) or "none registered"

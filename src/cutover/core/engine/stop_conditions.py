@@ -1,0 +1,178 @@
+"""What stops a run on its way: a breach, blindness, drift, doubt, and what a plan forbids."""
+
+from __future__ import annotations
+
+from cutover.core.actions import End
+from cutover.core.engine.decision import Decision
+from cutover.core.engine.evaluate import Judged, building, journal, unknown_for, worst
+from cutover.core.engine.rollback import begin_rollback
+from cutover.core.engine.routes import drifted, record_drift
+from cutover.core.engine.turn import Turn
+from cutover.core.errors import ExitCode
+from cutover.core.gates.api import Verdict
+from cutover.core.journal.events import GateJudged, Note
+from cutover.core.observation import Known, Unknown
+from cutover.core.state import HOLDS, Held, Hold, Phase
+from cutover.core.values import MINUTE, duration_text, weight_text
+
+UNKNOWN_HOLDS = 3
+"""Periods of UNKNOWN after which a bake becomes a hold."""
+
+CREDENTIALS_RESERVE = 15 * MINUTE
+"""No raise when the credentials end within this (promises.md P19)."""
+
+
+def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+    """A breach goes back (or holds, or asks, when its gate says so); a shared incident holds."""
+    decides, held = worst(judged), turn.state.held
+    sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
+    if decides.verdict is Verdict.BREACH:
+        goes_back = decides.on_breach != "hold"
+        if goes_back and any(healthy == 0 for healthy in turn.source_healthy().values()):
+            journal(turn, decides)
+            why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
+            turn.to(Phase.NEEDS_HUMAN, why)
+            return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
+        if decides.on_breach == "ask":
+            return _ask(turn, decides, sentence)
+        if not goes_back:
+            if held is not None and not HOLDS[held.reason].clears:
+                return None  # it waits for a person already: its own reason says for what
+            journal(turn, decides)
+            turn.hold(Hold.GATE, sentence)
+            return turn.poll("holding")
+        journal(turn, decides)
+        return begin_rollback(turn, sentence, "breach")
+    untold = held is None or held.reason is Hold.UNCOMPARED  # now the source can be seen to be bad
+    if decides.verdict is Verdict.SHARED and untold and not decides.judgement.perhaps_shared:
+        turn.hold(Hold.SHARED, sentence)
+        return turn.poll("holding")
+    return None
+
+
+def _ask(turn: Turn, decides: Judged, sentence: str) -> Decision | None:
+    """Bad, and nobody can tell whose fault it is: hold, and ask a person, with a deadline that no poll renews."""
+    held = turn.state.held
+    if held is None or (HOLDS[held.reason].clears and held.reason is not Hold.UNCOMPARED):
+        journal(turn, decides)
+        turn.hold(Hold.UNCOMPARED, sentence)
+        return turn.poll("holding")
+    if held.reason is Hold.UNCOMPARED:
+        return None
+    return _ask_in_a_persons_hold(turn, held, decides, sentence)
+
+
+def _ask_in_a_persons_hold(
+    turn: Turn, held: Held, decides: Judged, sentence: str
+) -> Decision | None:
+    """A hold that waits for a person keeps its reason and its way out; the answer is due all the same.
+
+    A pause that was said after the destination turned bad is the answer.
+    """
+    bad_since = turn.state.verdicts[(decides.gate, decides.pair)].since
+    if held.reason is Hold.PAUSED and held.since.after(bad_since) > 0:
+        return None
+    safety = turn.plan.safety
+    goes_back = safety.on_hold_timeout == "rollback" and not turn.source_short()
+    if goes_back and turn.now.after(bad_since) >= safety.ask_timeout:
+        return unanswered(turn, sentence)
+    said = (decides.gate, decides.pair)
+    if any(isinstance(one, GateJudged) and (one.gate, one.pair) == said for one in turn.records):
+        # told once, when the verdict changed
+        then = f", or it rolls back after {duration_text(safety.ask_timeout)}" if goes_back else ""
+        turn.add(Note(f"{sentence}; this hold needs an answer{then}"))
+    return None
+
+
+def unanswered(turn: Turn, why: str) -> Decision:
+    """Bad evidence that nobody answered for goes back."""
+    waited = duration_text(turn.plan.safety.ask_timeout)
+    return begin_rollback(turn, f"nobody answered within {waited}: {why}", "deadline")
+
+
+def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+    """No data is never a pass: hold, and in an unproven step go back after the blind budget."""
+    span = unknown_for(turn, judged)
+    if span == 0:
+        return None
+    decides = max(
+        (one for one in judged if one.verdict is Verdict.UNKNOWN), key=lambda one: one.gate
+    )
+    why = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
+    denied = any(isinstance(form, Unknown) and form.denied for form in turn.seen.forms.values())
+    budget = turn.plan.safety.blind_budget
+    if span >= budget and turn.state.proven < turn.state.step and not turn.source_short():
+        if denied:  # going back would be refused too: credentials hold and page (design section 4)
+            turn.hold(Hold.CREDENTIALS, why)
+            return turn.poll("holding")
+        return begin_rollback(
+            turn,
+            f"blind for {duration_text(span // 1000 * 1000)} in an unproven step; {why}",
+            "blind",
+        )
+    # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence
+    if turn.state.phase is Phase.BAKING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
+        turn.hold(Hold.CREDENTIALS if denied else Hold.NO_DATA, why)
+        return turn.poll("holding")
+    return None
+
+
+def lacking(turn: Turn, judged: tuple[Judged, ...]) -> Judged | None:
+    """Whose evidence is not yet enough to go on from this step; None when every gate's is.
+
+    A bake needs a PASS of every gate. A hand-over has its bake behind it, and perhaps no traffic that could make a
+    gate pass once more: there it is enough that no gate objects, and that no evidence against it builds up.
+    """
+    decides, step = worst(judged), turn.state.step
+    hands_over = 0 <= step < len(turn.plan.steps) and turn.plan.steps[step].hands_over
+    if hands_over and decides.verdict <= Verdict.WAITING:
+        return building(judged)
+    return None if decides.verdict is Verdict.PASS else decides
+
+
+def on_drift(turn: Turn) -> Decision:
+    """Drift is never overwritten: hold (or roll back, when the plan says so)."""
+    why = record_drift(turn, drifted(turn))
+    if turn.plan.safety.on_drift == "rollback" and not turn.source_short():
+        return begin_rollback(turn, why, "drift")
+    turn.hold(Hold.DRIFT, why)
+    return turn.poll("holding")
+
+
+def unsure(turn: Turn) -> tuple[Hold, str] | None:
+    """A journal or a lease in doubt stops every raise."""
+    if isinstance(turn.seen.journal, Unknown):
+        return Hold.JOURNAL, f"the journal cannot be written: {turn.seen.journal.reason}"
+    if isinstance(turn.seen.lease, Unknown):
+        return Hold.LEASE, f"the lease is in doubt: {turn.seen.lease.reason}"
+    return None
+
+
+def window(turn: Turn) -> tuple[Hold, str] | None:
+    """The plan's window that forbids a raise now, by AWS's clock."""
+    found = turn.plan.forbidden_by(turn.aws_wall)
+    return None if found is None else (Hold.WINDOW, f"no raise inside the window {found.text}")
+
+
+def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
+    """What forbids the next raise, besides evidence and doubt."""
+    wanted = turn.plan.steps[step]
+    if wanted.approve and step not in turn.state.approved:
+        return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"
+    if stop := window(turn):
+        return stop
+    if why := turn.below_reserve():
+        return Hold.RESERVE, why
+    identity = turn.seen.identity
+    if not isinstance(identity, Known):
+        reason = identity.reason if isinstance(identity, Unknown) else "it was not asked"
+        denied = isinstance(identity, Unknown) and identity.denied
+        why = f"AWS does not say who we are: {reason}"
+        return Hold.CREDENTIALS if denied else Hold.UNREADABLE, why
+    if identity.value.account != turn.state.account:
+        return Hold.CREDENTIALS, f"the caller's account is now {identity.value.account}"
+    ends = identity.value.expires_ms
+    ending = ends is not None and ends - turn.aws_ms < CREDENTIALS_RESERVE
+    if ending and not identity.value.refreshes:
+        return Hold.CREDENTIALS, "the credentials end within 15 minutes and do not refresh"
+    return None

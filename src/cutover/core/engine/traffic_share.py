@@ -1,0 +1,131 @@
+"""Is the split really in effect? The observed share ends SETTLING (design 3.3)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from cutover.core.engine.turn import Turn
+from cutover.core.observation import Minute, Pair
+from cutover.core.plan import Plan
+from cutover.core.values import weight_text
+
+Z = 4.0
+"""Width of the binomial band in standard deviations: a false alarm in some 16,000 looks."""
+
+SLACK = 0.01
+"""Share allowed beside the band, and a tenth of the weight: ALB nodes split on their own."""
+
+ENOUGH = 20
+"""Requests due to the rarer side before a share says anything."""
+
+POOLED = 5
+"""Settled minutes pooled before too few requests are said to be too few."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The observed share of every pair: inside its band, and from which minute on."""
+
+    inside: bool
+    why: str
+    from_ms: int = 0
+    shares: dict[str, int] = field(default_factory=dict)  # per mille; -1 where skipped
+
+
+def settle_deadline(plan: Plan) -> int:
+    """How long (ms) the data plane may take before it holds: the settle delay and eight periods."""
+    return plan.observe.settle + 8 * plan.observe.period
+
+
+def share(turn: Turn) -> Share:
+    """The share of every pair since the weight was committed."""
+    began = turn.state.evidence_from_ms  # while no weight is in effect no minute is younger
+    shares: dict[str, int] = {}
+    notes: list[str] = []
+    from_ms = began
+    for pair in turn.plan.pairs:
+        minutes = turn.state.evidence.minutes(pair.id, began)
+        if not minutes:
+            return Share(inside=False, why="waiting for the first settled minute after the raise")
+        inside, since, observed, note = _pair(turn, pair, minutes)
+        if not inside:
+            return Share(inside=False, why=note)
+        from_ms = max(from_ms, since)
+        shares[pair.id] = observed
+        notes.append(note)
+    return Share(inside=True, why="; ".join(dict.fromkeys(notes)), from_ms=from_ms, shares=shares)
+
+
+def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, int, int, str]:
+    """(inside, evidence may count from, observed per mille, what to say)."""
+    weight = turn.state.weight
+    skip = _skipped(turn, pair)
+    if skip:
+        return True, minutes[0].at_ms, -1, f"share not required ({skip})"
+    # a minute whose requests nobody could read is not a minute without requests
+    minutes = tuple(minute for minute in minutes if not _unread(minute))
+    rare = min(weight, 1000 - weight) / 1000 or 1.0
+    pool = minutes[-1:]
+    source, destination = _requests(pool)
+    if (source + destination) * rare < ENOUGH:
+        pool = minutes[-POOLED:]
+        source, destination = _requests(pool)
+    total = source + destination
+    if total * rare < ENOUGH:
+        if len(minutes) >= POOLED and total > 0:  # none at all is blindness, not little traffic
+            return (
+                True,
+                minutes[0].at_ms,
+                -1,
+                f"share not required (only {total} requests in {len(pool)} minutes)",
+            )
+        return (
+            False,
+            0,
+            0,
+            f"too few requests yet to see the share ({total} in {len(pool)} settled minutes)",
+        )
+    wanted = weight / 1000
+    observed = destination / total
+    band = (
+        Z * math.sqrt(wanted * (1 - wanted) / total)
+        + SLACK * max(wanted, 0.1)
+        + 0.1 * min(wanted, 1 - wanted)
+    )
+    said = f"observed {100 * observed:.1f} % of {total} requests at weight {weight_text(weight)}"
+    # twenty or more were due to each side that has a weight: none at all is never the split in effect
+    missing = destination == 0 or (source == 0 and weight < 1000)
+    if abs(observed - wanted) <= band and not missing:
+        return True, pool[0].at_ms, round(1000 * observed), said
+    return (
+        False,
+        0,
+        0,
+        f"{said}, outside {100 * max(0.0, wanted - band):.1f} to {100 * min(1.0, wanted + band):.1f} %",
+    )
+
+
+def _unread(minute: Minute) -> bool:
+    return minute.is_unknown("source.requests") or minute.is_unknown("destination.requests")
+
+
+def _requests(minutes: tuple[Minute, ...]) -> tuple[int, int]:
+    source = sum(minute.number("source.requests") or 0 for minute in minutes)
+    destination = sum(minute.number("destination.requests") or 0 for minute in minutes)
+    return source, destination
+
+
+def _skipped(turn: Turn, pair: Pair) -> str:
+    """Why the share of this pair cannot be required."""
+    if turn.plan.leave:
+        return "other rules forward to these groups too, see leave"
+    for route in turn.plan.routes:
+        known = turn.state.routes[route.id]
+        if (
+            turn.plan.pair_of(route.id) == pair
+            and known.committed is not None
+            and known.committed.sticky
+        ):
+            return "sticky clients stay where they are"
+    return ""

@@ -1,0 +1,161 @@
+"""A schedule that fits what was asked for, or why none does and what would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import ceil, isqrt
+
+from cutover.core.forecast.control_share import bearable, proposed
+from cutover.core.forecast.evidence import need
+from cutover.core.forecast.inputs import LEAST_HORIZON, Ground
+from cutover.core.forecast.optimizer import Schedule, Wish, fastest
+from cutover.core.forecast.step_forecast import harm
+from cutover.core.gates.sequential.eprocess import Course
+from cutover.core.values import FULL, duration_text, rate_text, weight_text
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Nothing fits: why not, and what would."""
+
+    why: str
+    instead: str
+
+
+def answer(ground: Ground, wish: Wish, within_ms: int | None) -> Schedule | Nothing:
+    """The fastest schedule inside the budgets, if it takes no longer than `within_ms`."""
+    found = fastest(ground, wish)
+    if found is None:
+        return _beyond_reach(ground, wish)
+    if within_ms is None or found.takes_ms <= within_ms:
+        return found
+    why = (
+        f"the fastest steps inside the budget take {duration_text(found.takes_ms)}, with about "
+        f"{duration_text(ground.between_ms)} between them; --time is {duration_text(within_ms)}"
+    )
+    instead = f"allow --time {duration_text(found.takes_ms)}"
+    wider = _wider(ground, wish, within_ms)
+    if wider is not None:
+        instead += f", or a budget of {_raised(wish, wider)}"
+    else:
+        instead += "; no larger budget makes it that fast"
+    return Nothing(why, instead)
+
+
+def _beyond_reach(ground: Ground, wish: Wish) -> Nothing:
+    wider = _wider(ground, wish)
+    why = "; and ".join(_too_small(ground, wish, wider))
+    if not why:
+        why = (
+            f"no bake is long enough: at {rate_text(round(ground.traffic.trough, 3))} a step would need more than 14 days to see "
+            f"what a budget of {wish.budget:,} harmed requests asks it to see"
+        )
+    if wider is None:
+        return Nothing(
+            why,
+            "there is too little traffic to judge steps by: move it in one step with an approval instead",
+        )
+    fit = (
+        "fits is" if wider.budget == wish.budget or wider.overload == wish.overload else "fit are"
+    )
+    return Nothing(
+        why, f"the smallest that {fit} {_raised(wish, wider)}{_or_hold_less(ground, wish, wider)}"
+    )
+
+
+def _too_small(ground: Ground, wish: Wish, wider: Wish | None) -> Iterator[str]:
+    """Which budgets are too small, and for what."""
+    at, lowest = rate_text(round(ground.traffic.peak, 1)), _lowest(ground)
+    if lowest > wish.budget:
+        yield (
+            f"a budget of {wish.budget:,} harmed requests is too small: if all of {weight_text(1)} fails, the smallest step "
+            f"there is, that is about {ceil(lowest):,} of {at} before traffic is back"
+        )
+    few = f"{wish.overload:,} requests that an overload may fail are too few"
+    handed_over = ground.harmed(wish.hold_back, ground.swift_ms)
+    if handed_over > wish.overload:
+        yield (
+            f"{few}: after the last bake the {weight_text(wish.hold_back)} of `hold_back` follow in one raise, which may fail "
+            f"about {ceil(handed_over):,} of {at}"
+        )
+    elif wider is not None and wider.overload > wish.overload:
+        least = ceil(ground.harmed(10, ground.swift_ms))
+        too_many = "there is room for 100 steps"
+        if least <= wish.overload:
+            too_many = "raises that small would take more than 100 steps"
+        yield f"{few}: of {at} every raise by {weight_text(10)} may fail about {least:,}, and {too_many}"
+
+
+def _or_hold_less(ground: Ground, wish: Wish, wider: Wish) -> str:
+    """A smaller `hold_back` that spares the larger overload budget; empty when none does."""
+    less = proposed(ground.traffic, bearable(ground, wish.overload))
+    if not 0 < less < wish.hold_back:
+        return ""
+    if not _fits(ground, replace(wider, overload=wish.overload, hold_back=less)):
+        return ""
+    return f"; with `hold_back: {less / 10:g}%` overload_requests={wish.overload} is enough"
+
+
+def _wider(ground: Ground, wish: Wish, within_ms: int | None = None) -> Wish | None:
+    """The wish with the smallest budgets that fit: one of them larger where that is enough; None when nothing fits."""
+    most = _all(ground)
+
+    def fits(budget: int, overload: int) -> bool:
+        return _fits(ground, replace(wish, budget=budget, overload=overload), within_ms)
+
+    budget = _least(lambda n: fits(n, wish.overload), wish.budget, most)
+    if budget is not None:
+        return replace(wish, budget=budget)
+    overload = _least(lambda n: fits(wish.budget, n), wish.overload, most)
+    if overload is not None:
+        return replace(wish, overload=overload)
+    # both: as little harm as any overload allows, and then the smallest overload
+    budget = _least(lambda n: fits(n, most), wish.budget, most)
+    if budget is None:
+        return None
+    harmed = budget
+    overload = _least(lambda n: fits(harmed, n), wish.overload, most)
+    return None if overload is None else replace(wish, budget=harmed, overload=overload)
+
+
+def _raised(wish: Wish, wider: Wish) -> str:
+    """The budgets that are larger now, as the command line takes them."""
+    said = []
+    if wider.budget > wish.budget:
+        said.append(f"harmed_requests={wider.budget}")
+    if wider.overload > wish.overload:
+        said.append(f"overload_requests={wider.overload}")
+    return " and ".join(said)
+
+
+def _lowest(ground: Ground) -> float:
+    """What the smallest step costs when all of it fails."""
+    return harm(ground, 1, 1.0, need(ground.odds, Course(1, LEAST_HORIZON), first=True))
+
+
+def _all(ground: Ground) -> int:
+    """More than any step can cost."""
+    return ceil(100 * ground.harmed(FULL, ground.swift_ms)) + 1
+
+
+def _fits(ground: Ground, wish: Wish, within_ms: int | None = None) -> bool:
+    found = fastest(ground, wish)
+    return found is not None and (within_ms is None or found.takes_ms <= within_ms)
+
+
+def _least(fits: Callable[[int], bool], too_few: int, enough: int) -> int | None:
+    """The smallest number that fits (`too_few` does not); None when not even `enough` does."""
+    if enough <= too_few or not fits(enough):
+        return None
+    while enough > too_few + 1:
+        # by order of magnitude first: what fits is far below `enough`
+        if enough > 2 * too_few:
+            middle = max(too_few + 1, min(enough - 1, isqrt(max(1, too_few) * enough)))
+        else:
+            middle = (too_few + enough) // 2
+        if fits(middle):
+            enough = middle
+        else:
+            too_few = middle
+    return enough

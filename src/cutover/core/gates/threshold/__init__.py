@@ -1,0 +1,1 @@
+"""The threshold judge: a minute against what it is allowed, and which rule speaks."""

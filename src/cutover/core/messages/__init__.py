@@ -1,0 +1,57 @@
+"""What a person is told of a run, and how: the only owner of sentences (design 3.4).
+
+`Story.begin(plan)`, then `tell(story, record)` for every record; views render the story.
+"""
+
+from cutover.core.messages.anomalies import Oddities, oddities_text
+from cutover.core.messages.ending import NEXT, ending, next_command
+from cutover.core.messages.holds import HOLD_WORDS, HoldWords, after_deadline
+from cutover.core.messages.live_verdicts import (
+    Standing,
+    evidence_text,
+    left_ms,
+    minute_line,
+    outlook,
+    standings,
+)
+from cutover.core.messages.model import Line, Stand, StepStory, Story, Tone, baked, tell
+from cutover.core.messages.phrases import (
+    about,
+    clock_text,
+    group_name,
+    route_name,
+    stamp,
+)
+from cutover.core.messages.sentences import sentence
+from cutover.core.messages.verdicts import told
+
+__all__ = [
+    "HOLD_WORDS",
+    "NEXT",
+    "HoldWords",
+    "Line",
+    "Oddities",
+    "Stand",
+    "Standing",
+    "StepStory",
+    "Story",
+    "Tone",
+    "about",
+    "after_deadline",
+    "baked",
+    "clock_text",
+    "ending",
+    "evidence_text",
+    "group_name",
+    "left_ms",
+    "minute_line",
+    "next_command",
+    "oddities_text",
+    "outlook",
+    "route_name",
+    "sentence",
+    "stamp",
+    "standings",
+    "tell",
+    "told",
+]

@@ -1,0 +1,68 @@
+"""The loop's only sleep: virtual time passes, scripted people speak, and scripted crashes happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cutover.core.moment import Moment
+from cutover.core.observation import Word, WordName
+from cutover.emulator.clock import VirtualClock
+from cutover.emulator.faults import killed
+from cutover.emulator.injections import Crash, Say
+from cutover.emulator.responses import RehearsalOverError
+from cutover.ports import Mailbox
+
+SIGINT = 2
+
+
+class ScriptedMailbox(Mailbox):
+    """Words arrive at their virtual times; `wait` returns early when one does."""
+
+    def __init__(self, clock: VirtualClock, ends_ms: int) -> None:
+        self._clock = clock
+        self._ends_ms = ends_ms
+        self._words: list[tuple[Word, Callable[[], None]]] = []
+        self._crash: tuple[Crash, Callable[[], None]] | None = None
+        self.on_wait: Callable[[], None] = lambda: None
+
+    def wait(self, until: Moment) -> tuple[Word, ...]:
+        """Let virtual time pass until then, or until a word comes.
+
+        Raises:
+            RunnerKilledError: at a scripted crash.
+            RehearsalOverError: when the scenario's limit of virtual time has passed.
+        """
+        self.on_wait()
+        if not self._words and self._crash is None:
+            self._clock.run_until(
+                until.wall_ms, stop=lambda: bool(self._words) or self._crash is not None
+            )
+        if self._crash is not None:
+            (crash, died), self._crash = self._crash, None
+            died()
+            raise killed(crash)
+        if self._clock.ms >= self._ends_ms:
+            raise RehearsalOverError(
+                f"the scenario's limit of virtual time has passed at {self._clock.now().wall:%H:%M}"
+            )
+        given, self._words = self._words, []
+        for _, heard in given:
+            heard()
+        return tuple(word for word, _ in given)
+
+    def stopping(self) -> str:
+        return next((f"{word.name} of {word.who}" for word, _ in self._words if word.stops), "")
+
+    def say(self, line: Say, heard: Callable[[], None] = lambda: None) -> None:
+        """Somebody says a word now; `heard` is called when the run takes it."""
+        name = WordName(line.word)
+        source, signal = ("signal", SIGINT) if name is WordName.INTERRUPT else ("words", 0)
+        self._words.append((Word(name, line.who, line.why, source, signal), heard))
+
+    def crash(self, crash: Crash, died: Callable[[], None] = lambda: None) -> None:
+        """The runner dies at its next (or in this) wait; `died` is called then."""
+        self._crash = crash, died
+
+    def forget(self) -> None:
+        """The process is gone: what was said to it and not heard stays unheard."""
+        self._words.clear()

@@ -1,0 +1,43 @@
+"""An ALB action list as a person reads it: one short line per action."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cutover.core.messages import group_name
+from cutover.core.routing import Form
+
+
+def action_lines(form: Form) -> tuple[str, ...]:
+    """One line per action of the form, `forward  checkout-ec2 990  checkout-eks 10`; secrets are never in a form."""
+    try:
+        actions = json.loads(form.text)
+    except ValueError:
+        return (form.text,)
+    if not isinstance(actions, list):
+        return (form.text,)
+    return tuple(_action(action) for action in actions)
+
+
+def _action(action: Any) -> str:
+    if not isinstance(action, Mapping):
+        return str(action)
+    kind = str(action.get("Type", "?"))
+    config = action.get("ForwardConfig")
+    if kind == "forward" and isinstance(config, Mapping):
+        return _forward(config)
+    rest = {key: value for key, value in action.items() if key not in ("Type", "Order")}
+    said = json.dumps(rest, sort_keys=True, ensure_ascii=True) if rest else ""
+    return f"{kind}  {said if len(said) <= 60 else said[:57] + '...'}".rstrip()  # fmt: skip
+
+
+def _forward(config: Mapping[str, Any]) -> str:
+    groups = [
+        f"{group_name(str(group.get('TargetGroupArn', '?')))} {group.get('Weight', '?')}"
+        for group in config.get("TargetGroups") or ()
+    ]
+    sticky = config.get("TargetGroupStickinessConfig") or {}
+    tail = f"  sticky {sticky.get('DurationSeconds', '?')}s" if sticky.get("Enabled") else ""
+    return "forward  " + "  ".join(groups) + tail

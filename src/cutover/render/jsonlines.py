@@ -1,0 +1,77 @@
+"""One JSON object per record, for programs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from cutover.core.journal.codec import body
+from cutover.core.journal.events import Record
+from cutover.core.messages import Story, tell
+from cutover.core.moment import wall_text
+from cutover.core.plan import Plan
+from cutover.core.values import weight_percent
+from cutover.ports import Listener
+from cutover.render.text import Stream, json_line, put
+
+SCHEMA = "cutover.record.v1"
+
+
+class JsonView(Listener):
+    """NDJSON on a stream: every record, noise included, with the sentence a person would be told.
+
+    Each object has `schema seq epoch at type phase weight_percent sentence body`: `weight_percent` after the
+    record; `sentence` null for noise; `body` as the journal holds it, its weights and shares in percent. ASCII only, one line each.
+    """
+
+    def __init__(self, plan: Plan, stream: Stream, *, story: Story | None = None) -> None:
+        self.story = Story.begin(plan) if story is None else story
+        self._stream = stream
+        self._gone = False
+
+    def told(self, record: Record) -> None:
+        before = self.story.lines
+        with contextlib.suppress(
+            ValueError, KeyError
+        ):  # a record that cannot be folded is printed all the same
+            self.story = tell(self.story, record)
+        sentence = self.story.lines[-1].text if self.story.lines is not before else None
+        self._print(
+            {
+                "schema": SCHEMA,
+                "seq": record.seq,
+                "epoch": record.epoch,
+                "at": wall_text(record.at.wall),
+                "type": record.event.type,
+                "phase": self.story.state.phase.value,
+                "weight_percent": weight_percent(self.story.state.weight),
+                "sentence": sentence,
+                "body": _outside(body(record.event)),
+            }
+        )
+
+    def _print(self, data: dict[str, object]) -> None:
+        if not self._gone:
+            self._gone = not put(self._stream, json_line(data))
+
+
+_PER_MILLE = {"weight": "weight_percent", "shares": "shares_percent"}
+"""What a record holds per mille, by the name that it has outside."""
+
+
+def _outside(value: Any, name: str = "") -> Any:
+    """A record's body in the units of everything that is read outside; -1 stands for unknown in a journal."""
+    if isinstance(value, Mapping):
+        return {
+            # a route or pair may be called anything
+            key if name == "shares" else _PER_MILLE.get(key, key): _outside(
+                inner, name if name == "shares" else key
+            )
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_outside(inner) for inner in value]
+    if name in _PER_MILLE and isinstance(value, int):
+        return None if value < 0 else weight_percent(value)
+    return value

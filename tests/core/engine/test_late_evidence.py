@@ -1,0 +1,237 @@
+"""Minutes that are published late, seen late, corrected late or watched by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from cutover.core.errors import ExitCode
+from cutover.core.journal import events as ev
+from cutover.core.observation import (
+    Absent,
+    Known,
+    Minute,
+    Pair,
+    Reading,
+    Series,
+    Unknown,
+    WordName,
+)
+from cutover.core.state import evidence as evid
+from cutover.core.values import HOUR, MINUTE, SECOND
+from tests.core.engine.test_safety import holds
+from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, Bench, FakeMetrics, plan_of
+
+JUDGES = ("sequential", "threshold")
+
+
+def errors_by(judge: str) -> dict[str, object]:
+    """The errors gate with that judge."""
+    return {
+        "errors": {
+            "max": "1%",
+            "versus_source": {"ratio": 2.0, "floor": "0.2%"},
+            "judge": judge,
+        }
+    }
+
+
+class LateMetrics(FakeMetrics):
+    """Series whose datapoints are missing from minutes that are not settled yet."""
+
+    late: tuple[str, ...] = ()
+
+    def read(
+        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+    ) -> Reading[tuple[Minute, ...]]:
+        reading = super().read(wanted, start_ms, end_ms)
+        if not isinstance(reading, Known):
+            return reading
+        minutes = [
+            minute
+            if minute.settled
+            else replace(
+                minute, counts={**minute.counts, **dict.fromkeys(self.late, Absent.NO_DATAPOINT)}
+            )
+            for minute in reading.value
+        ]
+        return Known(tuple(minutes), reading.at)
+
+
+def both_fail(bench: Bench) -> None:
+    """Both sides fail a fifth of their requests from now on."""
+    bench.traffic.source_errors = bench.traffic.destination_errors = 0.2
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+@pytest.mark.parametrize(
+    "late",
+    [
+        ("source.target_5xx",),
+        ("source.target_5xx", "source.target_2xx"),
+        ("source.requests", "source.target_5xx", "source.target_2xx"),
+    ],
+)
+def test_a_source_whose_errors_are_published_later_is_waited_for(
+    judge: str, late: tuple[str, ...]
+) -> None:
+    bench = Bench(plan_of(gates=[errors_by(judge), {"healthy": {"min": 2}}]))
+    bench.metrics.__class__ = LateMetrics
+    bench.metrics.late = late  # type: ignore[attr-defined]
+    bench.at_weight(500, partial(both_fail, bench), 8 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 25 * MINUTE)
+    assert bench.run() == ExitCode.TERMINATED
+    assert holds(bench)[0] == "shared"
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+def test_a_destination_that_fails_alone_goes_back_before_its_minute_is_settled(judge: str) -> None:
+    bench = Bench(plan_of(gates=[errors_by(judge), {"healthy": {"min": 2}}]))
+    began: list[int] = []
+
+    def fail() -> None:
+        bench.traffic.destination_errors = 0.2
+        began.append(bench.clock.at.wall_ms)
+
+    bench.at_weight(500, fail, 8 * MINUTE)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    breach = next(at for at, one in bench.stamped(ev.PhaseChanged) if one.cause == "breach")
+    assert breach.wall_ms - began[0] < 2 * MINUTE + bench.plan.observe.settle
+
+
+class SlowOnce(FakeMetrics):
+    """One look takes this long."""
+
+    takes_ms = 0
+
+    def read(
+        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+    ) -> Reading[tuple[Minute, ...]]:
+        takes, self.takes_ms = self.takes_ms, 0
+        self._clock.sleep(takes)
+        return super().read(wanted, start_ms, end_ms)
+
+
+@pytest.mark.parametrize(("seconds", "gaps"), [(20, 0), (40, 1), (85, 1)])
+def test_a_stop_inside_a_look_is_a_gap_and_the_bake_counts_only_watched_minutes(
+    seconds: int, gaps: int
+) -> None:
+    bench = Bench()
+    bench.metrics.__class__ = SlowOnce
+    stopped: list[int] = []
+
+    def stop() -> None:
+        bench.metrics.takes_ms = seconds * SECOND  # type: ignore[attr-defined]
+        stopped.append(bench.clock.at.wall_ms)
+
+    bench.at_weight(500, stop, 8 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert len(bench.events(ev.Gap)) == gaps
+    if gaps:
+        raised = next(at for at, _, one in bench.router.writes if one.weight == 1000)
+        bake = bench.plan.steps[1].bake
+        assert raised - stopped[0] >= bake + bench.plan.observe.settle
+
+
+def test_a_step_is_judged_from_the_first_minute_on_that_is_wholly_at_its_weight() -> None:
+    bench = Bench()
+    assert bench.run() == ExitCode.COMPLETED
+    begun = [(at, one) for at, one in bench.stamped(ev.PhaseChanged) if one.after == "SETTLING"]
+    assert len(begun) == len(bench.plan.steps)
+    for at, one in begun:
+        assert one.from_ms % bench.plan.observe.period == 0
+        assert 0 < one.from_ms - at.wall_ms <= bench.plan.observe.period
+
+
+def test_a_stop_between_two_looks_is_a_gap_and_the_bake_counts_only_watched_minutes() -> None:
+    bench = Bench()
+    woken: list[int] = []
+
+    def stopped() -> None:
+        bench.clock.at = bench.clock.at.plus(20 * MINUTE)
+        woken.append(bench.clock.at.wall_ms)
+
+    bench.at_weight(500, stopped, 3 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert len(bench.events(ev.Gap)) == 1
+    raised = next(at for at, _, one in bench.router.writes if one.weight == 1000)
+    assert raised - woken[0] >= bench.plan.steps[1].bake + bench.plan.observe.settle
+
+
+@pytest.mark.parametrize("blind_minutes", [0, 9])
+def test_a_source_that_turned_bad_with_the_raise_goes_back_however_late_it_is_seen(
+    blind_minutes: int,
+) -> None:
+    bench = Bench(plan_of(safety={"blind_budget": "1h", "on_hold_timeout": "hold"}))
+
+    def with_the_raise() -> None:
+        both_fail(bench)
+        if blind_minutes:
+            bench.traffic.fails = Unknown("throttled", "Throttling")
+            bench.clock.call_in(
+                blind_minutes * MINUTE, lambda: setattr(bench.traffic, "fails", None)
+            )
+
+    bench.at_weight(500, with_the_raise, 30 * SECOND)
+    bench.mailbox.say_in(2 * HOUR, WordName.INTERRUPT, signal=15)
+    assert bench.run() == ExitCode.ROLLED_BACK
+    back = next(one for one in bench.events(ev.PhaseChanged) if one.after == "ROLLING_BACK")
+    assert "right after the raise" in back.why
+
+
+def test_a_source_that_turned_bad_long_after_the_raise_holds() -> None:
+    bench = Bench(plan_of(safety={"on_hold_timeout": "hold"}))
+    bench.at_weight(500, partial(both_fail, bench), 8 * MINUTE)
+    bench.mailbox.say_in(HOUR, WordName.INTERRUPT, signal=15)
+    assert bench.run() == ExitCode.TERMINATED
+    assert holds(bench)[0] == "shared"
+
+
+OTHER = SOURCE.replace("checkout-ec2", "cart-ec2")
+
+
+def test_every_pair_keeps_its_own_minutes_and_a_late_correction_of_the_first_still_counts() -> (
+    None
+):
+    plan = plan_of(
+        routes=[
+            {"rule": RULE, "source": SOURCE, "destination": DESTINATION},
+            {"listener": LISTENER, "source": OTHER, "destination": DESTINATION},
+        ]
+    )
+    first, second = plan.pairs
+    asked = plan.series({})
+
+    def minute(pair: Pair, at: int, errors: int = 0) -> Minute:
+        counts: dict[str, int | Absent] = {s.key: Absent.NO_DATAPOINT for s in asked[pair]}
+        counts |= {"source.requests": 900, "source.target_2xx": 900, "balancer.requests": 1000}
+        counts |= {
+            "destination.requests": 100,
+            "destination.target_2xx": 100 - errors,
+            "destination.target_5xx": errors,
+        }
+        return Minute(pair.id, at * MINUTE, counts)
+
+    known = evid.begin(plan)
+    for pair in (
+        first,
+        second,
+    ):  # as a first look journals them: all of one pair, then all of the next
+        for at in range(1, 64):
+            known = evid.fold(plan, known, evid.Folded(minute(pair, at), 100, MINUTE))
+    assert len(known.minutes(first.id, 0)) >= evid.KEEP
+    corrected = evid.correct(plan, known, minute(first, 60, errors=40))
+    assert corrected.memory("errors", first.id) != known.memory("errors", first.id)
+    assert corrected.memory("errors", second.id) == known.memory("errors", second.id)
+
+
+def test_marks_of_lost_time_push_no_minute_out() -> None:
+    plan = plan_of()
+    pair = plan.pairs[0]
+    known = evid.fold(plan, evid.begin(plan), evid.Folded(Minute(pair.id, MINUTE, {}), 0, 0))
+    for _ in range(200):
+        known = evid.restart(plan, known)
+    assert len(known.minutes(pair.id, 0)) == 1

@@ -1,0 +1,541 @@
+"""Words reach the runner from files, switches, signals and keys."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import select
+import signal
+import termios
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from cutover.core.errors import RefusedError
+from cutover.core.moment import Moment
+from cutover.core.observation import Word, WordName
+from cutover.local.clock import SystemClock
+from cutover.local.command_pipe import CommandPipe, send
+from cutover.local.inbox import A_TURN, WordsMailbox, leave_word
+from cutover.local.keyboard import Keyboard
+from cutover.local.run_directory import RunDirectory
+from cutover.local.signals import Signals
+from cutover.ports import Clock
+from tests.local.samples import AT, new_run
+from tests.local.sim_disk import SimDisk
+
+PAUSE = Word(WordName.PAUSE, "ana", "lunch")
+RESUME = Word(WordName.RESUME, "ben", "back")
+FINISH = Word(WordName.FINISH, "ana", "done", detail="detach_source")
+
+
+class Still(Clock):
+    """It is always the same moment."""
+
+    def now(self) -> Moment:
+        return AT
+
+    def sleep(self, ms: int) -> None:
+        raise AssertionError("only reads sleep")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return new_run(tmp_path)
+
+
+@pytest.fixture
+def mailbox(run: RunDirectory) -> WordsMailbox:
+    return WordsMailbox(run, Still(), switches=[run.path.parents[1]])
+
+
+def names(words: tuple[Word, ...]) -> list[WordName]:
+    return [word.name for word in words]
+
+
+def test_words_arrive_whole_once_and_in_the_order_they_were_left(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    for number, word in enumerate((PAUSE, RESUME, FINISH)):
+        leave_word(run, word, AT.plus(number))
+    assert mailbox.wait(AT) == (PAUSE, RESUME, FINISH)
+    assert mailbox.wait(AT) == ()
+    assert not list(run.words.iterdir())
+
+
+def test_two_people_who_say_the_same_in_the_same_millisecond_are_both_heard(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as somebody:
+        theirs = somebody.submit(leave_word, run, RESUME, AT).result()
+    # with one file for both, each could find its half-made file taken away by the other
+    assert leave_word(run, RESUME, AT) != theirs
+    assert mailbox.wait(AT) == (RESUME, RESUME)
+
+
+def test_a_past_deadline_only_polls(mailbox: WordsMailbox) -> None:
+    assert mailbox.wait(AT.plus(-1)) == ()
+
+
+def test_a_first_word_is_said_before_all_others(run: RunDirectory) -> None:
+    first = Word(WordName.ROLLBACK, "ana", "told so", "first")
+    leave_word(run, PAUSE, AT)
+    mailbox = WordsMailbox(run, Still(), first=[first])
+    assert mailbox.wait(AT) == (first, PAUSE)
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_word_that_stops_is_said_again_after_a_crash_and_one_that_goes_on_is_not(
+    run: RunDirectory,
+) -> None:
+    leave_word(run, PAUSE, AT)
+    leave_word(run, RESUME, AT.plus(1))
+    assert WordsMailbox(run, Still()).wait(AT) == (PAUSE, RESUME)
+    assert WordsMailbox(run, Still()).wait(AT) == (PAUSE,), (
+        "a new process: the old one died before it journalled"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"name": "explode"}', '{"name": "interrupt"}', '{"name": "pause", "who": 7}',
+     '{"name": ["pause"]}', "[" * 9_000, '{"name":"pause","why":"' + "x" * 20_000 + '"}', "\udcff"],
+)  # fmt: skip
+def test_a_word_that_cannot_be_read_holds_the_run(
+    run: RunDirectory, mailbox: WordsMailbox, text: str
+) -> None:
+    (run.words / "0-word.json").write_bytes(text.encode(errors="surrogateescape"))
+    (said,) = mailbox.wait(AT)
+    assert said.name is WordName.PAUSE
+    assert "0-word.json cannot be read" in said.why
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_link_or_a_fifo_in_the_place_of_a_word_holds_the_run_and_never_blocks_it(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    (run.words / "link.json").symlink_to("/etc/hostname")
+    os.mkfifo(run.words / "pipe.json")
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE, WordName.PAUSE]
+
+
+def test_a_half_written_word_is_not_seen(run: RunDirectory, mailbox: WordsMailbox) -> None:
+    (run.words / ".1-pause.json.new").write_text("{")
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_deleted_directory_of_words_holds_once(run: RunDirectory, mailbox: WordsMailbox) -> None:
+    run.words.rmdir()
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+    assert mailbox.wait(AT) == ()
+    run.words.mkdir()
+    assert mailbox.wait(AT) == ()
+    run.words.rmdir()
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+
+
+def test_a_word_on_a_disk_that_became_read_only_is_said_once() -> None:
+    disk = SimDisk()
+    run = new_run(Path("/"), disk)
+    leave_word(run, RESUME, AT)
+    disk.fail("remove", errno.EROFS)
+    mailbox = WordsMailbox(run, Still())
+    assert mailbox.wait(AT) == (RESUME,)
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_word_that_the_disk_does_not_take_names_what_works_without_a_disk() -> None:
+    disk = SimDisk()
+    run = new_run(Path("/"), disk)
+    disk.fail("write", errno.ENOSPC)
+    with pytest.raises(RefusedError, match="No space left") as caught:
+        leave_word(run, PAUSE, AT)
+    assert "kill -TERM" in caught.value.hint
+    assert str(run.restore) in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("switch", "word"), [("HOLD", WordName.PAUSE), ("ROLLBACK", WordName.ROLLBACK)]
+)
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_kill_switch_is_said_once_each_time_it_is_touched(
+    run: RunDirectory, mailbox: WordsMailbox, switch: str, word: WordName, everywhere: bool
+) -> None:
+    path = (run.path.parents[1] if everywhere else run.path) / switch
+    path.touch()
+    (said,) = mailbox.wait(AT)
+    assert (said.name, said.source) == (word, "switch")
+    assert str(path) in said.why
+    assert mailbox.wait(AT) == ()
+    path.unlink()
+    assert mailbox.wait(AT) == ()
+    path.touch()
+    assert names(mailbox.wait(AT)) == [word]
+
+
+def test_a_resume_does_not_overrule_a_switch_that_is_still_on(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    (run.path / "HOLD").touch()
+    mailbox.wait(AT)
+    leave_word(run, RESUME, AT)
+    assert names(mailbox.wait(AT)) == [WordName.RESUME, WordName.PAUSE]
+    (run.path / "HOLD").unlink()
+    leave_word(run, RESUME, AT)
+    assert names(mailbox.wait(AT)) == [WordName.RESUME]
+
+
+def test_a_switch_that_cannot_be_looked_at_holds() -> None:
+    disk = SimDisk()
+    run = new_run(Path("/"), disk)
+    mailbox = WordsMailbox(run, Still())
+    disk.fail("look", errno.EIO)
+    assert set(names(mailbox.wait(AT))) == {WordName.PAUSE}
+    assert mailbox.wait(AT) == ()
+
+
+def test_a_wait_ends_early_when_a_word_is_left(run: RunDirectory) -> None:
+    clock = SystemClock()
+    mailbox = WordsMailbox(run, clock)
+    answer: list[tuple[Word, ...]] = []
+    waiting = threading.Thread(
+        target=lambda: answer.append(mailbox.wait(clock.now().plus(60_000)))
+    )
+    waiting.start()
+    leave_word(run, PAUSE, clock.now())
+    waiting.join(30)
+    assert answer == [(PAUSE,)]
+
+
+def test_a_wait_without_words_ends_at_its_deadline(run: RunDirectory) -> None:
+    clock = SystemClock()
+    until = clock.now().plus(60)
+    assert WordsMailbox(run, clock).wait(until) == ()
+    assert clock.now().after(until) >= 0
+
+
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    heard = Signals()
+    yield heard
+    heard.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_becomes_a_word_and_wakes_the_loop(
+    run: RunDirectory, signals: Signals, number: signal.Signals
+) -> None:
+    clock = SystemClock()
+    before = signal.getsignal(number)
+    with signals.installed():
+        os.kill(os.getpid(), number)
+        (word,) = WordsMailbox(run, clock, signals=signals).wait(clock.now().plus(60_000))
+    assert (word.name, word.signal, word.source, word.why) == (
+        WordName.INTERRUPT,
+        number,
+        "signal",
+        number.name,
+    )
+    assert signal.getsignal(number) is before
+
+
+def test_a_hangup_and_a_broken_pipe_end_nothing_and_say_nothing(signals: Signals) -> None:
+    with signals.installed():
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGPIPE)
+        assert signals.take() == ()
+
+
+def test_more_signals_than_the_pipe_holds_never_block(signals: Signals) -> None:
+    for _ in range(70_000):
+        signals._handle(signal.SIGTERM, None)
+    assert signals.take()
+
+
+def test_outside_the_main_thread_no_handler_is_touched(signals: Signals) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[object] = []
+
+    def other() -> None:
+        with signals.installed():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    master, slave = pty.openpty()
+    yield master, slave
+    os.close(master)
+    os.close(slave)
+
+
+class OursKeyboard(Keyboard):
+    """A keyboard on a pseudo terminal that controls no process group."""
+
+    def _ours(self) -> bool:
+        return True
+
+
+def pressed(keyboard: Keyboard, master: int, keys: bytes, at: Moment = AT) -> list[WordName]:
+    os.write(master, keys)
+    descriptor = keyboard.fileno()
+    assert descriptor is not None
+    assert select.select([descriptor], [], [], 10)[0]
+    return names(keyboard.take(at))
+
+
+def test_single_keys_are_words(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"p") == [WordName.PAUSE]
+        assert pressed(keyboard, master, b"r") == [WordName.RESUME]
+        assert pressed(keyboard, master, b"a") == [WordName.APPROVE]
+        assert pressed(keyboard, master, b"x") == []
+        assert keyboard.take(AT) == ()
+
+
+def test_rollback_needs_its_key_twice_in_a_row_and_soon(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"R") == []
+        assert pressed(keyboard, master, b"R", AT.plus(3_001)) == []
+        assert pressed(keyboard, master, b"R", AT.plus(3_500)) == [WordName.ROLLBACK]
+        assert pressed(keyboard, master, b"R", AT.plus(3_600)) == []
+        assert pressed(keyboard, master, b"x", AT.plus(3_700)) == []
+        assert pressed(keyboard, master, b"R", AT.plus(3_800)) == []
+
+
+def test_pasted_text_and_arrow_keys_say_nothing(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"approve") == []
+        assert pressed(keyboard, master, b"\x1b[A") == []
+        # more than one read takes: the last part alone would approve
+        assert pressed(keyboard, master, b"x" * 1024 + b"a") == []
+        assert pressed(keyboard, master, b"a") == [WordName.APPROVE]
+
+
+def test_the_terminal_gets_its_modes_back_even_after_an_error(terminal: tuple[int, int]) -> None:
+    _, slave = terminal
+    before = termios.tcgetattr(slave)
+    listening = OursKeyboard(slave).listening()
+    listening.__enter__()
+    assert termios.tcgetattr(slave) != before
+    listening.__exit__(RuntimeError, RuntimeError(), None)
+    assert termios.tcgetattr(slave) == before
+
+
+def test_a_terminal_that_hangs_up_after_a_key_never_keeps_the_loop() -> None:
+    master, slave = pty.openpty()
+
+    class HangsUp(OursKeyboard):
+        def _more(self) -> bool:
+            if not hung_up:
+                os.close(master)
+                hung_up.append(True)
+            return super()._more()
+
+    hung_up: list[bool] = []
+    with HangsUp(slave).listening() as keyboard:
+        assert pressed(keyboard, master, b"p") == [WordName.PAUSE]
+        assert keyboard.take(AT) == ()
+        assert keyboard.fileno() is None
+    os.close(slave)
+
+
+def test_a_terminal_that_hangs_up_ends_the_listening_and_nothing_else() -> None:
+    master, slave = pty.openpty()
+    with OursKeyboard(slave).listening() as keyboard:
+        os.close(master)
+        assert keyboard.take(AT) == ()
+        assert keyboard.fileno() is None
+    os.close(slave)
+
+
+def test_without_a_terminal_there_are_no_keys(run: RunDirectory) -> None:
+    reading, writing = os.pipe()
+    with Keyboard(reading).listening() as keyboard:
+        os.write(writing, b"p")
+        assert keyboard.fileno() is None
+        assert WordsMailbox(run, Still(), keyboard=keyboard).wait(AT) == ()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_terminal_of_another_process_group_is_left_alone(terminal: tuple[int, int]) -> None:
+    with Keyboard(terminal[1]).listening() as keyboard:
+        assert keyboard.fileno() is None
+
+
+def test_the_boot_id_falls_back_to_one_of_the_process(tmp_path: Path) -> None:
+    clock = SystemClock(tmp_path / "none")
+    assert clock.now().boot_id.startswith("process-")
+    assert clock.now().boot_id == clock.now().boot_id
+    assert SystemClock(tmp_path / "none").now().boot_id != clock.now().boot_id
+
+
+def test_the_clock_moves_forward_and_knows_the_zone() -> None:
+    clock = SystemClock()
+    before = clock.now()
+    clock.sleep(5)
+    clock.sleep(-5)
+    assert clock.now().after(before) >= 5
+    assert before.wall.utcoffset() is not None
+
+
+ROLLBACK = Word(WordName.ROLLBACK, "ben", "now")
+
+
+@pytest.fixture
+def pipe(run: RunDirectory) -> Iterator[CommandPipe]:
+    found = CommandPipe.open(run)
+    yield found
+    found.close()
+
+
+def test_a_word_reaches_the_loop_through_the_pipe_and_wakes_it(
+    run: RunDirectory, pipe: CommandPipe
+) -> None:
+    clock = SystemClock()
+    send(run, FINISH)
+    mailbox = WordsMailbox(run, clock, pipe=pipe)
+    assert mailbox.wait(clock.now().plus(60_000)) == (FINISH,)
+    assert mailbox.wait(clock.now()) == ()
+
+
+def test_a_reason_longer_than_a_pipe_takes_at_once_is_cut(
+    run: RunDirectory, pipe: CommandPipe
+) -> None:
+    send(run, Word(WordName.ROLLBACK, "ana", "\U0001f525" * 3_000))
+    (word,) = pipe.take()
+    assert word.name is WordName.ROLLBACK
+    assert len(word.why) > 100
+
+
+def test_a_line_that_is_no_word_holds_the_run(run: RunDirectory, pipe: CommandPipe) -> None:
+    with run.pipe.open("w") as file:
+        file.write("what?\n")
+    assert names(pipe.take()) == [WordName.PAUSE]
+
+
+def test_who_writes_is_told_that_nobody_listens_and_is_never_kept_waiting(
+    run: RunDirectory, pipe: CommandPipe
+) -> None:
+    with pytest.raises(BlockingIOError):  # noqa: PT012  how much fits is the kernel's
+        for _ in range(10_000):
+            send(run, PAUSE)
+    assert len(pipe.take()) > 100
+    pipe.close()
+    with pytest.raises(OSError, match="No such device"):
+        send(run, PAUSE)
+    run.pipe.unlink()
+    with pytest.raises(FileNotFoundError):
+        send(run, PAUSE)
+
+
+def test_who_takes_a_run_over_takes_its_pipe_too(run: RunDirectory, pipe: CommandPipe) -> None:
+    second = CommandPipe.open(run)
+    send(run, ROLLBACK)
+    assert pipe.take() == ()
+    assert second.take() == (ROLLBACK,)
+    second.close()
+
+
+def test_a_file_in_the_place_of_the_pipe_is_replaced_and_a_directory_is_done_without(
+    run: RunDirectory,
+) -> None:
+    run.pipe.write_text("not a pipe")
+    pipe = CommandPipe.open(run)
+    send(run, PAUSE)
+    assert pipe.take() == (PAUSE,)
+    pipe.close()
+    run.pipe.unlink()
+    run.pipe.mkdir()
+    assert CommandPipe.open(run).fileno() is None
+    assert [path.name for path in run.path.iterdir() if path.name.endswith(".new")] == []
+
+
+def test_a_rollback_behind_thousands_of_words_is_heard_in_the_first_turn(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    approve = Word(WordName.APPROVE, "ana")
+    for number in range(300):
+        leave_word(run, approve, AT.plus(number))
+    leave_word(run, ROLLBACK, AT.plus(300))
+    first = mailbox.wait(AT)
+    assert first[0] == ROLLBACK
+    assert len(first) == 1 + A_TURN, "a turn hears a bounded number of others"
+    said = [word for _ in range(20) for word in mailbox.wait(AT)]
+    assert names(tuple(said)).count(WordName.APPROVE) == 300 - A_TURN
+    assert not list(run.words.iterdir())
+
+
+def test_what_was_said_before_a_pause_cannot_undo_it(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    for number in range(A_TURN + 5):
+        leave_word(run, RESUME, AT.plus(number))
+    leave_word(run, PAUSE, AT.plus(1_000))
+    first = mailbox.wait(AT)
+    assert first[0] == PAUSE
+    assert mailbox.stopping(), "it is said again in its place, so it still waits"
+    assert mailbox.wait(AT)[-1] == PAUSE
+    assert mailbox.wait(AT) == ()
+    assert mailbox.stopping() == ""
+
+
+def test_what_stops_is_seen_before_it_is_heard_and_what_goes_forward_is_not(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    assert mailbox.stopping() == ""
+    leave_word(run, RESUME, AT)
+    assert mailbox.stopping() == ""
+    leave_word(run, ROLLBACK, AT.plus(1))
+    assert "rollback" in mailbox.stopping()
+    assert mailbox.wait(AT) == (RESUME, ROLLBACK), "looking takes nothing"
+    assert mailbox.stopping() == "", "it was heard"
+    (run.path / "HOLD").touch()
+    assert mailbox.stopping() == "the switch HOLD"
+    mailbox.wait(AT)
+    assert mailbox.stopping() == ""
+
+
+def test_a_stop_by_pipe_signal_or_key_is_seen_before_it_is_heard(
+    run: RunDirectory, pipe: CommandPipe, signals: Signals, terminal: tuple[int, int]
+) -> None:
+    mailbox = WordsMailbox(run, Still(), pipe=pipe, signals=signals)
+    send(run, RESUME)
+    assert mailbox.stopping() == ""
+    send(run, ROLLBACK)
+    assert mailbox.stopping() == "rollback through words.pipe"
+    assert mailbox.wait(AT) == (RESUME, ROLLBACK)
+    signals._handle(signal.SIGTERM, None)
+    assert mailbox.stopping() == "a signal"
+    assert names(mailbox.wait(AT)) == [WordName.INTERRUPT]
+    assert mailbox.stopping() == ""
+    master, slave = terminal
+    with OursKeyboard(slave).listening() as keyboard:
+        mailbox = WordsMailbox(run, Still(), keyboard=keyboard)
+        assert mailbox.stopping() == ""
+        os.write(master, b"p")
+        assert select.select([slave], [], [], 10)[0]
+        assert mailbox.stopping() == "a key"
+
+
+def test_words_that_cannot_be_looked_at_stop_a_raise(
+    run: RunDirectory, mailbox: WordsMailbox
+) -> None:
+    run.words.rmdir()
+    assert mailbox.stopping() == "words/ cannot be read"
+    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+    assert mailbox.stopping() == "", "it was said"
