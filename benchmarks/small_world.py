@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cutover.core.actions import End, Move, Restore
+from cutover.core.actions import End, RestoreRoutes, SetWeight
 from cutover.core.engine import decide, first_look
 from cutover.core.journal.events import Event, Intent, LeaseTaken, Outcome, Record, RunOpen
 from cutover.core.moment import Moment
 from cutover.core.observation import NOT_ASKED, Absent, Count, Known, Minute, Observation, Reading
 from cutover.core.plan import Plan
-from cutover.core.routing import Form, form_body
+from cutover.core.routing import RouteConfig, config_body
 from cutover.core.state import RunState, evolve
 from cutover.core.values import Weight
 from tests.fakes import START, Bench, form
@@ -64,9 +64,9 @@ class SmallWorld:
                 state = self._record(state, event, now)
             if isinstance(decision.effect, End):
                 return int(decision.effect.exit_code)
-            if isinstance(decision.effect, Restore):
+            if isinstance(decision.effect, RestoreRoutes):
                 raise RuntimeError(f"a healthy cutover went back: {decision.effect.reason}")
-            if isinstance(decision.effect, Move):
+            if isinstance(decision.effect, SetWeight):
                 weight = decision.effect.weight
                 state = self._wrote(state, live, weight, now)
                 live = self.forms[int(weight)]
@@ -77,9 +77,9 @@ class SmallWorld:
     def _record(self, state: RunState, event: Event, now: Moment) -> RunState:
         return evolve(self.plan, state, Record(state.seq + 1, 1, now, event))
 
-    def _wrote(self, state: RunState, pre: Form, weight: Weight, now: Moment) -> RunState:
+    def _wrote(self, state: RunState, pre: RouteConfig, weight: Weight, now: Moment) -> RunState:
         route = self.plan.routes[0].id
-        post = form_body(self.forms[int(weight)])
+        post = config_body(self.forms[int(weight)])
         intent = Intent(route, "move", state.target, 1, pre.hash, post, int(weight), "bench")
         state = self._record(state, intent, now)
         return self._record(state, Outcome(route, 1, "applied"), now)

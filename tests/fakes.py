@@ -16,6 +16,8 @@ from cutover.core.moment import Moment
 from cutover.core.observation import (
     Absent,
     AlarmState,
+    CommandName,
+    Comparison,
     Count,
     GroupFacts,
     GroupHealth,
@@ -23,7 +25,7 @@ from cutover.core.observation import (
     Known,
     ListenerFacts,
     Minute,
-    Pair,
+    OperatorCommand,
     Reading,
     RouteFacts,
     RuleUse,
@@ -31,12 +33,10 @@ from cutover.core.observation import (
     Side,
     Survey,
     Unknown,
-    Word,
-    WordName,
 )
 from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState, replay
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight
@@ -45,10 +45,10 @@ from cutover.ports import (
     Alarms,
     Change,
     Clock,
+    Inbox,
     Journal,
     Lease,
     Listener,
-    Mailbox,
     Metrics,
     Permit,
     Router,
@@ -138,28 +138,28 @@ class FakeClock(Clock):
         self.at = self.at.plus(max(0, until.after(self.at)))
 
 
-class FakeMailbox(Mailbox):
+class FakeMailbox(Inbox):
     """Words said by a script; waiting moves the clock."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
-        self._said: list[Word] = []
+        self._said: list[OperatorCommand] = []
         self.log = Log(clock.now)
         self.give_up_ms = clock.at.boot_ms + 48 * 3_600_000
 
     def say(
-        self, name: WordName, why: str = "", signal: int = 0, who: str = "ana@bastion"
+        self, name: CommandName, why: str = "", signal: int = 0, who: str = "ana@bastion"
     ) -> None:
-        self._said.append(Word(name, who, why, signal=signal))
+        self._said.append(OperatorCommand(name, who, why, signal=signal))
         self.log.add(Ordered, str(name))
 
-    def say_in(self, ms: int, name: WordName, why: str = "", signal: int = 0) -> None:
+    def say_in(self, ms: int, name: CommandName, why: str = "", signal: int = 0) -> None:
         self._clock.call_in(ms, lambda: self.say(name, why, signal))
 
     def stopping(self) -> str:
         return next((word.name for word in self._said if word.stops), "")
 
-    def wait(self, until: Moment) -> tuple[Word, ...]:
+    def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         if self._clock.at.boot_ms > self.give_up_ms:
             raise AssertionError("the run goes on for ever")
         step = 1_000
@@ -176,12 +176,12 @@ def form(
     sticky: bool = False,
     tag: str = "",
     source: bool = True,
-) -> Form:
+) -> RouteConfig:
     """A form whose text is its own description."""
     text = json.dumps(
         {"w": weight, "attached": attached, "sticky": sticky, "tag": tag, "source": source}
     )
-    return Form(text, None if weight is None else Weight(weight), attached, source, sticky)
+    return RouteConfig(text, None if weight is None else Weight(weight), attached, source, sticky)
 
 
 @dataclass
@@ -197,13 +197,13 @@ class FakeRouter(Router):
     """Forms in memory, with faults and other people's hands."""
 
     def __init__(
-        self, clock: FakeClock, routes: Sequence[RouteId], found: Form | None = None
+        self, clock: FakeClock, routes: Sequence[RouteId], found: RouteConfig | None = None
     ) -> None:
         self.clock = clock
         self.log = Log(clock.now)
         live = dict.fromkeys(routes, found or form(0, attached=False))
         self.forms = Forms(live, lambda: self.log)
-        self.writes: list[tuple[int, RouteId, Form]] = []
+        self.writes: list[tuple[int, RouteId, RouteConfig]] = []
         self.faults: list[WriteFault] = []
         self.read_fails: Callable[[RouteId], Unknown | None] = lambda _route: None
         self.killed_at: Callable[[str], None] = lambda _where: None
@@ -213,24 +213,30 @@ class FakeRouter(Router):
 
     def read(
         self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
-        found: dict[RouteId, Reading[Form]] = {}
+    ) -> Mapping[RouteId, Reading[RouteConfig]]:
+        found: dict[RouteId, Reading[RouteConfig]] = {}
         for route in routes:
             failed = self.read_fails(route)
             found[route] = failed or Known(self.forms[route], self.clock.now())
         return found
 
-    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
+    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
         return _with(form, w=int(weight), attached=True)
 
-    def aim_back(
-        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
-    ) -> Form | None:
+    def restored(
+        self,
+        route: RouteId,
+        live: RouteConfig,
+        snapshot: RouteConfig,
+        recipe: str,
+        *,
+        verbatim: bool,
+    ) -> RouteConfig | None:
         if not live.attached and not live.source_present:
             return None
         return snapshot if verbatim else _with(live, w=snapshot.weight or 0)
 
-    def detach(self, route: RouteId, form: Form) -> Form:
+    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
         return _with(form, w=1000, source=False)
 
     def prepare(self) -> Reading[None]:
@@ -275,7 +281,7 @@ class FakeRouter(Router):
             return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
         return WriteOutcome(WriteResult.APPLIED, request_id="r-1")
 
-    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
         return tuple(f"aws elbv2 modify-rule --rule-arn {route}" for route in forms)
 
     def weights(self) -> list[int | None]:
@@ -283,13 +289,17 @@ class FakeRouter(Router):
         return [written.weight for _, _, written in self.writes]
 
 
-def _with(live: Form, *, w: int, attached: bool | None = None, source: bool = True) -> Form:
+def _with(
+    live: RouteConfig, *, w: int, attached: bool | None = None, source: bool = True
+) -> RouteConfig:
     data = json.loads(live.text)
     data["w"] = w
     data["source"] = source
     if attached is not None:
         data["attached"] = attached
-    return Form(json.dumps(data), Weight(w), data["attached"], data["source"], data["sticky"])
+    return RouteConfig(
+        json.dumps(data), Weight(w), data["attached"], data["source"], data["sticky"]
+    )
 
 
 @dataclass
@@ -315,7 +325,7 @@ class FakeMetrics(Metrics):
         self._made: dict[int, dict[str, Count]] = {}
 
     def read(
-        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
     ) -> Reading[tuple[Minute, ...]]:
         if self.traffic.fails is not None:
             return self.traffic.fails
@@ -587,7 +597,7 @@ class SeenRunner(Runner):
         super().__init__(bench.plan, ports, replay(bench.plan, bench.journal.records))
         self._bench = bench
 
-    def turn(self, words: tuple[Word, ...] = ()) -> Moment | ExitCode:
+    def turn(self, words: tuple[OperatorCommand, ...] = ()) -> Moment | ExitCode:
         bench, before = self._bench, self.state.seq
         try:
             ended = super().turn(words)
@@ -604,7 +614,7 @@ class SeenRunner(Runner):
 class Bench:
     """One run on fakes, from the first look to its exit code."""
 
-    def __init__(self, plan: Plan | None = None, found: Form | None = None) -> None:
+    def __init__(self, plan: Plan | None = None, found: RouteConfig | None = None) -> None:
         self.plan = plan or plan_of()
         self.clock = FakeClock()
         self.router = FakeRouter(self.clock, [route.id for route in self.plan.routes], found)
@@ -644,13 +654,19 @@ class Bench:
     def finish_detached(self) -> int:
         """`cutover finish --detach-source` on the completed run."""
         return self._process(
-            (Word(WordName.FINISH, "ana@bastion", source="first", detail="detach_source"),), False
+            (
+                OperatorCommand(
+                    CommandName.FINISH, "ana@bastion", source="first", detail="detach_source"
+                ),
+            ),
+            False,
         )
 
-    def run(self, *words: WordName, exit_on_hold: bool = False) -> int:
+    def run(self, *words: CommandName, exit_on_hold: bool = False) -> int:
         """Start a process (the first one opens the run) and let it end."""
         return self._process(
-            tuple(Word(name, "ana@bastion", source="first") for name in words), exit_on_hold
+            tuple(OperatorCommand(name, "ana@bastion", source="first") for name in words),
+            exit_on_hold,
         )
 
     def start(self, *, exit_on_hold: bool = False) -> Runner:
@@ -678,7 +694,7 @@ class Bench:
         )
         return SeenRunner(self, ports)
 
-    def _process(self, words: tuple[Word, ...], exit_on_hold: bool) -> int:
+    def _process(self, words: tuple[OperatorCommand, ...], exit_on_hold: bool) -> int:
         runner = self.start(exit_on_hold=exit_on_hold)
         for word in words:
             self.log.add(Ordered, str(word.name))

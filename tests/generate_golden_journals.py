@@ -16,9 +16,9 @@ from cutover.core.engine.turn import BASELINE_MINUTES
 from cutover.core.journal import events as ev
 from cutover.core.journal.codec import VERSION
 from cutover.core.moment import Moment
-from cutover.core.observation import GroupHealth, Known, Observation, Word, WordName
+from cutover.core.observation import CommandName, GroupHealth, Known, Observation, OperatorCommand
 from cutover.core.plan import Plan
-from cutover.core.routing import form_body
+from cutover.core.routing import config_body
 from cutover.core.state import RunState, evolve, replay
 from cutover.core.values import MINUTE
 from cutover.local.journal_file import encode
@@ -44,7 +44,7 @@ def stories() -> dict[str, Callable[[], Bench]]:
 
     def interrupted() -> Bench:
         bench = Bench()
-        bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 5 * MINUTE)
+        bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
         bench.run()
         return bench
 
@@ -54,7 +54,9 @@ def stories() -> dict[str, Callable[[], Bench]]:
         bench.at_weight(
             50, lambda: bench.router.forms.update({route: form(0, tag="terraform")}), 5 * MINUTE
         )
-        bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 9 * MINUTE)
+        bench.at_weight(
+            50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 9 * MINUTE
+        )
         bench.run()
         return bench
 
@@ -84,13 +86,15 @@ def stories() -> dict[str, Callable[[], Bench]]:
         bench.at_weight(
             50, lambda: bench.router.forms.update({route: bench.router.found}), 5 * MINUTE
         )
-        bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 9 * MINUTE)
+        bench.at_weight(
+            50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 9 * MINUTE
+        )
         bench.run()
         bench.start()
         at = bench.clock.at
         bench.journal.append(ev.WordSaid("leave", "ana@bastion"), at)
         found = bench.router.found
-        seen = {"route": route, "hash": found.hash, "form": form_body(found)}
+        seen = {"route": route, "hash": found.hash, "form": config_body(found)}
         bench.journal.append(ev.Observed("form", seen), at)
         bench.journal.append(ev.Verified(route, found.hash, 0, at.wall_ms, at.wall_ms), at)
         bench.state = replay(bench.plan, bench.journal.records)
@@ -126,7 +130,7 @@ def facts(state: RunState) -> dict[str, Any]:
     }
 
 
-def next_decision(plan: Plan, state: RunState, word: WordName) -> dict[str, Any]:
+def next_decision(plan: Plan, state: RunState, word: CommandName) -> dict[str, Any]:
     """What a new process decides first, when every route reads as the newest write or commit says."""
     if state.last is None:
         raise ValueError("an empty journal")
@@ -145,7 +149,7 @@ def next_decision(plan: Plan, state: RunState, word: WordName) -> dict[str, Any]
     seen = Observation(
         forms=forms,
         health={g: Known(GroupHealth(6, 6, {"a": 3, "c": 3}), later) for g in sorted(groups)},
-        words=(Word(word, "ana@bastion", source="first"),),
+        words=(OperatorCommand(word, "ana@bastion", source="first"),),
     )
     decision = decide(plan, state, seen, later)
     moves = [
@@ -190,7 +194,7 @@ def _keep(place: Path, name: str, plan: Plan, records: Sequence[ev.Record]) -> N
         "state": facts(state),
         "next": {
             str(word): next_decision(plan, state, word)
-            for word in (WordName.RESUME, WordName.ROLLBACK)
+            for word in (CommandName.RESUME, CommandName.ROLLBACK)
         },
     }
     (place / f"{name}.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")

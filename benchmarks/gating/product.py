@@ -1,7 +1,7 @@
 """The product in the simulated world: its real gates, its real `decide` and fold, nothing copied.
 
 No ports, no files, no journal: each turn makes the observation that CloudWatch and the load balancer would have given
-at that moment, `decide` decides, its records are folded, and a `Move` changes who gets the requests. Nobody answers a
+at that moment, `decide` decides, its records are folded, and a `SetWeight` changes who gets the requests. Nobody answers a
 hold: one that clears by itself goes on, one that does not goes back at its deadline.
 """
 
@@ -16,7 +16,7 @@ from benchmarks.gating.results import ACT, Outcome
 from benchmarks.gating.rows import SLO_MS, SLOWER_THAN_TAU, Row
 from benchmarks.gating.scenarios import BAKES, WEIGHTS, Course, Kind
 from benchmarks.gating.world import BEFORE, HORIZON, World
-from cutover.core.actions import End, Move, Restore
+from cutover.core.actions import End, RestoreRoutes, SetWeight
 from cutover.core.engine import decide, first_look
 from cutover.core.journal.events import (
     Event,
@@ -43,7 +43,7 @@ from cutover.core.observation import (
     Survey,
 )
 from cutover.core.plan import Plan
-from cutover.core.routing import form_body
+from cutover.core.routing import config_body
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import MINUTE, Weight
 from tests.fakes import START, Bench, form, plan_of
@@ -154,11 +154,11 @@ class _Run:
             for event in decision.records:
                 self._heard(event, now)
                 self._record(event, now)
-            if isinstance(decision.effect, Restore):
+            if isinstance(decision.effect, RestoreRoutes):
                 return self._outcome(at, back=at)
             if isinstance(decision.effect, End):
                 return self._outcome(at, back=None, code=int(decision.effect.exit_code))
-            if isinstance(decision.effect, Move):
+            if isinstance(decision.effect, SetWeight):
                 self._wrote(decision.effect, now)
             if at > HORIZON:
                 return self._outcome(at, back=None, code=-1)
@@ -201,7 +201,7 @@ class _Run:
         if isinstance(event, GateJudged) and event.verdict == "BREACH" and self.proof is None:
             self.proof = _minute(now)
 
-    def _wrote(self, move: Move, now: Moment) -> None:
+    def _wrote(self, move: SetWeight, now: Moment) -> None:
         weight, post = int(move.weight), form(int(move.weight))
         intent = Intent(
             self.product.route,
@@ -209,7 +209,7 @@ class _Run:
             self.state.target,
             1,
             self.live.hash,
-            form_body(post),
+            config_body(post),
             weight,
             "bench",
         )

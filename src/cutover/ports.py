@@ -16,17 +16,17 @@ from cutover.core.journal.events import Event, Record, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     AlarmState,
+    Comparison,
     GroupHealth,
     Identity,
     Minute,
-    Pair,
+    OperatorCommand,
     Reading,
     Series,
     Survey,
-    Word,
 )
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId, Weight
 
 NOT_SENT = "not_sent"
@@ -57,7 +57,7 @@ class Change:
     """One route and the form it shall have."""
 
     route: RouteId
-    form: Form
+    form: RouteConfig
 
 
 class Permit(ABC):
@@ -91,19 +91,19 @@ class Unconditional(Permit):
 
 
 class Router(ABC):
-    """Where the split is set. `aim`, `aim_back`, `detach` and `restore_commands` are pure."""
+    """Where the split is set. `with_weight`, `restored`, `detach` and `restore_commands` are pure."""
 
     @abstractmethod
     def read(
         self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
+    ) -> Mapping[RouteId, Reading[RouteConfig]]:
         """The live form of each route, read side by side; one entry for every route asked.
 
         `once`: what fails is not asked again within this call, for the next turn is soon enough.
         """
 
     @abstractmethod
-    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
+    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
         """`form` with the pair at `weight` and nothing else changed; attaches the destination if absent.
 
         Raises:
@@ -111,16 +111,22 @@ class Router(ABC):
         """
 
     @abstractmethod
-    def aim_back(
-        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
-    ) -> Form | None:
+    def restored(
+        self,
+        route: RouteId,
+        live: RouteConfig,
+        snapshot: RouteConfig,
+        recipe: str,
+        *,
+        verbatim: bool,
+    ) -> RouteConfig | None:
         """The way back: the snapshot (`verbatim`), or `live` with only our two weights changed.
 
         `recipe` (see `RouteFacts`) is followed even over verbatim. None when our groups are gone.
         """
 
     @abstractmethod
-    def detach(self, route: RouteId, form: Form) -> Form:
+    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
         """`form` without the source's group: the destination alone keeps the pair's traffic."""
 
     @abstractmethod
@@ -140,7 +146,7 @@ class Router(ABC):
         """
 
     @abstractmethod
-    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
         """One plain `aws elbv2 modify-...` line per route that writes the form without this tool."""
 
 
@@ -149,7 +155,7 @@ class Metrics(ABC):
 
     @abstractmethod
     def read(
-        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
     ) -> Reading[tuple[Minute, ...]]:
         """Every period of every pair that starts in [start_ms, end_ms), oldest first.
 
@@ -243,7 +249,7 @@ class Lease(ABC):
 
 
 class Clock(ABC):
-    """Time. `sleep` is for retries of reads only; the loop waits in `Mailbox.wait`."""
+    """Time. `sleep` is for retries of reads only; the loop waits in `Inbox.wait`."""
 
     @abstractmethod
     def now(self) -> Moment:
@@ -254,11 +260,11 @@ class Clock(ABC):
         """Wait, not longer than a read's deadline allows."""
 
 
-class Mailbox(ABC):
+class Inbox(ABC):
     """Words of operators and signals, and the loop's only sleep."""
 
     @abstractmethod
-    def wait(self, until: Moment) -> tuple[Word, ...]:
+    def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         """The words said by now; returns early when one arrives. A past `until` only polls."""
 
     @abstractmethod
@@ -277,7 +283,7 @@ class Listener(ABC):
     def told(self, record: Record) -> None:
         """One record."""
 
-    def looked(self, at: Moment, next_look: Moment, reason: str) -> None:
+    def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:
         """A turn ended without news: for heartbeats."""
 
     def closed(self) -> None:

@@ -1,4 +1,4 @@
-"""The loop: observe, decide, journal, act. It carries decisions out and never makes one (design 3.1)."""
+"""The loop: observe, decide, journal, act. It carries decisions out and never makes one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from cutover.core.actions import Back, Detach, End, Look, Move, Restore
+from cutover.core.actions import Detach, End, ReadRequest, RestoreRoute, RestoreRoutes, SetWeight
 from cutover.core.engine import Decision, decide, first_look, looked_for
 from cutover.core.errors import ExitCode, masked
 from cutover.core.journal.events import Close, Event, Intent, Note, Outcome, Record, Snapshot
@@ -15,18 +15,18 @@ from cutover.core.moment import Moment
 from cutover.core.observation import (
     NOT_ASKED,
     Calibration,
+    Comparison,
     Known,
     Minute,
     Observation,
-    Pair,
+    OperatorCommand,
     Reading,
     Series,
     Survey,
     Unknown,
-    Word,
 )
 from cutover.core.plan import Plan
-from cutover.core.routing import Form, form_body, form_of
+from cutover.core.routing import RouteConfig, config_body, config_of
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import FULL, SECOND, RouteId
 from cutover.ports import (
@@ -34,10 +34,10 @@ from cutover.ports import (
     Alarms,
     Change,
     Clock,
+    Inbox,
     Journal,
     Lease,
     Listener,
-    Mailbox,
     Metrics,
     Permit,
     Router,
@@ -74,7 +74,7 @@ class Ports:
     journal: Journal
     lease: Lease
     clock: Clock
-    mailbox: Mailbox
+    mailbox: Inbox
     listeners: tuple[Listener, ...] = ()
 
 
@@ -132,7 +132,7 @@ class Loop:
         noted: notes that were made once.
     """
 
-    look: Look | None = None
+    look: ReadRequest | None = None
     previous: Moment | None = None
     due: Moment | None = None
     journal: Reading[None] = NOT_ASKED
@@ -158,28 +158,30 @@ class Runner:
         self.end: End | None = None
         self._ports = ports
         self._bugs: list[str] = []
-        self._wanted: tuple[Calibration, Mapping[Pair, tuple[Series, ...]]] | None = None
-        self._actors: Mapping[type, Callable[[Move | Restore | Detach, Observation], None]] = {
-            Move: self._move,  # type: ignore[dict-item]
-            Restore: self._restore,  # type: ignore[dict-item]
+        self._wanted: tuple[Calibration, Mapping[Comparison, tuple[Series, ...]]] | None = None
+        self._actors: Mapping[
+            type, Callable[[SetWeight | RestoreRoutes | Detach, Observation], None]
+        ] = {
+            SetWeight: self._move,  # type: ignore[dict-item]
+            RestoreRoutes: self._restore,  # type: ignore[dict-item]
             Detach: self._detach,  # type: ignore[dict-item]
         }
 
-    def run(self, first_words: Sequence[Word] = ()) -> ExitCode:
+    def run(self, first_words: Sequence[OperatorCommand] = ()) -> ExitCode:
         """Loop until a decision ends it."""
         words = tuple(first_words)
         while isinstance(wake := self.turn(words), Moment):
             words = self._wait(wake)
         return wake
 
-    def _wait(self, wake: Moment) -> tuple[Word, ...]:
+    def _wait(self, wake: Moment) -> tuple[OperatorCommand, ...]:
         said = self._asked(lambda: self._ports.mailbox.wait(wake))
         if not isinstance(said, Unknown):
             return said
         self._ports.clock.sleep(SECOND)  # without ears the loop goes on, at a pace
         return ()
 
-    def turn(self, words: tuple[Word, ...] = ()) -> Moment | ExitCode:
+    def turn(self, words: tuple[OperatorCommand, ...] = ()) -> Moment | ExitCode:
         """Observe, decide, journal and act once: when to look again, or the exit code."""
         look = self.loop.look
         if look is None:
@@ -194,7 +196,7 @@ class Runner:
             return self._end(decision.effect)
         self.loop = replace(self.loop, previous=now, due=decision.wake, look=decision.look)
         self._asked(lambda: self._ports.journal.beat(now, decision.wake))
-        self._listeners(lambda one: one.looked(now, decision.wake, decision.reason))
+        self._listeners(lambda one: one.on_tick(now, decision.wake, decision.reason))
         return decision.wake
 
     def _asked(self, call: Callable[[], T]) -> T | Unknown:
@@ -226,7 +228,7 @@ class Runner:
         for listener in self._ports.listeners:
             self._asked(lambda one=listener: tell(one))  # type: ignore[misc]
 
-    def _observe(self, look: Look, words: tuple[Word, ...]) -> Observation:
+    def _observe(self, look: ReadRequest, words: tuple[OperatorCommand, ...]) -> Observation:
         """Look at what was asked; the lease is renewed last, between observe and act."""
         ports, plan, state = self._ports, self.plan, self.state
         began = ports.clock.now()
@@ -333,7 +335,7 @@ class Runner:
 
     def _keep(self, snapshot: Snapshot) -> None:
         """snapshot.json and restore.sh; without them nothing is raised."""
-        forms = {RouteId(route): form_of(body) for route, body in snapshot.forms.items()}
+        forms = {RouteId(route): config_of(body) for route, body in snapshot.forms.items()}
         ports = self._ports
         kept = self._asked(
             lambda: ports.journal.keep_snapshot(snapshot, ports.router.restore_commands(forms))
@@ -345,7 +347,7 @@ class Runner:
         """A process that may go forward needs them too: an earlier one may have met a full disk."""
         state = self.state
         forms = {
-            str(r): form_body(k.snapshot)
+            str(r): config_body(k.snapshot)
             for r, k in state.routes.items()
             if k.snapshot is not None
         }
@@ -358,11 +360,11 @@ class Runner:
     def _tell(self, record: Record) -> None:
         self._listeners(lambda one: one.told(record))
 
-    def _move(self, move: Move, observation: Observation) -> None:
+    def _move(self, move: SetWeight, observation: Observation) -> None:
         """A raise or an attach: see `_forward`."""
 
-        def aimed(route: RouteId, live: Form) -> Form:
-            return self._ports.router.aim(route, live, move.weight)
+        def aimed(route: RouteId, live: RouteConfig) -> RouteConfig:
+            return self._ports.router.with_weight(route, live, move.weight)
 
         self._forward(move, "move", int(move.weight), aimed, observation)
 
@@ -372,10 +374,10 @@ class Runner:
 
     def _forward(
         self,
-        effect: Move | Detach,
+        effect: SetWeight | Detach,
         kind: str,
         weight: int,
-        aimed: Callable[[RouteId, Form], Form],
+        aimed: Callable[[RouteId, RouteConfig], RouteConfig],
         observation: Observation,
     ) -> None:
         """Write-ahead: every intent is durable before anything is sent; late, doubtful or stopped is cancelled."""
@@ -414,7 +416,7 @@ class Runner:
         why = self._asked(lambda: next((no for r in routes if (no := permit.refusal(r))), ""))
         return why.reason if isinstance(why, Unknown) else why
 
-    def _restore(self, restore: Restore, observation: Observation) -> None:
+    def _restore(self, restore: RestoreRoutes, observation: Observation) -> None:
         """A rollback: intents when the disk takes them, and the writes in any case."""
         changes: list[Change] = []
         events: list[Event] = []
@@ -432,7 +434,7 @@ class Runner:
         self._record_all(events, self._ports.clock.now())
         self._send(changes, _Back(self._ports))
 
-    def _read(self, route: RouteId, observation: Observation) -> Form:
+    def _read(self, route: RouteId, observation: Observation) -> RouteConfig:
         """The form that this turn's decision saw: it decides on a forward write only when it saw one."""
         reading = observation.forms[route]
         assert isinstance(reading, Known)  # noqa: S101 - see above
@@ -446,12 +448,14 @@ class Runner:
             self.state.target,
             self._attempt(change.route, kind, weight),
             pre,
-            form_body(change.form),
+            config_body(change.form),
             weight,
             why,
         )
 
-    def _way_back(self, back: Back, observation: Observation) -> tuple[Form | None, str]:
+    def _way_back(
+        self, back: RestoreRoute, observation: Observation
+    ) -> tuple[RouteConfig | None, str]:
         known = self.state.routes[back.route]
         reading = observation.forms.get(back.route)
         live = reading.value if isinstance(reading, Known) else None
@@ -463,7 +467,7 @@ class Runner:
             return None, ""  # and a rollback must not end in an assertion
         snapshot = known.snapshot
         post = self._asked(
-            lambda: self._ports.router.aim_back(
+            lambda: self._ports.router.restored(
                 back.route, live, snapshot, known.recipe, verbatim=back.verbatim
             )
         )

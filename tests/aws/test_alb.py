@@ -10,7 +10,7 @@ from cutover.aws.alb import AlbRouter, balancer_of, listener_of
 from cutover.aws.retry import FOREIGN_REPLY, READ_BUDGET_MS
 from cutover.aws.route_config import weights_of
 from cutover.core.observation import Known, Unknown
-from cutover.core.routing import Form, form_body, form_of
+from cutover.core.routing import RouteConfig, config_body, config_of
 from cutover.core.values import RouteId, Weight
 from cutover.ports import NOT_SENT, Change, Unconditional, WriteResult
 from tests.aws.topology import INLINE, Faults, Late, StepClock, World, session, stubbed, world
@@ -26,14 +26,14 @@ def router(there: World, *more: RouteId) -> AlbRouter:
     return AlbRouter(there.aws, INLINE, dict.fromkeys(routes, there.ends))
 
 
-def form(alb: AlbRouter, route: RouteId) -> Form:
+def form(alb: AlbRouter, route: RouteId) -> RouteConfig:
     reading = alb.read([route])[route]
     assert isinstance(reading, Known), reading
     return reading.value
 
 
 def aimed(alb: AlbRouter, route: RouteId, weight: int) -> Change:
-    return Change(route, alb.aim(route, form(alb, route), Weight(weight)))
+    return Change(route, alb.with_weight(route, form(alb, route), Weight(weight)))
 
 
 def test_a_rule_and_a_default_action_move_together_and_read_back(there: World) -> None:
@@ -52,7 +52,7 @@ def test_the_snapshot_comes_back_exactly(there: World) -> None:
     alb = router(there)
     before = form(alb, there.rule)
     alb.write([aimed(alb, there.rule, 500)], Unconditional())
-    back = alb.aim_back(there.rule, form(alb, there.rule), before, "keep", verbatim=True)
+    back = alb.restored(there.rule, form(alb, there.rule), before, "keep", verbatim=True)
     assert back is not None
     alb.write([Change(there.rule, back)], Unconditional())
     assert form(alb, there.rule) == before
@@ -71,11 +71,11 @@ def test_what_is_restored_is_what_was_found_to_the_letter(there: World) -> None:
     ]
     there.elb.modify_rule(RuleArn=there.rule, Actions=found)
     alb, before = router(there), there.rule_actions()
-    snapshot = form_of(json.loads(json.dumps(form_body(form(alb, there.rule)))))
+    snapshot = config_of(json.loads(json.dumps(config_body(form(alb, there.rule)))))
     alb.write([aimed(alb, there.rule, 500)], Unconditional())
     moved = there.rule_actions()[0]["ForwardConfig"]
     assert moved["TargetGroupStickinessConfig"]["DurationSeconds"] == 3600
-    back = alb.aim_back(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=True)
+    back = alb.restored(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=True)
     assert back is not None
     alb.write([Change(there.rule, back)], Unconditional())
     assert there.rule_actions() == before
@@ -95,7 +95,7 @@ def test_a_duration_that_is_off_survives_a_change_of_our_two_weights_only(there:
     there.elb.modify_rule(
         RuleArn=there.rule, Actions=[{"Type": "forward", "ForwardConfig": theirs}]
     )
-    back = alb.aim_back(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=False)
+    back = alb.restored(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=False)
     assert back is not None
     alb.write([Change(there.rule, back)], Unconditional())
     assert there.rule_actions()[0]["ForwardConfig"]["TargetGroupStickinessConfig"] == off
@@ -263,8 +263,8 @@ def test_jwt_validation_is_sent_back_as_it_was_read(there: World) -> None:
         "elbv2", ("describe_rules", {"Rules": [{"RuleArn": there.rule, "Actions": [jwt, last]}]})
     )
     alb = AlbRouter(aws, INLINE, {there.rule: there.ends})
-    aim = alb.aim(there.rule, form(alb, there.rule), Weight(10))
-    command = alb.restore_commands({there.rule: aim})[0]
+    with_weight = alb.with_weight(there.rule, form(alb, there.rule), Weight(10))
+    command = alb.restore_commands({there.rule: with_weight})[0]
     sent = json.loads(shlex.split(command)[6])
     assert sent[0] == jwt
     assert sent[1]["Order"] == 2

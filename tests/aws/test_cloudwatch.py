@@ -12,10 +12,10 @@ from cutover.core.moment import wall_ms
 from cutover.core.observation import (
     Absent,
     AlarmState,
+    Comparison,
     CustomMetric,
     Known,
     Minute,
-    Pair,
     Series,
     Side,
     Unknown,
@@ -26,7 +26,7 @@ from tests.aws.topology import INLINE, Faults, raw, session, stubbed
 
 SOURCE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/ec2/0123"
 DESTINATION = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/eks/4567"
-PAIR = Pair("ec2>eks", "app/prod/89ab", SOURCE, DESTINATION)
+PAIR = Comparison("ec2>eks", "app/prod/89ab", SOURCE, DESTINATION)
 REQUESTS = Series(Side.SOURCE, "requests")
 ERRORS = Series(Side.SOURCE, "target_5xx")
 SLOWER = Series(Side.DESTINATION, "slower", over_ms=800)

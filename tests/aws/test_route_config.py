@@ -11,7 +11,7 @@ from cutover.aws import route_config
 from cutover.aws.restored import RECIPES, recipe_for, way_back
 from cutover.aws.route_config import Ends, form_of_actions
 from cutover.core.preflight.split import representable
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import Weight
 from tests.aws.route_config_world import (
     ARN,
@@ -27,11 +27,11 @@ from tests.aws.route_config_world import (
 )
 
 
-def form(*actions: dict[str, Any], ends: Ends = ENDS) -> Form:
+def form(*actions: dict[str, Any], ends: Ends = ENDS) -> RouteConfig:
     return form_of_actions(actions, ends)
 
 
-def blanked(one: Form) -> Any:
+def blanked(one: RouteConfig) -> Any:
     """The form with our two weights (and a group of ours that weighs nothing) blanked."""
     actions = json.loads(one.text)
     for action in actions:
@@ -103,14 +103,16 @@ def test_the_weight_is_the_destinations_portion_of_the_pair(
 def test_a_free_pair_is_written_as_w_and_1000_minus_w_and_its_ends_as_999(
     weight: int, pair: tuple[int, int]
 ) -> None:
-    aimed = route_config.aim(form({"Type": "forward", "TargetGroupArn": SOURCE}), ENDS, weight)
+    aimed = route_config.with_weight(
+        form({"Type": "forward", "TargetGroupArn": SOURCE}), ENDS, weight
+    )
     assert route_config.weights_of(aimed) == {SOURCE: pair[0], DESTINATION: pair[1]}
     assert aimed.weight == weight
     assert aimed.attached
 
 
 def test_attaching_drops_the_shorthand_that_aws_refuses_beside_two_groups() -> None:
-    aimed = route_config.aim(form({"Type": "forward", "TargetGroupArn": SOURCE}), ENDS, 0)
+    aimed = route_config.with_weight(form({"Type": "forward", "TargetGroupArn": SOURCE}), ENDS, 0)
     (action,) = route_config.actions_of(aimed)
     assert "TargetGroupArn" not in action
     assert "Order" not in action
@@ -118,17 +120,17 @@ def test_attaching_drops_the_shorthand_that_aws_refuses_beside_two_groups() -> N
 
 def test_a_third_group_keeps_its_share() -> None:
     found = form(forward({SOURCE: 90, THIRD: 10}))
-    assert route_config.weights_of(route_config.aim(found, ENDS, 0)) == {
+    assert route_config.weights_of(route_config.with_weight(found, ENDS, 0)) == {
         SOURCE: 90,
         DESTINATION: 0,
         THIRD: 10,
     }
-    assert route_config.weights_of(route_config.aim(found, ENDS, 100)) == {
+    assert route_config.weights_of(route_config.with_weight(found, ENDS, 100)) == {
         SOURCE: 81,
         DESTINATION: 9,
         THIRD: 10,
     }
-    assert route_config.weights_of(route_config.aim(found, ENDS, 1000)) == {
+    assert route_config.weights_of(route_config.with_weight(found, ENDS, 1000)) == {
         SOURCE: 0,
         DESTINATION: 90,
         THIRD: 10,
@@ -140,18 +142,18 @@ def test_a_weight_that_cannot_be_set_beside_a_third_group_names_those_that_can()
     with pytest.raises(
         ValueError, match=r"25 % cannot .* sum of 90; nearest that can: 20 % and 30 %"
     ):
-        route_config.aim(found, ENDS, 250)
+        route_config.with_weight(found, ENDS, 250)
 
 
 def test_a_third_group_of_weight_zero_leaves_the_pair_free() -> None:
-    aimed = route_config.aim(form(forward({SOURCE: 1, THIRD: 0})), ENDS, 37)
+    aimed = route_config.with_weight(form(forward({SOURCE: 1, THIRD: 0})), ENDS, 37)
     assert route_config.weights_of(aimed) == {SOURCE: 963, DESTINATION: 37, THIRD: 0}
 
 
 def test_a_sixth_group_is_refused() -> None:
     found = form(forward({SOURCE: 1, **{ARN.format(f"g{n}"): 0 for n in range(4)}}))
     with pytest.raises(ValueError, match="already has 5 target groups"):
-        route_config.aim(found, ENDS, 0)
+        route_config.with_weight(found, ENDS, 0)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_a_form_that_cannot_be_kept_whole_is_refused(
     actions: list[dict[str, Any]], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        route_config.aim(form(*actions), ENDS, 10)
+        route_config.with_weight(form(*actions), ENDS, 10)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_an_authenticating_action_that_was_read_without_its_settings_is_never_wr
     found = form({"Type": kind, "Order": 1}, forward({SOURCE: 999, DESTINATION: 0}, Order=2))
     assert route_config.bare_actions(found) == (kind,)
     with pytest.raises(ValueError, match=f"{kind} was read without its {settings}"):
-        route_config.aim(found, ENDS, 10)
+        route_config.with_weight(found, ENDS, 10)
     with pytest.raises(ValueError, match=settings):
         route_config.detach(found, ENDS)
     assert way_back(found, found, ENDS, "keep", verbatim=False) == found
@@ -209,7 +211,7 @@ def test_a_fixed_response_reads_as_neither_end() -> None:
 def test_oidc_is_sent_back_whole_and_told_to_keep_the_secret_that_is_never_stored() -> None:
     found = form(oidc(ClientSecret="hunter2"), forward({SOURCE: 1}, Order=2))
     assert "hunter2" not in found.text
-    first, last = route_config.actions_of(route_config.aim(found, ENDS, 10))
+    first, last = route_config.actions_of(route_config.with_weight(found, ENDS, 10))
     assert first["AuthenticateOidcConfig"]["UseExistingClientSecret"] is True
     assert "ClientSecret" not in first["AuthenticateOidcConfig"]
     assert first["AuthenticateOidcConfig"]["AuthenticationRequestExtraParams"] == {
@@ -221,7 +223,7 @@ def test_oidc_is_sent_back_whole_and_told_to_keep_the_secret_that_is_never_store
 @pytest.mark.parametrize("before", [cognito(), jwt()])
 def test_other_authentication_is_sent_back_as_found(before: dict[str, Any]) -> None:
     found = form(forward({SOURCE: 1}, Order=7), before)
-    first, last = route_config.actions_of(route_config.aim(found, ENDS, 10))
+    first, last = route_config.actions_of(route_config.with_weight(found, ENDS, 10))
     assert first == before
     assert last["Order"] == 7
 
@@ -232,7 +234,7 @@ def test_aiming_changes_only_our_two_weights_and_reads_back_as_aimed(
 ) -> None:
     found = form(*actions)
     try:
-        aimed = route_config.aim(found, ENDS, weight)
+        aimed = route_config.with_weight(found, ENDS, weight)
     except ValueError:
         return  # five groups already, or a third group whose share it would change
     assert aimed.weight == weight
@@ -249,9 +251,9 @@ def test_a_third_groups_share_of_everything_never_moves(
     found = form(*actions)
     if weight not in representable(route_config.pair_sum(found, ENDS)):
         with pytest.raises(ValueError, match="nearest that can"):
-            route_config.aim(found, ENDS, weight)
+            route_config.with_weight(found, ENDS, weight)
         return
-    aimed = route_config.aim(found, ENDS, weight)
+    aimed = route_config.with_weight(found, ENDS, weight)
     before, after = route_config.weights_of(found), route_config.weights_of(aimed)
     assert sum(before.values()) == sum(after.values())
     assert before[THIRD] == after[THIRD]
@@ -263,7 +265,7 @@ def test_the_way_back_never_leaves_the_route_without_a_weight(
 ) -> None:
     found = form(*actions)
     try:
-        live = route_config.aim(found, ENDS, weight)
+        live = route_config.with_weight(found, ENDS, weight)
     except ValueError:
         return
     for verbatim in (True, False):
@@ -277,13 +279,13 @@ def test_the_way_back_never_leaves_the_route_without_a_weight(
 
 def test_verbatim_is_the_snapshot_and_takes_out_the_group_we_attached() -> None:
     snapshot = form(oidc(), forward({SOURCE: 1}, Order=2))
-    live = route_config.aim(snapshot, ENDS, 500)
+    live = route_config.with_weight(snapshot, ENDS, 500)
     assert way_back(live, snapshot, ENDS, "keep", verbatim=True) == snapshot
 
 
 def test_unstick_switches_group_stickiness_off_where_the_destination_stays() -> None:
     snapshot = form(forward({SOURCE: 999, DESTINATION: 0}, sticky=600))
-    live = route_config.aim(snapshot, ENDS, 250)
+    live = route_config.with_weight(snapshot, ENDS, 250)
     back = way_back(live, snapshot, ENDS, "unstick", verbatim=True)
     assert back is not None
     assert not back.sticky
@@ -322,7 +324,7 @@ def test_a_live_sum_that_cannot_carry_the_snapshots_weight_gives_the_source_ever
         form({"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}),
     ],
 )
-def test_there_is_no_way_back_without_our_groups(live: Form) -> None:
+def test_there_is_no_way_back_without_our_groups(live: RouteConfig) -> None:
     snapshot = form(forward({SOURCE: 1}))
     assert way_back(live, snapshot, ENDS, "keep", verbatim=False) is None
 
@@ -338,7 +340,7 @@ def test_there_is_no_way_back_without_our_groups(live: Form) -> None:
     ],
 )
 def test_the_recipe_is_the_one_that_recalls_sticky_clients(
-    found: Form, target_sticky: list[str], recipe: str
+    found: RouteConfig, target_sticky: list[str], recipe: str
 ) -> None:
     assert recipe_for(found, ENDS, target_sticky)[0] == recipe
 

@@ -13,7 +13,7 @@ from moto.core.models import botocore_stubber
 from cutover.app.break_glass import restore_routes
 from cutover.aws.alb import AlbRouter
 from cutover.core.observation import Known
-from cutover.core.routing import Form, form_body, form_of
+from cutover.core.routing import RouteConfig, config_body, config_of
 from cutover.core.values import RouteId, Weight
 from cutover.ports import Change, Unconditional, WriteResult
 from tests.aws.topology import INLINE, StepClock, World, world
@@ -53,7 +53,7 @@ def there() -> World:
     return found
 
 
-def read(alb: AlbRouter, route: RouteId) -> Form:
+def read(alb: AlbRouter, route: RouteId) -> RouteConfig:
     reading = alb.read([route])[route]
     assert isinstance(reading, Known), reading
     return reading.value
@@ -80,7 +80,7 @@ def test_a_raise_is_refused_where_it_would_drop_what_only_the_raw_reply_shows(
     found = read(alb, route)
     assert sorted(found.unmodelled) == ["ForwardConfig.Mirror", "Pace"]
     with pytest.raises(ValueError, match=r"this version would drop .*ForwardConfig\.Mirror"):
-        alb.aim(route, found, Weight(10))
+        alb.with_weight(route, found, Weight(10))
 
 
 def test_a_plan_that_accepts_the_loss_may_raise_and_the_write_says_what_it_lost(
@@ -88,7 +88,7 @@ def test_a_plan_that_accepts_the_loss_may_raise_and_the_write_says_what_it_lost(
 ) -> None:
     younger_aws(there, mirrored)
     alb = router(there, may_drop=True)
-    change = Change(there.rule, alb.aim(there.rule, read(alb, there.rule), Weight(10)))
+    change = Change(there.rule, alb.with_weight(there.rule, read(alb, there.rule), Weight(10)))
     outcome = alb.write([change], Unconditional())[there.rule]
     assert outcome.result is WriteResult.APPLIED
     assert "may have dropped" in outcome.message
@@ -98,10 +98,12 @@ def test_a_plan_that_accepts_the_loss_may_raise_and_the_write_says_what_it_lost(
 @pytest.mark.parametrize("verbatim", [True, False])
 def test_a_rollback_goes_on_and_names_what_it_may_drop(there: World, verbatim: bool) -> None:
     alb = router(there)
-    snapshot = form_of(form_body(read(alb, there.rule)))
-    alb.write([Change(there.rule, alb.aim(there.rule, snapshot, Weight(300)))], Unconditional())
+    snapshot = config_of(config_body(read(alb, there.rule)))
+    alb.write(
+        [Change(there.rule, alb.with_weight(there.rule, snapshot, Weight(300)))], Unconditional()
+    )
     younger_aws(there, mirrored)
-    back = alb.aim_back(there.rule, read(alb, there.rule), snapshot, "keep", verbatim=verbatim)
+    back = alb.restored(there.rule, read(alb, there.rule), snapshot, "keep", verbatim=verbatim)
     assert back is not None
     outcome = alb.write([Change(there.rule, back)], Unconditional())[there.rule]
     assert outcome.result is WriteResult.APPLIED
@@ -114,8 +116,8 @@ def test_the_way_back_without_a_run_is_refused_nothing_that_only_a_raise_may_be_
     there: World, younger: bool
 ) -> None:
     alb = router(there)
-    aim = alb.aim(there.rule, read(alb, there.rule), Weight(300))
-    alb.write([Change(there.rule, aim)], Unconditional())
+    with_weight = alb.with_weight(there.rule, read(alb, there.rule), Weight(300))
+    alb.write([Change(there.rule, with_weight)], Unconditional())
 
     def bare(body: str) -> str:
         """An older SDK reads a JWT validation without its settings."""
@@ -124,7 +126,7 @@ def test_the_way_back_without_a_run_is_refused_nothing_that_only_a_raise_may_be_
 
     younger_aws(there, mirrored if younger else bare)
     with pytest.raises(ValueError, match="would"):
-        alb.aim(there.rule, read(alb, there.rule), Weight(400))
+        alb.with_weight(there.rule, read(alb, there.rule), Weight(400))
     said: list[str] = []
     restored = restore_routes((there.rule,), router(there), StepClock(), said.append)
     if younger:
@@ -138,6 +140,6 @@ def test_what_was_read_so_is_remembered_by_the_journal_and_is_no_difference(ther
     plain = read(router(there), there.rule)
     younger_aws(there, mirrored)
     found = read(router(there), there.rule)
-    assert form_of(form_body(found)).unmodelled == found.unmodelled
+    assert config_of(config_body(found)).unmodelled == found.unmodelled
     assert found == plain
     assert found.hash == plain.hash

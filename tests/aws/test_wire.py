@@ -26,7 +26,7 @@ from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.write_tickets import GIVEN_UP, NotSentError
 from cutover.core.observation import Known, Unknown
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId, Weight
 from cutover.local.clock import SystemClock
 from cutover.ports import NOT_SENT, Change, Permit, Unconditional, WriteResult
@@ -40,11 +40,11 @@ K = TypeVar("K")
 R = TypeVar("R")
 
 
-def split(weight: int) -> Form:
+def split(weight: int) -> RouteConfig:
     alone = route_config.form_of_actions(
         [{"Type": "forward", "TargetGroupArn": ENDS.source}], ENDS
     )
-    return route_config.aim(alone, ENDS, Weight(weight))
+    return route_config.with_weight(alone, ENDS, Weight(weight))
 
 
 CHANGES = {

@@ -30,7 +30,7 @@ from cutover.core.journal.events import (
 )
 from cutover.core.observation import Known
 from cutover.core.plan import Plan
-from cutover.core.routing import Form, form_body
+from cutover.core.routing import RouteConfig, config_body
 from cutover.core.state import Phase
 from cutover.core.values import RouteId, Weight
 from cutover.local.clock import SystemClock
@@ -79,7 +79,7 @@ class Aws:
     def ends(self) -> Ends:
         return Ends(self.source, self.destination)
 
-    def form(self) -> Form:
+    def form(self) -> RouteConfig:
         found = self.client("elbv2").describe_listeners(ListenerArns=[self.listener])
         return form_of_actions(found["Listeners"][0]["DefaultActions"], self.ends)
 
@@ -88,14 +88,14 @@ class Aws:
         aws = AwsSession(session, SystemClock(), emulated=True, loopback=True)
         return AlbRouter(aws, Inline(), {RouteId(self.listener): self.ends})
 
-    def set_weight(self, weight: int) -> Form:
+    def set_weight(self, weight: int) -> RouteConfig:
         """Split the traffic as a run would have done."""
         router, route = self.router(), RouteId(self.listener)
-        aimed = router.aim(route, self.form(), Weight(weight))
+        aimed = router.with_weight(route, self.form(), Weight(weight))
         router.write([Change(route, aimed)], Unconditional())
         return aimed
 
-    def reset(self) -> Form:
+    def reset(self) -> RouteConfig:
         """Everything to the source, the destination not attached."""
         actions = [{"Type": "forward", "TargetGroupArn": self.source}]
         self.client("elbv2").modify_listener(ListenerArn=self.listener, DefaultActions=actions)
@@ -185,18 +185,18 @@ def crashed_run(
 
 
 def _story(
-    plan: Plan, aws: Aws, found: Form, to: Phase, mode: str, *, hold: str
+    plan: Plan, aws: Aws, found: RouteConfig, to: Phase, mode: str, *, hold: str
 ) -> Iterator[Event]:
     route = aws.listener
     yield RunOpen(plan.name, plan.hash, ACCOUNT, REGION, mode, "0.1.0", (route,))
     yield LeaseTaken("ana@bastion", "bastion", 1)
     if to is Phase.PREFLIGHT:
         return
-    yield Snapshot({route: form_body(found)}, {route: "keep"}, {aws.source: 2}, {})
+    yield Snapshot({route: config_body(found)}, {route: "keep"}, {aws.source: 2}, {})
     yield PhaseChanged("PREFLIGHT", "ATTACHING", "checks passed", -1)
     yield PhaseChanged("ATTACHING", "SHIFTING", "healthy", 0)
     live = aws.set_weight(50)
-    yield Intent(route, "move", 0, 1, found.hash, form_body(live), 50, "step 1")
+    yield Intent(route, "move", 0, 1, found.hash, config_body(live), 50, "step 1")
     yield Outcome(route, 1, "applied")
     yield Verified(route, live.hash, 50, 1, 3)
     yield PhaseChanged("SHIFTING", "SETTLING", "committed", 0)

@@ -21,7 +21,7 @@ import pytest
 from cutover.app import api
 from cutover.app.backtest import JudgedTable
 from cutover.cli import run
-from cutover.core.backtest import Look
+from cutover.core.backtest import Evaluation
 from tests.cli.command import Called, called, everything_on
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -508,9 +508,9 @@ def test_nothing_more_is_judged_when_the_reader_has_left(
     more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_table = api.judge_table
-    seen: list[Look] = []
+    seen: list[Evaluation] = []
 
-    def told(looks: Iterator[Look]) -> Iterator[Look]:
+    def told(looks: Iterator[Evaluation]) -> Iterator[Evaluation]:
         for look in looks:
             seen.append(look)
             yield look

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cutover.cli.console import Frame, Pipe, guarded
 from cutover.core.errors import UsageError
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.inbox import leave_word
 from cutover.local.journal import FileJournal
@@ -70,8 +70,8 @@ def test_a_heartbeat_is_harmless_whatever_its_reason_says(
     plan = load_plan(ROOT / "plans" / "minimal.yaml").plan
     view = LinesView(plan, stream, heartbeat_ms=1, colour=colour, width=width)
     now = SystemClock().now()
-    view.looked(now, now, "")
-    view.looked(now.plus(10), now.plus(20), text)
+    view.on_tick(now, now, "")
+    view.on_tick(now.plus(10), now.plus(20), text)
     for code in ("0", "2"):
         assert f"\x1b[{code}m" not in stream.getvalue() or colour
     said = stream.getvalue().replace("\x1b[0m", "").replace("\x1b[2m", "")
@@ -112,7 +112,7 @@ def test_what_files_of_a_run_say_is_harmless_in_every_reader(place: StateDirecto
     place.prepare()
     run = place.create("shop-1", (ROOT / "plans" / "minimal.yaml").read_text())
     evil = "\x1b[2J\nrun shop-1: COMPLETED\u202e"
-    leave_word(run, Word(WordName.PAUSE, evil, evil, "first"), SystemClock().now())
+    leave_word(run, OperatorCommand(CommandName.PAUSE, evil, evil, "first"), SystemClock().now())
     (run.path / "beat.json").write_text(json.dumps({"last": evil, "next": evil, "pid": evil}))
     (run.path / "journal.jsonl").write_text(f'{{"type":"{evil}"}}\n' * 2)
     for command in (

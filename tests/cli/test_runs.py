@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from cutover.app import api
-from cutover.app.commands import Silent, Waiting, say
+from cutover.app.commands import NoReply, Queued, say
 from cutover.app.live import Options, restore_text_of
 from cutover.core.errors import LeaseError, UsageError
 from cutover.core.journal.events import GateJudged, WordSaid
 from cutover.core.moment import wall_text
-from cutover.core.observation import Known, Word, WordName
+from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.state import Phase
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
 from cutover.local.disk import RealDisk
-from cutover.local.inbox import WordsMailbox, leave_word
+from cutover.local.inbox import LocalInbox, leave_word
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
 from cutover.local.plan_file import plan_of_text
@@ -239,7 +239,9 @@ def test_a_rollback_that_waits_in_the_run_comes_before_what_anybody_else_says(
     aws: Aws, place: StateDirectory, command: tuple[str, ...]
 ) -> None:
     run = crashed_run(place, aws, Phase.HOLDING)
-    leave_word(run, Word(WordName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now())
+    leave_word(
+        run, OperatorCommand(CommandName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now()
+    )
     assert called(*command).code == 3
     assert phases(run)[-1] == "ROLLED_BACK"
     assert not aws.form().attached
@@ -250,7 +252,9 @@ def test_status_says_which_words_the_next_process_will_hear(
 ) -> None:
     run = crashed_run(place, aws, Phase.HOLDING)
     assert called("status", "--json").object["waiting"] == []
-    leave_word(run, Word(WordName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now())
+    leave_word(
+        run, OperatorCommand(CommandName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now()
+    )
     assert called("status", "--json").object["waiting"] == ["rollback"]
     assert "rollback said by ana@bastion waits for" in " ".join(called("status").out.split())
     (run.words / "000-torn.json").write_text("{")
@@ -268,9 +272,9 @@ def test_locks_that_cannot_be_looked_at_may_be_held(aws: Aws, place: StateDirect
 
     blind = StateDirectory(place.root, Blind())
     with pytest.raises(LeaseError, match="a process may drive run shop-1"):
-        say(blind, run, Word(WordName.PAUSE, "ana@bastion"))
-    answer = say(blind, run, Word(WordName.ROLLBACK, "ana@bastion"))
-    assert isinstance(answer, Waiting), "the lease itself decides, and a rollback is never refused"
+        say(blind, run, OperatorCommand(CommandName.PAUSE, "ana@bastion"))
+    answer = say(blind, run, OperatorCommand(CommandName.ROLLBACK, "ana@bastion"))
+    assert isinstance(answer, Queued), "the lease itself decides, and a rollback is never refused"
 
 
 def test_a_damaged_journal_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
@@ -492,12 +496,12 @@ def test_a_process_that_does_not_hear_is_named_and_the_word_stays(
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     lease = locked(place, aws, run.id)
-    word = Word(WordName.ROLLBACK, "ana@bastion")
+    word = OperatorCommand(CommandName.ROLLBACK, "ana@bastion")
     try:
         answer = say(place, run, word, within_ms=1)
     finally:
         lease.close()
-    assert isinstance(answer, Silent)
+    assert isinstance(answer, NoReply)
     assert answer.by.run == run.id
     assert len(list(run.words.iterdir())) == 1
 
@@ -629,7 +633,7 @@ def test_a_rollback_that_a_process_heard_and_died_of_is_done_by_who_said_it(
     lease = locked(place, aws, run.id)
 
     def dies() -> None:
-        (word,) = WordsMailbox(run, clock).wait(clock.now().plus(60_000))
+        (word,) = LocalInbox(run, clock).wait(clock.now().plus(60_000))
         text = restore_text_of("1", "r", run.id)
         journal = FileJournal.open_existing(run, restore_text=text)
         journal.append(WordSaid(word.name, word.who, word.why, word.source), clock.now())
@@ -666,7 +670,7 @@ def test_the_process_that_leaves_a_run_as_it_is_disarms_its_script_itself(
 ) -> None:
     run = crashed_run(place, aws, Phase.HOLDING)
     assert is_armed(run)
-    api.go_on(run, Word(WordName.LEAVE, "ana@bastion", "EC2 is gone"), Options())
+    api.go_on(run, OperatorCommand(CommandName.LEAVE, "ana@bastion", "EC2 is gone"), Options())
     assert phases(run)[-1] == "ABANDONED"
     assert not is_armed(run)
 
@@ -702,7 +706,7 @@ def test_a_second_rollback_of_a_damaged_run_leaves_the_first_ones_journal_where_
 
     second = RunDirectory(run.path, Meanwhile())
     with pytest.raises(UsageError, match="has ended: ROLLED_BACK"):
-        api.go_on(second, Word(WordName.ROLLBACK, "ana@bastion"), Options())
+        api.go_on(second, OperatorCommand(CommandName.ROLLBACK, "ana@bastion"), Options())
     assert first == [3]
     assert [path.name for path in run.path.glob("journal.damaged-*")] == [
         "journal.damaged-1.jsonl"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cutover.app.commands import Heard, Silent, Unreached, Waiting, say
+from cutover.app.commands import Acknowledged, NoReply, Queued, Unreached, say
 from cutover.core.errors import RefusedError
 from cutover.core.journal.events import (
     Close,
@@ -21,7 +21,7 @@ from cutover.core.journal.events import (
     WordSaid,
 )
 from cutover.core.moment import Moment
-from cutover.core.observation import Known, Word, WordName
+from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.values import RouteId
 from cutover.local.command_pipe import CommandPipe
 from cutover.local.disk import Disk, RealDisk
@@ -50,7 +50,7 @@ class Process:
         for event in events:
             assert isinstance(self.journal.append(event, self.now), Known)
 
-    def hears(self, word: Word) -> None:
+    def hears(self, word: OperatorCommand) -> None:
         self.writes(WordSaid(word.name, word.who, word.why, word.source))
 
     def turns_to(self, after: str, before: str = "BAKING") -> None:
@@ -103,14 +103,14 @@ def waits(process: Process) -> Waits:
 
 
 def types(heard: object) -> list[object]:
-    assert isinstance(heard, Heard), heard
+    assert isinstance(heard, Acknowledged), heard
     return [one["type"] for one in heard.followed]
 
 
 def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    pause = Word(WordName.PAUSE, "ana")
+    pause = OperatorCommand(CommandName.PAUSE, "ana")
     nothing = [lambda: None] * 10
     process.acts = [lambda: process.hears(pause), *nothing, lambda: process.turns_to("HOLDING")]
     assert types(say(place, run, pause, clock=waits)) == ["word", "phase"]
@@ -119,7 +119,7 @@ def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
 def test_a_note_before_the_phase_is_not_taken_for_the_answer(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    resume = Word(WordName.RESUME, "ana")
+    resume = OperatorCommand(CommandName.RESUME, "ana")
     process.acts = [
         lambda: process.hears(resume),
         lambda: process.writes(Note("something else")),
@@ -133,7 +133,7 @@ def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
 ) -> None:
     process.looks_again()
     process.now = AT.plus(1_000)
-    pause = Word(WordName.PAUSE, "ana")
+    pause = OperatorCommand(CommandName.PAUSE, "ana")
     process.acts = [lambda: process.hears(pause), process.looks_again]
     assert types(say(place, run, pause, clock=waits)) == ["word"]
     assert waits.waited <= 600
@@ -142,7 +142,7 @@ def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
 def test_a_process_that_never_looks_again_is_not_waited_for_without_end(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    pause = Word(WordName.PAUSE, "ana")
+    pause = OperatorCommand(CommandName.PAUSE, "ana")
     process.acts = [lambda: process.hears(pause)]
     assert types(say(place, run, pause, clock=waits)) == ["word"]
     assert waits.waited <= 6_000
@@ -151,7 +151,7 @@ def test_a_process_that_never_looks_again_is_not_waited_for_without_end(
 def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    leave = Word(WordName.LEAVE, "ana", "they know")
+    leave = OperatorCommand(CommandName.LEAVE, "ana", "they know")
     process.acts = [
         lambda: process.hears(leave),
         lambda: process.turns_to("ABANDONED", "HOLDING"),
@@ -164,7 +164,7 @@ def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
 def test_a_process_that_hears_and_ends_while_the_word_is_made_durable_is_not_missed(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    leave = Word(WordName.LEAVE, "ana", "they know")
+    leave = OperatorCommand(CommandName.LEAVE, "ana", "they know")
 
     class Slow(RealDisk):
         """A disk on which the process is done before the speaker's word is durable."""
@@ -192,8 +192,8 @@ def test_on_a_full_disk_a_rollback_that_nobody_hears_is_done_by_who_says_it(
 ) -> None:
     process.lease.close()
     full = RunDirectory(run.path, Full())
-    answer = say(place, full, Word(WordName.ROLLBACK, "ana"), clock=waits)
-    assert isinstance(answer, Waiting)
+    answer = say(place, full, OperatorCommand(CommandName.ROLLBACK, "ana"), clock=waits)
+    assert isinstance(answer, Queued)
     assert answer.path is None
 
 
@@ -202,7 +202,7 @@ def test_on_a_full_disk_a_word_reaches_a_living_process_through_its_pipe(
 ) -> None:
     full = RunDirectory(run.path, Full())
     pipe = CommandPipe.open(run)
-    pause = Word(WordName.PAUSE, "ana", "lunch")
+    pause = OperatorCommand(CommandName.PAUSE, "ana", "lunch")
 
     def hears() -> None:
         for word in pipe.take():
@@ -210,8 +210,10 @@ def test_on_a_full_disk_a_word_reaches_a_living_process_through_its_pipe(
 
     process.acts = [hears, process.looks_again]
     assert types(say(place, full, pause, clock=waits)) == ["word"]
-    silent = say(place, full, Word(WordName.ROLLBACK, "ana"), clock=waits, within_ms=1_000)
-    assert isinstance(silent, Silent)
+    silent = say(
+        place, full, OperatorCommand(CommandName.ROLLBACK, "ana"), clock=waits, within_ms=1_000
+    )
+    assert isinstance(silent, NoReply)
     assert silent.piped, "it waits there, not in a file"
     pipe.close()
 
@@ -220,12 +222,12 @@ def test_on_a_full_disk_without_a_pipe_a_rollback_reaches_nobody_and_another_wor
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     full = RunDirectory(run.path, Full())
-    unreached = say(place, full, Word(WordName.ROLLBACK, "ana"), clock=waits)
+    unreached = say(place, full, OperatorCommand(CommandName.ROLLBACK, "ana"), clock=waits)
     assert isinstance(unreached, Unreached)
     assert "No space left" in unreached.why
     assert "no process listens" in unreached.why
     with pytest.raises(RefusedError, match="no process listens") as caught:
-        say(place, full, Word(WordName.PAUSE, "ana"), clock=waits)
+        say(place, full, OperatorCommand(CommandName.PAUSE, "ana"), clock=waits)
     assert "kill -TERM" in caught.value.hint
 
 
@@ -233,9 +235,9 @@ def test_a_word_that_lies_there_is_not_left_twice(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     process.lease.close()
-    rollback = Word(WordName.ROLLBACK, "ana")
+    rollback = OperatorCommand(CommandName.ROLLBACK, "ana")
     left = say(place, run, rollback, clock=waits)
-    assert isinstance(left, Waiting)
+    assert isinstance(left, Queued)
     assert say(place, run, rollback, left=left, clock=waits) == left
     assert list(run.words.iterdir()) == [left.path]
 

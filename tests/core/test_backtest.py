@@ -14,13 +14,13 @@ from cutover.core.backtest import (
     COLUMNS,
     NOTHING,
     Action,
-    Attempt,
-    Ended,
+    Evaluation,
     Group,
-    Look,
-    Past,
+    History,
     Report,
     Row,
+    SimulatedCutover,
+    SimulatedEnd,
     Twitchy,
     attempt,
     attempts,
@@ -58,11 +58,11 @@ def run(minutes: int, destination: Group, *, weight: int = 50, step: int = 0) ->
     ]
 
 
-def looked(rows: Iterable[Row], plan: Plan = PLAN) -> list[Look]:
+def looked(rows: Iterable[Row], plan: Plan = PLAN) -> list[Evaluation]:
     return list(looks(plan, plan.pairs[0], lens_of_table(plan, ALL), rows))
 
 
-def last(rows: Iterable[Row], plan: Plan = PLAN) -> Look:
+def last(rows: Iterable[Row], plan: Plan = PLAN) -> Evaluation:
     return looked(rows, plan)[-1]
 
 
@@ -261,7 +261,7 @@ def test_what_nobody_knows_is_divided_into_what_nobody_knows() -> None:
 # --- starts in the past --------------------------------------------------------------------------
 
 
-def past(rows: Iterable[Row], plan: Plan = PLAN, *, divided: bool = True) -> Past:
+def past(rows: Iterable[Row], plan: Plan = PLAN, *, divided: bool = True) -> History:
     return past_of_rows(plan, plan.pairs[0], rows, ALL, divided=divided)
 
 
@@ -270,13 +270,13 @@ def service(minutes: int, change: Callable[[int], Group | None] = lambda _: None
     return [Row(n, -1, 0, change(n - 60) or FINE) for n in range(minutes)]
 
 
-def started(rows: Iterable[Row], plan: Plan = PLAN, *, divided: bool = True) -> Attempt:
+def started(rows: Iterable[Row], plan: Plan = PLAN, *, divided: bool = True) -> SimulatedCutover:
     return attempt(plan, plan.pairs[0], past(rows, plan, divided=divided), 60)
 
 
 def test_a_healthy_past_completes_in_the_time_of_the_plan() -> None:
     found = started(service(120))
-    assert (found.ended, found.step, found.sentence) == (Ended.COMPLETED, 1, "")
+    assert (found.ended, found.step, found.sentence) == (SimulatedEnd.COMPLETED, 1, "")
     assert found.minutes == 24, (
         "two bakes, a minute for each change, two until minutes are settled"
     )
@@ -285,7 +285,7 @@ def test_a_healthy_past_completes_in_the_time_of_the_plan() -> None:
 def test_there_is_a_start_for_every_full_hour_with_an_hour_before_it() -> None:
     found = list(attempts(PLAN, PAIR, past(service(60 * 5 + 1))))
     assert [one.began_ms % HOUR for one in found] == [0] * 5
-    assert [one.ended for one in found] == [Ended.COMPLETED] * 4 + [Ended.CUT_OFF]
+    assert [one.ended for one in found] == [SimulatedEnd.COMPLETED] * 4 + [SimulatedEnd.CUT_OFF]
 
 
 def test_a_source_that_turns_bad_after_the_raise_is_blamed_on_it_unless_the_plan_holds() -> None:
@@ -293,10 +293,10 @@ def test_a_source_that_turns_bad_after_the_raise_is_blamed_on_it_unless_the_plan
         return Group(6_000, 600) if 2 <= n < 12 else None
 
     found = started(service(120, incident))
-    assert found.ended is Ended.ROLLED_BACK
+    assert found.ended is SimulatedEnd.ROLLED_BACK
     assert "the source turned bad right after the raise" in found.sentence
     plan = plan_of(gates=[ERRORS], steps=STEPS, safety={"on_shared_after_raise": "hold"})
-    assert started(service(120, incident), plan).ended is Ended.HELD
+    assert started(service(120, incident), plan).ended is SimulatedEnd.HELD
 
 
 def test_a_destination_that_turns_bad_at_100_is_for_a_person_unless_the_raise_is_suspected() -> (
@@ -306,16 +306,16 @@ def test_a_destination_that_turns_bad_at_100_is_for_a_person_unless_the_raise_is
         return lambda n: Group(6_000, 1_200) if n >= first else None
 
     soon, late = started(service(120, bad_from(14))), started(service(120, bad_from(20)))
-    assert (soon.ended, soon.step) == (Ended.ROLLED_BACK, 1)
+    assert (soon.ended, soon.step) == (SimulatedEnd.ROLLED_BACK, 1)
     assert soon.sentence.endswith("it began right after the raise")
-    assert (late.ended, late.step) == (Ended.HELD, 1)
+    assert (late.ended, late.step) == (SimulatedEnd.HELD, 1)
     assert "no source traffic is left to compare with" in late.sentence
 
 
 def test_a_hand_over_completes_after_one_minute_in_which_no_gate_objects() -> None:
     plan = plan_of(gates=[ERRORS], steps=STEPS, hold_back="5%")
     found = started(service(120), plan)
-    assert (found.ended, found.step, found.minutes) == (Ended.COMPLETED, 2, 28)
+    assert (found.ended, found.step, found.minutes) == (SimulatedEnd.COMPLETED, 2, 28)
     thin = plan_of(
         gates=[ERRORS],
         steps=[{"weight": 100, "bake": "10m"}],
@@ -323,37 +323,39 @@ def test_a_hand_over_completes_after_one_minute_in_which_no_gate_objects() -> No
         acknowledge_big_bang=True,
     )
     quiet = started(service(120, lambda _: Group(30, 0)), thin)
-    assert (quiet.ended, quiet.step) == (Ended.COMPLETED, 1), "30 requests make no gate pass"
+    assert (quiet.ended, quiet.step) == (SimulatedEnd.COMPLETED, 1), (
+        "30 requests make no gate pass"
+    )
 
 
 def test_a_shared_incident_later_in_a_step_holds() -> None:
     found = started(service(120, lambda n: Group(6_000, 600) if 8 <= n < 20 else None))
-    assert (found.ended, found.gate) == (Ended.HELD, "errors")
+    assert (found.ended, found.gate) == (SimulatedEnd.HELD, "errors")
 
 
 def test_too_few_requests_are_waited_for_as_long_as_a_run_would() -> None:
     patient = plan_of(gates=[{"errors": {"max": "1%", "min_requests": 10_000}}], steps=STEPS)
     found = started(service(200, lambda _: Group(60, 0)), patient)
-    assert (found.ended, found.minutes) == (Ended.HELD, 31)
+    assert (found.ended, found.minutes) == (SimulatedEnd.HELD, 31)
 
 
 def test_minutes_that_nobody_knows_hold() -> None:
     rows = service(120)
     rows[64:] = [Row(row.minute, -1, 0, known=False) for row in rows[64:]]
     found = started(rows)
-    assert (found.ended, found.minutes) == (Ended.HELD, 8)
+    assert (found.ended, found.minutes) == (SimulatedEnd.HELD, 8)
 
 
 def test_two_groups_are_judged_as_they_served() -> None:
     def both(n: int, destination: Group) -> list[Row]:
         return [Row(m, -1, 0, FINE, destination, elb_503=50) for m in range(n)]
 
-    assert started(both(120, GOOD), divided=False).ended is Ended.COMPLETED
+    assert started(both(120, GOOD), divided=False).ended is SimulatedEnd.COMPLETED
     bad = started(both(120, Group(300, 30)), divided=False)
-    assert (bad.ended, bad.step) == (Ended.ROLLED_BACK, 0)
+    assert (bad.ended, bad.step) == (SimulatedEnd.ROLLED_BACK, 0)
     gates = [{"errors": {**ERRORS["errors"], "on_breach": "hold"}}]
     plan = plan_of(gates=gates, steps=STEPS)
-    assert started(both(120, Group(300, 30)), plan, divided=False).ended is Ended.HELD
+    assert started(both(120, Group(300, 30)), plan, divided=False).ended is SimulatedEnd.HELD
 
 
 def test_a_table_of_one_service_holds_its_part_to_the_sources_own_percentile() -> None:
@@ -365,7 +367,7 @@ def test_a_table_of_one_service_holds_its_part_to_the_sources_own_percentile() -
     assert found.minutes[0].counts == {}
     assert found.minutes[1].counts[f"source.slower.{own}"] == 300_000
     assert found.minutes[1].counts[f"source.slower.{relative}"] == 300_000
-    assert attempt(plan, PAIR, found, 60).ended is Ended.COMPLETED
+    assert attempt(plan, PAIR, found, 60).ended is SimulatedEnd.COMPLETED
 
 
 def test_cloudwatch_feeds_every_gate_but_those_on_live_facts() -> None:
@@ -375,7 +377,7 @@ def test_cloudwatch_feeds_every_gate_but_those_on_live_facts() -> None:
     ours = Minute(pair.id, 0, {"source.requests": 1, "balancer.elb_503": 3})
     theirs = Minute("another", 0, {})
 
-    def read(calibration: dict[str, int], *, divided: bool) -> Past:
+    def read(calibration: dict[str, int], *, divided: bool) -> History:
         return past_of_minutes(plan, pair, [ours, theirs], calibration, divided=divided)
 
     found = read({}, divided=True)
@@ -394,9 +396,9 @@ def test_cloudwatch_feeds_every_gate_but_those_on_live_facts() -> None:
 
 
 def reported(**ends: int) -> Report:
-    every = [Ended[name.upper()] for name, count in ends.items() for _ in range(count)]
+    every = [SimulatedEnd[name.upper()] for name, count in ends.items() for _ in range(count)]
     return report_of(
-        Attempt(n * HOUR, ended, 0, 10, "errors", "why") for n, ended in enumerate(every)
+        SimulatedCutover(n * HOUR, ended, 0, 10, "errors", "why") for n, ended in enumerate(every)
     )
 
 
@@ -419,10 +421,10 @@ def test_gates_are_too_twitchy_when_more_starts_roll_back_than_chance_explains(
 
 
 def test_the_worst_hour_is_the_one_that_rolls_back_most_often() -> None:
-    def at(hour: int, ended: Ended) -> Attempt:
-        return Attempt(hour * HOUR, ended, 0, 5, "errors", f"at {hour}")
+    def at(hour: int, ended: SimulatedEnd) -> SimulatedCutover:
+        return SimulatedCutover(hour * HOUR, ended, 0, 5, "errors", f"at {hour}")
 
-    back, held, fine = Ended.ROLLED_BACK, Ended.HELD, Ended.COMPLETED
+    back, held, fine = SimulatedEnd.ROLLED_BACK, SimulatedEnd.HELD, SimulatedEnd.COMPLETED
     found = report_of([at(3, held), at(27, held), at(4, back), at(28, fine), at(5, fine)])
     assert found.worst is not None
     assert found.worst.hour == 4

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from cutover.core.forecast import (
     LONGEST_BAKE,
-    Ground,
-    Nothing,
+    ForecastInputs,
+    ForecastStep,
+    Infeasible,
     Schedule,
-    Stage,
-    Traffic,
-    Wish,
+    ScheduleRequest,
+    TrafficRate,
     answer,
     bearable,
     beyond_budget,
@@ -44,7 +44,7 @@ from cutover.core.gates.api import Counts
 from cutover.core.gates.sequential.eprocess import (
     START,
     Course,
-    Look,
+    EvidenceReading,
     Standard,
     Trial,
     fold,
@@ -58,13 +58,15 @@ GATING_POLL = 18 * SECOND
 GATING_WEIGHTS = (5, 10, 20, 30, 50, 70, *range(100, FULL + 1, 50))
 
 
-def ground(rps: float, *, trough: float = 0.7, peak: float = 1.3, pairs: int = 1) -> Ground:
-    traffic = Traffic(rps * 60 * trough, rps * 60 * peak, pairs)
-    return Ground(traffic, ERRORS, poll_ms=GATING_POLL)
+def ground(
+    rps: float, *, trough: float = 0.7, peak: float = 1.3, pairs: int = 1
+) -> ForecastInputs:
+    traffic = TrafficRate(rps * 60 * trough, rps * 60 * peak, pairs)
+    return ForecastInputs(traffic, ERRORS, poll_ms=GATING_POLL)
 
 
-def stages(*steps: tuple[float, int]) -> tuple[Stage, ...]:
-    return tuple(Stage(round(10 * weight), bake * MINUTE) for weight, bake in steps)
+def stages(*steps: tuple[float, int]) -> tuple[ForecastStep, ...]:
+    return tuple(ForecastStep(round(10 * weight), bake * MINUTE) for weight, bake in steps)
 
 
 USUAL = stages((1, 10), (5, 10), (25, 10), (50, 10), (100, 15))
@@ -155,7 +157,7 @@ def judged_until_it_trips(
             memory = learn(memory, source)
             continue
         destination = Counts(requests, failures(draw, requests, rate(minute)))
-        memory = fold(trial, memory, Look(10, destination, source))
+        memory = fold(trial, memory, EvidenceReading(10, destination, source))
         if memory.evidence >= 200:
             return minute
     return most
@@ -302,14 +304,16 @@ def test_less_than_twice_the_allowed_rate_is_no_part_of_the_budget() -> None:
 def test_the_schedules_of_gating_section_7(
     rps: float, budget: int, overload: int, steps: tuple[tuple[float, int], ...]
 ) -> None:
-    wish = Wish(budget, overload, shortest_ms=4 * MINUTE, sees_leak=False, weights=GATING_WEIGHTS)
+    wish = ScheduleRequest(
+        budget, overload, shortest_ms=4 * MINUTE, sees_leak=False, weights=GATING_WEIGHTS
+    )
     found = fastest(ground(rps), wish)
     assert found is not None
     assert found.stages == stages(*steps)
 
 
 def test_the_last_bake_sees_a_slow_leak_and_bakes_are_no_shorter_than_lint_wants() -> None:
-    found = fastest(ground(100), Wish(500, 6_000))
+    found = fastest(ground(100), ScheduleRequest(500, 6_000))
     assert found is not None
     assert min(stage.bake_ms for stage in found.stages) >= 5 * MINUTE
     assert outlooks(ground(100), found.stages)[-1].leak_caught
@@ -343,8 +347,8 @@ def test_a_hand_over_is_never_more_than_an_overload_may_fail() -> None:
 
 def test_with_something_held_back_the_last_bake_is_below_100_and_the_rest_follows() -> None:
     whole, held = (
-        fastest(ground(100), Wish(500, 6_000)),
-        fastest(ground(100), Wish(500, 6_000, hold_back=50)),
+        fastest(ground(100), ScheduleRequest(500, 6_000)),
+        fastest(ground(100), ScheduleRequest(500, 6_000, hold_back=50)),
     )
     assert whole is not None
     assert held is not None
@@ -360,8 +364,10 @@ BUDGETS = st.integers(1, 100_000)
 def test_a_smaller_budget_never_gives_a_faster_schedule(
     a_minute: float, budget: int, overload: int, more: float, over: float
 ) -> None:
-    small = fastest(ground(a_minute / 60), Wish(budget, overload))
-    large = fastest(ground(a_minute / 60), Wish(round(budget * more), round(overload * over)))
+    small = fastest(ground(a_minute / 60), ScheduleRequest(budget, overload))
+    large = fastest(
+        ground(a_minute / 60), ScheduleRequest(round(budget * more), round(overload * over))
+    )
     if small is not None:
         assert large is not None
         assert large.takes_ms <= small.takes_ms
@@ -373,7 +379,7 @@ def test_every_schedule_keeps_every_rule_it_was_made_by(
     a_minute: float, budget: int, overload: int, hold_back: int
 ) -> None:
     of = ground(a_minute / 60)
-    found = fastest(of, Wish(budget, overload, hold_back=hold_back))
+    found = fastest(of, ScheduleRequest(budget, overload, hold_back=hold_back))
     if found is None:
         return
     assert beyond_budget(of, found.stages, budget) == ()
@@ -394,38 +400,38 @@ def test_a_horizon_is_twice_the_bakes_and_two_hours_at_least() -> None:
 # answers
 
 
-def answered(a_minute: float, wish: Wish, within: int | None = None) -> Nothing:
+def answered(a_minute: float, wish: ScheduleRequest, within: int | None = None) -> Infeasible:
     found = answer(ground(a_minute / 60), wish, within)
-    assert isinstance(found, Nothing)
+    assert isinstance(found, Infeasible)
     return found
 
 
 def test_a_budget_that_not_even_a_tenth_of_a_percent_fits_says_the_smallest_that_does() -> None:
-    found = answered(6_000, Wish(5, 6_000))
+    found = answered(6_000, ScheduleRequest(5, 6_000))
     assert "all of 0.1 % fails" in found.why
     assert found.instead == "the smallest that fits is harmed_requests=23"
-    assert isinstance(answer(ground(100), Wish(23, 6_000), None), Schedule)
+    assert isinstance(answer(ground(100), ScheduleRequest(23, 6_000), None), Schedule)
 
 
 @pytest.mark.parametrize(("rps", "budget"), [(5_000, 5), (400, 3), (37, 1)])
 def test_the_smallest_budget_that_fits_is_the_smallest(rps: float, budget: int) -> None:
-    wish = Wish(budget, round(60 * rps))
+    wish = ScheduleRequest(budget, round(60 * rps))
     found = answer(ground(rps), wish, None)
-    assert isinstance(found, Nothing)
+    assert isinstance(found, Infeasible)
     smallest = int(found.instead.rpartition("=")[2])
     assert isinstance(answer(ground(rps), replace(wish, budget=smallest), None), Schedule)
-    assert isinstance(answer(ground(rps), replace(wish, budget=smallest - 1), None), Nothing)
+    assert isinstance(answer(ground(rps), replace(wish, budget=smallest - 1), None), Infeasible)
 
 
 def test_an_overload_budget_below_one_percent_says_the_smallest_that_fits() -> None:
-    found = answered(6_000, Wish(500, 50))
+    found = answered(6_000, ScheduleRequest(500, 50))
     assert "every raise by 1 %" in found.why
     smallest = int(found.instead.rpartition("=")[2])
-    assert isinstance(answer(ground(100), Wish(500, smallest), None), Schedule)
+    assert isinstance(answer(ground(100), ScheduleRequest(500, smallest), None), Schedule)
 
 
 def test_both_budgets_too_small_are_both_named_each_as_small_as_it_can_be() -> None:
-    wish = Wish(500, 2_000, hold_back=50)
+    wish = ScheduleRequest(500, 2_000, hold_back=50)
     found = answered(300_000, wish)
     assert "all of 0.1 % fails" in found.why
     harmed, overload = (int(one) for one in re.findall(r"requests=(\d+)", found.instead))
@@ -433,29 +439,29 @@ def test_both_budgets_too_small_are_both_named_each_as_small_as_it_can_be() -> N
     assert isinstance(answer(of, replace(wish, budget=harmed, overload=overload), None), Schedule)
     for budget, over in ((harmed - 1, overload), (harmed, overload - 1)):
         other = replace(wish, budget=budget, overload=over)
-        assert isinstance(answer(of, other, None), Nothing)
+        assert isinstance(answer(of, other, None), Infeasible)
     assert harmed < 1_200
 
 
 def test_a_hand_over_that_an_overload_budget_does_not_bear_is_the_reason_and_less_of_it_the_way_out() -> (
     None
 ):
-    found = answered(300_000, Wish(2_000, 30_000, hold_back=50))
+    found = answered(300_000, ScheduleRequest(2_000, 30_000, hold_back=50))
     assert "after the last bake the 5 % of `hold_back` follow in one raise" in found.why
     assert "every raise" not in found.why
     assert "with `hold_back: 2%` overload_requests=30000 is enough" in found.instead
-    assert isinstance(answer(ground(5_000), Wish(2_000, 30_000, 20), None), Schedule)
+    assert isinstance(answer(ground(5_000), ScheduleRequest(2_000, 30_000, 20), None), Schedule)
 
 
 def test_too_little_time_says_the_time_it_takes_and_the_budget_that_would_do() -> None:
-    found = answered(6_000, Wish(500, 6_000), 45 * MINUTE)
+    found = answered(6_000, ScheduleRequest(500, 6_000), 45 * MINUTE)
     assert "take 1h" in found.why
     assert "allow --time 1h" in found.instead
     assert "a budget of harmed_requests=" in found.instead
-    assert "no larger budget" in answered(6_000, Wish(500, 6_000), MINUTE).instead
+    assert "no larger budget" in answered(6_000, ScheduleRequest(500, 6_000), MINUTE).instead
 
 
 def test_traffic_that_no_bake_of_two_weeks_can_judge_is_said_to_be_too_little() -> None:
-    found = answered(0.001, Wish(1_000, 1_000))
+    found = answered(0.001, ScheduleRequest(1_000, 1_000))
     assert "no bake is long enough" in found.why
     assert "too little traffic" in found.instead

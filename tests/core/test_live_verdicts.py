@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from cutover.core.gates.api import Counts, Signal, Verdict
-from cutover.core.messages import Standing, minute_line, outlook, standings
-from cutover.core.observation import WordName
+from cutover.core.messages import LiveVerdict, minute_line, outlook, standings
+from cutover.core.observation import CommandName
 from cutover.core.state import RunState, replay
 from cutover.core.state.gate_context import health_said
 from cutover.core.values import MINUTE
@@ -19,16 +19,16 @@ from tests.fakes import START, Bench, plan_of
 def baking() -> tuple[Bench, RunState]:
     """Six minutes into the bake at 50 %."""
     bench = Bench(plan_of())
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 11 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 11 * MINUTE)
     bench.run()
     records = bench.journal.records
     last = max(n for n, record in enumerate(records) if record.event.type == "word")
     return bench, replay(bench.plan, records[:last])
 
 
-def errors(verdict: Verdict, evidence: float = 0.4) -> Standing:
+def errors(verdict: Verdict, evidence: float = 0.4) -> LiveVerdict:
     signal = Signal("errors", evidence, 200.0, Counts(1740, 2), 2000, 0, 5200)
-    return Standing("errors", "pair", verdict, "", (signal,))
+    return LiveVerdict("errors", "pair", verdict, "", (signal,))
 
 
 def test_a_gate_that_weighs_minutes_stands_with_its_live_evidence(
@@ -62,7 +62,7 @@ def test_the_line_says_step_counts_allowed_evidence_and_when_it_advances(
     baking: tuple[Bench, RunState],
 ) -> None:
     bench, state = baking
-    found = [errors(Verdict.PASS), Standing("latency", "pair", Verdict.PASS, "")]
+    found = [errors(Verdict.PASS), LiveVerdict("latency", "pair", Verdict.PASS, "")]
     assert minute_line(bench.plan, state, 6 * MINUTE, found) == (
         "50 % step 6 of 10 min | errors 2 of 1,740, allowed 0.20 %, evidence 0.4 of 200 | latency ok | "
         "at most 0.52 % failing (95 %) -> advances in 4 min"

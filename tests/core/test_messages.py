@@ -8,8 +8,8 @@ import pytest
 
 from cutover.core.journal import events as ev
 from cutover.core.messages import (
-    Stand,
-    Story,
+    RunView,
+    StepStanding,
     Tone,
     about,
     baked,
@@ -18,18 +18,18 @@ from cutover.core.messages import (
     stamp,
     tell,
 )
-from cutover.core.messages.anomalies import Oddities, oddities_text
+from cutover.core.messages.anomalies import Anomalies, oddities_text
 from cutover.core.messages.model import KEEP, tone_of
 from cutover.core.messages.phrases import route_names
-from cutover.core.observation import WordName
-from cutover.core.routing import Form, form_body
+from cutover.core.observation import CommandName
+from cutover.core.routing import RouteConfig, config_body
 from cutover.core.state import ACTIVE, Held, Hold, Phase, RunState
 from cutover.core.values import MINUTE, Weight
 from tests.fakes import LISTENER, RULE, START, TWO_ROUTES, Bench, WriteFault, plan_of
 
 
-def told(bench: Bench) -> Story:
-    story = Story.begin(bench.plan)
+def told(bench: Bench) -> RunView:
+    story = RunView.begin(bench.plan)
     for record in bench.journal.records:
         story = tell(story, record)
     return story
@@ -46,7 +46,7 @@ def test_a_good_run_passes_every_step_and_has_nothing_odd() -> None:
     bench = Bench()
     bench.run()
     story = told(bench)
-    assert [step.stand for step in story.steps] == [Stand.PASSED] * 3
+    assert [step.stand for step in story.steps] == [StepStanding.PASSED] * 3
     assert all(step.baked_ms >= step.planned_ms == 10 * MINUTE for step in story.steps)
     assert {verdict for step in story.steps for verdict in step.verdicts.values()} == {"PASS"}
     assert ending(story)[0] == "checkout: completed at 100 % after 39m"
@@ -63,9 +63,9 @@ def test_the_state_of_a_story_is_the_state_of_the_run() -> None:
 def test_a_breach_takes_the_steps_back_and_keeps_its_reason() -> None:
     story = told(breached())
     assert [step.stand for step in story.steps] == [
-        Stand.TAKEN_BACK,
-        Stand.TAKEN_BACK,
-        Stand.AHEAD,
+        StepStanding.TAKEN_BACK,
+        StepStanding.TAKEN_BACK,
+        StepStanding.AHEAD,
     ]
     assert story.reason.startswith("breach on errors: ")
     assert story.reason.endswith(" -> rolling back from 50 %")
@@ -91,7 +91,7 @@ def test_what_was_odd_without_a_breach_is_counted_and_said() -> None:
 
 
 def test_a_verdict_that_was_unknown_and_passed_again_is_odd() -> None:
-    story = Story.begin(plan_of())
+    story = RunView.begin(plan_of())
     for seq, verdict in enumerate(("UNKNOWN", "WAITING", "UNKNOWN", "PASS"), 1):
         story = tell(
             story, ev.Record(seq, 1, START, ev.GateJudged("errors", "p", verdict, "why", 0))
@@ -101,23 +101,23 @@ def test_a_verdict_that_was_unknown_and_passed_again_is_odd() -> None:
 
 def test_a_paused_and_resumed_run_bakes_afresh() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE, "lunch"), 6 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.RESUME), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE, "lunch"), 6 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 9 * MINUTE)
     assert bench.run() == 0
-    story = Story.begin(bench.plan)
+    story = RunView.begin(bench.plan)
     stands = []
     for record in bench.journal.records:
         story = tell(story, record)
         stands.append((story.steps[0].stand, story.steps[0].baked_ms))
-    paused = next(i for i, (stand, _) in enumerate(stands) if stand is Stand.HOLDING)
+    paused = next(i for i, (stand, _) in enumerate(stands) if stand is StepStanding.HOLDING)
     assert stands[paused][1] > 0
-    assert (Stand.SETTLING, 0) in stands[paused:]
+    assert (StepStanding.SETTLING, 0) in stands[paused:]
     assert story.oddities.holds == 1
     assert any(line.text.endswith("says pause: lunch") for line in story.lines)
 
 
 def test_memory_is_flat_however_much_is_said() -> None:
-    story = Story.begin(plan_of())
+    story = RunView.begin(plan_of())
     for seq in range(1, KEEP + 60):
         story = tell(story, ev.Record(seq, 1, START, ev.Note(f"note {seq}")))
     assert len(story.lines) == KEEP
@@ -126,8 +126,8 @@ def test_memory_is_flat_however_much_is_said() -> None:
 
 
 def test_every_odd_event_is_counted_in_its_own_place() -> None:
-    form = form_body(Form("{}", Weight(0), attached=True))
-    story = Story.begin(plan_of())
+    form = config_body(RouteConfig("{}", Weight(0), attached=True))
+    story = RunView.begin(plan_of())
     events: tuple[ev.Event, ...] = (
         ev.RunOpen("checkout", "x", "1", "r", "live", "0", (RULE,)),
         ev.LeaseTaken("ana", "bastion", 1),
@@ -145,7 +145,7 @@ def test_every_odd_event_is_counted_in_its_own_place() -> None:
     )
     for seq, event in enumerate(events, 1):
         story = tell(story, ev.Record(seq, 1, START, event))
-    assert story.oddities == Oddities(cancelled=1, gaps=1, drifts=1, unreadable=1, corrected=1)
+    assert story.oddities == Anomalies(cancelled=1, gaps=1, drifts=1, unreadable=1, corrected=1)
     assert oddities_text(story.oddities) == (
         "1 write not sent in time, 1 failed look at a route, 1 gap in time or sight, "
         "1 minute corrected by CloudWatch, 1 change by somebody else"
@@ -157,7 +157,7 @@ def test_every_odd_event_is_counted_in_its_own_place() -> None:
 
 
 def test_before_anything_was_read_the_ending_still_says_what_is_next() -> None:
-    assert ending(Story.begin(plan_of())) == (
+    assert ending(RunView.begin(plan_of())) == (
         "checkout: preflight at 0 %",
         "odd but no breach: nothing",
         "next: nothing was written; `cutover run PLAN` starts another",
@@ -168,7 +168,7 @@ def test_before_anything_was_read_the_ending_still_says_what_is_next() -> None:
 def test_the_ending_offers_no_word_that_only_the_process_that_ended_could_hear(
     phase: Phase,
 ) -> None:
-    story = Story.begin(plan_of())
+    story = RunView.begin(plan_of())
     last = ending(replace(story, state=replace(story.state, phase=phase)))[-1]
     assert "cutover pause" not in last
     assert "Ctrl-C" not in last

@@ -10,7 +10,7 @@ from cutover.core.journal import events as ev
 from cutover.core.messages import HOLD_WORDS, NEXT, sentence
 from cutover.core.moment import wall_text
 from cutover.core.observation import Minute
-from cutover.core.routing import Form, form_body
+from cutover.core.routing import RouteConfig, config_body
 from cutover.core.state import (
     HOLDS,
     TRANSITIONS,
@@ -29,7 +29,7 @@ from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, START, TWO_ROUTES, 
 
 PLAN = plan_of(routes=TWO_ROUTES)
 PAIR = PLAN.pairs[0].id
-FORM = Form("{}", Weight(50), attached=True)
+FORM = RouteConfig("{}", Weight(50), attached=True)
 AT_FIVE = RunState(
     phase=Phase.BAKING,
     step=0,
@@ -80,7 +80,7 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
     ),
     (ev.CheckFound("caller", "ok", "fine", "", ""), RunState(), None),
     (
-        ev.Snapshot({RULE: form_body(FORM)}, {}, {}, {}),
+        ev.Snapshot({RULE: config_body(FORM)}, {}, {}, {}),
         RunState(),
         "wrote down 1 route as found; restore.sh puts that back without cutover",
     ),
@@ -89,9 +89,9 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         replace(AT_FIVE, phase=Phase.SHIFTING, target=1),
         "raised to 50 % on 2 routes, read back twice",
     ),
-    (ev.Intent(RULE, "move", 1, 1, "", form_body(FORM), 50, "x"), AT_FIVE, None),
+    (ev.Intent(RULE, "move", 1, 1, "", config_body(FORM), 50, "x"), AT_FIVE, None),
     (
-        ev.Intent(RULE, "move", 1, 2, "", form_body(FORM), 50, "x"),
+        ev.Intent(RULE, "move", 1, 2, "", config_body(FORM), 50, "x"),
         AT_FIVE,
         "writing 5 % to rule 9683b2d02a6cabee again (attempt 2)",
     ),
@@ -200,7 +200,7 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         "lost 45s: this turn is late; passes and bakes start afresh",
     ),
     (
-        ev.Drift(RULE, "ab", form_body(Form("{}", Weight(500), attached=True))),
+        ev.Drift(RULE, "ab", config_body(RouteConfig("{}", Weight(500), attached=True))),
         AT_FIVE,
         "rule 9683b2d02a6cabee: changed by somebody else, now at 50 %, 5 % was set",
     ),
@@ -444,7 +444,7 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
             None,
         ),
         (
-            ev.Drift("arn:odd", "ab", form_body(Form("{}", None, attached=False))),
+            ev.Drift("arn:odd", "ab", config_body(RouteConfig("{}", None, attached=False))),
             AT_FIVE,
             "route arn:odd: changed by somebody else, now without a weight of ours, 5 % was set",
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cutover.core.plan.risk import detection_ms
-from cutover.core.schedule import StepForecast, timeline
+from cutover.core.schedule import ScheduledStep, timeline
 from cutover.core.values import MINUTE
 from tests.fakes import plan_of
 
@@ -17,7 +17,7 @@ def test_steps_follow_each_other_with_bake_settle_and_two_periods() -> None:
     assert third.starts_ms == second.starts_ms + second.takes_ms
 
 
-def at_risk(step: StepForecast) -> int | None:
+def at_risk(step: ScheduledStep) -> int | None:
     return None if step.outlook is None else step.outlook.total
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.observation import WordName
+from cutover.core.observation import CommandName
 from cutover.core.state import (
     ACTIVE,
     HOLDS,
@@ -75,8 +75,8 @@ def test_every_hold_has_a_rule_and_only_missing_or_bad_evidence_rolls_back() -> 
 
 def test_the_state_folded_live_is_the_state_replayed_at_every_prefix_end() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.RESUME), 20 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 20 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert replay(bench.plan, bench.journal.records) == bench.state
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutover.core.moment import Moment, floor_to, parse_wall, wall_from_ms, wall_ms, wall_text
-from cutover.core.routing import Form, form_body, form_of
+from cutover.core.routing import RouteConfig, config_body, config_of
 from cutover.core.values import (
     Weight,
     canonical_json,
@@ -116,11 +116,11 @@ def test_a_minute_begins_at_its_floor() -> None:
 
 def test_a_form_reads_back_from_its_body() -> None:
     for weight in (None, Weight(0), Weight(250)):
-        form = Form('{"x":1}', weight, attached=True, sticky=True)
-        assert form_of(form_body(form)) == form
+        form = RouteConfig('{"x":1}', weight, attached=True, sticky=True)
+        assert config_of(config_body(form)) == form
         assert len(form.hash) == 64
 
 
 def test_a_body_that_is_no_form_is_refused() -> None:
     with pytest.raises(ValueError, match="not a form"):
-        form_of({"text": "x"})
+        config_of({"text": "x"})

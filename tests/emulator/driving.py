@@ -15,7 +15,7 @@ from cutover.aws.session import AwsSession
 from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.journal.events import Event, LeaseTaken, PhaseChanged, RunOpen
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.state import RunState, replay
 from cutover.emulator.ending import Ending
@@ -108,7 +108,7 @@ class Drive:
         )
         runner = Runner(self.plan, self.ports(), replay(self.plan, self.journal.records))
         return runner.run(
-            tuple(Word(WordName(name), "operator", source="first") for name in words)
+            tuple(OperatorCommand(CommandName(name), "operator", source="first") for name in words)
         )
 
     def _note(self, event: Event) -> None:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from cutover.core.journal.events import PhaseChanged, Record
-from cutover.core.observation import WordName
+from cutover.core.observation import CommandName
 from cutover.emulator.ending import Ending, Truth, unmet
 from cutover.emulator.responses import RehearsalOverError, RunnerKilledError
 from cutover.emulator.scenario import Expect
@@ -185,7 +185,7 @@ def test_words_come_at_their_time_and_wake_the_loop() -> None:
         start = made.clock.now()
         assert made.mailbox.wait(start.plus(2 * MINUTE)) == ()
         words = made.mailbox.wait(start.plus(20 * MINUTE))
-        assert [(w.name, w.why) for w in words] == [(WordName.PAUSE, "lunch")]
+        assert [(w.name, w.why) for w in words] == [(CommandName.PAUSE, "lunch")]
         assert made.clock.now().after(start) == 3 * MINUTE
         assert made.mailbox.wait(start) == ()
 
@@ -197,7 +197,7 @@ def test_somebody_approves_some_time_after_being_asked() -> None:
             Record(1, 1, start, PhaseChanged("BAKING", "HOLDING", "asked", 1, "approval"))
         )
         words = made.mailbox.wait(start.plus(60 * MINUTE))
-        assert [w.name for w in words] == [WordName.APPROVE]
+        assert [w.name for w in words] == [CommandName.APPROVE]
         assert made.clock.now().after(start) == 7 * MINUTE
 
 

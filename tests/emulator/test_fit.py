@@ -11,7 +11,7 @@ from cutover.app.rehearsals import Task, rehearse_task, task
 from cutover.app.scenarios import builtin_scenarios, lacks, load_scenario, planned
 from cutover.core.plan import Plan
 from cutover.emulator.clock import VirtualClock
-from cutover.emulator.ending import Verdict
+from cutover.emulator.ending import ScenarioVerdict
 from cutover.emulator.occurrences import Entry
 from cutover.emulator.script import Script
 from cutover.local.plan_file import load_plan, plan_of_text
@@ -102,7 +102,7 @@ def test_on_a_plan_that_it_was_not_written_for_it_happens_and_ends_as_expected(
     assert isinstance(one, Task)
     result = rehearse_task(one)
     assert (result.unreached, result.mismatches) == ((), ())
-    assert result.verdict is Verdict.AS_EXPECTED
+    assert result.verdict is ScenarioVerdict.AS_EXPECTED
 
 
 def test_the_scenarios_ended_as_expected_when_the_page_of_the_judge_was_written() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cutover.app.rehearsal_signals import SignalError, Stop
+from cutover.app.rehearsal_signals import SignalError, StopOnSignal
 from cutover.app.rehearsal_workers import side_by_side
 from cutover.core.errors import PlanError, Problem, RefusedError, UsageError
 from cutover.local.clock import SystemClock
@@ -154,7 +154,7 @@ def test_an_error_that_no_other_process_can_have_comes_in_words() -> None:
 
 
 def test_a_signal_to_all_processes_is_told_as_the_signal_and_not_as_a_process_that_ended() -> None:
-    stop = Stop()
+    stop = StopOnSignal()
 
     def killed() -> Iterator[None]:
         """The processes hear it first: their ends are there before anybody waits."""
@@ -191,7 +191,7 @@ def test_a_signal_to_a_process_that_is_just_beginning_ends_it() -> None:
 def test_a_signal_that_comes_just_before_the_wait_is_heard_while_nothing_else_comes(
     tmp_path: Path,
 ) -> None:
-    stop, waits = Stop(), iter((0, signal.SIGTERM))
+    stop, waits = StopOnSignal(), iter((0, signal.SIGTERM))
 
     def late() -> Iterator[None]:
         """As if it came after the look and before the wait."""

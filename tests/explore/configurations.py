@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import MINUTE, SECOND
 from tests.explore.oracle import with_oracle
 from tests.explore.world import Configuration
@@ -23,7 +23,7 @@ def _configured(
     name: str,
     *,
     faults: int,
-    found: Form | None = None,
+    found: RouteConfig | None = None,
     grain_ms: int = MINUTE,
     unasked: int = 1,
     **changes: Any,

@@ -16,23 +16,23 @@ from cutover.core.observation import (
     OWNED,
     Absent,
     AlarmState,
+    CommandName,
+    Comparison,
     Count,
     GroupHealth,
     Identity,
     Known,
     Minute,
-    Pair,
+    OperatorCommand,
     Reading,
     Series,
     Side,
     Survey,
     Unknown,
-    Word,
-    WordName,
 )
 from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState, evolve
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight
@@ -41,10 +41,10 @@ from cutover.ports import (
     Alarms,
     Change,
     Clock,
+    Inbox,
     Journal,
     Lease,
     Listener,
-    Mailbox,
     Metrics,
     Permit,
     Router,
@@ -224,7 +224,7 @@ class Play:
         ]
         return sum(weights) // len(weights)
 
-    def change(self, route: RouteId, live: Form | None) -> None:
+    def change(self, route: RouteId, live: RouteConfig | None) -> None:
         """The route is different from now on; a stale read shows what was there before."""
         place = self.places[route]
         if live != place.live:
@@ -319,10 +319,10 @@ class _Router(Router):
 
     def read(
         self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
+    ) -> Mapping[RouteId, Reading[RouteConfig]]:
         return {route: self._read(number, route) for number, route in enumerate(routes, 1)}
 
-    def _read(self, number: int, route: RouteId) -> Reading[Form]:
+    def _read(self, number: int, route: RouteId) -> Reading[RouteConfig]:
         play = self._env.play
         place = play.places[route]
         stale = place.older is not None and place.older != place.live
@@ -340,20 +340,26 @@ class _Router(Router):
         )
         return Known(seen, play.at)
 
-    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
+    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
         if not form.attached and not form.source_present:
             raise ValueError("neither of the planned groups is in the action")
-        return self._pure.aim(route, form, weight)
+        return self._pure.with_weight(route, form, weight)
 
-    def aim_back(
-        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
-    ) -> Form | None:
-        return self._pure.aim_back(route, live, snapshot, recipe, verbatim=verbatim)
+    def restored(
+        self,
+        route: RouteId,
+        live: RouteConfig,
+        snapshot: RouteConfig,
+        recipe: str,
+        *,
+        verbatim: bool,
+    ) -> RouteConfig | None:
+        return self._pure.restored(route, live, snapshot, recipe, verbatim=verbatim)
 
-    def detach(self, route: RouteId, form: Form) -> Form:
+    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
         return self._pure.detach(route, form)
 
-    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
         return self._pure.restore_commands(forms)
 
     def prepare(self) -> Reading[None]:
@@ -424,7 +430,7 @@ class _Metrics(Metrics):
         self._env = env
 
     def read(
-        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
     ) -> Reading[tuple[Minute, ...]]:
         play = self._env.play
         how = play.pick("minutes", MINUTES)
@@ -626,22 +632,22 @@ class _Clock(Clock):
         self._env.play.move_to(self._env.play.at.plus(ms))
 
 
-class _Mailbox(Mailbox):
+class _Mailbox(Inbox):
     def __init__(self, env: Environment) -> None:
         self._env = env
 
-    def wait(self, until: Moment) -> tuple[Word, ...]:
+    def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         raise NotImplementedError("the search says when a turn comes")
 
     def stopping(self) -> str:
         return next((word for word in self._env.play.words if word in _STOPPING), "")
 
 
-def word_of(name: str) -> Word:
+def word_of(name: str) -> OperatorCommand:
     """A command as the mailbox returns it; `finish detach` and `resume first` have their details."""
     base, _, detail = name.partition(" ")
-    return Word(
-        WordName(base),
+    return OperatorCommand(
+        CommandName(base),
         "ana@bastion",
         signal=2 if base == "interrupt" else 0,
         detail="detach_source" if detail == "detach" else "",
@@ -659,7 +665,7 @@ class _People(Listener):
 
 
 @lru_cache(1 << 16)
-def foreign(kind: str, live: Form, found: Form) -> Form | None:
+def foreign(kind: str, live: RouteConfig, found: RouteConfig) -> RouteConfig | None:
     """What somebody else makes of a route."""
     weight = int(live.weight or 0)
     if kind == "rule gone":

@@ -20,7 +20,7 @@ from cutover.core.engine.traffic_share import settle_deadline
 from cutover.core.journal.events import LeaseTaken, Record
 from cutover.core.moment import Moment
 from cutover.core.observation import Absent, Unknown
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RouteState, RunState, evolve
 from cutover.core.state.model import Sent
 from cutover.core.values import SECOND
@@ -111,7 +111,7 @@ class Normal:
             known = self._texts[text] = _digest(text.encode())
         return known
 
-    def _form(self, form: Form | None) -> bytes:
+    def _form(self, form: RouteConfig | None) -> bytes:
         return b"" if form is None else self._text(form.text)
 
     def _memory(self, memory: Any, now_ms: int, horizon: int) -> Any:

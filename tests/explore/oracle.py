@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutover.core.gates.alarm import AlarmSpec
-from cutover.core.gates.api import SOURCE_SURELY_BAD, Early, Judgement, Scene, Verdict
-from cutover.core.observation import Known, Minute, Pair, Series, Side
+from cutover.core.gates.api import SOURCE_SURELY_BAD, Early, GateContext, Judgement, Verdict
+from cutover.core.observation import Comparison, Known, Minute, Series, Side
 from cutover.core.plan import Plan, PlannedGate
 
 COUNTS = "counts"
@@ -39,7 +39,7 @@ class OracleGate:
     Spec = AlarmSpec
 
     def needs(
-        self, spec: AlarmSpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: AlarmSpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """The columns that a judge of counts reads."""
         return _COLUMNS
@@ -50,10 +50,12 @@ class OracleGate:
     def restart(self, memory: None) -> None:
         """Nothing to forget."""
 
-    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, scene: Scene) -> None:
+    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, scene: GateContext) -> None:
         """Nothing to learn."""
 
-    def verdict(self, spec: AlarmSpec, memory: None, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: AlarmSpec, memory: None, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """What the adversary picked; unknown when nobody looked."""
         if not isinstance(scene.alarms, Known):
             return JUDGEMENTS["unknown"]
@@ -64,7 +66,7 @@ class OracleGate:
         return found
 
     def early(
-        self, spec: AlarmSpec, memory: None, minutes: Sequence[Minute], scene: Scene
+        self, spec: AlarmSpec, memory: None, minutes: Sequence[Minute], scene: GateContext
     ) -> Early | None:
         """An unsettled minute with failures of the destination is a breach."""
         bad = [minute for minute in minutes if minute.number(FAILED.key)]

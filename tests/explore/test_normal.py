@@ -12,7 +12,7 @@ from cutover.core.moment import Moment
 from cutover.core.observation import Minute
 from cutover.core.state import Hold, Phase, RouteState, RunState, evidence
 from cutover.core.state.evidence import Folded
-from cutover.core.state.model import Held, Seen, Sent, Verdicts
+from cutover.core.state.model import Held, ObservedConfig, Sent, Verdicts
 from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.explore.configurations import configurations
 from tests.explore.normal import Normal
@@ -114,7 +114,7 @@ def test_how_long_a_form_has_been_seen_matters_until_it_is_drift(
         def change(state: RunState) -> RunState:
             known = state.routes[ROUTE]
             assert known.seen is not None
-            then = replace(known, seen=Seen(known.seen.form, _ago(BAKING, ms)))
+            then = replace(known, seen=ObservedConfig(known.seen.form, _ago(BAKING, ms)))
             return replace(state, routes={**state.routes, ROUTE: then})
 
         return _with(BAKING, change)

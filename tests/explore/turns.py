@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from cutover.core.journal.events import LeaseTaken, RunOpen
 from cutover.core.moment import Moment
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import HOLDS, TERMINAL, Hold, Phase, RunState
 from cutover.core.values import MINUTE, RouteId
 from cutover.runner import Loop, Runner
@@ -340,7 +340,7 @@ def _arrives(play: Play, route: RouteId, flying: Flying) -> None:
         play.facts.append(fact.Took(play.ms, route, flying.form.text, weight, flying.number))
 
 
-def _changed(play: Play, route: RouteId, live: Form | None) -> None:
+def _changed(play: Play, route: RouteId, live: RouteConfig | None) -> None:
     play.change(route, live)
     weight = -1 if live is None or live.weight is None else int(live.weight)
     play.facts.append(fact.Changed(play.ms, route, "" if live is None else live.text, weight))

@@ -23,7 +23,7 @@ from cutover.core.state import HOLDS, Phase
 from tests.explore.choices import Chooser
 from tests.explore.configurations import configurations
 from tests.explore.turns import Transitions
-from tests.explore.weather import Walker, Weather, holds
+from tests.explore.weather import ActiveInjections, Walker, holds
 from tests.explore.world import Node
 from tests.promises.catalogue import PROMISES
 from tests.promises.promise import Promise
@@ -82,7 +82,7 @@ class Walks:
             turns, number = self._all[name], 0
             node = turns.root()
             while (holds(node) or not turns.waits(node)) and number < MOST_TURNS:
-                calm = Weather(random.Random(0), 1, 0)
+                calm = ActiveInjections(random.Random(0), 1, 0)
                 approves = ("approve",) if holds(node) else ()
                 node, _ = self._turn(turns, node, Walker(calm, number, approves))
                 number += 1
@@ -93,7 +93,7 @@ class Walks:
         """One walk; what it broke."""
         chance = random.Random(seed)
         name = chance.choice(sorted(self._all))
-        weather = Weather(chance, self._length(name), MOST_TURNS)
+        weather = ActiveInjections(chance, self._length(name), MOST_TURNS)
         turns = self._all[name]
         node, scripts = turns.root(), []
         for number in range(MOST_TURNS + CALM_TURNS):

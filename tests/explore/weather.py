@@ -110,7 +110,7 @@ class Trouble:
         return None
 
 
-class Weather:
+class ActiveInjections:
     """Of one walk.
 
     Args:
@@ -162,7 +162,7 @@ class Weather:
 class Walker(Chooser):
     """Chooses at random in one turn, as the weather is."""
 
-    def __init__(self, weather: Weather, turn: int, says: Sequence[str]) -> None:
+    def __init__(self, weather: ActiveInjections, turn: int, says: Sequence[str]) -> None:
         super().__init__()
         self._weather, self._turn, self._says = weather, turn, says
 

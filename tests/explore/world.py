@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState
 from cutover.core.values import RouteId
 from cutover.runner import Loop
@@ -30,7 +30,7 @@ class Configuration:
 
     name: str
     plan: Plan
-    found: Form
+    found: RouteConfig
     grain_ms: int
     faults: int
     setting: Setting
@@ -42,7 +42,7 @@ class Flying:
     """A write that left this machine and has not arrived: it may take effect at any later time, or never."""
 
     number: int
-    form: Form
+    form: RouteConfig
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Place:
         older: what a stale read shows.
     """
 
-    live: Form | None
-    older: Form | None
+    live: RouteConfig | None
+    older: RouteConfig | None
     flying: tuple[Flying, ...] = ()
 
 

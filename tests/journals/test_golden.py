@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutover.core.journal.codec import VERSION
-from cutover.core.observation import WordName
+from cutover.core.observation import CommandName
 from cutover.core.plan import Plan
 from cutover.core.state import replay
 from cutover.local.journal_file import read_journal
@@ -29,7 +29,7 @@ def test_a_golden_journal_folds_to_the_same_state_and_next_decision(path: Path) 
     state = replay(plan, contents.records)
     assert facts(state) == told["state"]
     for word, decided in told["next"].items():
-        assert next_decision(plan, state, WordName(word)) == decided
+        assert next_decision(plan, state, CommandName(word)) == decided
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cutover.local.disk import DIRECTORY_MODE, FILE_MODE, Disk, Found
+from cutover.local.disk import DIRECTORY_MODE, FILE_MODE, Disk, FoundFile
 
 
 @dataclass
@@ -186,11 +186,11 @@ class SimDisk(Disk):
         inode = self._find(path)
         inode.kept = dict(inode.names or {})
 
-    def look(self, path: Path) -> Found | None:
+    def look(self, path: Path) -> FoundFile | None:
         self._called("look")
         try:
             inode = self._find(path)
         except OSError:
             return None
         kind = "file" if inode.names is None else "directory"
-        return Found(kind, os.geteuid(), inode.mode, len(inode.data))
+        return FoundFile(kind, os.geteuid(), inode.mode, len(inode.data))

@@ -18,10 +18,10 @@ import pytest
 
 from cutover.core.errors import RefusedError
 from cutover.core.moment import Moment
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe, send
-from cutover.local.inbox import A_TURN, WordsMailbox, leave_word
+from cutover.local.inbox import A_TURN, LocalInbox, leave_word
 from cutover.local.keyboard import Keyboard
 from cutover.local.run_directory import RunDirectory
 from cutover.local.signals import Signals
@@ -29,9 +29,9 @@ from cutover.ports import Clock
 from tests.local.samples import AT, new_run
 from tests.local.sim_disk import SimDisk
 
-PAUSE = Word(WordName.PAUSE, "ana", "lunch")
-RESUME = Word(WordName.RESUME, "ben", "back")
-FINISH = Word(WordName.FINISH, "ana", "done", detail="detach_source")
+PAUSE = OperatorCommand(CommandName.PAUSE, "ana", "lunch")
+RESUME = OperatorCommand(CommandName.RESUME, "ben", "back")
+FINISH = OperatorCommand(CommandName.FINISH, "ana", "done", detail="detach_source")
 
 
 class Still(Clock):
@@ -50,16 +50,16 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 @pytest.fixture
-def mailbox(run: RunDirectory) -> WordsMailbox:
-    return WordsMailbox(run, Still(), switches=[run.path.parents[1]])
+def mailbox(run: RunDirectory) -> LocalInbox:
+    return LocalInbox(run, Still(), switches=[run.path.parents[1]])
 
 
-def names(words: tuple[Word, ...]) -> list[WordName]:
+def names(words: tuple[OperatorCommand, ...]) -> list[CommandName]:
     return [word.name for word in words]
 
 
 def test_words_arrive_whole_once_and_in_the_order_they_were_left(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
     for number, word in enumerate((PAUSE, RESUME, FINISH)):
         leave_word(run, word, AT.plus(number))
@@ -69,7 +69,7 @@ def test_words_arrive_whole_once_and_in_the_order_they_were_left(
 
 
 def test_two_people_who_say_the_same_in_the_same_millisecond_are_both_heard(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as somebody:
         theirs = somebody.submit(leave_word, run, RESUME, AT).result()
@@ -78,14 +78,14 @@ def test_two_people_who_say_the_same_in_the_same_millisecond_are_both_heard(
     assert mailbox.wait(AT) == (RESUME, RESUME)
 
 
-def test_a_past_deadline_only_polls(mailbox: WordsMailbox) -> None:
+def test_a_past_deadline_only_polls(mailbox: LocalInbox) -> None:
     assert mailbox.wait(AT.plus(-1)) == ()
 
 
 def test_a_first_word_is_said_before_all_others(run: RunDirectory) -> None:
-    first = Word(WordName.ROLLBACK, "ana", "told so", "first")
+    first = OperatorCommand(CommandName.ROLLBACK, "ana", "told so", "first")
     leave_word(run, PAUSE, AT)
-    mailbox = WordsMailbox(run, Still(), first=[first])
+    mailbox = LocalInbox(run, Still(), first=[first])
     assert mailbox.wait(AT) == (first, PAUSE)
     assert mailbox.wait(AT) == ()
 
@@ -95,8 +95,8 @@ def test_a_word_that_stops_is_said_again_after_a_crash_and_one_that_goes_on_is_n
 ) -> None:
     leave_word(run, PAUSE, AT)
     leave_word(run, RESUME, AT.plus(1))
-    assert WordsMailbox(run, Still()).wait(AT) == (PAUSE, RESUME)
-    assert WordsMailbox(run, Still()).wait(AT) == (PAUSE,), (
+    assert LocalInbox(run, Still()).wait(AT) == (PAUSE, RESUME)
+    assert LocalInbox(run, Still()).wait(AT) == (PAUSE,), (
         "a new process: the old one died before it journalled"
     )
 
@@ -107,36 +107,36 @@ def test_a_word_that_stops_is_said_again_after_a_crash_and_one_that_goes_on_is_n
      '{"name": ["pause"]}', "[" * 9_000, '{"name":"pause","why":"' + "x" * 20_000 + '"}', "\udcff"],
 )  # fmt: skip
 def test_a_word_that_cannot_be_read_holds_the_run(
-    run: RunDirectory, mailbox: WordsMailbox, text: str
+    run: RunDirectory, mailbox: LocalInbox, text: str
 ) -> None:
     (run.words / "0-word.json").write_bytes(text.encode(errors="surrogateescape"))
     (said,) = mailbox.wait(AT)
-    assert said.name is WordName.PAUSE
+    assert said.name is CommandName.PAUSE
     assert "0-word.json cannot be read" in said.why
     assert mailbox.wait(AT) == ()
 
 
 def test_a_link_or_a_fifo_in_the_place_of_a_word_holds_the_run_and_never_blocks_it(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
     (run.words / "link.json").symlink_to("/etc/hostname")
     os.mkfifo(run.words / "pipe.json")
-    assert names(mailbox.wait(AT)) == [WordName.PAUSE, WordName.PAUSE]
+    assert names(mailbox.wait(AT)) == [CommandName.PAUSE, CommandName.PAUSE]
 
 
-def test_a_half_written_word_is_not_seen(run: RunDirectory, mailbox: WordsMailbox) -> None:
+def test_a_half_written_word_is_not_seen(run: RunDirectory, mailbox: LocalInbox) -> None:
     (run.words / ".1-pause.json.new").write_text("{")
     assert mailbox.wait(AT) == ()
 
 
-def test_a_deleted_directory_of_words_holds_once(run: RunDirectory, mailbox: WordsMailbox) -> None:
+def test_a_deleted_directory_of_words_holds_once(run: RunDirectory, mailbox: LocalInbox) -> None:
     run.words.rmdir()
-    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+    assert names(mailbox.wait(AT)) == [CommandName.PAUSE]
     assert mailbox.wait(AT) == ()
     run.words.mkdir()
     assert mailbox.wait(AT) == ()
     run.words.rmdir()
-    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+    assert names(mailbox.wait(AT)) == [CommandName.PAUSE]
 
 
 def test_a_word_on_a_disk_that_became_read_only_is_said_once() -> None:
@@ -144,7 +144,7 @@ def test_a_word_on_a_disk_that_became_read_only_is_said_once() -> None:
     run = new_run(Path("/"), disk)
     leave_word(run, RESUME, AT)
     disk.fail("remove", errno.EROFS)
-    mailbox = WordsMailbox(run, Still())
+    mailbox = LocalInbox(run, Still())
     assert mailbox.wait(AT) == (RESUME,)
     assert mailbox.wait(AT) == ()
 
@@ -160,11 +160,11 @@ def test_a_word_that_the_disk_does_not_take_names_what_works_without_a_disk() ->
 
 
 @pytest.mark.parametrize(
-    ("switch", "word"), [("HOLD", WordName.PAUSE), ("ROLLBACK", WordName.ROLLBACK)]
+    ("switch", "word"), [("HOLD", CommandName.PAUSE), ("ROLLBACK", CommandName.ROLLBACK)]
 )
 @pytest.mark.parametrize("everywhere", [True, False])
 def test_a_kill_switch_is_said_once_each_time_it_is_touched(
-    run: RunDirectory, mailbox: WordsMailbox, switch: str, word: WordName, everywhere: bool
+    run: RunDirectory, mailbox: LocalInbox, switch: str, word: CommandName, everywhere: bool
 ) -> None:
     path = (run.path.parents[1] if everywhere else run.path) / switch
     path.touch()
@@ -179,30 +179,30 @@ def test_a_kill_switch_is_said_once_each_time_it_is_touched(
 
 
 def test_a_resume_does_not_overrule_a_switch_that_is_still_on(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
     (run.path / "HOLD").touch()
     mailbox.wait(AT)
     leave_word(run, RESUME, AT)
-    assert names(mailbox.wait(AT)) == [WordName.RESUME, WordName.PAUSE]
+    assert names(mailbox.wait(AT)) == [CommandName.RESUME, CommandName.PAUSE]
     (run.path / "HOLD").unlink()
     leave_word(run, RESUME, AT)
-    assert names(mailbox.wait(AT)) == [WordName.RESUME]
+    assert names(mailbox.wait(AT)) == [CommandName.RESUME]
 
 
 def test_a_switch_that_cannot_be_looked_at_holds() -> None:
     disk = SimDisk()
     run = new_run(Path("/"), disk)
-    mailbox = WordsMailbox(run, Still())
+    mailbox = LocalInbox(run, Still())
     disk.fail("look", errno.EIO)
-    assert set(names(mailbox.wait(AT))) == {WordName.PAUSE}
+    assert set(names(mailbox.wait(AT))) == {CommandName.PAUSE}
     assert mailbox.wait(AT) == ()
 
 
 def test_a_wait_ends_early_when_a_word_is_left(run: RunDirectory) -> None:
     clock = SystemClock()
-    mailbox = WordsMailbox(run, clock)
-    answer: list[tuple[Word, ...]] = []
+    mailbox = LocalInbox(run, clock)
+    answer: list[tuple[OperatorCommand, ...]] = []
     waiting = threading.Thread(
         target=lambda: answer.append(mailbox.wait(clock.now().plus(60_000)))
     )
@@ -215,7 +215,7 @@ def test_a_wait_ends_early_when_a_word_is_left(run: RunDirectory) -> None:
 def test_a_wait_without_words_ends_at_its_deadline(run: RunDirectory) -> None:
     clock = SystemClock()
     until = clock.now().plus(60)
-    assert WordsMailbox(run, clock).wait(until) == ()
+    assert LocalInbox(run, clock).wait(until) == ()
     assert clock.now().after(until) >= 0
 
 
@@ -234,9 +234,9 @@ def test_a_signal_becomes_a_word_and_wakes_the_loop(
     before = signal.getsignal(number)
     with signals.installed():
         os.kill(os.getpid(), number)
-        (word,) = WordsMailbox(run, clock, signals=signals).wait(clock.now().plus(60_000))
+        (word,) = LocalInbox(run, clock, signals=signals).wait(clock.now().plus(60_000))
     assert (word.name, word.signal, word.source, word.why) == (
-        WordName.INTERRUPT,
+        CommandName.INTERRUPT,
         number,
         "signal",
         number.name,
@@ -286,7 +286,7 @@ class OursKeyboard(Keyboard):
         return True
 
 
-def pressed(keyboard: Keyboard, master: int, keys: bytes, at: Moment = AT) -> list[WordName]:
+def pressed(keyboard: Keyboard, master: int, keys: bytes, at: Moment = AT) -> list[CommandName]:
     os.write(master, keys)
     descriptor = keyboard.fileno()
     assert descriptor is not None
@@ -297,9 +297,9 @@ def pressed(keyboard: Keyboard, master: int, keys: bytes, at: Moment = AT) -> li
 def test_single_keys_are_words(terminal: tuple[int, int]) -> None:
     master, slave = terminal
     with OursKeyboard(slave).listening() as keyboard:
-        assert pressed(keyboard, master, b"p") == [WordName.PAUSE]
-        assert pressed(keyboard, master, b"r") == [WordName.RESUME]
-        assert pressed(keyboard, master, b"a") == [WordName.APPROVE]
+        assert pressed(keyboard, master, b"p") == [CommandName.PAUSE]
+        assert pressed(keyboard, master, b"r") == [CommandName.RESUME]
+        assert pressed(keyboard, master, b"a") == [CommandName.APPROVE]
         assert pressed(keyboard, master, b"x") == []
         assert keyboard.take(AT) == ()
 
@@ -309,7 +309,7 @@ def test_rollback_needs_its_key_twice_in_a_row_and_soon(terminal: tuple[int, int
     with OursKeyboard(slave).listening() as keyboard:
         assert pressed(keyboard, master, b"R") == []
         assert pressed(keyboard, master, b"R", AT.plus(3_001)) == []
-        assert pressed(keyboard, master, b"R", AT.plus(3_500)) == [WordName.ROLLBACK]
+        assert pressed(keyboard, master, b"R", AT.plus(3_500)) == [CommandName.ROLLBACK]
         assert pressed(keyboard, master, b"R", AT.plus(3_600)) == []
         assert pressed(keyboard, master, b"x", AT.plus(3_700)) == []
         assert pressed(keyboard, master, b"R", AT.plus(3_800)) == []
@@ -322,7 +322,7 @@ def test_pasted_text_and_arrow_keys_say_nothing(terminal: tuple[int, int]) -> No
         assert pressed(keyboard, master, b"\x1b[A") == []
         # more than one read takes: the last part alone would approve
         assert pressed(keyboard, master, b"x" * 1024 + b"a") == []
-        assert pressed(keyboard, master, b"a") == [WordName.APPROVE]
+        assert pressed(keyboard, master, b"a") == [CommandName.APPROVE]
 
 
 def test_the_terminal_gets_its_modes_back_even_after_an_error(terminal: tuple[int, int]) -> None:
@@ -347,7 +347,7 @@ def test_a_terminal_that_hangs_up_after_a_key_never_keeps_the_loop() -> None:
 
     hung_up: list[bool] = []
     with HangsUp(slave).listening() as keyboard:
-        assert pressed(keyboard, master, b"p") == [WordName.PAUSE]
+        assert pressed(keyboard, master, b"p") == [CommandName.PAUSE]
         assert keyboard.take(AT) == ()
         assert keyboard.fileno() is None
     os.close(slave)
@@ -367,7 +367,7 @@ def test_without_a_terminal_there_are_no_keys(run: RunDirectory) -> None:
     with Keyboard(reading).listening() as keyboard:
         os.write(writing, b"p")
         assert keyboard.fileno() is None
-        assert WordsMailbox(run, Still(), keyboard=keyboard).wait(AT) == ()
+        assert LocalInbox(run, Still(), keyboard=keyboard).wait(AT) == ()
     os.close(reading)
     os.close(writing)
 
@@ -393,7 +393,7 @@ def test_the_clock_moves_forward_and_knows_the_zone() -> None:
     assert before.wall.utcoffset() is not None
 
 
-ROLLBACK = Word(WordName.ROLLBACK, "ben", "now")
+ROLLBACK = OperatorCommand(CommandName.ROLLBACK, "ben", "now")
 
 
 @pytest.fixture
@@ -408,7 +408,7 @@ def test_a_word_reaches_the_loop_through_the_pipe_and_wakes_it(
 ) -> None:
     clock = SystemClock()
     send(run, FINISH)
-    mailbox = WordsMailbox(run, clock, pipe=pipe)
+    mailbox = LocalInbox(run, clock, pipe=pipe)
     assert mailbox.wait(clock.now().plus(60_000)) == (FINISH,)
     assert mailbox.wait(clock.now()) == ()
 
@@ -416,16 +416,16 @@ def test_a_word_reaches_the_loop_through_the_pipe_and_wakes_it(
 def test_a_reason_longer_than_a_pipe_takes_at_once_is_cut(
     run: RunDirectory, pipe: CommandPipe
 ) -> None:
-    send(run, Word(WordName.ROLLBACK, "ana", "\U0001f525" * 3_000))
+    send(run, OperatorCommand(CommandName.ROLLBACK, "ana", "\U0001f525" * 3_000))
     (word,) = pipe.take()
-    assert word.name is WordName.ROLLBACK
+    assert word.name is CommandName.ROLLBACK
     assert len(word.why) > 100
 
 
 def test_a_line_that_is_no_word_holds_the_run(run: RunDirectory, pipe: CommandPipe) -> None:
     with run.pipe.open("w") as file:
         file.write("what?\n")
-    assert names(pipe.take()) == [WordName.PAUSE]
+    assert names(pipe.take()) == [CommandName.PAUSE]
 
 
 def test_who_writes_is_told_that_nobody_listens_and_is_never_kept_waiting(
@@ -466,9 +466,9 @@ def test_a_file_in_the_place_of_the_pipe_is_replaced_and_a_directory_is_done_wit
 
 
 def test_a_rollback_behind_thousands_of_words_is_heard_in_the_first_turn(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
-    approve = Word(WordName.APPROVE, "ana")
+    approve = OperatorCommand(CommandName.APPROVE, "ana")
     for number in range(300):
         leave_word(run, approve, AT.plus(number))
     leave_word(run, ROLLBACK, AT.plus(300))
@@ -476,12 +476,12 @@ def test_a_rollback_behind_thousands_of_words_is_heard_in_the_first_turn(
     assert first[0] == ROLLBACK
     assert len(first) == 1 + A_TURN, "a turn hears a bounded number of others"
     said = [word for _ in range(20) for word in mailbox.wait(AT)]
-    assert names(tuple(said)).count(WordName.APPROVE) == 300 - A_TURN
+    assert names(tuple(said)).count(CommandName.APPROVE) == 300 - A_TURN
     assert not list(run.words.iterdir())
 
 
 def test_what_was_said_before_a_pause_cannot_undo_it(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
     for number in range(A_TURN + 5):
         leave_word(run, RESUME, AT.plus(number))
@@ -495,7 +495,7 @@ def test_what_was_said_before_a_pause_cannot_undo_it(
 
 
 def test_what_stops_is_seen_before_it_is_heard_and_what_goes_forward_is_not(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
     assert mailbox.stopping() == ""
     leave_word(run, RESUME, AT)
@@ -513,7 +513,7 @@ def test_what_stops_is_seen_before_it_is_heard_and_what_goes_forward_is_not(
 def test_a_stop_by_pipe_signal_or_key_is_seen_before_it_is_heard(
     run: RunDirectory, pipe: CommandPipe, signals: Signals, terminal: tuple[int, int]
 ) -> None:
-    mailbox = WordsMailbox(run, Still(), pipe=pipe, signals=signals)
+    mailbox = LocalInbox(run, Still(), pipe=pipe, signals=signals)
     send(run, RESUME)
     assert mailbox.stopping() == ""
     send(run, ROLLBACK)
@@ -521,11 +521,11 @@ def test_a_stop_by_pipe_signal_or_key_is_seen_before_it_is_heard(
     assert mailbox.wait(AT) == (RESUME, ROLLBACK)
     signals._handle(signal.SIGTERM, None)
     assert mailbox.stopping() == "a signal"
-    assert names(mailbox.wait(AT)) == [WordName.INTERRUPT]
+    assert names(mailbox.wait(AT)) == [CommandName.INTERRUPT]
     assert mailbox.stopping() == ""
     master, slave = terminal
     with OursKeyboard(slave).listening() as keyboard:
-        mailbox = WordsMailbox(run, Still(), keyboard=keyboard)
+        mailbox = LocalInbox(run, Still(), keyboard=keyboard)
         assert mailbox.stopping() == ""
         os.write(master, b"p")
         assert select.select([slave], [], [], 10)[0]
@@ -533,9 +533,9 @@ def test_a_stop_by_pipe_signal_or_key_is_seen_before_it_is_heard(
 
 
 def test_words_that_cannot_be_looked_at_stop_a_raise(
-    run: RunDirectory, mailbox: WordsMailbox
+    run: RunDirectory, mailbox: LocalInbox
 ) -> None:
     run.words.rmdir()
     assert mailbox.stopping() == "words/ cannot be read"
-    assert names(mailbox.wait(AT)) == [WordName.PAUSE]
+    assert names(mailbox.wait(AT)) == [CommandName.PAUSE]
     assert mailbox.stopping() == "", "it was said"

@@ -11,7 +11,7 @@ import threading
 from cutover.core.journal.events import Note, Record
 from cutover.core.moment import Moment
 from cutover.local.clock import SystemClock
-from cutover.local.listener_queue import GIVE_UP_AFTER, Outlet
+from cutover.local.listener_queue import GIVE_UP_AFTER, ListenerQueue
 from cutover.ports import Listener
 from tests.local.samples import AT
 
@@ -43,7 +43,7 @@ class Recorder(Listener):
     def told(self, record: Record) -> None:
         self._hear(record.seq)
 
-    def looked(self, at: Moment, next_look: Moment, reason: str) -> None:
+    def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:
         self._hear(reason)
 
     def closed(self) -> None:
@@ -52,9 +52,9 @@ class Recorder(Listener):
 
 def test_everything_is_told_in_order_and_closing_flushes() -> None:
     listener = Recorder()
-    outlet = Outlet(listener, flush_seconds=PATIENCE)
+    outlet = ListenerQueue(listener, flush_seconds=PATIENCE)
     outlet.told(record(1))
-    outlet.looked(AT, AT, "nothing new")
+    outlet.on_tick(AT, AT, "nothing new")
     outlet.told(record(2))
     outlet.closed()
     assert listener.heard == [1, "nothing new", 2, "closed"]
@@ -66,7 +66,7 @@ def test_everything_is_told_in_order_and_closing_flushes() -> None:
 
 def test_a_listener_that_blocks_loses_the_oldest_records_and_delays_nobody() -> None:
     listener = Recorder(held=True)
-    outlet = Outlet(listener, room=3, flush_seconds=PATIENCE)
+    outlet = ListenerQueue(listener, room=3, flush_seconds=PATIENCE)
     outlet.told(record(1))
     assert listener.entered.wait(30)
     for number in range(2, 1_000):
@@ -79,7 +79,7 @@ def test_a_listener_that_blocks_loses_the_oldest_records_and_delays_nobody() -> 
 
 def test_closing_gives_a_blocked_listener_a_bounded_time() -> None:
     listener = Recorder(held=True)
-    outlet = Outlet(listener, flush_seconds=0.05)
+    outlet = ListenerQueue(listener, flush_seconds=0.05)
     outlet.told(record(1))
     outlet.closed()
     assert outlet.stuck
@@ -89,7 +89,7 @@ def test_closing_gives_a_blocked_listener_a_bounded_time() -> None:
 
 STALLED = """
 import os, signal, sys, threading
-from cutover.local.listener_queue import Outlet
+from cutover.local.listener_queue import ListenerQueue
 from cutover.ports import Listener
 
 class Stalls(Listener):
@@ -100,7 +100,7 @@ class Stalls(Listener):
         os.kill(os.getpid(), signal.SIGSTOP)
         threading.Event().wait(0.05)
 
-outlet = Outlet(Stalls(), flush_seconds=1.0)
+outlet = ListenerQueue(Stalls(), flush_seconds=1.0)
 outlet.closed()
 sys.exit(int(outlet.stuck))
 """
@@ -117,7 +117,7 @@ def test_a_machine_that_stalls_does_not_use_up_the_time_of_a_listener() -> None:
 def test_a_closed_terminal_is_given_up_after_some_failures() -> None:
     listener = Recorder(held=True)
     listener.broken = BrokenPipeError()
-    outlet = Outlet(listener, flush_seconds=PATIENCE)
+    outlet = ListenerQueue(listener, flush_seconds=PATIENCE)
     for number in range(GIVE_UP_AFTER + 10):
         outlet.told(record(number))
     listener.gate.set()
@@ -132,7 +132,7 @@ def test_a_closed_terminal_is_given_up_after_some_failures() -> None:
 
 def test_one_failure_costs_one_record() -> None:
     listener = Recorder(held=True)
-    outlet = Outlet(listener, flush_seconds=PATIENCE)
+    outlet = ListenerQueue(listener, flush_seconds=PATIENCE)
     listener.broken = ValueError("a bug in a view")
     outlet.told(record(1))
     assert listener.entered.wait(30)

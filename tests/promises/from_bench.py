@@ -12,7 +12,7 @@ from cutover.core.journal.codec import body
 from cutover.core.journal.events import Record
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState
 from cutover.core.values import RouteId
 from cutover.ports import (
@@ -61,20 +61,20 @@ UNSEEN = frozenset({"N3", "P29", "P30"})
 """Promises that nothing here can break: which minutes a verdict rests on, and what is printed, is not seen."""
 
 
-def portion(form: Form) -> int:
+def portion(form: RouteConfig) -> int:
     """The destination's portion (per mille), -1 without the pair."""
     if form.weight is not None:
         return int(form.weight)
     return 0 if form.source_present and not form.attached else -1
 
 
-def rest(form: Form) -> str:
+def rest(form: RouteConfig) -> str:
     """What a fake form says beside the pair."""
     known = json.loads(form.text)
     return json.dumps({key: known[key] for key in ("sticky", "tag") if key in known})
 
 
-def setting_of(plan: Plan, found: Mapping[RouteId, Form]) -> Setting:
+def setting_of(plan: Plan, found: Mapping[RouteId, RouteConfig]) -> Setting:
     """What is fixed before a run of this plan."""
     observe = plan.observe
     return Setting(
@@ -171,10 +171,10 @@ class Log:
         self.add(Sent, str(change.route), form.text, portion(form), self.number, rest(form))
         return self.number
 
-    def took(self, route: RouteId, form: Form, number: int) -> None:
+    def took(self, route: RouteId, form: RouteConfig, number: int) -> None:
         self.add(Took, str(route), form.text, portion(form), number)
 
-    def changed(self, route: RouteId, form: Form) -> None:
+    def changed(self, route: RouteId, form: RouteConfig) -> None:
         if self.setting is not None:
             self.add(Changed, str(route), form.text, portion(form))
 
@@ -193,7 +193,7 @@ class Log:
         self.add(Died)
         self.told(plan, state)
 
-    def ended(self, exit_code: int, forms: Mapping[RouteId, Form]) -> None:
+    def ended(self, exit_code: int, forms: Mapping[RouteId, RouteConfig]) -> None:
         live = {str(route): (form.text, portion(form)) for route, form in forms.items()}
         self.add(Ended, exit_code, live)
 
@@ -217,21 +217,21 @@ def claimed(route: Mapping[str, Any]) -> int:
     return round(float(live) * 10)
 
 
-class Forms(dict[RouteId, Form]):
+class Forms(dict[RouteId, RouteConfig]):
     """The live forms: what a test puts there is somebody else's change."""
 
-    def __init__(self, forms: Mapping[RouteId, Form], log: Callable[[], Log]) -> None:
+    def __init__(self, forms: Mapping[RouteId, RouteConfig], log: Callable[[], Log]) -> None:
         super().__init__(forms)
         self._log = log
 
-    def __setitem__(self, route: RouteId, form: Form) -> None:
+    def __setitem__(self, route: RouteId, form: RouteConfig) -> None:
         super().__setitem__(route, form)
         self._log().changed(route, form)
 
-    def update(self, *others: Any, **named: Form) -> None:
+    def update(self, *others: Any, **named: RouteConfig) -> None:
         for route, form in dict(*others, **named).items():
             self[route] = form
 
-    def carry_out(self, route: RouteId, form: Form) -> None:
+    def carry_out(self, route: RouteId, form: RouteConfig) -> None:
         """A write of ours took effect."""
         super().__setitem__(route, form)

@@ -11,7 +11,7 @@ from typing import Any
 from cutover.core.journal.codec import body
 from cutover.core.journal.events import Record, Snapshot
 from cutover.core.plan import Plan
-from cutover.core.routing import form_of
+from cutover.core.routing import config_of
 from cutover.core.values import RouteId
 from tests.promises.catalogue import PROMISES
 from tests.promises.facts import Changed, Ended, Fact, Ordered, Read, Recorded, Sent, Started, Took
@@ -28,7 +28,7 @@ JOURNALLED = tuple(
 def journal_broken(plan: Plan, records: Sequence[Record], exit_code: int) -> list[str]:
     """One sentence for every promise that a run's records break; `exit_code` of its last process."""
     found = {
-        RouteId(route): form_of(form)
+        RouteId(route): config_of(form)
         for record in records
         if isinstance(record.event, Snapshot)
         for route, form in record.event.forms.items()
@@ -52,12 +52,12 @@ def _facts(record: Record) -> Iterator[Fact]:
         yield from _seen(at_ms, said["facts"])
     yield Recorded(at_ms, event.type, said, record.seq, record.epoch, wall_ms=at_ms)
     if event.type == "intent":
-        form = form_of(said["post"])
+        form = config_of(said["post"])
         yield Sent(at_ms, said["route"], form.text, said["weight"])
         yield Took(at_ms, said["route"], form.text, portion(form))
 
 
 def _seen(at_ms: int, facts: dict[str, Any]) -> Iterator[Fact]:
-    form = form_of(facts["form"])
+    form = config_of(facts["form"])
     yield Changed(at_ms, facts["route"], form.text, portion(form))
     yield Read(at_ms, facts["route"], form.text, weight=portion(form))

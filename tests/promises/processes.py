@@ -11,45 +11,45 @@ from tests.promises.promise import Promise
 from tests.promises.routes import name
 
 
-class Heard(NamedTuple):
+class Acknowledged(NamedTuple):
     """A rollback is going on; a signal was heard outside of one."""
 
     back: bool = False
     signal: bool = False
 
 
-def _word(setting: Setting, memory: Heard, fact: Recorded) -> tuple[Heard, str]:
+def _word(setting: Setting, memory: Acknowledged, fact: Recorded) -> tuple[Acknowledged, str]:
     if fact.body["word"] != "interrupt" or memory.back:
         return memory, ""
     return memory._replace(signal=True), ""
 
 
-def _phase(setting: Setting, memory: Heard, fact: Recorded) -> tuple[Heard, str]:
+def _phase(setting: Setting, memory: Acknowledged, fact: Recorded) -> tuple[Acknowledged, str]:
     back = fact.body["after"] == "ROLLING_BACK"
-    return Heard(back, memory.signal and not back), ""
+    return Acknowledged(back, memory.signal and not back), ""
 
 
-def _writes(setting: Setting, memory: Heard, fact: Sent) -> tuple[Heard, str]:
+def _writes(setting: Setting, memory: Acknowledged, fact: Sent) -> tuple[Acknowledged, str]:
     if not memory.signal:
         return memory, ""
     return memory, f"{name(fact.route)} was written after a signal had ended the process"
 
 
-def _looks(setting: Setting, memory: Heard, fact: Read) -> tuple[Heard, str]:
+def _looks(setting: Setting, memory: Acknowledged, fact: Read) -> tuple[Acknowledged, str]:
     return (
         memory,
         "the process went on looking after it had heard a signal" if memory.signal else "",
     )
 
 
-def _exits(setting: Setting, memory: Heard, fact: Ended) -> tuple[Heard, str]:
+def _exits(setting: Setting, memory: Acknowledged, fact: Ended) -> tuple[Acknowledged, str]:
     by_signal = fact.exit_code in (129, 130, 143)
     if by_signal and not memory.signal:
         return memory, f"the process ended with {fact.exit_code}, and no signal was heard"
     return memory._replace(signal=False), ""
 
 
-def _anew(setting: Setting, memory: Heard, fact: Fact) -> tuple[Heard, str]:
+def _anew(setting: Setting, memory: Acknowledged, fact: Fact) -> tuple[Acknowledged, str]:
     return memory._replace(signal=False), ""
 
 
@@ -57,7 +57,7 @@ SIGNALS = Promise(
     id="P22",
     text="A signal that is heard outside a rollback ends the process: it looks and writes no more, and its exit code names the signal.",
     ends="With `on_interrupt: rollback` it goes back instead. In a rollback two signals are refused and the third ends it (N5).",
-    start=Heard(),
+    start=Acknowledged(),
     hears={Sent: _writes, Read: _looks, Ended: _exits, Started: _anew, Died: _anew},
     records={"word": _word, "phase": _phase},
 )

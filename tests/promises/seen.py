@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from cutover.core.moment import Moment
 from cutover.core.observation import OWNED, GroupHealth, Known, Reading, Unknown
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId, Weight
 from cutover.ports import (
     NOT_SENT,
@@ -37,7 +37,7 @@ class SeenRouter(Router):
 
     def read(
         self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
+    ) -> Mapping[RouteId, Reading[RouteConfig]]:
         found = self._router.read(routes, once=once)
         for route in routes:
             reading = found.get(route)
@@ -60,21 +60,27 @@ class SeenRouter(Router):
             self._log.add(Replied, str(change.route), number, _answer(outcome))
         return outcomes
 
-    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return self._router.aim(route, form, weight)
+    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
+        return self._router.with_weight(route, form, weight)
 
-    def aim_back(
-        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
-    ) -> Form | None:
-        return self._router.aim_back(route, live, snapshot, recipe, verbatim=verbatim)
+    def restored(
+        self,
+        route: RouteId,
+        live: RouteConfig,
+        snapshot: RouteConfig,
+        recipe: str,
+        *,
+        verbatim: bool,
+    ) -> RouteConfig | None:
+        return self._router.restored(route, live, snapshot, recipe, verbatim=verbatim)
 
-    def detach(self, route: RouteId, form: Form) -> Form:
+    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
         return self._router.detach(route, form)
 
     def prepare(self) -> Reading[None]:
         return self._router.prepare()
 
-    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
         return self._router.restore_commands(forms)
 
 

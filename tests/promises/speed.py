@@ -23,11 +23,11 @@ from tests.promises.promise import At, Promise
 class Due(NamedTuple):
     """The breach that was shown and not yet answered by a write: since when, -1 for none.
 
-    `excused`: another process owns the run. `raised`: something was raised, so that there is something to take back.
+    `source_explains`: another process owns the run. `raised`: something was raised, so that there is something to take back.
     """
 
     since: int = -1
-    excused: bool = False
+    source_explains: bool = False
     raised: bool = False
 
 
@@ -42,7 +42,7 @@ def _breach(setting: Setting, memory: Due, fact: Shown) -> tuple[Due, str]:
 
 
 def _late(setting: Setting, memory: Due, fact: Fact) -> tuple[Due, str]:
-    if memory.since < 0 or memory.excused:
+    if memory.since < 0 or memory.source_explains:
         return memory, ""
     age = fact.at_ms - memory.since
     if age > setting.poll_ms + QUICK_MS + setting.slack_ms:
@@ -84,7 +84,7 @@ def _looked(setting: Setting, memory: Due, fact: Read) -> tuple[Due, str]:
 
 
 def _owner(setting: Setting, memory: Due, fact: Owner) -> tuple[Due, str]:
-    return memory._replace(excused=not fact.ours), ""
+    return memory._replace(source_explains=not fact.ours), ""
 
 
 def _slept(setting: Setting, memory: Due, fact: Slept) -> tuple[Due, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from cutover.core.errors import ExitCode
-from cutover.core.observation import WordName
+from cutover.core.observation import CommandName
 from cutover.core.values import MINUTE
 from cutover.ports import Change, Unconditional
 from tests.fakes import Bench, form
@@ -71,7 +71,7 @@ def test_what_is_no_answer_tells_of_no_route() -> None:
 def test_a_run_on_fakes_is_told_in_the_order_in_which_it_happened() -> None:
     with watched():
         bench = Bench()
-        bench.at_weight(50, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+        bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
         assert bench.run() == ExitCode.ROLLED_BACK
     told = [
         fact.type if isinstance(fact, Recorded) else type(fact).__name__
@@ -91,7 +91,7 @@ def test_a_write_past_the_journal_is_seen_on_fakes() -> None:
             bench.router.write([Change(route, form(500))], Unconditional())
 
         bench.at_weight(50, write_past_it, MINUTE)
-        bench.mailbox.say_in(30 * MINUTE, WordName.ROLLBACK)
+        bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
         bench.run()
     assert {one.partition(":")[0] for one in bench.log.broken} >= {"P2", "P3"}
 
@@ -101,7 +101,7 @@ def test_what_a_test_puts_on_a_route_is_somebody_else_s_change() -> None:
         bench = Bench()
         route = bench.plan.routes[0].id
         bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), MINUTE)
-        bench.mailbox.say_in(30 * MINUTE, WordName.ROLLBACK)
+        bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
         assert bench.run() == ExitCode.ROLLED_BACK
     assert [fact.weight for fact in bench.log.newest if isinstance(fact, Changed)] == [50]
     assert bench.log.broken == []

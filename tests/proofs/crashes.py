@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from cutover.core.journal.events import Event, Intent
-from cutover.core.observation import WordName
+from cutover.core.observation import CommandName
 from cutover.core.state import Phase, replay
 from cutover.core.values import HOUR
 from tests.fakes import TWO_ROUTES, Bench, Killed, WriteFault, plan_of
@@ -61,7 +61,7 @@ class Somebody:
 
     def _look(self) -> None:
         if self.looks:
-            self._bench.mailbox.say(WordName.RESUME)
+            self._bench.mailbox.say(CommandName.RESUME)
         self._bench.clock.call_in(HOUR, self._look)
 
 
@@ -87,7 +87,7 @@ def _life(seed: int) -> str:
     reaper = Reaper(chance)
     bench.journal.killed_at, bench.router.killed_at = reaper.recorded, reaper.wrote
     somebody = Somebody(bench)
-    words: tuple[WordName, ...] = ()
+    words: tuple[CommandName, ...] = ()
     for _ in range(MOST_DEATHS):
         reaper.arm()
         try:
@@ -97,10 +97,12 @@ def _life(seed: int) -> str:
             somebody.looks = False
             _untouched_without_a_word(bench, reaper, seed)
             somebody.looks = True
-            words = (chance.choice((WordName.RESUME, WordName.RESUME, WordName.ROLLBACK)),)
+            words = (
+                chance.choice((CommandName.RESUME, CommandName.RESUME, CommandName.ROLLBACK)),
+            )
     reaper.disarm()
     if bench.state.phase not in (Phase.COMPLETED, Phase.ROLLED_BACK, Phase.REFUSED):
-        bench.run(*(words or (WordName.RESUME,)))
+        bench.run(*(words or (CommandName.RESUME,)))
     # a process that died after its last record had not folded it any more: what counts is the journal
     state = bench.state
     if state.seq < bench.journal.records[-1].seq:
@@ -124,7 +126,7 @@ def _untouched_without_a_word(bench: Bench, reaper: Reaper, seed: int) -> None:
     )
     if bench.state.phase in (Phase.COMPLETED, Phase.ROLLED_BACK, Phase.PREFLIGHT):
         return
-    bench.mailbox.say_in(60_000, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(60_000, CommandName.INTERRUPT, signal=15)
     bench.run()
     after = sum(
         isinstance(record.event, Intent) and record.event.kind == "move"

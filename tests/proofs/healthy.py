@@ -15,7 +15,7 @@ from math import exp, sqrt
 from cutover.core.gates import Counts
 from cutover.core.gates.counting import Weighing
 from cutover.core.gates.sequential import eprocess, policy
-from cutover.core.observation import Absent, Count, Minute, Pair
+from cutover.core.observation import Absent, Comparison, Count, Minute
 from cutover.core.values import MINUTE
 from tests.proofs.luck import poisson
 
@@ -119,7 +119,9 @@ class World:
     chance: random.Random
     common: float = field(default=0.0)
 
-    def minute(self, pair: Pair, at: int, weight: float, memory: Edges | None = None) -> Minute:
+    def minute(
+        self, pair: Comparison, at: int, weight: float, memory: Edges | None = None
+    ) -> Minute:
         """Both sides in one minute; `at` counts from the first raise. `memory` says what is allowed, if that matters."""
         self.common = 0.8 * self.common + 0.6 * self.chance.gauss(0.0, 1.0)
         shared = self.health.shared

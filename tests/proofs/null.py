@@ -13,9 +13,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
-from cutover.core.gates import Scene, Verdict
+from cutover.core.gates import GateContext, Verdict
 from cutover.core.moment import Moment, wall_from_ms
-from cutover.core.observation import Minute, Pair
+from cutover.core.observation import Comparison, Minute
 from cutover.core.plan import Plan
 from cutover.core.state import evidence as evid
 from cutover.core.values import MINUTE
@@ -84,15 +84,15 @@ def cutover(seed: int, health: Health, rate: int) -> tuple[str, bool]:
     return "", False
 
 
-def _edges(evidence: evid.Evidence, pair: Pair) -> Edges:
+def _edges(evidence: evid.Evidence, pair: Comparison) -> Edges:
     errors = evidence.memory("errors", pair.id).counting
     return Edges(errors, evidence.memory("latency", pair.id).relative)
 
 
 def _scene(
     intended: Plan, step: int, began: int, at_ms: int, calibration: Mapping[str, int]
-) -> Scene:
-    return Scene(
+) -> GateContext:
+    return GateContext(
         weight=10 * STEPS[step][0],
         next_weight=None,
         step_began_ms=began,
@@ -107,7 +107,7 @@ def _scene(
 
 
 def _early(
-    intended: Plan, evidence: evid.Evidence, pair: Pair, minute: Minute, scene: Scene
+    intended: Plan, evidence: evid.Evidence, pair: Comparison, minute: Minute, scene: GateContext
 ) -> tuple[str, bool] | None:
     for gate in intended.gates:
         memory = evidence.memory(gate.name, pair.id)
@@ -118,7 +118,7 @@ def _early(
 
 
 def _settled(
-    intended: Plan, evidence: evid.Evidence, pair: Pair, scene: Scene
+    intended: Plan, evidence: evid.Evidence, pair: Comparison, scene: GateContext
 ) -> tuple[str, bool] | None:
     for gate in intended.gates:
         memory = evidence.memory(gate.name, pair.id)

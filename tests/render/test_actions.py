@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.render.actions import action_lines
 
 
@@ -26,4 +26,4 @@ from cutover.render.actions import action_lines
     ],
 )
 def test_an_action_is_one_short_line(text: str, lines: tuple[str, ...]) -> None:
-    assert action_lines(Form(text, None, attached=True)) == lines
+    assert action_lines(RouteConfig(text, None, attached=True)) == lines

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cutover.core.messages import Story, tell
+from cutover.core.messages import RunView, tell
 from cutover.core.plan import Plan
 from cutover.core.state import replay
 from cutover.core.values import MINUTE
@@ -26,14 +26,14 @@ def previewed(plan: Plan, width: int = 100) -> str:
     return " ".join(" ".join(lines).split())
 
 
-def stories(bench: Bench) -> list[Story]:
-    found = [Story.begin(bench.plan)]
+def stories(bench: Bench) -> list[RunView]:
+    found = [RunView.begin(bench.plan)]
     for record in bench.journal.records:
         found.append(tell(found[-1], record))
     return found
 
 
-def shown(story: Story, width: int = 100) -> str:
+def shown(story: RunView, width: int = 100) -> str:
     assert story.state.last is not None
     lines = status_view(story, story.state.last, width)
     assert max(columns(line) for line in lines) <= width

@@ -131,13 +131,13 @@ def test_silence_ends_with_a_heartbeat() -> None:
     view = LinesView(plan_of(), out, width=100, heartbeat_ms=MINUTE)
     view.told(note("begin"))
     for seconds in (15, 30, 45):
-        view.looked(
+        view.on_tick(
             START.plus(seconds * SECOND),
             START.plus(60 * SECOND),
             "baked 1m of 10m; errors WAITING",
         )
     assert out.getvalue().count("\n") == 1
-    view.looked(
+    view.on_tick(
         START.plus(60 * SECOND), START.plus(75 * SECOND), "baked 1m of 10m; errors WAITING"
     )
     assert (
@@ -145,7 +145,7 @@ def test_silence_ends_with_a_heartbeat() -> None:
         .splitlines()[1]
         .endswith("baked 1m of 10m; errors WAITING; next look 09:01:22Z")
     )
-    view.looked(START.plus(75 * SECOND), START.plus(90 * SECOND), "again")
+    view.on_tick(START.plus(75 * SECOND), START.plus(90 * SECOND), "again")
     assert out.getvalue().count("\n") == 2
 
 
@@ -154,10 +154,10 @@ def test_a_sentence_puts_the_heartbeat_off_and_zero_switches_it_off() -> None:
     view = LinesView(plan_of(), out, width=100, heartbeat_ms=MINUTE)
     view.told(note("begin"))
     view.told(note("news", 50 * SECOND))
-    view.looked(START.plus(70 * SECOND), START, "quiet")
+    view.on_tick(START.plus(70 * SECOND), START, "quiet")
     never = LinesView(plan_of(), out, width=100, heartbeat_ms=0)
-    never.looked(START, START, "quiet")
-    never.looked(START.plus(90 * MINUTE), START, "quiet")
+    never.on_tick(START, START, "quiet")
+    never.on_tick(START.plus(90 * MINUTE), START, "quiet")
     assert "quiet" not in out.getvalue()
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cutover.core.preflight.finding import Finding, Severity
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.schedule import RoutePreview
 from cutover.core.values import Weight
 from cutover.render.plan import plan_json, plan_view
@@ -27,7 +27,7 @@ from tests.fakes import DESTINATION, SOURCE, TWO_ROUTES, plan_of
 STARTS = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
 
-def actions(source: int, destination: int | None) -> Form:
+def actions(source: int, destination: int | None) -> RouteConfig:
     groups = [{"TargetGroupArn": SOURCE, "Weight": source}]
     if destination is not None:
         groups.append({"TargetGroupArn": DESTINATION, "Weight": destination})
@@ -35,7 +35,7 @@ def actions(source: int, destination: int | None) -> Form:
         "Type": "authenticate-cognito",
         "AuthenticateCognitoConfig": {"UserPoolArn": "arn:aws:cognito:\x1b[2J" + "p" * 90},
     }
-    return Form(
+    return RouteConfig(
         json.dumps([login, {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]),
         None,
         attached=True,

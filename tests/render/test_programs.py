@@ -11,7 +11,7 @@ import pytest
 
 from cutover.core.journal import events as ev
 from cutover.core.journal.codec import body
-from cutover.core.messages import Story, tell
+from cutover.core.messages import RunView, tell
 from cutover.render.jsonlines import JsonView
 from cutover.render.log import LogView
 from cutover.render.status_json import status_json
@@ -97,7 +97,7 @@ def test_logs_have_a_level_and_only_what_a_person_would_be_told(bench: Bench, st
 
 
 def test_the_status_object_is_plain_json_with_its_schema(bench: Bench) -> None:
-    story = Story.begin(bench.plan)
+    story = RunView.begin(bench.plan)
     keys = None
     found: dict[str, object] = {}
     for record in bench.journal.records:

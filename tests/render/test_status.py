@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cutover.core.messages import Story, standings, tell
-from cutover.core.observation import WordName
+from cutover.core.messages import RunView, standings, tell
+from cutover.core.observation import CommandName
 from cutover.core.state import RunState, replay
 from cutover.core.values import MINUTE
 from cutover.render.status import status_view
@@ -19,24 +19,24 @@ from tests.fakes import TWO_ROUTES, Bench, plan_of
 from tests.render.real import real
 
 
-def stories(bench: Bench) -> list[Story]:
-    found = [Story.begin(bench.plan)]
+def stories(bench: Bench) -> list[RunView]:
+    found = [RunView.begin(bench.plan)]
     for record in real(bench):
         found.append(tell(found[-1], record))
     return found
 
 
 @pytest.fixture(scope="module")
-def paused() -> list[Story]:
+def paused() -> list[RunView]:
     bench = Bench(plan_of(routes=TWO_ROUTES))
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE, "lunch"), 8 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ROLLBACK, "enough"), 12 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE, "lunch"), 8 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK, "enough"), 12 * MINUTE)
     bench.run()
     return stories(bench)
 
 
 @pytest.mark.parametrize("width", [60, 100])
-def test_every_moment_of_a_run_fits_the_terminal(paused: list[Story], width: int) -> None:
+def test_every_moment_of_a_run_fits_the_terminal(paused: list[RunView], width: int) -> None:
     for story in paused[1:]:
         assert story.state.last is not None
         lines = status_view(
@@ -46,7 +46,7 @@ def test_every_moment_of_a_run_fits_the_terminal(paused: list[Story], width: int
         assert all(line.isprintable() for line in lines)
 
 
-def test_a_hold_shows_why_until_when_what_then_and_what_to_type(paused: list[Story]) -> None:
+def test_a_hold_shows_why_until_when_what_then_and_what_to_type(paused: list[RunView]) -> None:
     story = next(s for s in paused if s.state.held is not None)
     assert story.state.last is not None
     text = "\n".join(status_view(story, story.state.last, 100))
@@ -60,11 +60,11 @@ def test_a_hold_shows_why_until_when_what_then_and_what_to_type(paused: list[Sto
 
 
 @pytest.fixture(scope="module")
-def baking() -> tuple[Story, RunState]:
+def baking() -> tuple[RunView, RunState]:
     """A run in the middle of a bake, and its state folded with the evidence."""
     bench = Bench(plan_of(routes=TWO_ROUTES))
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE, "lunch"), 11 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ROLLBACK, "enough"), 12 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE, "lunch"), 11 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK, "enough"), 12 * MINUTE)
     bench.run()
     records = bench.journal.records
     said = next(n for n, record in enumerate(records) if record.event.type == "word")
@@ -72,7 +72,7 @@ def baking() -> tuple[Story, RunState]:
 
 
 def test_a_bake_shows_its_evidence_its_gates_and_when_it_advances(
-    baking: tuple[Story, RunState],
+    baking: tuple[RunView, RunState],
 ) -> None:
     story, state = baking
     assert story.state.last is not None
@@ -89,7 +89,7 @@ def test_a_bake_shows_its_evidence_its_gates_and_when_it_advances(
 
 
 @pytest.mark.parametrize("width", [60, 80])
-def test_the_gates_fit_a_narrow_terminal(baking: tuple[Story, RunState], width: int) -> None:
+def test_the_gates_fit_a_narrow_terminal(baking: tuple[RunView, RunState], width: int) -> None:
     story, state = baking
     assert story.state.last is not None
     lines = status_view(story, story.state.last, width, gates=standings(story.plan, state))
@@ -98,7 +98,7 @@ def test_the_gates_fit_a_narrow_terminal(baking: tuple[Story, RunState], width: 
 
 
 def test_nobody_is_told_when_a_bake_advances_that_no_process_drives(
-    baking: tuple[Story, RunState],
+    baking: tuple[RunView, RunState],
 ) -> None:
     story, state = baking
     assert story.state.last is not None
@@ -109,7 +109,7 @@ def test_nobody_is_told_when_a_bake_advances_that_no_process_drives(
 
 
 def test_programs_get_the_evidence_of_every_signal_and_what_the_bake_still_wants(
-    baking: tuple[Story, RunState],
+    baking: tuple[RunView, RunState],
 ) -> None:
     story, state = baking
     found: dict[str, Any] = json.loads(json.dumps(status_json(state, story.plan)))
@@ -122,7 +122,7 @@ def test_programs_get_the_evidence_of_every_signal_and_what_the_bake_still_wants
     assert found["advance_in_ms"] == 10 * MINUTE - found["baked_ms"]
 
 
-def test_a_hold_advances_at_no_known_time(paused: list[Story]) -> None:
+def test_a_hold_advances_at_no_known_time(paused: list[RunView]) -> None:
     story = next(s for s in paused if s.state.held is not None)
     assert status_json(story.state, story.plan)["advance_in_ms"] is None
 
@@ -130,14 +130,14 @@ def test_a_hold_advances_at_no_known_time(paused: list[Story]) -> None:
 def test_before_the_first_record_there_is_something_to_show() -> None:
     from tests.fakes import START
 
-    assert status_view(Story.begin(plan_of()), START, 60)[0] == "checkout: PREFLIGHT at 0 %"
+    assert status_view(RunView.begin(plan_of()), START, 60)[0] == "checkout: PREFLIGHT at 0 %"
 
 
 def test_a_run_whose_process_is_gone_says_resume_and_keeps_no_deadline() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 5 * MINUTE)
     bench.run()
-    story = Story.begin(bench.plan)
+    story = RunView.begin(bench.plan)
     for record in real(bench):
         story = tell(story, record)
     assert story.state.last is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.observation import OWNED, Unknown, WordName
+from cutover.core.observation import OWNED, CommandName, Unknown
 from cutover.core.values import MINUTE
 from tests.fakes import TWO_ROUTES, Bench, plan_of
 
@@ -35,7 +35,7 @@ def test_a_raise_does_not_leave_when_another_process_took_the_run_after_the_look
 def test_a_restore_does_not_leave_when_another_process_took_the_run_after_the_look() -> None:
     bench = Bench(plan_of(routes=TWO_ROUTES))
     taken_while_it_connects(bench, "restore", 0)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
     assert bench.router.weights()[-1] == 500, "what the other process does with it is its own"
     assert {route.weight for route in bench.router.forms.values()} == {500}

@@ -9,7 +9,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.observation import WordName
+from cutover.core.observation import CommandName
 from cutover.core.values import MINUTE
 from tests.fakes import Bench, form
 
@@ -59,7 +59,7 @@ def test_a_run_goes_on_and_completes_after_a_port_raised_once_in_a_bake(
 
 
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("call", ["read", "write", "aim_back"])
+@pytest.mark.parametrize("call", ["read", "write", "restored"])
 def test_a_rollback_restores_every_route_though_the_router_raises(call: str, times: int) -> None:
     bench = Bench()
     bench.journal.bears_bugs = True
@@ -67,7 +67,7 @@ def test_a_rollback_restores_every_route_though_the_router_raises(call: str, tim
 
     def rollback() -> None:
         setattr(router, call, Broken(times, getattr(router, call)))
-        bench.mailbox.say(WordName.ROLLBACK)
+        bench.mailbox.say(CommandName.ROLLBACK)
 
     bench.at_weight(500, rollback, MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
@@ -83,7 +83,7 @@ def test_a_raise_whose_write_raises_is_never_called_applied() -> None:
         raise ZeroDivisionError("a bug")
 
     bench.at_weight(50, lambda: setattr(bench.router, "write", refuses), MINUTE)
-    bench.mailbox.say_in(60 * MINUTE, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     bench.run()
     results = [one.result for one in bench.events(ev.Outcome)]
     assert results[:2] == ["applied", "applied"]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cutover.local.disk import FILE_MODE, Disk, Found
+from cutover.local.disk import FILE_MODE, Disk, FoundFile
 
 ROOM = 1 << 40
 
@@ -208,12 +208,16 @@ class LosableDisk(Disk):
             self._name(self._kept, naming)
         self.after("sync_directory")
 
-    def look(self, path: Path) -> Found | None:
+    def look(self, path: Path) -> FoundFile | None:
         self._begin("look")
         if path in self._directories:
-            return Found("directory", os.geteuid(), 0o700, 0)
+            return FoundFile("directory", os.geteuid(), 0o700, 0)
         file = self._files.get(path)
-        return Found("file", os.geteuid(), file.mode, len(file.data)) if file is not None else None
+        return (
+            FoundFile("file", os.geteuid(), file.mode, len(file.data))
+            if file is not None
+            else None
+        )
 
     def _begin(self, operation: str, path: Path | None = None) -> None:
         if operation not in ("look", "read"):

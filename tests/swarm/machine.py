@@ -26,7 +26,7 @@ from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import CutoverError, ExitCode, RefusedError, UsageError
 from cutover.core.journal.events import Event, LeaseTaken, RunOpen
-from cutover.core.observation import Known, Word, WordName
+from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.state import TERMINAL, RunState, evolve, replay
 from cutover.core.values import MINUTE
 from cutover.emulator.world import World
@@ -174,7 +174,7 @@ class Machine:
         )
         self._drive(journal, RunState(), (), opened)
 
-    def _go_on(self, word: Word) -> None:
+    def _go_on(self, word: OperatorCommand) -> None:
         """`cutover resume`, `rollback` and the others, when no process drives the run."""
         contents = self.run.contents()
         if not contents.records:
@@ -185,7 +185,7 @@ class Machine:
             self.eyes.continues(contents.records)
             self.over = True
         refuse_meaningless(self.run, phase, word)
-        if word.name is WordName.ROLLBACK:
+        if word.name is CommandName.ROLLBACK:
             with contextlib.suppress(RefusedError):
                 leave_word(self.run, word, self.clock.now())
         back = word.name in BACK
@@ -200,7 +200,11 @@ class Machine:
         return restore_text_of(self.plan.aws.account, self.plan.aws.region, self.run.id)
 
     def _drive(
-        self, journal: FileJournal, state: RunState, words: tuple[Word, ...], *opening: Event
+        self,
+        journal: FileJournal,
+        state: RunState,
+        words: tuple[OperatorCommand, ...],
+        *opening: Event,
     ) -> None:
         lease = LosableLease()
         lease.away = self.adversary.away > 0
@@ -296,7 +300,7 @@ class Machine:
         (still,) = self.processes
         self.eyes.meet("taken over")
         epoch = still.journal.epoch
-        word = Word(WordName(take.word), "another operator", "takes over")
+        word = OperatorCommand(CommandName(take.word), "another operator", "takes over")
         self._living(lambda: self._go_on(word))
         still.lease.missing = True  # the kernel freed the other's lock; ours is gone with the file
         if self.eyes.epoch > epoch:
@@ -307,5 +311,5 @@ def _nobody(_line: str) -> None:
     """People are told through the facts."""
 
 
-def _is_one_of(word: Word, words: Sequence[Word]) -> bool:
+def _is_one_of(word: OperatorCommand, words: Sequence[OperatorCommand]) -> bool:
     return any((one.name, one.who, one.why) == (word.name, word.who, word.why) for one in words)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cutover.core.errors import RefusedError
 from cutover.core.journal.events import PhaseChanged
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.values import MINUTE
 from cutover.local.inbox import leave_word
 from tests.promises.facts import Ordered
@@ -32,7 +32,7 @@ class People:
     """
 
     def __init__(self, machine: Machine) -> None:
-        self.pending: list[Word] = []
+        self.pending: list[OperatorCommand] = []
         self.stirred = False
         self.until_ms = 0
         self._machine = machine
@@ -69,12 +69,14 @@ class People:
         elif name == "interrupt":
             if ears is not None:
                 self._machine.eyes.add(Ordered, name)
-                ears.direct.append(Word(WordName.INTERRUPT, who, "SIGINT", "signal", signal=2))
+                ears.direct.append(
+                    OperatorCommand(CommandName.INTERRUPT, who, "SIGINT", "signal", signal=2)
+                )
         else:
             self._machine.eyes.add(Ordered, name)
             detail = "detach_source" if name == "finish_and_detach" else ""
-            said = WordName(name.removesuffix("_and_detach"))
-            word = Word(said, who, "as the script says", detail=detail)
+            said = CommandName(name.removesuffix("_and_detach"))
+            word = OperatorCommand(said, who, "as the script says", detail=detail)
             if ears is None:
                 self.pending.append(word)
                 return

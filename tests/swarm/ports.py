@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cutover.core.moment import Moment, wall_from_ms
-from cutover.core.observation import LOST, OWNED, Known, Reading, Unknown, Word
+from cutover.core.observation import LOST, OWNED, Known, OperatorCommand, Reading, Unknown
 from cutover.emulator.clock import VirtualClock
-from cutover.local.inbox import WordsMailbox
+from cutover.local.inbox import LocalInbox
 from cutover.local.run_directory import RunDirectory
 from cutover.ports import Clock, Lease
 
@@ -64,7 +64,7 @@ class LosableLease(Lease):
         return None
 
 
-class Ears(WordsMailbox):
+class Ears(LocalInbox):
     """The mailbox of a live run, whose sleep is virtual time; `direct` came by signal or through the pipe."""
 
     def __init__(
@@ -75,12 +75,12 @@ class Ears(WordsMailbox):
         others: Callable[[], str],
     ) -> None:
         super().__init__(run, clock, others=others)
-        self.direct: list[Word] = []
+        self.direct: list[OperatorCommand] = []
         self._until: Moment | None = None
         self._now = clock.now
         self._passes = sleep
 
-    def wait(self, until: Moment) -> tuple[Word, ...]:
+    def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         self._until = until
         return super().wait(until)
 
@@ -92,7 +92,7 @@ class Ears(WordsMailbox):
         left = ms if self._until is None else self._until.after(self._now())
         self._passes(left)
 
-    def _words(self) -> tuple[Word, ...]:
-        direct: Sequence[Word] = tuple(self.direct)
+    def _words(self) -> tuple[OperatorCommand, ...]:
+        direct: Sequence[OperatorCommand] = tuple(self.direct)
         self.direct.clear()
         return (*direct, *super()._words())

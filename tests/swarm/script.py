@@ -14,7 +14,7 @@ from pydantic import Field
 from cutover.core.plan import Plan
 from cutover.core.units import Duration, Model
 from cutover.core.values import HOUR, MINUTE
-from cutover.emulator.injections import DurationOrNever, Happening, When
+from cutover.emulator.injections import DurationOrNever, Injection, When
 from cutover.emulator.scenario import Scenario
 from tests.fakes import plan_of
 
@@ -24,7 +24,7 @@ Point = Literal["waiting", "call", "reply", "disk", "disk_done"]
 ERRNO = {"full": errno.ENOSPC, "io": errno.EIO, "read_only": errno.EROFS}
 
 
-class DiskTrouble(Happening):
+class DiskTrouble(Injection):
     """The disk refuses."""
 
     when: When = When()
@@ -34,21 +34,21 @@ class DiskTrouble(Happening):
     room: int = Field(0, ge=0, description="For full: so many bytes are still taken.")
 
 
-class LeaseLoss(Happening):
+class LeaseLoss(Injection):
     """The lock files are deleted: nobody else's, and taken again at the next look while nothing keeps them away."""
 
     when: When = When()
     lasts: Duration = Field(1, gt=0)
 
 
-class TakeOver(Happening):
+class TakeOver(Injection):
     """The process stands still, and another one becomes the runner and ends the run, or dies; then the first one wakes."""
 
     when: When = When()
     word: Literal["resume", "rollback"] = "rollback"
 
 
-class Stop(Happening):
+class Stop(Injection):
     """The machine stands still, at a point that a process reaches."""
 
     when: When = When()
@@ -58,14 +58,14 @@ class Stop(Happening):
     lasts: Duration = Field(MINUTE, gt=0)
 
 
-class Jump(Happening):
+class Jump(Injection):
     """The wall clock of this machine is set to another time."""
 
     when: When = When()
     by_ms: int
 
 
-class Death(Happening):
+class Death(Injection):
     """The process is killed at a point that it reaches; with `power` the machine loses what was not synced."""
 
     when: When = When()
@@ -77,7 +77,7 @@ class Death(Happening):
     words: tuple[str, ...] = ("resume",)
 
 
-class Command(Happening):
+class Command(Injection):
     """An operator's command, from another terminal; or a switch, or a signal."""
 
     when: When = When()

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from cutover.app.backtest import Backtested, JudgedTable
-    from cutover.app.break_glass import Restored
-    from cutover.app.commands import Heard, Silent, Unreached, Waiting
-    from cutover.app.inspect import Looked
-    from cutover.app.live import Ended, Options
+    from cutover.app.break_glass import BreakGlassResult
+    from cutover.app.commands import Acknowledged, NoReply, Queued, Unreached
+    from cutover.app.inspect import Inspection
+    from cutover.app.live import Options, ProcessEnded
     from cutover.app.offline import Read, Replayed
     from cutover.app.rehearsal import RehearsalResult
     from cutover.app.rehearsals import NotApplicable
     from cutover.aws.history import Rates
-    from cutover.core.observation import Word
+    from cutover.core.observation import OperatorCommand
     from cutover.core.plan import Plan
     from cutover.local.plan_file import LoadedPlan
     from cutover.local.run_directory import RunDirectory
@@ -55,7 +55,7 @@ def plan_schema() -> dict[str, Any]:
     return schema()
 
 
-def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -> Looked:
+def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -> Inspection:
     """What preflight sees and finds, and the live forms. Read-only, enforced below the SDK.
 
     Raises:
@@ -80,14 +80,14 @@ def past_rates(
     return rates(plan, days, profile=profile, region=region)
 
 
-def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> Ended:
+def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> ProcessEnded:
     """A new run, from preflight to its end; see `wiring.live.start`."""
     from cutover.app import live
 
     return live.start(loaded, options, run_id=run_id)
 
 
-def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
+def go_on(run: RunDirectory, word: OperatorCommand, options: Options) -> ProcessEnded:
     """Become the runner of a run that exists; see `wiring.going_on.go_on`."""
     from cutover.app import resume
 
@@ -95,8 +95,8 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
 
 
 def say(
-    run: RunDirectory, word: Word, *, left: Waiting | None = None
-) -> Heard | Waiting | Silent | Unreached:
+    run: RunDirectory, word: OperatorCommand, *, left: Queued | None = None
+) -> Acknowledged | Queued | NoReply | Unreached:
     """Leave a word for the run's process, and see whether it is heard; with `left` it lies there already."""
     from cutover.app import commands
     from cutover.app import offline as app_offline
@@ -111,7 +111,7 @@ def restore_without_run(
     profile: str | None = None,
     region: str | None = None,
     tell: Callable[[str], None],
-) -> Restored:
+) -> BreakGlassResult:
     """Source full, destination 0, from credentials and ELBv2 alone."""
     from cutover.app.break_glass import restore
 
@@ -124,7 +124,7 @@ def restore_beside(
     profile: str | None = None,
     region: str | None = None,
     tell: Callable[[str], None],
-) -> Restored:
+) -> BreakGlassResult:
     """Source full, destination 0 on the routes of a run whose process cannot be told to roll it back."""
     from cutover.app.unreachable import restore_beside as restore
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from cutover.core.backtest import (
-    Lens,
-    Look,
-    Past,
+    ColumnMapping,
+    Evaluation,
+    History,
     Report,
     attempts,
     lens_of_table,
@@ -19,7 +19,7 @@ from cutover.core.backtest import (
     report_of,
 )
 from cutover.core.errors import UsageError
-from cutover.core.observation import Pair
+from cutover.core.observation import Comparison
 from cutover.core.plan import Plan
 from cutover.core.values import count_of
 
@@ -42,10 +42,10 @@ class JudgedTable:
         notes: what a reader should know about how the table was read.
     """
 
-    pair: Pair
-    lens: Lens
+    pair: Comparison
+    lens: ColumnMapping
     notes: tuple[str, ...]
-    looks: Iterator[Look]
+    looks: Iterator[Evaluation]
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Backtested:
         notes: what a reader should know about the past.
     """
 
-    pair: Pair
-    past: Past
+    pair: Comparison
+    past: History
     report: Report
     origin: str
     notes: tuple[str, ...]
@@ -181,12 +181,18 @@ def backtest_cloudwatch(
 
 
 def _backtested(
-    plan: Plan, pair: Pair, past: Past, origin: str, notes: tuple[str, ...], *, dated: bool = True
+    plan: Plan,
+    pair: Comparison,
+    past: History,
+    origin: str,
+    notes: tuple[str, ...],
+    *,
+    dated: bool = True,
 ) -> Backtested:
     return Backtested(pair, past, report_of(attempts(plan, pair, past)), origin, notes, dated)
 
 
-def _pair(plan: Plan, name: str | None) -> Pair:
+def _pair(plan: Plan, name: str | None) -> Comparison:
     if name is None:
         return plan.pairs[0]
     found = next((pair for pair in plan.pairs if pair.id == name), None)
@@ -198,13 +204,13 @@ def _pair(plan: Plan, name: str | None) -> Pair:
     return found
 
 
-def _some_gate(lens: Lens) -> None:
+def _some_gate(lens: ColumnMapping) -> None:
     if not lens.gates:
         why = "; ".join(f"{name}: {why}" for name, why in lens.not_judged.items())
         raise UsageError(f"no gate of the plan can be judged ({why})")
 
 
-def _notes(lens: Lens, columns: frozenset[str]) -> tuple[str, ...]:
+def _notes(lens: ColumnMapping, columns: frozenset[str]) -> tuple[str, ...]:
     """What a table's columns mean for what is judged."""
     notes = [
         f"the column {name} is ignored: no judged gate of the plan reads it"

@@ -13,18 +13,18 @@ from cutover.app.clients import connect
 from cutover.core.errors import CredentialsError, ExitCode
 from cutover.core.observation import Known, Unknown
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import NONE, RouteId, weight_text
 from cutover.local.clock import SystemClock
 from cutover.ports import Change, Clock, Router, Unconditional, WriteResult
 
 TRIES = 6
 APART_MS = 2_500
-"""Two equal reads at least 2 s apart commit a form (design 3.1)."""
+"""Two equal reads at least 2 s apart commit a form."""
 
 
 @dataclass
-class Restored:
+class BreakGlassResult:
     """What became of each route: restored and read back twice, or why not."""
 
     done: dict[RouteId, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def restore(
     profile: str | None = None,
     region: str | None = None,
     tell: Callable[[str], None],
-) -> Restored:
+) -> BreakGlassResult:
     """Source full, destination 0 on every route of the plan.
 
     Raises:
@@ -55,7 +55,7 @@ def restore(
 
 def restore_routes(
     routes: tuple[RouteId, ...], router: Router, clock: Clock, tell: Callable[[str], None]
-) -> Restored:
+) -> BreakGlassResult:
     """As `restore`, on a router: each route is written once, and only reads after the answer count.
 
     A route that reads as restored is written too, as it reads: nobody here knows what a run sent a moment ago, and a
@@ -64,7 +64,7 @@ def restore_routes(
     Raises:
         CredentialsError: when every first read is denied.
     """
-    restored = Restored(open=dict.fromkeys(routes, "not read yet"))
+    restored = BreakGlassResult(open=dict.fromkeys(routes, "not read yet"))
     answered: set[RouteId] = set()
     at_zero: dict[RouteId, str] = {}
     for attempt in range(TRIES):
@@ -103,7 +103,7 @@ def restore_routes(
 
 
 def _write(
-    router: Router, changes: list[Change], restored: Restored, tell: Callable[[str], None]
+    router: Router, changes: list[Change], restored: BreakGlassResult, tell: Callable[[str], None]
 ) -> set[RouteId]:
     """Send the changes; the routes whose write was answered."""
     if not changes:
@@ -121,17 +121,17 @@ def _write(
     return {r for r, outcome in outcomes.items() if outcome.result is WriteResult.APPLIED}
 
 
-def _back(router: Router, route: RouteId, form: Form) -> Form | None:
+def _back(router: Router, route: RouteId, form: RouteConfig) -> RouteConfig | None:
     """Source full, destination 0, and nothing else changed: as a rollback does it, not as a raise, which may be refused."""
-    return router.aim_back(route, form, replace(form, weight=NONE), "keep", verbatim=False)
+    return router.restored(route, form, replace(form, weight=NONE), "keep", verbatim=False)
 
 
-def _is_back(form: Form) -> bool:
+def _is_back(form: RouteConfig) -> bool:
     """The source has everything: our weight is 0, or the destination is not in the action at all."""
     return form.source_present and (form.weight == 0 or not form.attached)
 
 
-def _said(form: Form) -> str:
+def _said(form: RouteConfig) -> str:
     sticky = (
         "; group stickiness is on: clients with a cookie stay on the destination until it ends"
         if form.sticky

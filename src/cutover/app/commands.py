@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.core.errors import LeaseError, RefusedError, UsageError
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import send
 from cutover.local.inbox import leave_word
@@ -28,7 +28,7 @@ _AFTERWARDS_MS = 5_000
 
 
 @dataclass(frozen=True)
-class Heard:
+class Acknowledged:
     """The run's process journalled the word.
 
     Attributes:
@@ -43,7 +43,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Queued:
     """No process drives the run: the word lies in `path`, or nowhere on a disk that takes nothing.
 
     `start` is how long the journal was when the word was left. `piped`: it went through the pipe of a process.
@@ -55,7 +55,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Silent:
+class NoReply:
     """A process holds the run's lock but has not heard the word; it waits there, in a file or in the pipe."""
 
     by: Holder
@@ -73,12 +73,12 @@ class Unreached:
 def say(
     place: StateDirectory,
     run: RunDirectory,
-    word: Word,
+    word: OperatorCommand,
     *,
-    left: Waiting | None = None,
+    left: Queued | None = None,
     clock: Clock | None = None,
     within_ms: int = HEARD_WITHIN_MS,
-) -> Heard | Waiting | Silent | Unreached:
+) -> Acknowledged | Queued | NoReply | Unreached:
     """Leave the word first, then see who hears it; with `left` it lies there already.
 
     Raises:
@@ -91,7 +91,7 @@ def say(
         try:
             return driver(place, run.id)
         except LeaseError:
-            if word.name is not WordName.ROLLBACK:
+            if word.name is not CommandName.ROLLBACK:
                 raise
             return None  # whoever takes the lease finds out
 
@@ -101,33 +101,33 @@ def say(
         try:
             left = _leave(run, word, clock)
         except RefusedError as error:
-            if word.name is not WordName.ROLLBACK:
+            if word.name is not CommandName.ROLLBACK:
                 raise
             if last is not None and find() is not None:
                 return Unreached(last, str(error))
-            # whoever says it does it: a full disk must not keep the traffic where it is (promises P13)
-            return Waiting(None, _size(run))
+            # whoever says it does it: a full disk must not keep the traffic where it is (docs/promises.md P13)
+            return Queued(None, _size(run))
 
     deadline = clock.now().plus(within_ms)
     while True:
         found = find()
         last = found or last
         if last is not None and _since(run, left.start, word):
-            return Heard(
+            return Acknowledged(
                 last, *_what_followed(run, left.start, word, clock, lambda: find() is not None)
             )
         if found is None:
             return left
         if clock.now().after(deadline) > 0:
-            return Silent(found, left.piped)
+            return NoReply(found, left.piped)
         clock.sleep(_LOOK_EVERY_MS)
 
 
-def _leave(run: RunDirectory, word: Word, clock: Clock) -> Waiting:
+def _leave(run: RunDirectory, word: OperatorCommand, clock: Clock) -> Queued:
     """The word in a file, which outlives every process; else in the pipe of the one that drives the run."""
     start = _size(run)
     try:
-        return Waiting(leave_word(run, word, clock.now()), start)
+        return Queued(leave_word(run, word, clock.now()), start)
     except RefusedError as refused:
         try:
             send(run, word)
@@ -136,13 +136,13 @@ def _leave(run: RunDirectory, word: Word, clock: Clock) -> Waiting:
                 f"{refused}; and no process listens at {run.pipe}: {error.strerror or error}",
                 hint=refused.hint,
             ) from None
-        return Waiting(None, start, piped=True)
+        return Queued(None, start, piped=True)
 
 
 def _what_followed(
     run: RunDirectory,
     start: int,
-    word: Word,
+    word: OperatorCommand,
     clock: Clock,
     driven: Callable[[], bool],
 ) -> tuple[tuple[dict[str, Any], ...], bool]:
@@ -178,7 +178,7 @@ def _beat(run: RunDirectory) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def take_back(waiting: Waiting, run: RunDirectory) -> None:
+def take_back(waiting: Queued, run: RunDirectory) -> None:
     """Remove a word that nobody heard."""
     if waiting.path is None:
         return
@@ -193,7 +193,7 @@ def _size(run: RunDirectory) -> int:
         return 0
 
 
-def _since(run: RunDirectory, start: int, word: Word) -> tuple[dict[str, Any], ...]:
+def _since(run: RunDirectory, start: int, word: OperatorCommand) -> tuple[dict[str, Any], ...]:
     """The journal's records from the word on, unverified: they are only shown."""
     try:
         new = run.journal_bytes()[start:]

@@ -9,20 +9,20 @@ from cutover.app.offline import state_directory
 from cutover.aws.history import Rates, request_rates
 from cutover.aws.metric_names import MetricNames, source_requests
 from cutover.core.errors import CredentialsError, CutoverError, ExitCode, RefusedError
-from cutover.core.observation import MetricFacts, Pair, Survey, Unknown
+from cutover.core.observation import Comparison, MetricFacts, Survey, Unknown
 from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan
 from cutover.core.plan.arns import target_group_name
 from cutover.core.preflight import Finding, run_checks
 from cutover.core.preflight.custom import looked_for
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.schedule import RoutePreview
 from cutover.core.values import NONE, Weight
 from cutover.local.clock import SystemClock
 
 
 @dataclass(frozen=True)
-class Looked:
+class Inspection:
     """What was seen, what the checks say about it, and the clients that saw it (read-only)."""
 
     survey: Survey
@@ -40,7 +40,7 @@ class Looked:
         return ExitCode.REFUSED if self.blocks else ExitCode.COMPLETED
 
 
-def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -> Looked:
+def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -> Inspection:
     """Survey and judge, on a session that refuses every operation that is not read-only.
 
     Raises:
@@ -54,7 +54,7 @@ def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -
     if isinstance(who, Unknown):
         raise _unanswered(who)
     survey = clients.surveyor.survey(plan)
-    return Looked(survey, tuple(run_checks(plan, survey)), clients)
+    return Inspection(survey, tuple(run_checks(plan, survey)), clients)
 
 
 def _unanswered(who: Unknown) -> CutoverError:
@@ -71,22 +71,22 @@ def _unanswered(who: Unknown) -> CutoverError:
     )
 
 
-def previews(plan: Plan, looked: Looked) -> tuple[RoutePreview, ...]:
+def previews(plan: Plan, inspection: Inspection) -> tuple[RoutePreview, ...]:
     """Each route that could be read: as found, as every step would make it, and the way back. Sends nothing."""
-    router = looked.clients.router
+    router = inspection.clients.router
     found: list[RoutePreview] = []
-    for route, fact in looked.survey.routes.items():
+    for route, fact in inspection.survey.routes.items():
         if isinstance(fact, Missing):
             continue
         form = fact.value.form
-        after: list[tuple[Weight, Form]] = []
+        after: list[tuple[Weight, RouteConfig]] = []
         for weight in (NONE, *(step.weight for step in plan.steps)):
             try:
-                after.append((Weight(weight), router.aim(route, form, Weight(weight))))
+                after.append((Weight(weight), router.with_weight(route, form, Weight(weight))))
             except ValueError:
                 break  # the `weights` check names the steps that this route cannot carry
         last = after[-1][1] if after else form
-        back = router.aim_back(route, last, form, fact.value.recipe, verbatim=True)
+        back = router.restored(route, last, form, fact.value.recipe, verbatim=True)
         found.append(
             RoutePreview(route, form, tuple(after), fact.value.recipe, fact.value.recipe_why, back)
         )
@@ -110,7 +110,7 @@ def past_rates(
     return found
 
 
-def no_requests(clients: Clients, pair: Pair, days: int) -> RefusedError:
+def no_requests(clients: Clients, pair: Comparison, days: int) -> RefusedError:
     """The refusal of a past without traffic: what was asked for, word for word, and what is near it."""
     asked = source_requests(pair)
     listed = MetricNames(clients.session, clients.fanout).beside([asked])[asked]

@@ -21,17 +21,17 @@ from cutover.core.errors import (
     traceback_text,
 )
 from cutover.core.journal.events import Event, LeaseTaken, Note, Record, RunOpen
-from cutover.core.observation import Known, Word
+from cutover.core.observation import Known, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
 from cutover.local.claims import Claims
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe
-from cutover.local.inbox import WordsMailbox
+from cutover.local.inbox import LocalInbox
 from cutover.local.journal import FileJournal, RestoreText
 from cutover.local.keyboard import Keyboard
 from cutover.local.lease import FlockLease
-from cutover.local.listener_queue import Outlet
+from cutover.local.listener_queue import ListenerQueue
 from cutover.local.plan_file import LoadedPlan
 from cutover.local.run_directory import RunDirectory, checked_run_id, new_run_id
 from cutover.local.signals import Signals
@@ -74,7 +74,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessEnded:
     """How a process that drove a run ended; `stuck` when a view could not be stopped.
 
     `lost`: who has the run instead, when it ended for that; the state is then what this process knew last.
@@ -88,7 +88,7 @@ class Ended:
 
 
 @dataclass
-class Helm:
+class RunSession:
     """Everything one process needs to drive one run."""
 
     plan: Plan
@@ -99,7 +99,7 @@ class Helm:
     lease: FlockLease
     journal: FileJournal
     state: RunState
-    outlets: tuple[Outlet, ...] = ()
+    outlets: tuple[ListenerQueue, ...] = ()
 
     def __post_init__(self) -> None:
         """Each knows what the other can prove: who has the run by now, when that is not this process."""
@@ -137,9 +137,9 @@ class Helm:
         except Exception as error:  # noqa: BLE001  a view that cannot tell the past must not keep a run from going back
             self.journal.bug(error)
             return
-        self.outlets = tuple(Outlet(watcher) for watcher in watchers)
+        self.outlets = tuple(ListenerQueue(watcher) for watcher in watchers)
 
-    def take_over(self, options: Options, words: Sequence[Word], *, must: bool) -> None:
+    def take_over(self, options: Options, words: Sequence[OperatorCommand], *, must: bool) -> None:
         """Journal that this process is the runner now."""
         first = words[0].name.value if words else "run"
         taken = LeaseTaken(
@@ -151,7 +151,7 @@ class Helm:
         )
         self.record(taken, must=must)
 
-    def drive(self, options: Options, words: Sequence[Word] = ()) -> Ended:
+    def drive(self, options: Options, words: Sequence[OperatorCommand] = ()) -> ProcessEnded:
         """Run the loop to its end, and give back what this process holds."""
         signals = Signals()
         pipe = CommandPipe.open(self.run)
@@ -161,7 +161,7 @@ class Helm:
                 signals.installed(),
                 keyboard.listening() if keyboard else contextlib.nullcontext(),
             ):
-                mailbox = WordsMailbox(
+                mailbox = LocalInbox(
                     self.run,
                     self.clock,
                     switches=(self.place.root,),
@@ -195,9 +195,9 @@ class Helm:
             signals.close()
         stuck = any(outlet.stuck for outlet in self.outlets)
         lost = runner.end.reason if runner.end is not None and runner.end.silently else ""
-        return Ended(self.run, code, self.state, stuck, lost)
+        return ProcessEnded(self.run, code, self.state, stuck, lost)
 
-    def _run(self, runner: Runner, words: Sequence[Word]) -> ExitCode:
+    def _run(self, runner: Runner, words: Sequence[OperatorCommand]) -> ExitCode:
         try:
             return runner.run(words)
         except CutoverError:
@@ -243,7 +243,7 @@ class Helm:
         self.lease.close()
 
 
-def _is_one_of(word: Word, words: Sequence[Word]) -> bool:
+def _is_one_of(word: OperatorCommand, words: Sequence[OperatorCommand]) -> bool:
     """The same word in a file: whoever brings it left it there too, and nobody says it twice."""
     said = {(one.name, one.who, one.why, one.detail) for one in words}
     return (word.name, word.who, word.why, word.detail) in said
@@ -254,7 +254,7 @@ def restore_text_of(account: str, region: str, run_id: str) -> RestoreText:
     return lambda commands: restore_script(commands, account, region, run_id)
 
 
-def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> Ended:
+def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> ProcessEnded:
     """A new run, from preflight to its end. The lease comes before anything is written.
 
     Raises:
@@ -287,7 +287,7 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
         Claims(place).release(routes, chosen)
         lease.close()
         raise
-    helm = Helm(plan, run, place, clock, clients, lease, journal, RunState())
+    helm = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
     try:
         helm.watch(options)
         opening = RunOpen(

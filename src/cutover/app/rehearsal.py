@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cutover.app.rehearsal_journal import room_in
 from cutover.app.rehearsal_processes import Rehearsing
-from cutover.app.rehearsal_signals import SignalError, Stop
+from cutover.app.rehearsal_signals import SignalError, StopOnSignal
 from cutover.app.scenarios import (
     builtin_scenarios,
     judges_of,
@@ -24,8 +24,8 @@ from cutover.core.state import Phase, RunState
 from cutover.core.values import weight_text
 from cutover.emulator.ending import (
     Ending,
+    ScenarioVerdict,
     Truth,
-    Verdict,
     expects_something,
     never_held,
     unmet,
@@ -87,13 +87,13 @@ class RehearsalResult:
     judge: str
     compared: RehearsalResult | None = None
     unreached: tuple[str, ...] = ()
-    verdict: Verdict = Verdict.AS_EXPECTED
+    verdict: ScenarioVerdict = ScenarioVerdict.AS_EXPECTED
     caught_by: str = ""
 
     @property
     def let_through(self) -> bool:
         """The plan should have stopped this, and did not."""
-        return self.verdict is Verdict.LET_THROUGH
+        return self.verdict is ScenarioVerdict.LET_THROUGH
 
     @property
     def harmed(self) -> int:
@@ -103,7 +103,7 @@ class RehearsalResult:
     @property
     def expected_ok(self) -> bool:
         """The scenario's trouble happened, and every expectation is met."""
-        return self.verdict is Verdict.AS_EXPECTED
+        return self.verdict is ScenarioVerdict.AS_EXPECTED
 
 
 def rehearse(
@@ -134,7 +134,7 @@ def rehearse(
     of = f"{name}-{judge}" if judge else name
     run_id = new_run_id(plan.name, SystemClock().now(), of=of)
     run = RunDirectory(place.root / "rehearsals" / run_id, place.disk, rehearsal=True)
-    stop = Stop()
+    stop = StopOnSignal()
     try:
         with stop.installed(), room_in(place, run):
             place.prepare()
@@ -206,7 +206,9 @@ def _result(
         judges_of(one.plan),
         unreached=unreached,
         verdict=found,
-        caught_by=what_catches(one.plan, one.scenario) if found is Verdict.LET_THROUGH else "",
+        caught_by=what_catches(one.plan, one.scenario)
+        if found is ScenarioVerdict.LET_THROUGH
+        else "",
     )
 
 

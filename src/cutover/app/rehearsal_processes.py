@@ -9,7 +9,7 @@ from random import Random
 
 from cutover import __version__
 from cutover.app.rehearsal_journal import RehearsalJournal
-from cutover.app.rehearsal_signals import SignalError, Stop
+from cutover.app.rehearsal_signals import SignalError, StopOnSignal
 from cutover.aws.alb import AlbRouter
 from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from cutover.aws.fanout import Inline
@@ -20,7 +20,7 @@ from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import CutoverError, ExitCode
 from cutover.core.journal.events import Close, Event, LeaseTaken, Note, RunOpen
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.state import Hold, RunState, evolve, replay
 from cutover.emulator.responses import RehearsalOverError, RunnerKilledError
@@ -46,12 +46,12 @@ class Rehearsing:
     scenario: Scenario
     run: RunDirectory
     seed: int
-    stop: Stop
+    stop: StopOnSignal
     state: RunState = field(default_factory=RunState)
 
     def drive(self, world: World, listeners: tuple[Listener, ...]) -> ExitCode:
         """One process after another, as the scenario kills and restarts them."""
-        words: tuple[Word, ...] = ()
+        words: tuple[OperatorCommand, ...] = ()
         while True:
             first = not self.state.opened
             journal = self._journal(first=first)
@@ -61,15 +61,18 @@ class Rehearsing:
                 if not (self._asked(code) and world.approved()):
                     return code
                 words = tuple(
-                    Word(name, "release manager", "approved as the scenario says", "first")
-                    for name in (WordName.APPROVE, WordName.RESUME)
+                    OperatorCommand(
+                        name, "release manager", "approved as the scenario says", "first"
+                    )
+                    for name in (CommandName.APPROVE, CommandName.RESUME)
                 )
             except RunnerKilledError as death:
                 named = world.revive(death)
                 if not named:
                     return ExitCode.BUG
                 words = tuple(
-                    Word(WordName(one), "operator", "after the crash", "first") for one in named
+                    OperatorCommand(CommandName(one), "operator", "after the crash", "first")
+                    for one in named
                 )
             except RehearsalOverError:
                 return ExitCode.HELD
@@ -121,7 +124,7 @@ class Rehearsing:
     def _process(
         self,
         journal: RehearsalJournal,
-        words: tuple[Word, ...],
+        words: tuple[OperatorCommand, ...],
         world: World,
         listeners: tuple[Listener, ...],
         *,

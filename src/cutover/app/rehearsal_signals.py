@@ -31,7 +31,7 @@ class SignalError(BaseException):
         return "Ctrl-C" if self.number == signal.SIGINT else name
 
 
-class Stop(Listener):
+class StopOnSignal(Listener):
     """Hears the first signal and raises `SignalError` at the next safe place; the second one at once.
 
     Give it to the runner as the last listener, so that the others know every record of the journal.
@@ -46,7 +46,7 @@ class Stop(Listener):
         if not isinstance(record.event, Close):
             self.check()
 
-    def looked(self, at: Moment, next_look: Moment, reason: str) -> None:
+    def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:
         """A turn is over."""
         self.check()
 
@@ -75,7 +75,7 @@ class Stop(Listener):
         return paced
 
     @contextmanager
-    def installed(self) -> Iterator[Stop]:
+    def installed(self) -> Iterator[StopOnSignal]:
         """Hear signals inside the block, except ignored ones (`nohup`); what nobody heard is sent again after it.
 
         Outside the main thread Python can install no handler: then nothing is heard.

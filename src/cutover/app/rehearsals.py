@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cutover.app.rehearsal import RehearsalResult, rehearse
-from cutover.app.rehearsal_signals import SignalError, Stop
+from cutover.app.rehearsal_signals import SignalError, StopOnSignal
 from cutover.app.rehearsal_workers import side_by_side
 from cutover.app.scenarios import judges_of, lacks, load_scenario, planned
 from cutover.core.errors import StoppedError
@@ -124,7 +124,7 @@ def rehearse_tasks(tasks: Sequence[Task]) -> Iterator[RehearsalResult]:
     calls = [partial(tasks[index].run, judge=judge) for index, judge in parts]
     done: dict[tuple[int, str], RehearsalResult] = {}
     given: set[int] = set()
-    stop = Stop()
+    stop = StopOnSignal()
     try:
         with stop.installed(), closing(side_by_side(calls, count, stop.safely)) as answers:
             for number, answer in answers:

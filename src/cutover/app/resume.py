@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cutover import __version__
 from cutover.app.clients import connect
-from cutover.app.live import Ended, Helm, Options, restore_text_of
+from cutover.app.live import Options, ProcessEnded, RunSession, restore_text_of
 from cutover.app.offline import Read, plan_of, read_run, state_directory, unfoldable
 from cutover.core.engine import decide, first_look
 from cutover.core.errors import (
@@ -19,9 +19,9 @@ from cutover.core.errors import (
     printable,
 )
 from cutover.core.journal.events import Note, Observed, PhaseChanged, RunOpen
-from cutover.core.observation import Observation, Word, WordName
+from cutover.core.observation import CommandName, Observation, OperatorCommand
 from cutover.core.plan import Plan
-from cutover.core.routing import form_of
+from cutover.core.routing import config_of
 from cutover.core.state import TERMINAL, Phase, RunState, replay
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
@@ -32,11 +32,11 @@ from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import KeptSnapshot, read_snapshot
 from cutover.local.state_directory import StateDirectory
 
-BACK = frozenset({WordName.ROLLBACK, WordName.CONFIRM_RESTORED})
+BACK = frozenset({CommandName.ROLLBACK, CommandName.CONFIRM_RESTORED})
 """Words that need no sound journal: back needs nothing but the snapshot."""
 
 
-def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
+def go_on(run: RunDirectory, word: OperatorCommand, options: Options) -> ProcessEnded:
     """Become the runner of a run that exists, with `word` as its first; it may lie in words/ too.
 
     Raises:
@@ -53,7 +53,7 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
     else:
         place.prepare()
     read = _sensible(read_run(place, run), word)
-    if read.trouble and word.name is WordName.ROLLBACK:
+    if read.trouble and word.name is CommandName.ROLLBACK:
         return _recover(place, read, word, options)
     if read.contents.damage is not None or (read.trouble and read.state is not None):
         raise JournalError(
@@ -86,7 +86,7 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         lease.close()
         raise
     # read again under the lease: somebody may have driven the run a moment ago
-    helm = Helm(
+    helm = RunSession(
         plan, run, place, clock, clients, lease, journal, replay(plan, journal.contents.records)
     )
     try:
@@ -98,7 +98,7 @@ def go_on(run: RunDirectory, word: Word, options: Options) -> Ended:
         helm.close()
 
 
-def _sensible(read: Read, word: Word) -> Read:
+def _sensible(read: Read, word: OperatorCommand) -> Read:
     """As read; with `trouble` when the records fold to a state that nothing can be decided from."""
     plan, state = read.plan, read.state
     if read.trouble or plan is None or state is None:
@@ -112,7 +112,7 @@ def _sensible(read: Read, word: Word) -> Read:
     return read
 
 
-def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
+def refuse_meaningless(run: RunDirectory, phase: Phase, word: OperatorCommand) -> None:
     """Refuse a word that the phase has no use for, and say what has.
 
     Raises:
@@ -125,7 +125,7 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
             hint="`cutover rollback --plan PLAN --no-run` takes traffic back without a run; "
             "`cutover run PLAN` starts another",
         )
-    if name in (WordName.RESUME, WordName.ACCEPT_DRIFT) and phase in (
+    if name in (CommandName.RESUME, CommandName.ACCEPT_DRIFT) and phase in (
         Phase.COMPLETED,
         Phase.NEEDS_HUMAN,
     ):
@@ -133,7 +133,7 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
             f"run {run.id} is {phase}: there is nothing to resume",
             hint=_ends(run, phase),
         )
-    if name in (WordName.PAUSE, WordName.APPROVE) and phase in (
+    if name in (CommandName.PAUSE, CommandName.APPROVE) and phase in (
         Phase.COMPLETED,
         Phase.NEEDS_HUMAN,
     ):
@@ -141,19 +141,23 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: Word) -> None:
             f"run {run.id} is {phase}: there is nothing to {name}",
             hint=_ends(run, phase),
         )
-    if name is WordName.FINISH and phase is not Phase.COMPLETED:
+    if name is CommandName.FINISH and phase is not Phase.COMPLETED:
         raise UsageError(
             f"run {run.id} is {phase}; finish ends a COMPLETED run",
             hint=_ends(run, phase),
         )
-    if name is WordName.LEAVE and phase in (Phase.COMPLETED, Phase.ROLLING_BACK, Phase.PREFLIGHT):
+    if name is CommandName.LEAVE and phase in (
+        Phase.COMPLETED,
+        Phase.ROLLING_BACK,
+        Phase.PREFLIGHT,
+    ):
         raise UsageError(
             f"run {run.id} is {phase}; --leave-as-is abandons a run that holds or needs a human",
             hint=f"`cutover finish {run.id}`"
             if phase is Phase.COMPLETED
             else f"`cutover rollback {run.id}`",
         )
-    if name is WordName.CONFIRM_RESTORED and phase is not Phase.NEEDS_HUMAN:
+    if name is CommandName.CONFIRM_RESTORED and phase is not Phase.NEEDS_HUMAN:
         raise UsageError(
             f"run {run.id} is {phase}; --confirm-restored is for one that needs a human",
             hint=f"`cutover rollback {run.id}`",
@@ -173,9 +177,9 @@ def _ends(run: RunDirectory, phase: Phase) -> str:
 
 
 def _refuse_changed(
-    run: RunDirectory, plan: Plan, opened: RunOpen, changed: str, word: Word
+    run: RunDirectory, plan: Plan, opened: RunOpen, changed: str, word: OperatorCommand
 ) -> None:
-    """A run goes on by the plan it began with (promises P24); going back needs only its routes."""
+    """A run goes on by the plan it began with (docs/promises.md P24); going back needs only its routes."""
     if not changed:
         return
     if word.name in BACK and {route.id for route in plan.routes} == set(opened.routes):
@@ -216,7 +220,9 @@ class Recovery(RunDirectory):
         return self.path / f"journal.recovery-{self.number}.fallback.jsonl"
 
 
-def _recover(place: StateDirectory, read: Read, word: Word, options: Options) -> Ended:
+def _recover(
+    place: StateDirectory, read: Read, word: OperatorCommand, options: Options
+) -> ProcessEnded:
     """Roll back from snapshot.json alone: the journal is damaged, newer, or does not fold."""
     run = read.run
     kept = read_snapshot(run)
@@ -242,7 +248,7 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
     number = 1 + sum(name.startswith(earlier) for name in run.disk.list(run.path))
     recovery = Recovery(run.path, run.disk, run.rehearsal, number)
     journal = _fresh_journal(run, recovery, plan, read.trouble)
-    helm = Helm(plan, run, place, clock, clients, lease, journal, RunState())
+    helm = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
     try:
         _refuse_absurd(run, kept, helm)
         helm.watch(options)
@@ -271,7 +277,7 @@ def _recover(place: StateDirectory, read: Read, word: Word, options: Options) ->
     return ended
 
 
-def _refuse_absurd(run: RunDirectory, kept: KeptSnapshot, helm: Helm) -> None:
+def _refuse_absurd(run: RunDirectory, kept: KeptSnapshot, helm: RunSession) -> None:
     """Its hash fits, and yet what it says of the routes may be nothing that can be written.
 
     Raises:
@@ -279,10 +285,10 @@ def _refuse_absurd(run: RunDirectory, kept: KeptSnapshot, helm: Helm) -> None:
     """
     router = helm.clients.router
     try:
-        forms = {RouteId(route): form_of(body) for route, body in kept.snapshot.forms.items()}
+        forms = {RouteId(route): config_of(body) for route, body in kept.snapshot.forms.items()}
         router.restore_commands(forms)
         for route, form in forms.items():
-            router.aim_back(
+            router.restored(
                 route, form, form, str(kept.snapshot.recipes.get(route, "keep")), verbatim=False
             )
     except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cutover.app.break_glass import Restored, restore_routes
+from cutover.app.break_glass import BreakGlassResult, restore_routes
 from cutover.app.clients import connect
 from cutover.app.offline import plan_of
 from cutover.core.errors import CutoverError, NeedsHumanError
@@ -24,7 +24,7 @@ def restore_beside(
     profile: str | None = None,
     region: str | None = None,
     tell: Callable[[str], None],
-) -> Restored:
+) -> BreakGlassResult:
     """Source full, destination 0 on every route of a run that another process drives.
 
     Raises:

@@ -17,7 +17,7 @@ from cutover.aws.unmodelled import UNMODELLED
 from cutover.aws.write_tickets import Departures, Ticket
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight, canonical_json
 from cutover.ports import NOT_SENT, Change, Permit, Router, WriteOutcome, WriteResult
@@ -27,7 +27,7 @@ BATCH: Final = 20
 
 _GONE: Final = frozenset({"RuleNotFound", "ListenerNotFound"})
 
-Live = tuple[Form, Moment]
+Live = tuple[RouteConfig, Moment]
 
 
 def listener_of(route: str) -> str:
@@ -80,7 +80,7 @@ class AlbRouter(Router):
 
     def read(
         self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
+    ) -> Mapping[RouteId, Reading[RouteConfig]]:
         by_way: dict[bool, list[RouteId]] = {True: [], False: []}
         for route in dict.fromkeys(routes):
             by_way[self._by_rule(route)].append(route)
@@ -100,21 +100,27 @@ class AlbRouter(Router):
         ]
         for key, answer in self._asked(lonely, once=once).items():
             found[key] = answer
-        readings: dict[RouteId, Reading[Form]] = {}
+        readings: dict[RouteId, Reading[RouteConfig]] = {}
         for (way, batch), answer in found.items():
             for route in batch:
                 readings[route] = self._reading(route, answer, rule=way)
         return {route: readings[route] for route in routes}
 
-    def aim(self, route: RouteId, form: Form, weight: Weight) -> Form:
-        return route_config.aim(form, self._ends[route], weight, may_drop=self._may_drop)
+    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
+        return route_config.with_weight(form, self._ends[route], weight, may_drop=self._may_drop)
 
-    def aim_back(
-        self, route: RouteId, live: Form, snapshot: Form, recipe: str, *, verbatim: bool
-    ) -> Form | None:
+    def restored(
+        self,
+        route: RouteId,
+        live: RouteConfig,
+        snapshot: RouteConfig,
+        recipe: str,
+        *,
+        verbatim: bool,
+    ) -> RouteConfig | None:
         return way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
 
-    def detach(self, route: RouteId, form: Form) -> Form:
+    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
         return route_config.detach(form, self._ends[route], may_drop=self._may_drop)
 
     def prepare(self) -> Reading[None]:
@@ -150,7 +156,7 @@ class AlbRouter(Router):
             for route, answer in answers.items()
         }
 
-    def restore_commands(self, forms: Mapping[RouteId, Form]) -> tuple[str, ...]:
+    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
         return tuple(self._restore_command(route, form) for route, form in forms.items())
 
     def _by_rule(self, route: RouteId) -> bool:
@@ -183,7 +189,7 @@ class AlbRouter(Router):
 
     def _reading(
         self, route: RouteId, answer: Mapping[str, Any] | Failure, *, rule: bool
-    ) -> Reading[Form]:
+    ) -> Reading[RouteConfig]:
         if isinstance(answer, Failure):
             return replace(answer.unknown(), gone=answer.code in _GONE)
         item = answer["found"].get(route if rule else listener_of(route))
@@ -251,7 +257,7 @@ class AlbRouter(Router):
         message = "AWS accepted the call but did not answer with the weights that were sent"
         return WriteOutcome(WriteResult.AMBIGUOUS, MISMATCH, message, request_id)
 
-    def _restore_command(self, route: RouteId, form: Form) -> str:
+    def _restore_command(self, route: RouteId, form: RouteConfig) -> str:
         arn, verb, option = (
             listener_of(route),
             "modify-listener --listener-arn",

@@ -11,8 +11,8 @@ from cutover.core.moment import floor_to
 from cutover.core.observation import (
     Absent,
     Calibration,
+    Comparison,
     Known,
-    Pair,
     Series,
     Side,
     Unknown,
@@ -105,13 +105,13 @@ def _noise(
     return Seen(measured(plan, minutes, known))
 
 
-def percentile_queries(plan: Plan, pair: Pair) -> dict[str, Query]:
+def percentile_queries(plan: Plan, pair: Comparison) -> dict[str, Query]:
     """The source's `p50 p95 p99` and those that the plan's latency gates hold, by name."""
     planned = (f"p{gate.spec.percentile:g}" for gate in plan.gates if gate.kind == "latency")
     return {name: _response_time(pair, name) for name in dict.fromkeys((*ALWAYS, *planned))}
 
 
-def _response_time(pair: Pair, statistic: str) -> Query:
+def _response_time(pair: Comparison, statistic: str) -> Query:
     return Query(ALB, "TargetResponseTime", group_dimensions(pair, pair.source), statistic)
 
 

@@ -16,10 +16,10 @@ from cutover.core.moment import floor_to, wall_from_ms, wall_ms
 from cutover.core.observation import (
     Absent,
     AlarmState,
+    Comparison,
     Count,
     Known,
     Minute,
-    Pair,
     Reading,
     Series,
     Unknown,
@@ -40,8 +40,8 @@ MOST_ALARMS: Final = 100
 
 _MOST_PAGES: Final = 100
 
-Wanted = Mapping[Pair, tuple[Series, ...]]
-Columns = Mapping[Pair, tuple[tuple[str, Query], ...]]
+Wanted = Mapping[Comparison, tuple[Series, ...]]
+Columns = Mapping[Comparison, tuple[tuple[str, Query], ...]]
 
 
 @dataclass
@@ -123,7 +123,7 @@ class CloudWatchMetrics(Metrics):
 
     def _minute(
         self,
-        pair: Pair,
+        pair: Comparison,
         some: Sequence[tuple[str, Query]],
         start: int,
         end_ms: int,

@@ -1,4 +1,4 @@
-"""The only parallelism of the tool: calls side by side under one deadline (design 3.2)."""
+"""The only parallelism of the tool: calls side by side under one deadline."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Threads(Fanout):
 
     Attributes:
         hurry: whether this process was told to end: then a turn waits no longer for calls in flight
-            than `HURRY_MS`, and what it does not wait for is late (promises P22: exit within 5 s).
+            than `HURRY_MS`, and what it does not wait for is late (docs/promises.md P22: exit within 5 s).
     """
 
     def __init__(self, clock: Clock, *, most: int = 32, deadline_ms: int = DEADLINE_MS) -> None:

@@ -16,8 +16,8 @@ from cutover.core.moment import floor_to, wall_from_ms, wall_text
 from cutover.core.observation import (
     Absent,
     Calibration,
+    Comparison,
     Minute,
-    Pair,
     Series,
     Side,
     Unknown,
@@ -189,7 +189,7 @@ def _hours(start: int, end: int) -> tuple[int, int]:
 
 
 def _minute(
-    pair: Pair, columns: Mapping[str, Query], answers: Mapping[Query, Answered], at_ms: int
+    pair: Comparison, columns: Mapping[str, Query], answers: Mapping[Query, Answered], at_ms: int
 ) -> Minute:
     counts = {key: count_at(query, answers[query], at_ms) for key, query in columns.items()}
     for key, query in columns.items():

@@ -19,10 +19,10 @@ from cutover.aws.series import Query, query_of
 from cutover.aws.session import AwsSession
 from cutover.core.moment import floor_to
 from cutover.core.observation import (
+    Comparison,
     CustomMetric,
     Listed,
     MetricFacts,
-    Pair,
     Series,
     Side,
     Unknown,
@@ -152,13 +152,13 @@ def silent_sources(
     return {pair: MetricFacts(one, listed=listed[one]) for pair, one in asked.items()}
 
 
-def source_requests(pair: Pair) -> CustomMetric:
+def source_requests(pair: Comparison) -> CustomMetric:
     """The source's RequestCount as it is queried."""
     query = query_of(Series(Side.SOURCE, "requests"), pair)
     return CustomMetric(query.namespace, query.metric, query.dimensions, query.statistic)
 
 
-def _query(custom: CustomMetric, pair: Pair) -> Query:
+def _query(custom: CustomMetric, pair: Comparison) -> Query:
     return query_of(Series(Side.CUSTOM, "asked", custom=custom), pair)
 
 

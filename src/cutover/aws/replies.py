@@ -30,7 +30,7 @@ class _Stickiness(TypedDict):
     DurationSeconds: NotRequired[int]
 
 
-class _Forward(TypedDict):
+class _ForwardAction(TypedDict):
     TargetGroups: NotRequired[list[_Group]]
     TargetGroupStickinessConfig: NotRequired[_Stickiness]
 
@@ -39,7 +39,7 @@ class _Action(TypedDict):
     Type: str
     Order: NotRequired[int]
     TargetGroupArn: NotRequired[str]
-    ForwardConfig: NotRequired[_Forward]
+    ForwardConfig: NotRequired[_ForwardAction]
 
 
 class _Rule(TypedDict):

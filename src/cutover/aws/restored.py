@@ -18,15 +18,15 @@ from cutover.aws.route_config import (
     weights_of,
 )
 from cutover.core.preflight.split import MOST, split
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import NONE
 
 RECIPES: Final = ("keep", "unstick", "remove")
 
 
 def way_back(
-    live: Form, snapshot: Form, ends: Ends, recipe: str, *, verbatim: bool
-) -> Form | None:
+    live: RouteConfig, snapshot: RouteConfig, ends: Ends, recipe: str, *, verbatim: bool
+) -> RouteConfig | None:
     """The form that takes the route back, or None when our groups are gone.
 
     Verbatim is the snapshot, spelled as it was found; otherwise `live` with only our two weights as in the snapshot. Over
@@ -42,8 +42,8 @@ def way_back(
 
 
 def _way_back(
-    live: Form, snapshot: Form, ends: Ends, recipe: str, *, verbatim: bool
-) -> Form | None:
+    live: RouteConfig, snapshot: RouteConfig, ends: Ends, recipe: str, *, verbatim: bool
+) -> RouteConfig | None:
     base = snapshot if verbatim else _only_weights_back(live, snapshot, ends)
     if base is None or ends.destination not in weights_of(base):
         return base
@@ -61,7 +61,7 @@ def _way_back(
     return form_of_actions(actions, ends)
 
 
-def recipe_for(form: Form, ends: Ends, target_sticky: Sequence[str]) -> tuple[str, str]:
+def recipe_for(form: RouteConfig, ends: Ends, target_sticky: Sequence[str]) -> tuple[str, str]:
     """The rollback recipe of a route as found and why, in a clause for people.
 
     Args:
@@ -96,7 +96,7 @@ def _short(arn: str) -> str:
     return arn.rsplit(":", 1)[-1]
 
 
-def _only_weights_back(live: Form, snapshot: Form, ends: Ends) -> Form | None:
+def _only_weights_back(live: RouteConfig, snapshot: RouteConfig, ends: Ends) -> RouteConfig | None:
     actions, forward = spelled_out(live)
     if forward is None or ends.source not in weights_in(forward):
         return None
@@ -111,7 +111,7 @@ def _only_weights_back(live: Form, snapshot: Form, ends: Ends) -> Form | None:
     return form_of_actions(actions, ends)
 
 
-def _weights_back(snapshot: Form, ends: Ends, bound: int | None) -> dict[str, int]:
+def _weights_back(snapshot: RouteConfig, ends: Ends, bound: int | None) -> dict[str, int]:
     """Our two weights as in the snapshot; a live sum that cannot carry them gives the source all of it."""
     if bound == 0:  # somebody emptied the pair beside a third group: only the snapshot has a sum
         found = weights_of(snapshot)

@@ -1,4 +1,4 @@
-"""What a failed AWS call means, and patient reads: writes are never retried here (design 3.2)."""
+"""What a failed AWS call means, and patient reads: writes are never retried here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """ALB action lists as canonical forms: read, aimed and taken back without losing anything else. Pure.
 
-The text of a `Form` is canonical JSON of the whole action list, so equal routing has equal text:
+The text of a `RouteConfig` is canonical JSON of the whole action list, so equal routing has equal text:
 the single `TargetGroupArn` shorthand is written out, groups are sorted by ARN (their order means
 nothing), stickiness that is off is `{"Enabled": false}`, the weight of a lone group is 1, the order
 of a lone action is dropped, and secrets are never kept. Everything else stays as AWS gave it. What is
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from cutover.core.preflight.routing import KNOWN_ACTIONS, MOST_GROUPS
 from cutover.core.preflight.split import MOST, split
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import FULL, Weight, canonical_json
 
 Actions = list[dict[str, Any]]
@@ -87,7 +87,7 @@ def _forget_secret(action: Mapping[str, Any]) -> None:
 
 def form_of_actions(
     actions: Sequence[Mapping[str, Any]], ends: Ends, unmodelled: Sequence[str] = ()
-) -> Form:
+) -> RouteConfig:
     """The form of an action list as AWS (or this module) spells it.
 
     Args:
@@ -107,7 +107,7 @@ def form_of_actions(
         )
     sticky = forward is not None and bool(_stickiness(forward).get("Enabled"))
     text, original = canonical_json(found), canonical_json(_as_found(actions))
-    return Form(
+    return RouteConfig(
         text,
         weight,
         attached=destination is not None,
@@ -118,7 +118,7 @@ def form_of_actions(
     )
 
 
-def actions_of(form: Form) -> Actions:
+def actions_of(form: RouteConfig) -> Actions:
     """The action list to send: all of it as found, and OIDC told to keep the secret that AWS never shows.
 
     AWS docs: `ClientSecret` may be left out on a change when `UseExistingClientSecret` is true
@@ -131,18 +131,18 @@ def actions_of(form: Form) -> Actions:
     return found
 
 
-def weights_of(form: Form) -> dict[str, int]:
+def weights_of(form: RouteConfig) -> dict[str, int]:
     """ALB weight by target group ARN; empty when the route does not forward to groups."""
     forward = _forward(_parsed(form))
     return weights_in(forward) if forward is not None else {}
 
 
-def action_types(form: Form) -> tuple[str, ...]:
+def action_types(form: RouteConfig) -> tuple[str, ...]:
     """The types of the actions in their order."""
     return tuple(str(action.get("Type", "?")) for action in _parsed(form))
 
 
-def bare_actions(form: Form) -> tuple[str, ...]:
+def bare_actions(form: RouteConfig) -> tuple[str, ...]:
     """Types of the authenticating actions that were read without their settings: to write them destroys those."""
     return tuple(
         str(action["Type"])
@@ -151,20 +151,20 @@ def bare_actions(form: Form) -> tuple[str, ...]:
     )
 
 
-def sticky_seconds(form: Form) -> int:
+def sticky_seconds(form: RouteConfig) -> int:
     """How long a client sticks to a group of the action; 0 when group stickiness is off."""
     forward = _forward(_parsed(form))
     stickiness = _stickiness(forward) if forward is not None else {}
     return int(stickiness.get("DurationSeconds", 0)) if stickiness.get("Enabled") else 0
 
 
-def pair_sum(form: Form, ends: Ends) -> int:
+def pair_sum(form: RouteConfig, ends: Ends) -> int:
     """What the two weights add up to."""
     weights = weights_of(form)
     return weights.get(ends.source, 0) + weights.get(ends.destination, 0)
 
 
-def others(form: Form, ends: Ends) -> dict[str, int]:
+def others(form: RouteConfig, ends: Ends) -> dict[str, int]:
     """The foreign groups of the action and their weights."""
     return {
         arn: weight
@@ -173,7 +173,9 @@ def others(form: Form, ends: Ends) -> dict[str, int]:
     }
 
 
-def aim(form: Form, ends: Ends, weight: int, *, may_drop: bool = False) -> Form:
+def with_weight(
+    form: RouteConfig, ends: Ends, weight: int, *, may_drop: bool = False
+) -> RouteConfig:
     """`form` with the pair at `weight` and nothing else changed; the destination is added if absent.
 
     `may_drop`: the plan accepts that members which this version cannot read are lost.
@@ -196,11 +198,11 @@ def aim(form: Form, ends: Ends, weight: int, *, may_drop: bool = False) -> Form:
     return form_of_actions(actions, ends, form.unmodelled)
 
 
-def detach(form: Form, ends: Ends, *, may_drop: bool = False) -> Form:
+def detach(form: RouteConfig, ends: Ends, *, may_drop: bool = False) -> RouteConfig:
     """`form` without the source's group; the destination takes over its weight, so 0/0 is impossible.
 
     Raises:
-        ValueError: as `aim`, and when the destination is not in the action.
+        ValueError: as `with_weight`, and when the destination is not in the action.
     """
     if ends.destination not in weights_of(form):
         raise ValueError(f"the destination {ends.destination} is not in the action")
@@ -221,7 +223,7 @@ def take_out(forward: dict[str, Any], ends: Ends) -> None:
     ]
 
 
-def _open(form: Form, *, may_drop: bool) -> tuple[Actions, dict[str, Any]]:
+def _open(form: RouteConfig, *, may_drop: bool) -> tuple[Actions, dict[str, Any]]:
     """The actions to change and the forward among them, when all of them can be written again.
 
     Raises:
@@ -246,17 +248,17 @@ def _open(form: Form, *, may_drop: bool) -> tuple[Actions, dict[str, Any]]:
     return actions, forward
 
 
-def _parsed(form: Form) -> Actions:
+def _parsed(form: RouteConfig) -> Actions:
     found: Actions = json.loads(form.text)
     return found
 
 
-def _original(form: Form) -> Actions:
+def _original(form: RouteConfig) -> Actions:
     found: Actions = json.loads(form.original or form.text)
     return found
 
 
-def spelled_out(form: Form) -> tuple[Actions, dict[str, Any] | None]:
+def spelled_out(form: RouteConfig) -> tuple[Actions, dict[str, Any] | None]:
     """The actions as found, ready to be changed: the forward names its groups in the long spelling only.
 
     AWS docs: `TargetGroupArn` may stand beside one group, never beside several (CreateRule, Action).

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from cutover.core.observation import Pair, Series, Side
+from cutover.core.observation import Comparison, Series, Side
 
 ALB: Final = "AWS/ApplicationELB"
 
@@ -78,7 +78,7 @@ class Query:
         return round(scaled) if self.nearest else math.ceil(round(scaled, 6))
 
 
-def query_of(series: Series, pair: Pair) -> Query:
+def query_of(series: Series, pair: Comparison) -> Query:
     """What to ask CloudWatch for one series of a pair.
 
     Raises:
@@ -115,7 +115,7 @@ def query_of(series: Series, pair: Pair) -> Query:
     raise ValueError(f"no CloudWatch metric for the series {series.key!r}")
 
 
-def group_dimensions(pair: Pair, group: str) -> tuple[tuple[str, str], ...]:
+def group_dimensions(pair: Comparison, group: str) -> tuple[tuple[str, str], ...]:
     """The dimensions of a target group's metrics, sorted by name."""
     return (("LoadBalancer", pair.load_balancer), ("TargetGroup", group.rsplit(":", 1)[-1]))
 

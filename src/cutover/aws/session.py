@@ -1,4 +1,4 @@
-"""The AWS session: one attempt per call, hard timeouts, walls, and AWS's clock (design 3.2, 5.4)."""
+"""The AWS session: one attempt per call, hard timeouts, walls, and AWS's clock."""
 
 from __future__ import annotations
 

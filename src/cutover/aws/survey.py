@@ -39,7 +39,7 @@ from cutover.core.observation import (
 )
 from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan, Route
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId
 from cutover.ports import Surveyor
 
@@ -192,7 +192,7 @@ class AwsSurveyor(Surveyor):
     def _route(
         self,
         route: Route,
-        form: Fact[Form],
+        form: Fact[RouteConfig],
         seen: Elements,
         rules: Mapping[str, Answer],
         tags: Mapping[str, Fact[Mapping[str, str]]],
@@ -222,7 +222,9 @@ class AwsSurveyor(Surveyor):
             )
         )
 
-    def _target_sticky(self, form: Form, ends: Ends, seen: Elements) -> tuple[str, ...] | Missing:
+    def _target_sticky(
+        self, form: RouteConfig, ends: Ends, seen: Elements
+    ) -> tuple[str, ...] | Missing:
         """The groups of the action, with ours attached, whose target stickiness is on."""
         every = tuple(
             dict.fromkeys((ends.source, ends.destination, *route_config.weights_of(form)))

@@ -1,4 +1,4 @@
-"""The command line: one literal table, each command loaded when it is called (design 3 and 5.2)."""
+"""The command line: one literal table, each command loaded when it is called."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from cutover.core.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from cutover.app.backtest import Backtested, JudgedTable
-    from cutover.core.backtest import Lens, Look
+    from cutover.core.backtest import ColumnMapping, Evaluation
     from cutover.core.plan import Plan
 
 
@@ -93,7 +93,7 @@ def _show_looks(frame: Frame, steps: int, judged: JudgedTable) -> None:
     from cutover.render.text import wrap
 
     width = frame.width if frame.out.isatty() else None
-    last: Look | None = None
+    last: Evaluation | None = None
     heads = look_heads()
     frame.say(heads if width is None else heads[:width].rstrip())
     for look in judged.looks:
@@ -107,7 +107,7 @@ def _show_looks(frame: Frame, steps: int, judged: JudgedTable) -> None:
             frame.say(line)
 
 
-def _say_notes(frame: Frame, notes: tuple[str, ...], lens: Lens) -> None:
+def _say_notes(frame: Frame, notes: tuple[str, ...], lens: ColumnMapping) -> None:
     for note in notes:
         frame.warn(f"note: {printable(note, 500)}")
     for name, why in lens.not_judged.items():

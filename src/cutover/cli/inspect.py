@@ -13,7 +13,7 @@ from cutover.cli.options import aws_options, json_option, plan_argument
 from cutover.core.errors import CutoverError, ExitCode
 
 if TYPE_CHECKING:
-    from cutover.app.inspect import Looked
+    from cutover.app.inspect import Inspection
     from cutover.core.plan import Plan
 
 
@@ -37,12 +37,12 @@ def plan(frame: Frame, plan: Path, offline: bool, profile: str | None, region: s
         _show_plan(frame, loaded.plan, None)
         return _over_budget(frame, loaded.plan)
     try:
-        looked = app_api.look(loaded.plan, profile=profile, region=region)
+        inspection = app_api.look(loaded.plan, profile=profile, region=region)
     except CutoverError as error:
         if error.exit_code is ExitCode.CREDENTIALS:
             error.hint = "`cutover plan --offline` and `cutover validate` need no AWS; else log in, or give --profile"
         raise
-    return show_look(frame, loaded.plan, looked)
+    return show_look(frame, loaded.plan, inspection)
 
 
 def _over_budget(frame: Frame, plan: Plan) -> int:
@@ -60,24 +60,27 @@ def _over_budget(frame: Frame, plan: Plan) -> int:
     return int(ExitCode.REFUSED) if why else 0
 
 
-def show_look(frame: Frame, plan: Plan, looked: Looked) -> int:
+def show_look(frame: Frame, plan: Plan, inspection: Inspection) -> int:
     """The preview and every finding; the exit code that a run would refuse with."""
-    _show_plan(frame, plan, looked)
+    _show_plan(frame, plan, inspection)
     if not frame.json:
         frame.say("")
-    return _show_findings(frame, plan, looked)
+    return _show_findings(frame, plan, inspection)
 
 
-def _show_plan(frame: Frame, plan: Plan, looked: Looked | None) -> None:
+def _show_plan(frame: Frame, plan: Plan, inspection: Inspection | None) -> None:
     from cutover.local.clock import SystemClock
     from cutover.render.plan import plan_json, plan_view
 
     arguments: dict[str, Any] = {"starts": SystemClock().now().wall}
-    if looked is not None:
+    if inspection is not None:
         from cutover.app.inspect import previews
         from cutover.core.preflight import measured_rate
 
-        arguments |= {"routes": previews(plan, looked), "rate": measured_rate(looked.survey)}
+        arguments |= {
+            "routes": previews(plan, inspection),
+            "rate": measured_rate(inspection.survey),
+        }
     if frame.json:
         body = plan_json(plan, **arguments)
         frame.give(str(body.pop("schema")), body)
@@ -103,23 +106,23 @@ def preflight(frame: Frame, plan: Path, profile: str | None, region: str | None)
     )
 
 
-def _show_findings(frame: Frame, plan: Plan, looked: Looked) -> int:
+def _show_findings(frame: Frame, plan: Plan, inspection: Inspection) -> int:
     if frame.json:
         body = {
             "plan": plan.name,
-            "mode": looked.clients.mode,
-            "exit_code": int(looked.exit_code),
+            "mode": inspection.clients.mode,
+            "exit_code": int(inspection.exit_code),
             "findings": [
                 {**dataclasses.asdict(found), "severity": str(found.severity)}
-                for found in looked.findings
+                for found in inspection.findings
             ],
         }
         frame.give("cutover.preflight.v1", body)
     else:
         from cutover.render.tables import findings_view
 
-        for line in findings_view(looked.findings, frame.width):
+        for line in findings_view(inspection.findings, frame.width):
             frame.say(line)
-    for found in looked.blocks:
+    for found in inspection.blocks:
         frame.warn(f"error: {found.id}: {found.why or found.seen}")
-    return int(looked.exit_code)
+    return int(inspection.exit_code)

@@ -18,22 +18,24 @@ from cutover.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from cutover.app.commands import Heard, Silent
-    from cutover.core.observation import Word
+    from cutover.app.commands import Acknowledged, NoReply
+    from cutover.core.observation import OperatorCommand
     from cutover.local.run_directory import RunDirectory
 
 _OVER = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 
 
-def word_of(name: str, why: str, detail: str = "") -> Word:
+def word_of(name: str, why: str, detail: str = "") -> OperatorCommand:
     """The word as this user says it."""
     from cutover.app.offline import operator
-    from cutover.core.observation import Word, WordName
+    from cutover.core.observation import CommandName, OperatorCommand
 
-    return Word(WordName(name), operator(), why, "first", detail=detail)
+    return OperatorCommand(CommandName(name), operator(), why, "first", detail=detail)
 
 
-def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, int | None]:
+def tell_run(
+    frame: Frame, text: str | None, word: OperatorCommand
+) -> tuple[RunDirectory, int | None]:
     """Leave the word for the run's process.
 
     Returns:
@@ -45,16 +47,16 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
         RefusedError: when it did not hear, or did not follow, another word.
     """
     from cutover.app import api as app_api
-    from cutover.app.commands import Heard, Silent, Waiting, take_back
+    from cutover.app.commands import Acknowledged, NoReply, Queued, take_back
 
     run = listening_run(text)
     _refuse_meaningless(run, word)
     frame.acts = True
     answer = app_api.say(run, word)
-    if isinstance(answer, Heard | Silent):
+    if isinstance(answer, Acknowledged | NoReply):
         return run, answered(frame, run, word, answer)
     waits = word.name == "approve" and _asks(run)
-    if isinstance(answer, Waiting) and not waits:
+    if isinstance(answer, Queued) and not waits:
         # whoever becomes the runner brings the word along; lying there it would be heard twice
         take_back(answer, run)
     if word.name == "approve" and not waits:
@@ -62,7 +64,7 @@ def tell_run(frame: Frame, text: str | None, word: Word) -> tuple[RunDirectory, 
     return run, None
 
 
-def _refuse_meaningless(run: RunDirectory, word: Word) -> None:
+def _refuse_meaningless(run: RunDirectory, word: OperatorCommand) -> None:
     from cutover.app.resume import refuse_meaningless
     from cutover.core.state import Phase
 
@@ -93,20 +95,22 @@ def listening_run(text: str | None) -> RunDirectory:
     return run
 
 
-def answered(frame: Frame, run: RunDirectory, word: Word, answer: Heard | Silent) -> int:
+def answered(
+    frame: Frame, run: RunDirectory, word: OperatorCommand, answer: Acknowledged | NoReply
+) -> int:
     """Say how the run's process answered a word, and give the exit code.
 
     Raises:
         NeedsHumanError, RefusedError: as `tell_run`.
     """
-    from cutover.app.commands import Heard
+    from cutover.app.commands import Acknowledged
 
-    if isinstance(answer, Heard):
+    if isinstance(answer, Acknowledged):
         return _heard(frame, run, word, answer)
     raise _silence(run, word, answer)
 
 
-def _heard(frame: Frame, run: RunDirectory, word: Word, heard: Heard) -> int:
+def _heard(frame: Frame, run: RunDirectory, word: OperatorCommand, heard: Acknowledged) -> int:
     """Say what the run's process did with the word."""
     frame.tell(f"{word.name}: heard by run {run.id}, process {heard.by.pid} on {heard.by.host}")
     phases = [one for one in heard.followed if one.get("type") == "phase"]
@@ -145,7 +149,9 @@ def _heard(frame: Frame, run: RunDirectory, word: Word, heard: Heard) -> int:
     return int(ExitCode.COMPLETED)
 
 
-def _word_body(run: RunDirectory, word: Word, became: str, phases: list[str]) -> dict[str, Any]:
+def _word_body(
+    run: RunDirectory, word: OperatorCommand, became: str, phases: list[str]
+) -> dict[str, Any]:
     return {
         "run": run.id,
         "word": word.name.value,
@@ -156,7 +162,7 @@ def _word_body(run: RunDirectory, word: Word, became: str, phases: list[str]) ->
     }
 
 
-def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
+def _silence(run: RunDirectory, word: OperatorCommand, silent: NoReply) -> CutoverError:
     """A process holds the lock and does not listen: say what works all the same."""
     who = f"process {silent.by.pid} on {silent.by.host}"
     stays = "the word waits in its pipe" if silent.piped else "the word stays for it"
@@ -176,7 +182,7 @@ def _silence(run: RunDirectory, word: Word, silent: Silent) -> CutoverError:
     )
 
 
-def _undriven(run: RunDirectory, word: Word) -> RefusedError:
+def _undriven(run: RunDirectory, word: OperatorCommand) -> RefusedError:
     """No process hears the word, and none will: what is so without it, and what helps."""
     from cutover.app import api as app_api
 

@@ -14,10 +14,10 @@ from cutover.cli.runs import become, live_options
 from cutover.core.errors import CutoverError, ExitCode, LeaseError, NeedsHumanError, UsageError
 
 if TYPE_CHECKING:
-    from cutover.app.break_glass import Restored
+    from cutover.app.break_glass import BreakGlassResult
     from cutover.app.commands import Unreached
     from cutover.app.live import Options
-    from cutover.core.observation import Word
+    from cutover.core.observation import OperatorCommand
     from cutover.local.run_directory import RunDirectory
 
 _LEASE_WITHIN_MS = 5_000
@@ -90,7 +90,7 @@ def _back_already(frame: Frame, run: RunDirectory) -> int:
     return int(ExitCode.ROLLED_BACK)
 
 
-def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
+def _roll_back(frame: Frame, run: RunDirectory, word: OperatorCommand, options: Options) -> int:
     """Have the run's process roll it back, or become that process.
 
     The word stays in words/ until a journal has it: who gets the lease before us hears it there.
@@ -101,27 +101,31 @@ def _roll_back(frame: Frame, run: RunDirectory, word: Word, options: Options) ->
         CutoverError: as `api.go_on`; the word is taken back then.
     """
     from cutover.app import api as app_api
-    from cutover.app.commands import Heard, Silent, Unreached, Waiting, take_back
+    from cutover.app.commands import Acknowledged, NoReply, Queued, Unreached, take_back
     from cutover.core.state import ACTIVE
     from cutover.local.clock import SystemClock
 
     frame.acts = True
-    left: Waiting | None = None
+    left: Queued | None = None
     clock = SystemClock()
     give_up = clock.now().plus(_LEASE_WITHIN_MS)
     while True:
         answer = app_api.say(run, word, left=left)
-        if isinstance(answer, Heard) and answer.gone and run.phase() in (*ACTIVE, "COMPLETED"):
+        if (
+            isinstance(answer, Acknowledged)
+            and answer.gone
+            and run.phase() in (*ACTIVE, "COMPLETED")
+        ):
             # it heard the word, and died before it had done it
             frame.tell(f"process {answer.by.pid} heard {word.name} and ended: this one goes on")
             left = None
             continue
         if isinstance(answer, Unreached):
             return _beside(frame, run, answer, options)
-        if isinstance(answer, Silent):
+        if isinstance(answer, NoReply):
             why = f"the rollback lies in {run.words}, and that process has not heard it"
             return _beside(frame, run, Unreached(answer.by, why), options)
-        if not isinstance(answer, Waiting):
+        if not isinstance(answer, Queued):
             return answered(frame, run, word, answer)
         left = answer
         try:
@@ -177,7 +181,7 @@ def _beside(frame: Frame, run: RunDirectory, unreached: Unreached, options: Opti
     )
 
 
-def _show_restored(frame: Frame, restored: Restored, code: ExitCode) -> None:
+def _show_restored(frame: Frame, restored: BreakGlassResult, code: ExitCode) -> None:
     for route, why in restored.open.items():
         frame.warn(f"error: {route}: {why}")
     if frame.json:

@@ -14,7 +14,7 @@ from cutover.core.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from cutover.app.live import Options
-    from cutover.core.observation import Word
+    from cutover.core.observation import OperatorCommand
     from cutover.local.run_directory import RunDirectory
 
 exit_on_hold_option = click.option(
@@ -150,7 +150,7 @@ def resume(
     )
 
 
-def become(frame: Frame, run: RunDirectory, word: Word, options: Options) -> int:
+def become(frame: Frame, run: RunDirectory, word: OperatorCommand, options: Options) -> int:
     """Drive the run to the end of this process, and say how it ended."""
     from cutover.app import api as app_api
     from cutover.cli.watchers import ended

@@ -14,7 +14,7 @@ from cutover.core.errors import RefusedError, UsageError, printable
 from cutover.core.values import DAY, FULL, parse_duration, parse_rate, rate_text
 
 if TYPE_CHECKING:
-    from cutover.core.forecast import Ground, Traffic
+    from cutover.core.forecast import ForecastInputs, TrafficRate
     from cutover.core.plan import Plan
 
 HARMED, OVERLOAD = "harmed_requests", "overload_requests"
@@ -63,7 +63,7 @@ def schedule(  # noqa: PLR0917  # click gives each option
 
     Gates and `hold_back` are PLAN's; else the default gates judge, and what is worth it is held back. Writes nothing. Exit 7 when nothing fits: then it says what would.
     """
-    from cutover.core.forecast import Nothing, Wish, answer
+    from cutover.core.forecast import Infeasible, ScheduleRequest, answer
 
     within_ms = _duration("--time", within)
     given = _budgets(budgets)
@@ -76,9 +76,9 @@ def schedule(  # noqa: PLR0917  # click gives each option
         given[HARMED] = loaded.risk.harmed_requests
     given.setdefault(OVERLOAD, max(given[HARMED], round(usual)))
     held = _held_back(frame, loaded, ground, usual, given[OVERLOAD])
-    found = answer(ground, Wish(given[HARMED], given[OVERLOAD], held), within_ms)
+    found = answer(ground, ScheduleRequest(given[HARMED], given[OVERLOAD], held), within_ms)
     _say_caution(frame, loaded)
-    if isinstance(found, Nothing):
+    if isinstance(found, Infeasible):
         raise RefusedError(f"nothing fits: {found.why}", hint=found.instead)
 
     from cutover.render.schedule import Asked, schedule_json, schedule_view
@@ -93,7 +93,7 @@ def schedule(  # noqa: PLR0917  # click gives each option
 
 
 def _held_back(
-    frame: Frame, plan: Plan | None, ground: Ground, usual: float, overload: int
+    frame: Frame, plan: Plan | None, ground: ForecastInputs, usual: float, overload: int
 ) -> int:
     """What the plan holds back (per mille) when that is enough to compare with, else what is worth it."""
     from cutover.core.forecast import bearable, proposed
@@ -164,9 +164,9 @@ def _budgets(texts: tuple[str, ...]) -> dict[str, int]:
 
 def _traffic(
     plan: Plan | None, rate: str | None, days: str | None, profile: str | None, region: str | None
-) -> tuple[Traffic, float, str]:
+) -> tuple[TrafficRate, float, str]:
     """The traffic, its usual rate (requests a minute), and where it is known from."""
-    from cutover.core.forecast import Traffic
+    from cutover.core.forecast import TrafficRate
 
     pairs = 1 if plan is None else len(plan.pairs)
     if days is not None:
@@ -192,13 +192,13 @@ def _traffic(
     from cutover.core.plan.risk import PEAK, TROUGH
 
     known = f"{rate_text(usual)} ({source}), down to {rate_text(round(TROUGH * usual, 3))} and up to {rate_text(round(PEAK * usual, 3))} over a day"
-    return Traffic(TROUGH * usual, PEAK * usual, pairs), usual, known
+    return TrafficRate(TROUGH * usual, PEAK * usual, pairs), usual, known
 
 
 def _measured(
     plan: Plan | None, days: str, profile: str | None, region: str | None
-) -> tuple[Traffic, float, str]:
-    from cutover.core.forecast import Traffic
+) -> tuple[TrafficRate, float, str]:
+    from cutover.core.forecast import TrafficRate
 
     span = _duration("--rate-from-cloudwatch", days) or 0
     if span % DAY:
@@ -220,10 +220,10 @@ def _measured(
             hint="give the rate of the hours in which you would run it, with --rate",
         )
     known = f"{rate_text(round(found.mean))} on average over {found.hours} hours of CloudWatch, down to {rate_text(round(found.trough, 1))} and up to {rate_text(round(found.peak, 1))}"
-    return Traffic(found.trough, found.peak, len(plan.pairs)), found.mean, known
+    return TrafficRate(found.trough, found.peak, len(plan.pairs)), found.mean, known
 
 
-def _ground(plan: Plan | None, traffic: Traffic) -> Ground:
+def _ground(plan: Plan | None, traffic: TrafficRate) -> ForecastInputs:
     from cutover.core.plan.risk import default_ground, ground_of, nothing_keeps
 
     if plan is None:

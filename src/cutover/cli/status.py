@@ -12,7 +12,7 @@ from cutover.core.errors import ExitCode, printable
 
 if TYPE_CHECKING:
     from cutover.app.offline import Beat, Read
-    from cutover.core.observation import Word
+    from cutover.core.observation import OperatorCommand
     from cutover.local.rehearsal_file import Rehearsed
     from cutover.local.run_directory import RunDirectory
     from cutover.render.tables import RunRow
@@ -77,13 +77,13 @@ def _live() -> list[RunDirectory]:
 
 
 def _show(frame: Frame, read: Read) -> None:
-    from cutover.core.messages import Story, stamp, standings, tell
+    from cutover.core.messages import RunView, stamp, standings, tell
     from cutover.local.clock import SystemClock
     from cutover.render.status import status_view
 
     if read.plan is None or read.state is None:
         return
-    story = Story.begin(read.plan)
+    story = RunView.begin(read.plan)
     for record in read.contents.records:
         story = tell(story, record)
     lines = [f"run {read.run.id}"]
@@ -162,7 +162,7 @@ def _looks(beat: Beat) -> str:
     return f"{said}, looks again {beat.next}"
 
 
-def _waiting(read: Read) -> tuple[Word, ...]:
+def _waiting(read: Read) -> tuple[OperatorCommand, ...]:
     """The words that the next process will hear first."""
     from cutover.local.inbox import waiting_words
 

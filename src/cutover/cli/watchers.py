@@ -12,7 +12,7 @@ from cutover.core.values import weight_percent
 from cutover.ports import Listener
 
 if TYPE_CHECKING:
-    from cutover.app.live import Ended, Watchers
+    from cutover.app.live import ProcessEnded, Watchers
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
     from cutover.local.run_directory import RunDirectory
@@ -39,10 +39,10 @@ def watchers(frame: Frame) -> Watchers:
     def made(
         plan: Plan, run: RunDirectory, records: Sequence[Record], router: Router
     ) -> Sequence[Listener]:
-        from cutover.core.messages import Story, tell
+        from cutover.core.messages import RunView, tell
         from cutover.render.lines import LinesView
 
-        story = Story.begin(plan)
+        story = RunView.begin(plan)
         for record in records:
             story = tell(story, record)
         lines = LinesView(plan, frame.story, story=story, restore=router.restore_commands)
@@ -55,7 +55,7 @@ def watchers(frame: Frame) -> Watchers:
     return made
 
 
-def ended(frame: Frame, end: Ended) -> int:
+def ended(frame: Frame, end: ProcessEnded) -> int:
     """Say how a process that drove a run ended, and give its exit code."""
     frame.stuck = end.stuck
     if end.lost:

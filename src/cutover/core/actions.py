@@ -10,7 +10,7 @@ from cutover.core.values import RouteId, Weight
 
 
 @dataclass(frozen=True)
-class Move:
+class SetWeight:
     """Write this weight to these routes, not later than `not_after`."""
 
     routes: tuple[RouteId, ...]
@@ -20,7 +20,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Back:
+class RestoreRoute:
     """One route's way back: `verbatim` restores the snapshot, else only our two weights change.
 
     `blind` is a write on the last form seen, because the live one cannot be read.
@@ -32,10 +32,10 @@ class Back:
 
 
 @dataclass(frozen=True)
-class Restore:
+class RestoreRoutes:
     """Take these routes back, side by side."""
 
-    routes: tuple[Back, ...]
+    routes: tuple[RestoreRoute, ...]
     reason: str
 
 
@@ -60,11 +60,11 @@ class End:
     silently: bool = False
 
 
-Effect = Move | Restore | Detach | End
+Effect = SetWeight | RestoreRoutes | Detach | End
 
 
 @dataclass(frozen=True)
-class Look:
+class ReadRequest:
     """What the next turn observes. `minutes_from_ms` is the start of the metrics window, None for no look.
 
     `once`: routes whose read fails are not asked again within the look.
@@ -79,4 +79,4 @@ class Look:
     minutes_from_ms: int | None = None
 
 
-NOTHING = Look()
+NOTHING = ReadRequest()

@@ -21,7 +21,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Every exit code of the command line, never reused (design 5.2)."""
+    """Every exit code of the command line, never reused."""
 
     COMPLETED = 0
     BUG = 1

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 WALL_JUMP_MS = 2_000
-"""Wall and boot clocks that differ by more than this make a gap (promises.md P16)."""
+"""Wall and boot clocks that differ by more than this make a gap (docs/promises.md P16)."""
 
 
 @dataclass(frozen=True)

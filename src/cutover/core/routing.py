@@ -11,7 +11,7 @@ from cutover.core.values import Weight, digest
 
 
 @dataclass(frozen=True)
-class Form:
+class RouteConfig:
     """What a route says: canonical JSON text of its actions, and what a router derived from it.
 
     Equality is by text alone in practice: the other fields are derived from it and never journalled
@@ -42,7 +42,7 @@ class Form:
         return digest(self.text)
 
 
-def form_body(form: Form) -> dict[str, Any]:
+def config_body(form: RouteConfig) -> dict[str, Any]:
     """The form as the journal and snapshot.json hold it; weight -1 stands for underivable.
 
     `original` and `unmodelled` are there only when they say something: bodies of earlier runs have neither.
@@ -61,15 +61,15 @@ def form_body(form: Form) -> dict[str, Any]:
     return body
 
 
-def form_of(body: Mapping[str, Any]) -> Form:
-    """The form of `form_body`'s data.
+def config_of(body: Mapping[str, Any]) -> RouteConfig:
+    """The form of `config_body`'s data.
 
     Raises:
         ValueError: when a field is missing or of the wrong kind.
     """
     try:
         weight = body["weight"]
-        return Form(
+        return RouteConfig(
             text=str(body["text"]),
             weight=None if weight == -1 else Weight(int(weight)),
             attached=bool(body["attached"]),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutover.core.forecast import Outlook
+from cutover.core.forecast import StepForecast
 from cutover.core.plan import Plan
 from cutover.core.plan.risk import outlooks_of
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import FULL, MINUTE, RouteId, Weight
 
 STEP_PERIODS = 2
@@ -15,7 +15,7 @@ STEP_PERIODS = 2
 
 
 @dataclass(frozen=True)
-class StepForecast:
+class ScheduledStep:
     """One step ahead.
 
     Attributes:
@@ -36,7 +36,7 @@ class StepForecast:
     bake_ms: int
     approve: str
     requests: int | None
-    outlook: Outlook | None
+    outlook: StepForecast | None
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ class RoutePreview:
     """
 
     route: RouteId
-    found: Form
-    after: tuple[tuple[Weight, Form], ...]
+    found: RouteConfig
+    after: tuple[tuple[Weight, RouteConfig], ...]
     recipe: str
     recipe_why: str
-    back: Form | None = None
+    back: RouteConfig | None = None
 
 
-def timeline(plan: Plan, rate: float | None = None) -> tuple[StepForecast, ...]:
+def timeline(plan: Plan, rate: float | None = None) -> tuple[ScheduledStep, ...]:
     """Every step with its clock estimate and its requests at risk.
 
     `rate` is the measured requests a minute; without it the plan's own `traffic` counts.
     """
     per_minute = plan.traffic if rate is None else rate
     seen = outlooks_of(plan, per_minute)
-    found: list[StepForecast] = []
+    found: list[ScheduledStep] = []
     starts = plan.observe.period  # preflight, the attach, and the first settled minutes
     for index, step in enumerate(plan.steps):
         takes = step.bake + plan.observe.settle + STEP_PERIODS * plan.observe.period
         found.append(
-            StepForecast(
+            ScheduledStep(
                 index=index,
                 weight=step.weight,
                 starts_ms=starts,

@@ -1,7 +1,7 @@
 """Plan field types: text with a unit in the file, an integer in the model.
 
 `Duration` is ms, `Share` parts per million, `Percentage` of weight per mille, `PerMinute` requests a
-minute. A bare number is refused where a unit belongs (design 5.1).
+minute. A bare number is refused where a unit belongs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Small value types with units: weights per mille, durations in ms, shares in parts per million.
 
 Journal and code hold integers only; people read and write percent, durations and rates as text
-with a unit (design section 2 and 5.1).
+with a unit.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def _of(effect: Effect, side: str) -> bool:
     return effect.side == side or (effect.side == "both" and side in ("source", "destination"))
 
 
-class Weather:
+class ActiveInjections:
     """Which effects are active; `before_change` lets traffic catch up first."""
 
     def __init__(self, scenario: Scenario) -> None:

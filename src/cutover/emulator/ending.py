@@ -60,7 +60,7 @@ class Ending:
     steps: tuple[int, ...] = ()
 
 
-class Verdict(StrEnum):
+class ScenarioVerdict(StrEnum):
     """What a rehearsal says of a plan."""
 
     AS_EXPECTED = "as expected"
@@ -72,13 +72,15 @@ class Verdict(StrEnum):
 
 def verdict(
     expect: Expect, ending: Ending, mismatches: Sequence[str], unreached: Sequence[str]
-) -> Verdict:
+) -> ScenarioVerdict:
     """The verdict on a rehearsal; one whose trouble never happened is never `as expected`."""
     if unreached:
-        return Verdict.NOT_REACHED
+        return ScenarioVerdict.NOT_REACHED
     if not mismatches:
-        return Verdict.AS_EXPECTED
-    return Verdict.LET_THROUGH if _let_through(expect, ending) else Verdict.OTHERWISE
+        return ScenarioVerdict.AS_EXPECTED
+    return (
+        ScenarioVerdict.LET_THROUGH if _let_through(expect, ending) else ScenarioVerdict.OTHERWISE
+    )
 
 
 def _let_through(expect: Expect, ending: Ending) -> bool:

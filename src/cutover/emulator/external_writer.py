@@ -13,7 +13,7 @@ from cutover.emulator.injections import Write
 from cutover.emulator.topology import NOT_FOUND, foreign_group
 
 
-class SecondWriter:
+class ExternalWriter:
     """Writes past the run, straight into the balancer; `wrote` is told of each route."""
 
     def __init__(self, plan: Plan, balancer: Balancer, wrote: Callable[[str], None]) -> None:

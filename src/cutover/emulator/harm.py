@@ -17,8 +17,8 @@ from cutover.core.plan import Plan
 from cutover.core.values import PPM
 from cutover.emulator.active_injections import Fare
 from cutover.emulator.latency import TAIL_OVER_MEDIAN, TAIL_SIGMA, Latencies, Part, percentile
-from cutover.emulator.randomness import Chance
-from cutover.emulator.scenario import Traffic
+from cutover.emulator.randomness import Randomness
+from cutover.emulator.scenario import TrafficSpec
 
 SLOW_SIGMA = 0.35
 """How much requests that an effect makes slow vary around its `slow_to`, on the log scale."""
@@ -35,7 +35,7 @@ class Limit:
     tail: float
 
 
-def limits_of(plan: Plan, facts: Traffic, sigma: float) -> tuple[Limit, ...]:
+def limits_of(plan: Plan, facts: TrafficSpec, sigma: float) -> tuple[Limit, ...]:
     """What the plan's latency gates hold the destination to, by the source's true percentiles."""
     found = []
     usual = Latencies(_parts(facts, sigma, Fare(), 1.0))
@@ -58,11 +58,13 @@ class Harm:
         failed: requests that failed.
     """
 
-    def __init__(self, facts: Traffic, sigma: float, limits: Sequence[Limit], seed: int) -> None:
+    def __init__(
+        self, facts: TrafficSpec, sigma: float, limits: Sequence[Limit], seed: int
+    ) -> None:
         self.failed = 0
         self._slow = 0.0
         self._facts, self._sigma, self._limits = facts, sigma, tuple(limits)
-        self._luck = Chance(seed, "harm")
+        self._luck = Randomness(seed, "harm")
         self._shares: dict[tuple[Fare, Fare], tuple[float, float]] = {}
 
     @property
@@ -130,7 +132,7 @@ def _failing(fare: Fare) -> float:
     return 1 - served
 
 
-def _parts(facts: Traffic, sigma: float, fare: Fare, times: float) -> tuple[Part, ...]:
+def _parts(facts: TrafficSpec, sigma: float, fare: Fare, times: float) -> tuple[Part, ...]:
     """A million answers of a side."""
     median = facts.latency * fare.latency_factor * times
     slow = round(MANY * fare.slow)

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cutover.core.moment import Moment
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.emulator.clock import VirtualClock
 from cutover.emulator.faults import killed
 from cutover.emulator.injections import Crash, Say
 from cutover.emulator.responses import RehearsalOverError
-from cutover.ports import Mailbox
+from cutover.ports import Inbox
 
 SIGINT = 2
 
 
-class ScriptedMailbox(Mailbox):
+class ScriptedInbox(Inbox):
     """Words arrive at their virtual times; `wait` returns early when one does."""
 
     def __init__(self, clock: VirtualClock, ends_ms: int) -> None:
         self._clock = clock
         self._ends_ms = ends_ms
-        self._words: list[tuple[Word, Callable[[], None]]] = []
+        self._words: list[tuple[OperatorCommand, Callable[[], None]]] = []
         self._crash: tuple[Crash, Callable[[], None]] | None = None
         self.on_wait: Callable[[], None] = lambda: None
 
-    def wait(self, until: Moment) -> tuple[Word, ...]:
+    def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         """Let virtual time pass until then, or until a word comes.
 
         Raises:
@@ -55,9 +55,9 @@ class ScriptedMailbox(Mailbox):
 
     def say(self, line: Say, heard: Callable[[], None] = lambda: None) -> None:
         """Somebody says a word now; `heard` is called when the run takes it."""
-        name = WordName(line.word)
-        source, signal = ("signal", SIGINT) if name is WordName.INTERRUPT else ("words", 0)
-        self._words.append((Word(name, line.who, line.why, source, signal), heard))
+        name = CommandName(line.word)
+        source, signal = ("signal", SIGINT) if name is CommandName.INTERRUPT else ("words", 0)
+        self._words.append((OperatorCommand(name, line.who, line.why, source, signal), heard))
 
     def crash(self, crash: Crash, died: Callable[[], None] = lambda: None) -> None:
         """The runner dies at its next (or in this) wait; `died` is called then."""

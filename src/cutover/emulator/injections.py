@@ -120,7 +120,7 @@ class When(Model):
         return self.after > 0 or self.bake is not None
 
 
-class Happening(Model):
+class Injection(Model):
     """What every entry has."""
 
     optional: bool = Field(
@@ -129,7 +129,7 @@ class Happening(Model):
     )
 
 
-class Effect(Happening):
+class Effect(Injection):
     """A change in how requests fare, for a while."""
 
     when: When = When()
@@ -240,7 +240,7 @@ _PARTS = (
 )  # fmt: skip
 
 
-class HealthChange(Happening):
+class HealthChange(Injection):
     """Targets of a group change their state."""
 
     when: When = When()
@@ -254,7 +254,7 @@ class HealthChange(Happening):
     reason: str = Field("Target.Timeout", description="As DescribeTargetHealth says it.")
 
 
-class Write(Happening):
+class Write(Injection):
     """A second writer changes a route behind our back."""
 
     when: When
@@ -282,7 +282,7 @@ class Write(Happening):
         return self
 
 
-class Fault(Happening):
+class Fault(Injection):
     """AWS calls go wrong."""
 
     when: When = When()
@@ -309,7 +309,7 @@ class Fault(Happening):
     )
 
 
-class Say(Happening):
+class Say(Injection):
     """A person says a word."""
 
     when: When
@@ -328,7 +328,7 @@ class Say(Happening):
     why: str = "as the scenario says"
 
 
-class Crash(Happening):
+class Crash(Injection):
     """The runner's process dies, and somebody starts it again later."""
 
     when: When

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from cutover.core.values import MINUTE
 from cutover.emulator.active_injections import Fare
 from cutover.emulator.balancer import Balancer, dimension
-from cutover.emulator.randomness import Chance
+from cutover.emulator.randomness import Randomness
 from cutover.emulator.scenario import Scenario
 from cutover.emulator.store import Store, key
-from cutover.emulator.traffic import GroupTally, Minute, Traffic
+from cutover.emulator.traffic import GroupTally, Traffic, TrafficMinute
 
 ALB = "AWS/ApplicationELB"
 FIRST_PART = 0.6
@@ -47,9 +47,9 @@ class Publisher:
         self._customs = tuple(customs)
         self._destinations = {flow.destination for flow in traffic.flows}
         self._sources = {flow.source for flow in traffic.flows}
-        self._luck = Chance(seed, "published")
+        self._luck = Randomness(seed, "published")
 
-    def publish(self, at_ms: int, minute: Minute) -> None:
+    def publish(self, at_ms: int, minute: TrafficMinute) -> None:
         """Everything about the minute that began at `at_ms`."""
         for (balancer, group), tally in minute.groups.items():
             self._group(at_ms, balancer, group, tally)

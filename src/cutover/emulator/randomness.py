@@ -9,7 +9,7 @@ EXACT_BELOW = 30
 """Expected counts below this are drawn exactly, larger ones from the normal approximation."""
 
 
-class Chance:
+class Randomness:
     """One stream of randomness, named: a new stream elsewhere never changes this one."""
 
     def __init__(self, seed: int, name: str) -> None:

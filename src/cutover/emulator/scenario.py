@@ -57,7 +57,7 @@ def _instant(value: object) -> object:
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
-class Traffic(Model):
+class TrafficSpec(Model):
     """What clients do, and how the source serves them."""
 
     rate: PerMinute | None = Field(
@@ -112,7 +112,7 @@ class Auth(Model):
     kind: Literal["oidc", "cognito"] = "oidc"
 
 
-class Twin(Model):
+class Topology(Model):
     """What stands behind the plan's ARNs when the run starts."""
 
     attached: bool = Field(
@@ -362,8 +362,8 @@ class Scenario(Model):
     plan: dict[str, Any] = Field(
         default_factory=dict, description="Top-level keys that replace those of the plan."
     )
-    traffic: Traffic = Traffic()
-    twin: Twin = Twin()
+    traffic: TrafficSpec = TrafficSpec()
+    twin: Topology = Topology()
     effects: tuple[Effect, ...] = ()
     health: tuple[HealthChange, ...] = ()
     writer: tuple[Write, ...] = ()

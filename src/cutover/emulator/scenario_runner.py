@@ -10,10 +10,10 @@ from cutover.emulator.active_injections import Active
 from cutover.emulator.balancer import Balancer
 from cutover.emulator.clock import VirtualClock
 from cutover.emulator.cloudwatch import CloudWatch
-from cutover.emulator.external_writer import SecondWriter
+from cutover.emulator.external_writer import ExternalWriter
 from cutover.emulator.faults import Faults
 from cutover.emulator.health import Sickness
-from cutover.emulator.inbox import ScriptedMailbox
+from cutover.emulator.inbox import ScriptedInbox
 from cutover.emulator.injections import Crash, Effect, HealthChange, Say, Write
 from cutover.emulator.occurrences import Entry, Occurrence, Occurrences
 from cutover.emulator.scenario import Scenario
@@ -21,7 +21,7 @@ from cutover.emulator.script import Script
 from cutover.emulator.traffic import Traffic
 
 
-class Stage:
+class ScenarioRunner:
     """Everything that a scenario can move."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Stage:
         balancer: Balancer,
         traffic: Traffic,
         cloudwatch: CloudWatch,
-        mailbox: ScriptedMailbox,
+        mailbox: ScriptedInbox,
         faults: Faults,
         occurrences: Occurrences,
         wrote: Callable[[str], None],
@@ -54,7 +54,7 @@ class Stage:
     def set(self) -> None:
         """Arm everything."""
         scenario, on = self._scenario, self._script.on
-        writer = SecondWriter(self._plan, self._balancer, self._wrote)
+        writer = ExternalWriter(self._plan, self._balancer, self._wrote)
         for number, effect in enumerate(scenario.effects, start=1):
             one = self._occurrence("effects", number, effect)
             on(effect.when, partial(self._begin, effect, one))
@@ -87,7 +87,7 @@ class Stage:
         self._occurrences.begin(one)
         self._mailbox.say(line, lambda: one.meet(""))
 
-    def _write(self, writer: SecondWriter, change: Write, one: Occurrence) -> None:
+    def _write(self, writer: ExternalWriter, change: Write, one: Occurrence) -> None:
         self._occurrences.begin(one)
         one.meet("", writer.write(change))
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.core.plan import tidied
 from cutover.emulator.injections import Crash, Effect, Fault, HealthChange, Say, When, Write
-from cutover.emulator.scenario import Auth, Expect, Needs, Scenario, Traffic, Twin
+from cutover.emulator.scenario import Auth, Expect, Needs, Scenario, Topology, TrafficSpec
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 MODELS: tuple[type[BaseModel], ...] = (
-    When, Effect, HealthChange, Write, Fault, Say, Crash, Traffic, Twin, Auth, Needs, Expect,
+    When, Effect, HealthChange, Write, Fault, Say, Crash, TrafficSpec, Topology, Auth, Needs, Expect,
 )  # fmt: skip
 """Everything that a scenario file is made of, below its top level."""
 

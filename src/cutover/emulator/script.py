@@ -14,7 +14,7 @@ from cutover.emulator.injections import When
 
 
 @dataclass
-class Scene:
+class Conditions:
     """What conditions can see: the live weights, and what the run said of its phase.
 
     Attributes:
@@ -35,7 +35,7 @@ class Script:
     """Every pending `when`, tried again whenever something changed; each comes true once."""
 
     def __init__(self, clock: VirtualClock, plan: Plan) -> None:
-        self.scene = Scene()
+        self.scene = Conditions()
         self._clock = clock
         self._steps = plan.steps
         self._baking = len(plan.written)

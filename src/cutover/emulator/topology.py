@@ -11,7 +11,7 @@ from cutover.core.values import SECOND, digest
 from cutover.emulator.answers import SourceFleet
 from cutover.emulator.balancer import Balancer, balancer_arn, forward, listener_arn
 from cutover.emulator.health import Target
-from cutover.emulator.scenario import Twin
+from cutover.emulator.scenario import Topology
 
 NOT_FOUND = {
     "Type": "fixed-response",
@@ -36,7 +36,7 @@ def foreign_group(source: str) -> str:
     return f"{head}:targetgroup/foreign/{digest(source)[:16]}"
 
 
-def build(plan: Plan, facts: Twin, balancer: Balancer, rate: float) -> tuple[SourceFleet, ...]:
+def build(plan: Plan, facts: Topology, balancer: Balancer, rate: float) -> tuple[SourceFleet, ...]:
     """Everything the plan names, under its ARNs; the fleets behind its sources."""
     fleets = _groups(plan, facts, balancer, rate)
     _listeners(plan, facts, balancer)
@@ -49,7 +49,7 @@ def build(plan: Plan, facts: Twin, balancer: Balancer, rate: float) -> tuple[Sou
     return fleets
 
 
-def destination_targets(plan: Plan, facts: Twin, rate: float) -> int:
+def destination_targets(plan: Plan, facts: Topology, rate: float) -> int:
     """How many targets a destination has: as said, else enough for the plan's own gates."""
     if facts.destination_targets is not None:
         return facts.destination_targets
@@ -62,7 +62,9 @@ def destination_targets(plan: Plan, facts: Twin, rate: float) -> int:
     return max(wanted)
 
 
-def _groups(plan: Plan, facts: Twin, balancer: Balancer, rate: float) -> tuple[SourceFleet, ...]:
+def _groups(
+    plan: Plan, facts: Topology, balancer: Balancer, rate: float
+) -> tuple[SourceFleet, ...]:
     fleets: dict[str, SourceFleet] = {}
     zones = zones_of(plan.aws.region, facts.zones)
     theirs = zones_of(plan.aws.region, facts.destination_zones or facts.zones)
@@ -99,7 +101,7 @@ def _groups(plan: Plan, facts: Twin, balancer: Balancer, rate: float) -> tuple[S
     return tuple(fleets.values())
 
 
-def _listeners(plan: Plan, facts: Twin, balancer: Balancer) -> None:
+def _listeners(plan: Plan, facts: Topology, balancer: Balancer) -> None:
     defaults: dict[str, list[dict[str, Any]]] = {}
     rules: dict[str, list[dict[str, Any]]] = {}
     for route in plan.routes:
@@ -131,7 +133,7 @@ def _listener(arn: str) -> str:
     return listener_arn(arn) if ":listener-rule/" in arn else arn
 
 
-def _actions(source: str, destination: str, facts: Twin) -> list[dict[str, Any]]:
+def _actions(source: str, destination: str, facts: Topology) -> list[dict[str, Any]]:
     groups: dict[str, int] = {source: 100}
     if facts.attached:
         groups[destination] = 0

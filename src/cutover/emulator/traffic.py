@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from cutover.core.moment import floor_to
 from cutover.core.plan import Plan
 from cutover.core.values import DAY, HOUR, MINUTE, PPM
-from cutover.emulator.active_injections import Fare, Weather
+from cutover.emulator.active_injections import ActiveInjections, Fare
 from cutover.emulator.balancer import Balancer
 from cutover.emulator.harm import SLOW_SIGMA, Harm, limits_of
 from cutover.emulator.latency import TAIL_OVER_MEDIAN, TAIL_SIGMA, Latencies, Part, body_sigma
-from cutover.emulator.randomness import Chance
+from cutover.emulator.randomness import Randomness
 from cutover.emulator.scenario import Scenario
 
 PEAK_AT_MS = 14 * HOUR
@@ -70,7 +70,7 @@ class Flow:
 
 
 @dataclass
-class Minute:
+class TrafficMinute:
     """Everything that is published about one minute."""
 
     groups: dict[tuple[str, str], GroupTally] = field(
@@ -96,19 +96,19 @@ class Traffic:
         now_ms: int,
     ) -> None:
         self.flows = tuple(flows)
-        self.minute = Minute()
+        self.minute = TrafficMinute()
         self.reached = 0  # requests that went to the destination
-        self.weather = Weather(scenario)
+        self.weather = ActiveInjections(scenario)
         self._facts = scenario.traffic
         self._half_life_ms = scenario.cookie_half_life
         self._rate = rate
         self._balancer = balancer
         self._until = now_ms
-        self._arrivals = Chance(seed, "arrivals")
-        self._luck = Chance(seed, "outcomes")
-        self._noise = Chance(seed, "noise")
-        self._bursts = Chance(seed, "bursts")
-        self._neighbours = Chance(seed, "others")
+        self._arrivals = Randomness(seed, "arrivals")
+        self._luck = Randomness(seed, "outcomes")
+        self._noise = Randomness(seed, "noise")
+        self._bursts = Randomness(seed, "bursts")
+        self._neighbours = Randomness(seed, "others")
         tail = self._facts.tail / PPM
         self._sigma = body_sigma(self._facts.latency, self._facts.latency_p95, tail)
         limits = limits_of(plan, self._facts, self._sigma)
@@ -160,10 +160,10 @@ class Traffic:
                 self._serve_others(balancer, self._facts.others * span / MINUTE)
         self._until = now_ms
 
-    def close_minute(self, now_ms: int) -> tuple[int, Minute]:
+    def close_minute(self, now_ms: int) -> tuple[int, TrafficMinute]:
         """The minute that just ended, by its start, and a new one begins."""
         self.catch_up(now_ms)
-        done, self.minute = self.minute, Minute()
+        done, self.minute = self.minute, TrafficMinute()
         return floor_to(now_ms - 1, MINUTE), done
 
     def _age(self, flow: Flow, span: int) -> None:

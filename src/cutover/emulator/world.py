@@ -22,14 +22,14 @@ from cutover.emulator.cloudwatch import CloudWatch
 from cutover.emulator.ending import Truth
 from cutover.emulator.faults import Faults
 from cutover.emulator.health import HealthBook
-from cutover.emulator.inbox import ScriptedMailbox
+from cutover.emulator.inbox import ScriptedInbox
 from cutover.emulator.injections import Say, When
 from cutover.emulator.moto_account import claim, release
 from cutover.emulator.occurrences import Occurrences
 from cutover.emulator.publisher import CustomSeries, Publisher
 from cutover.emulator.responses import RunnerKilledError
 from cutover.emulator.scenario import DEFAULT_RATE, Scenario
-from cutover.emulator.scenario_runner import Stage
+from cutover.emulator.scenario_runner import ScenarioRunner
 from cutover.emulator.script import Script
 from cutover.emulator.session import Emulation, open_session
 from cutover.emulator.store import Store
@@ -51,7 +51,7 @@ class World:
     Attributes:
         session: a boto3.Session that reaches nothing but this world.
         clock: virtual time; also the runner's ports.Clock.
-        mailbox: the runner's ports.Mailbox.
+        mailbox: the runner's ports.Inbox.
         occurrences: what became of the scenario's entries.
         listener: give it to the runner, so that scenarios can say `phase` and `hold`, and people approve.
         restarts: how often the runner was killed and started again.
@@ -108,7 +108,7 @@ class World:
             self.store, self.traffic, self.balancer, scenario, customs=_customs(plan), seed=seed
         )
         self.faults = Faults(self.clock, self.script, self.occurrences)
-        self.mailbox = ScriptedMailbox(self.clock, start_ms + scenario.limit)
+        self.mailbox = ScriptedInbox(self.clock, start_ms + scenario.limit)
         self.listener: Listener = _PhaseWatcher(self)
         answers = Answers(
             self.cloudwatch, self.balancer, plan.aws.account, plan.aws.region, fleets
@@ -123,7 +123,7 @@ class World:
         self._next_minute()
         self.clock.run_until(start_ms)
         self.clock.pace = pace
-        Stage(
+        ScenarioRunner(
             plan,
             scenario,
             clock=self.clock,

@@ -16,7 +16,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class SystemClock(Clock):
     """Wall time, and milliseconds since boot that go on counting while the machine sleeps.
 
-    Linux's CLOCK_MONOTONIC stops in a suspend (promises P16), so CLOCK_BOOTTIME is read where it
+    Linux's CLOCK_MONOTONIC stops in a suspend (docs/promises.md P16), so CLOCK_BOOTTIME is read where it
     exists; elsewhere (macOS) CLOCK_MONOTONIC counts sleep. Where the system has no boot id each
     process has its own, and durations between processes then go by wall time.
     """

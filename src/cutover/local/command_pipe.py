@@ -13,7 +13,7 @@ import os
 import select
 import threading
 
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.values import canonical_json
 from cutover.local.disk import unguessable
 from cutover.local.run_directory import RunDirectory
@@ -21,7 +21,7 @@ from cutover.local.run_directory import RunDirectory
 _LONGEST = min(select.PIPE_BUF, 4_096)
 _AT_ONCE = 65_536
 
-SAYABLE = frozenset(WordName) - {WordName.INTERRUPT}
+SAYABLE = frozenset(CommandName) - {CommandName.INTERRUPT}
 
 
 class CommandPipe:
@@ -32,7 +32,7 @@ class CommandPipe:
         self._handle = handle
         self._lock = threading.Lock()
         self._part = b""
-        self._words: list[Word] = []
+        self._words: list[OperatorCommand] = []
 
     @classmethod
     def open(cls, run: RunDirectory) -> CommandPipe:
@@ -57,14 +57,14 @@ class CommandPipe:
         """The descriptor that becomes readable when a word came; None without a pipe."""
         return self._handle
 
-    def take(self) -> tuple[Word, ...]:
+    def take(self) -> tuple[OperatorCommand, ...]:
         """The words since the last call, oldest first."""
         with self._lock:
             self._read()
             said, self._words = tuple(self._words), []
         return said
 
-    def waiting(self) -> tuple[WordName, ...]:
+    def waiting(self) -> tuple[CommandName, ...]:
         """The words that `take` would give now, by name; from any thread."""
         with self._lock:
             self._read()
@@ -90,7 +90,7 @@ class CommandPipe:
         self._words.extend(_heard(line) for line in lines if line)
 
 
-def send(run: RunDirectory, word: Word) -> None:
+def send(run: RunDirectory, word: OperatorCommand) -> None:
     """Say a word through the pipe; a reason that is too long for it is cut.
 
     Raises:
@@ -106,7 +106,7 @@ def send(run: RunDirectory, word: Word) -> None:
         run.disk.close(handle)
 
 
-def word_text(word: Word, why: str | None = None) -> str:
+def word_text(word: OperatorCommand, why: str | None = None) -> str:
     """A word as one line of JSON."""
     said = {
         "name": word.name.value,
@@ -117,7 +117,7 @@ def word_text(word: Word, why: str | None = None) -> str:
     return canonical_json(said)
 
 
-def parse_word(text: bytes) -> Word:
+def parse_word(text: bytes) -> OperatorCommand:
     """A word from `word_text`.
 
     Raises:
@@ -131,22 +131,22 @@ def parse_word(text: bytes) -> Word:
         raise ValueError("not a word")
     if data.get("name") not in SAYABLE:
         raise ValueError(f"no such word: {str(data.get('name'))[:40]!r}")
-    return Word(
-        WordName(data["name"]),
+    return OperatorCommand(
+        CommandName(data["name"]),
         data.get("who", "unknown"),
         data.get("why", ""),
         detail=data.get("detail", ""),
     )
 
 
-def _line(word: Word, why: str) -> bytes:
+def _line(word: OperatorCommand, why: str) -> bytes:
     return word_text(word, why).encode("ascii") + b"\n"
 
 
-def _heard(line: bytes) -> Word:
-    """What cannot be read is taken for a pause (promises P26: unreadable means hold)."""
+def _heard(line: bytes) -> OperatorCommand:
+    """What cannot be read is taken for a pause (docs/promises.md P26: unreadable means hold)."""
     try:
         return parse_word(line)
     except ValueError as error:
         why = f"a line in the pipe cannot be read ({error}), so the run holds"
-        return Word(WordName.PAUSE, "unknown", why)
+        return OperatorCommand(CommandName.PAUSE, "unknown", why)

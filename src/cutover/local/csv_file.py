@@ -33,7 +33,7 @@ _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
-class Line:
+class CsvLine:
     """One row of a table: its cells, stripped, in the order of the header; `at` is its line in the file."""
 
     table: Table
@@ -124,7 +124,7 @@ class Table:
         """Its name in messages."""
         return self.source.file
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[CsvLine]:
         """Every row that is not blank, in order.
 
         Raises:
@@ -157,7 +157,7 @@ class Table:
                         "write fractions with a point, and an empty cell as nothing between two commas",
                     )
                 )
-            yield Line(self, number, tuple(cell.strip() for cell in cells))
+            yield CsvLine(self, number, tuple(cell.strip() for cell in cells))
 
     def problem(self, number: int, index: int, message: str, fix: str = "") -> Problem:
         """What is wrong at a cell (`index` from 0) of a line."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cutover.core.backtest import COLUMNS, Group
 from cutover.core.errors import PlanError, Problem
-from cutover.local.csv_file import MAX_ROWS, Line, Table
+from cutover.local.csv_file import MAX_ROWS, CsvLine, Table
 
 MOST_GAP = 7 * 1440
 """Minutes that a table may leave out at once; more is a mistake in the numbers."""
@@ -39,7 +39,7 @@ def columns_of(*sides: str) -> tuple[str, ...]:
     return tuple(_name(side, column) for side in sides for column in COLUMNS)
 
 
-def group_of(line: Line, side: str) -> tuple[Group, Problem | None]:
+def group_of(line: CsvLine, side: str) -> tuple[Group, Problem | None]:
     """One group's cells, and what makes them impossible.
 
     Raises:
@@ -76,7 +76,7 @@ def one_sided(table: Table, *sides: str) -> tuple[str, ...]:
     )
 
 
-def check_span(line: Line, column: str, minutes: int) -> None:
+def check_span(line: CsvLine, column: str, minutes: int) -> None:
     """Refuse a table that would be too large with every minute that it leaves out.
 
     Raises:
@@ -90,7 +90,7 @@ def check_span(line: Line, column: str, minutes: int) -> None:
         )
 
 
-def _impossible(line: Line, side: str, group: Group) -> Problem | None:
+def _impossible(line: CsvLine, side: str, group: Group) -> Problem | None:
     most = group.requests
     if most is None:
         return _without_requests(line, side, group)
@@ -110,7 +110,7 @@ def _impossible(line: Line, side: str, group: Group) -> Problem | None:
     return None
 
 
-def _without_requests(line: Line, side: str, group: Group) -> Problem | None:
+def _without_requests(line: CsvLine, side: str, group: Group) -> Problem | None:
     """Failures or answers beside an empty cell; `unanswered` may be: nobody counts for a group without a target."""
     for column in ("errors", "slow", "over_slo"):
         if getattr(group, column):

@@ -12,7 +12,7 @@ from cutover.core.backtest.rows import EPOCH, MOST_MINUTES
 from cutover.core.errors import printable
 from cutover.core.moment import wall_ms
 from cutover.core.values import MINUTE
-from cutover.local.csv_file import Line, Table, check_columns, open_table
+from cutover.local.csv_file import CsvLine, Table, check_columns, open_table
 from cutover.local.csv_groups import (
     MOST_GAP,
     Newest,
@@ -73,7 +73,9 @@ def read_history(path: str, stdin: BinaryIO | None = None) -> HistoryTable:
     return HistoryTable(rows, told_columns(table, *sides), pair, dated, left_out, notes)
 
 
-def _rows(table: Table, when: Callable[[Line], int], *, pair: bool) -> tuple[tuple[Row, ...], int]:
+def _rows(
+    table: Table, when: Callable[[CsvLine], int], *, pair: bool
+) -> tuple[tuple[Row, ...], int]:
     newest = Newest(table)
     rows: list[Row] = []
     left_out = 0
@@ -107,7 +109,7 @@ def _rows(table: Table, when: Callable[[Line], int], *, pair: bool) -> tuple[tup
     return tuple(rows), left_out
 
 
-def _minute(line: Line) -> int:
+def _minute(line: CsvLine) -> int:
     number = line.number("minute", "write a whole number of minutes, or a column `time`")
     if number is None or number != number.to_integral_value() or abs(number) > MOST_MINUTES:
         line.refuse(
@@ -116,7 +118,7 @@ def _minute(line: Line) -> int:
     return int(number)
 
 
-def _time(line: Line) -> int:
+def _time(line: CsvLine) -> int:
     """The minute whose `Row.at_ms` is that time. A time without an offset is UTC, as CloudWatch gives it."""
     text = line.cell("time")
     try:

@@ -12,7 +12,7 @@ from cutover.core.backtest.rows import MOST_MINUTES
 from cutover.core.errors import printable
 from cutover.core.plan import Plan
 from cutover.core.values import FULL, weight_text
-from cutover.local.csv_file import Line, Table, check_columns, decimal_of, open_table
+from cutover.local.csv_file import CsvLine, Table, check_columns, decimal_of, open_table
 from cutover.local.csv_groups import (
     MOST_GAP,
     Newest,
@@ -101,7 +101,7 @@ class _Reader:
             self._left_out += 1
             yield Row(minute, before.step, before.weight, known=False)
 
-    def _minute(self, line: Line, before: Row | None) -> int:
+    def _minute(self, line: CsvLine, before: Row | None) -> int:
         number = line.number("minute", "0 is the first minute of the first step")
         if number is None or number != number.to_integral_value():
             line.refuse("minute", "a minute is a whole number, negative before the run")
@@ -125,7 +125,7 @@ class _Reader:
         check_span(line, "minute", minute - (self._first or 0) + 1)
         return minute
 
-    def _step(self, line: Line, minute: int, before: Row | None) -> int:
+    def _step(self, line: CsvLine, minute: int, before: Row | None) -> int:
         number = line.number("step", "0 is the first step, -1 before the first raise")
         if number is None or number != number.to_integral_value() or number < -1:
             line.refuse(
@@ -143,7 +143,7 @@ class _Reader:
             line.refuse("step", f"step {step} after step {before.step}: steps only rise")
         return step
 
-    def _weight(self, line: Line, step: int) -> int:
+    def _weight(self, line: CsvLine, step: int) -> int:
         """Per mille. Percent as in a plan; in a table whose first weight is a fraction (0.05), fractions of 1."""
         text = line.cell("weight")
         percent = text.endswith("%")
@@ -180,7 +180,7 @@ class _Reader:
         self._compare(line, step, int(weight), planned)
         return int(weight)
 
-    def _compare(self, line: Line, step: int, weight: int, planned: int) -> None:
+    def _compare(self, line: CsvLine, step: int, weight: int, planned: int) -> None:
         before = self._weights.setdefault(step, weight)
         if weight != before and step not in self._changed:
             self._changed.add(step)

@@ -1,7 +1,7 @@
 """The only door from this package to files, so that tests can lose data, fill the disk and break it.
 
 Files are created 0600 and directories 0700, never through a symbolic link, and no descriptor
-survives an exec (promises P32). What stands at a path may have been put there by somebody else: an
+survives an exec (docs/promises.md P32). What stands at a path may have been put there by somebody else: an
 open never blocks and never takes anything but a regular file (or a fifo, where one is asked for).
 Nothing here decides what a failure means: every method raises `OSError` as the kernel gave it.
 """
@@ -36,7 +36,7 @@ def unguessable() -> str:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """What stands at a path, a symbolic link not followed.
 
     Attributes:
@@ -131,7 +131,7 @@ class Disk(ABC):
         """Return when the names in the directory are durable."""
 
     @abstractmethod
-    def look(self, path: Path) -> Found | None:
+    def look(self, path: Path) -> FoundFile | None:
         """What stands at the path, or None for nothing."""
 
     def keep(self, path: Path, data: bytes, *, durable: bool, mode: int = FILE_MODE) -> None:
@@ -251,7 +251,7 @@ class RealDisk(Disk):
         finally:
             os.close(handle)
 
-    def look(self, path: Path) -> Found | None:
+    def look(self, path: Path) -> FoundFile | None:
         try:
             found = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -259,7 +259,7 @@ class RealDisk(Disk):
         kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
         kind = next((name for test, name in kinds if test(found.st_mode)), "other")
         mode = stat.S_IMODE(found.st_mode)
-        return Found(kind, found.st_uid, mode, found.st_size, found.st_mtime_ns, found.st_gid)
+        return FoundFile(kind, found.st_uid, mode, found.st_size, found.st_mtime_ns, found.st_gid)
 
 
 def _checked(handle: int, path: Path, *, own: bool = False, fifo: bool = False) -> int:

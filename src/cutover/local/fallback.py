@@ -1,6 +1,6 @@
 """Where a rollback leaves its records when the journal takes none: another file, else stderr.
 
-Rolling back is worth more than recording it (promises P13), so nothing here ever raises.
+Rolling back is worth more than recording it (docs/promises.md P13), so nothing here ever raises.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A word in `words/` is one file, put there in one step. A word that stops (pause, rollback) is
 removed only at the next wait, when the runner has journalled it: a crash in between says it again.
 A word that goes forward is removed before it is said: a crash may lose it, but nothing is ever
-approved twice. What cannot be read is taken for a pause (promises P26: unreadable means hold).
+approved twice. What cannot be read is taken for a pause (docs/promises.md P26: unreadable means hold).
 
 A turn hears a bounded number of words from files, oldest first. A word that stops and lies behind
 more than that is heard at once, and again in its place: what was said before it cannot undo it.
@@ -20,30 +20,30 @@ from pathlib import Path
 
 from cutover.core.errors import RefusedError
 from cutover.core.moment import Moment
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.values import digest
 from cutover.local.command_pipe import CommandPipe, parse_word, word_text
 from cutover.local.keyboard import Keyboard
 from cutover.local.run_directory import RunDirectory
 from cutover.local.signals import Signals
-from cutover.ports import Clock, Mailbox
+from cutover.ports import Clock, Inbox
 
 POLL_MS = 250
 """How long a word in a file may wait to be seen."""
 
-SWITCHES = {"HOLD": WordName.PAUSE, "ROLLBACK": WordName.ROLLBACK}
-"""Kill switches: `touch`ed files in the run's or the state directory (promises P26)."""
+SWITCHES = {"HOLD": CommandName.PAUSE, "ROLLBACK": CommandName.ROLLBACK}
+"""Kill switches: `touch`ed files in the run's or the state directory (docs/promises.md P26)."""
 
 A_TURN = 20
 """So many words from files a turn hears: thousands of them must not keep it from the next look."""
 
-_STOPPING = frozenset({WordName.PAUSE, WordName.ROLLBACK})
-_FORWARD = frozenset({WordName.RESUME, WordName.APPROVE, WordName.ACCEPT_DRIFT})
+_STOPPING = frozenset({CommandName.PAUSE, CommandName.ROLLBACK})
+_FORWARD = frozenset({CommandName.RESUME, CommandName.APPROVE, CommandName.ACCEPT_DRIFT})
 _LONGEST = 16_384
 _NAME = re.compile(r"[0-9]+-(?P<word>[a-z_]+)-[0-9a-f]+\.json")
 
 
-def leave_word(run: RunDirectory, word: Word, at: Moment) -> Path:
+def leave_word(run: RunDirectory, word: OperatorCommand, at: Moment) -> Path:
     """Put a word where the run's process will find it, durably; returns its file.
 
     Raises:
@@ -64,9 +64,9 @@ def leave_word(run: RunDirectory, word: Word, at: Moment) -> Path:
     return path
 
 
-def waiting_words(run: RunDirectory) -> tuple[Word, ...]:
+def waiting_words(run: RunDirectory) -> tuple[OperatorCommand, ...]:
     """The words that nobody has heard yet, oldest first; for display, they stay where they are."""
-    words: list[Word] = []
+    words: list[OperatorCommand] = []
     try:
         names = [name for name in run.disk.list(run.words) if not name.startswith(".")]
     except OSError:
@@ -77,11 +77,11 @@ def waiting_words(run: RunDirectory) -> tuple[Word, ...]:
         except FileNotFoundError:
             continue  # heard in this very moment
         except (OSError, ValueError):
-            words.append(Word(WordName.PAUSE, "unknown", f"{name} cannot be read"))
+            words.append(OperatorCommand(CommandName.PAUSE, "unknown", f"{name} cannot be read"))
     return tuple(words)
 
 
-class WordsMailbox(Mailbox):
+class LocalInbox(Inbox):
     """The mailbox of a live run.
 
     `switches` are directories whose HOLD and ROLLBACK files count. `others`: who has the run instead of us by now; what
@@ -98,7 +98,7 @@ class WordsMailbox(Mailbox):
         keyboard: Keyboard | None = None,
         pipe: CommandPipe | None = None,
         others: Callable[[], str] = lambda: "",
-        first: Sequence[Word] = (),
+        first: Sequence[OperatorCommand] = (),
     ) -> None:
         self._run = run
         self._clock = clock
@@ -118,7 +118,7 @@ class WordsMailbox(Mailbox):
         self._on: set[Path] = set()  # switches that were said
         self._blind = False
 
-    def wait(self, until: Moment) -> tuple[Word, ...]:
+    def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         self._remove_done()
         while True:
             words = self._words()
@@ -128,7 +128,7 @@ class WordsMailbox(Mailbox):
             self._sleep(min(left, POLL_MS))
 
     def stopping(self) -> str:
-        """As `Mailbox.stopping`; the files are known by their names alone."""
+        """As `Inbox.stopping`; the files are known by their names alone."""
         with contextlib.suppress(OSError, ValueError):  # closed in this moment
             if self._signals is not None and self._signals.waits():
                 return "a signal"
@@ -166,7 +166,7 @@ class WordsMailbox(Mailbox):
         ]
         select.select([source for source in sources if source is not None], [], [], ms / 1000)
 
-    def _words(self) -> tuple[Word, ...]:
+    def _words(self) -> tuple[OperatorCommand, ...]:
         words, self._first = list(self._first), ()
         if self._signals is not None:
             words += self._signals.take()
@@ -182,7 +182,7 @@ class WordsMailbox(Mailbox):
             switched = self._from_switches()
         return (*words, *switched)
 
-    def _from_files(self) -> list[Word]:
+    def _from_files(self) -> list[OperatorCommand]:
         if self._others():
             return []
         try:
@@ -191,7 +191,7 @@ class WordsMailbox(Mailbox):
             return self._unreadable(self._run.words, error)
         self._blind = False
         new = [name for name in names if not name.startswith(".") and name not in self._said]
-        words: list[Word] = []
+        words: list[OperatorCommand] = []
         for name in new[A_TURN:]:
             if len(words) == A_TURN:
                 break
@@ -205,7 +205,7 @@ class WordsMailbox(Mailbox):
             words += self._one(self._run.words / name)
         return words
 
-    def _one(self, path: Path) -> list[Word]:
+    def _one(self, path: Path) -> list[OperatorCommand]:
         """The word of a file, which is removed: at once, or when the runner has journalled a word that stops."""
         words = self._read(path)
         if words and words[0].name not in _STOPPING:
@@ -214,39 +214,39 @@ class WordsMailbox(Mailbox):
             self._done += [path] if words else []
         return words
 
-    def _read(self, path: Path) -> list[Word]:
+    def _read(self, path: Path) -> list[OperatorCommand]:
         try:
             return [_parsed(self._run.disk.read(path, _LONGEST + 1, own=True))]
         except FileNotFoundError:
             return []  # taken back by whoever left it
         except (OSError, ValueError) as error:
             why = f"the word {path.name} cannot be read ({error}), so the run holds"
-            return [Word(WordName.PAUSE, "unknown", why)]
+            return [OperatorCommand(CommandName.PAUSE, "unknown", why)]
 
-    def _unreadable(self, path: Path, error: OSError) -> list[Word]:
+    def _unreadable(self, path: Path, error: OSError) -> list[OperatorCommand]:
         if self._blind:
             return []
         self._blind = True
         return [
-            Word(
-                WordName.PAUSE,
+            OperatorCommand(
+                CommandName.PAUSE,
                 "unknown",
                 f"{path} cannot be read ({error.strerror or error}), so the run holds",
             )
         ]
 
-    def _from_switches(self) -> tuple[Word, ...]:
-        words: list[Word] = []
+    def _from_switches(self) -> tuple[OperatorCommand, ...]:
+        words: list[OperatorCommand] = []
         for path, switch in self._switches:
             name = switch
             try:
                 on = self._run.disk.look(path) is not None
             except OSError:
-                on, name = True, WordName.PAUSE  # unreadable means hold, never more
+                on, name = True, CommandName.PAUSE  # unreadable means hold, never more
             if on and path not in self._on:
                 self._on.add(path)
                 words.append(
-                    Word(
+                    OperatorCommand(
                         name,
                         "kill switch",
                         f"the file {path} exists; remove it to go on",
@@ -273,10 +273,10 @@ class WordsMailbox(Mailbox):
 def _stops(name: str) -> bool:
     """By its file's name: a word that stops, or one that nobody can tell before reading it."""
     found = _NAME.fullmatch(name)
-    return found is None or found["word"] not in frozenset(WordName) - _STOPPING
+    return found is None or found["word"] not in frozenset(CommandName) - _STOPPING
 
 
-def _parsed(text: bytes) -> Word:
+def _parsed(text: bytes) -> OperatorCommand:
     if len(text) > _LONGEST:
         raise ValueError("too long")
     return parse_word(text)

@@ -2,7 +2,7 @@
 
 One record is one line of canonical JSON. `hash` is the SHA-256 of the same JSON without `hash`, and
 `prev` is the hash of the line before, so a changed, missing or moved line shows. What no chain shows is a cut at a line's
-end: compare the head hash with one that was printed or sent elsewhere (promises P23).
+end: compare the head hash with one that was printed or sent elsewhere (docs/promises.md P23).
 """
 
 from __future__ import annotations

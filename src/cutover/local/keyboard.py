@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from cutover.core.moment import Moment
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 
-_KEYS = {b"p": WordName.PAUSE, b"r": WordName.RESUME, b"a": WordName.APPROVE}
+_KEYS = {b"p": CommandName.PAUSE, b"r": CommandName.RESUME, b"a": CommandName.APPROVE}
 _ROLLBACK = b"R"
 _TYPED, _PARTS, _QUIET_S = 2, 16, 0.02
 """So many bytes at once are typed; more are read on, in so many parts, until nothing comes for so many seconds."""
@@ -58,19 +58,25 @@ class Keyboard:
         """Something was typed that `take` has not read yet; from any thread."""
         return self._listening and bool(select.select([self._descriptor], [], [], 0)[0])
 
-    def take(self, now: Moment) -> tuple[Word, ...]:
+    def take(self, now: Moment) -> tuple[OperatorCommand, ...]:
         """The words typed since the last call."""
-        words: list[Word] = []
+        words: list[OperatorCommand] = []
         for key in self._pressed():
             if key == _ROLLBACK:
                 first, self._first_press = self._first_press, now
                 if first is not None and now.after(first) <= TWICE_WITHIN_MS:
                     self._first_press = None
-                    words.append(Word(WordName.ROLLBACK, self._who, "R pressed twice", "keyboard"))
+                    words.append(
+                        OperatorCommand(
+                            CommandName.ROLLBACK, self._who, "R pressed twice", "keyboard"
+                        )
+                    )
                 continue
             self._first_press = None
             if key in _KEYS:
-                words.append(Word(_KEYS[key], self._who, f"{key.decode()} pressed", "keyboard"))
+                words.append(
+                    OperatorCommand(_KEYS[key], self._who, f"{key.decode()} pressed", "keyboard")
+                )
         return tuple(words)
 
     def _ours(self) -> bool:

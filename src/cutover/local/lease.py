@@ -91,7 +91,7 @@ class FlockLease(Lease):
 
         With `for_rollback` only somebody who holds a lock, or another run that owns a route, stands in the way: a disk
         that takes neither our name nor the claim, or that has no lock file to give, must not stop the way back
-        (promises P13).
+        (docs/promises.md P13).
 
         Claims of runs that are over, or that never wrote a journal, are replaced.
 

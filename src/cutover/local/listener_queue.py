@@ -1,4 +1,4 @@
-"""A bounded queue and a thread of its own in front of every live listener (design 3.2).
+"""A bounded queue and a thread of its own in front of every live listener.
 
 A view on a closed terminal, a webhook that hangs or a page that raises can lose its own messages;
 it can never delay a write to the load balancer. Nothing here waits for a listener but `closed`,
@@ -22,7 +22,7 @@ SLICES = 20
 """In so many parts the end is waited for: a machine that stalls uses up one of them, and not the listener's time."""
 
 
-class Outlet(Listener):
+class ListenerQueue(Listener):
     """Tells a slow or faulty listener, in order, from a daemon thread.
 
     Attributes:
@@ -51,8 +51,8 @@ class Outlet(Listener):
     def told(self, record: Record) -> None:
         self._put(record, lambda: self._listener.told(record))
 
-    def looked(self, at: Moment, next_look: Moment, reason: str) -> None:
-        self._put(None, lambda: self._listener.looked(at, next_look, reason))
+    def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:
+        self._put(None, lambda: self._listener.on_tick(at, next_look, reason))
 
     def closed(self) -> None:
         with self._changed:

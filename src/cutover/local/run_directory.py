@@ -30,7 +30,7 @@ from cutover.local.journal_file import JournalContents, join_all, read_journal
 from cutover.local.temporary_directories import left_elsewhere
 
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
-"""Phases after which nothing can happen in a run, and its routes are free (design section 2)."""
+"""Phases after which nothing can happen in a run, and its routes are free."""
 
 _FIRST_RECORD = 65_536
 """No first record is longer."""

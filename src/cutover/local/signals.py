@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 
 HEARD = (signal.SIGINT, signal.SIGTERM)
 OUTLIVED = (signal.SIGHUP, signal.SIGPIPE)
@@ -39,7 +39,7 @@ class Signals:
         """A signal came that `take` has not given yet; from any thread."""
         return bool(select.select([self._reading], [], [], 0)[0])
 
-    def take(self) -> tuple[Word, ...]:
+    def take(self) -> tuple[OperatorCommand, ...]:
         """The signals since the last call, oldest first."""
         try:
             numbers = os.read(self._reading, 4096)
@@ -48,8 +48,8 @@ class Signals:
             return ()
         self.pending = True
         return tuple(
-            Word(
-                WordName.INTERRUPT,
+            OperatorCommand(
+                CommandName.INTERRUPT,
                 who=f"uid {os.getuid()}",
                 why=signal.Signals(number).name,
                 source="signal",

@@ -1,7 +1,7 @@
 """snapshot.json and restore.sh: the way back that needs no journal.
 
 The journal holds the snapshot too; this copy is what a rollback uses when the journal is damaged or
-written by a newer version (design 5.3), so it also says which account, Region and mode it is from.
+written by a newer version, so it also says which account, Region and mode it is from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from cutover.core.errors import NeedsHumanError, UsageError
 from cutover.core.journal.codec import body, parse
 from cutover.core.journal.events import Event, RunOpen, Snapshot
-from cutover.core.routing import form_of
+from cutover.core.routing import config_of
 from cutover.core.values import canonical_json, digest
 from cutover.local.disk import SCRIPT_MODE
 from cutover.local.run_directory import RunDirectory
@@ -150,5 +150,5 @@ def _parsed(text: bytes, run_id: str) -> KeptSnapshot:
     for route, form in snapshot.forms.items():
         if not isinstance(form, dict) or not isinstance(form.get("text"), str):
             raise ValueError(f"the form of {route} is none")
-        form_of(form)
+        config_of(form)
     return KeptSnapshot(snapshot, opened)

@@ -36,7 +36,7 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 10_000
 
 
-class Stop(Exception):  # noqa: N818 - it ends a loop, it is no error of the program
+class StopBuilding(Exception):  # noqa: N818 - it ends a loop, it is no error of the program
     """Reading cannot go on; the problem is already noted."""
 
 
@@ -74,7 +74,7 @@ def read_tree(source: SourceText) -> Tree:
     ]
     try:
         _Builder(tree).run()
-    except Stop:
+    except StopBuilding:
         tree.complete = False
     hidden = {place.line for place in source.hidden}
     tree.broken |= {
@@ -302,11 +302,11 @@ class _Builder:
     def _note(self, place: Place, message: str, fix: str = "") -> None:
         self._tree.problems.append(self._tree.source.problem(place, message, fix))
         if len(self._tree.problems) > MAX_PROBLEMS:
-            raise Stop
+            raise StopBuilding
 
     def _stop(self, place: Place, message: str, fix: str = "") -> None:
         self._note(place, message, fix)
-        raise Stop
+        raise StopBuilding
 
 
 def _place(event: Event) -> Place:

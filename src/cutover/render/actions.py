@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from cutover.core.messages import group_name
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 
 
-def action_lines(form: Form) -> tuple[str, ...]:
+def action_lines(form: RouteConfig) -> tuple[str, ...]:
     """One line per action of the form, `forward  checkout-ec2 990  checkout-eks 10`; secrets are never in a form."""
     try:
         actions = json.loads(form.text)

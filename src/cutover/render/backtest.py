@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cutover.core.backtest import Attempt, Ended, HourOfDay, Lens, Look, Report
+from cutover.core.backtest import (
+    ColumnMapping,
+    Evaluation,
+    HourOfDay,
+    Report,
+    SimulatedCutover,
+    SimulatedEnd,
+)
 from cutover.core.gates.api import Signal
 from cutover.core.moment import wall_from_ms, wall_text
 from cutover.core.plan import Plan
@@ -30,7 +37,7 @@ def look_heads() -> str:
     return "  ".join(pad(head, size, right=side) for head, size, side in cells) + "  WHY"
 
 
-def look_line(look: Look, steps: int, width: int | None) -> str:
+def look_line(look: Evaluation, steps: int, width: int | None) -> str:
     """One look on one line, with WHY clipped to `width` columns; None: as long as it is."""
     cells = (
         str(look.row.minute),
@@ -71,7 +78,7 @@ def _short(evidence: float) -> str:
     return f"{evidence:,.0f}" if evidence >= 10 else f"{evidence:.2f}"
 
 
-def look_json(look: Look, lens: Lens) -> dict[str, Any]:
+def look_json(look: Evaluation, lens: ColumnMapping) -> dict[str, Any]:
     """One look as JSON; its weight in percent, as tables have them."""
     signals = look.signals
     return {
@@ -102,7 +109,7 @@ def report_lines(
     if report.hours:
         yield ""
         yield from _table(report.hours, width, dated=dated)
-    cut = report.count(Ended.CUT_OFF)
+    cut = report.count(SimulatedEnd.CUT_OFF)
     if cut:
         yield from wrap(
             f"not counted: {cut} of {count_of(len(report.attempts), 'start')}; the past ends before {'it does' if cut == 1 else 'they do'}",
@@ -119,7 +126,7 @@ def report_lines(
         )
 
 
-def _span_text(attempts: Sequence[Attempt]) -> str:
+def _span_text(attempts: Sequence[SimulatedCutover]) -> str:
     if not attempts:
         return "no start: the past must reach back more than an hour before a full hour"
     days = (attempts[-1].began_ms - attempts[0].began_ms + HOUR) / DAY
@@ -148,7 +155,7 @@ def _table(hours: Sequence[HourOfDay], width: int, *, dated: bool) -> list[str]:
     return table(heads, [*rows, total], width, right=frozenset({1, 2, 3, 4}))
 
 
-def _worst(hour: HourOfDay, one: Attempt, width: int, *, dated: bool) -> list[str]:
+def _worst(hour: HourOfDay, one: SimulatedCutover, width: int, *, dated: bool) -> list[str]:
     counts = f"{hour.rolled_back} rolled back and {hour.held} held of {hour.finished}"
     return [
         *wrap(f"worst hour: {hour.hour:02d}:00, {counts}", width),
@@ -161,7 +168,7 @@ def _worst(hour: HourOfDay, one: Attempt, width: int, *, dated: bool) -> list[st
     ]
 
 
-def _when(one: Attempt, *, dated: bool) -> str:
+def _when(one: SimulatedCutover, *, dated: bool) -> str:
     text = wall_text(wall_from_ms(one.began_ms))
     return f"{text[:10]} {text[11:16]}" if dated else f"hour {text[11:16]}"
 
@@ -184,10 +191,10 @@ def report_json(
         "from": origin,
         "divided": divided,
         "starts": len(report.attempts),
-        "completed": report.count(Ended.COMPLETED),
-        "held": report.count(Ended.HELD),
-        "rolled_back": report.count(Ended.ROLLED_BACK),
-        "cut_off": report.count(Ended.CUT_OFF),
+        "completed": report.count(SimulatedEnd.COMPLETED),
+        "held": report.count(SimulatedEnd.HELD),
+        "rolled_back": report.count(SimulatedEnd.ROLLED_BACK),
+        "cut_off": report.count(SimulatedEnd.CUT_OFF),
         "too_twitchy": str(report.twitchy),
         "sentence": report.sentence,
         "worst_hour": None if report.worst is None else report.worst.hour,
@@ -205,13 +212,13 @@ def report_json(
         "alarms": [
             _attempt(one, plan, dated=dated)
             for one in report.attempts
-            if one.ended in (Ended.HELD, Ended.ROLLED_BACK)
+            if one.ended in (SimulatedEnd.HELD, SimulatedEnd.ROLLED_BACK)
         ],
         "not_judged": dict(not_judged),
     }
 
 
-def _attempt(one: Attempt, plan: Plan, *, dated: bool) -> dict[str, Any]:
+def _attempt(one: SimulatedCutover, plan: Plan, *, dated: bool) -> dict[str, Any]:
     return {
         "began": wall_text(wall_from_ms(one.began_ms)) if dated else _when(one, dated=dated),
         "ended": one.ended.name,

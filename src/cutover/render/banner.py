@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cutover.core.errors import escaped
-from cutover.core.messages import Story, route_name
+from cutover.core.messages import RunView, route_name
 from cutover.render.text import wrap
 
 
-def banner(story: Story, commands: Sequence[str], width: int) -> list[str]:
+def banner(story: RunView, commands: Sequence[str], width: int) -> list[str]:
     """What to run by hand. Commands are not wrapped, whatever the width: they are there to be copied."""
     rule = "=" * width
     open_routes = [

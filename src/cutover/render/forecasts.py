@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cutover.core.forecast import Outlook
+from cutover.core.forecast import StepForecast
 from cutover.core.plan import Plan
 from cutover.core.plan.risk import not_forecast, nothing_keeps, rate_words
 from cutover.core.schedule import timeline
@@ -55,12 +55,12 @@ def outlook_lines(plan: Plan, width: int, *, rate: float | None = None) -> list[
     return lines
 
 
-def outlook_table(found: Sequence[Outlook], width: int) -> list[str]:
+def outlook_table(found: Sequence[StepForecast], width: int) -> list[str]:
     """One row per step."""
     return table(HEADS, [_row(one) for one in found], width, right=frozenset(range(len(HEADS))))
 
 
-def _row(one: Outlook) -> tuple[str, ...]:
+def _row(one: StepForecast) -> tuple[str, ...]:
     return (
         weight_text(one.stage.weight),
         duration_text(one.stage.bake_ms),
@@ -72,7 +72,7 @@ def _row(one: Outlook) -> tuple[str, ...]:
     )
 
 
-def outlook_json(one: Outlook | None) -> dict[str, object]:
+def outlook_json(one: StepForecast | None) -> dict[str, object]:
     """The same as JSON: rates as fractions of 1, durations in ms; null where nobody knows."""
     return {
         "catches": one and one.catches and round(one.catches, 6),

@@ -8,7 +8,7 @@ from typing import Any
 
 from cutover.core.journal.codec import body
 from cutover.core.journal.events import Record
-from cutover.core.messages import Story, tell
+from cutover.core.messages import RunView, tell
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.values import weight_percent
@@ -25,8 +25,8 @@ class JsonView(Listener):
     record; `sentence` null for noise; `body` as the journal holds it, its weights and shares in percent. ASCII only, one line each.
     """
 
-    def __init__(self, plan: Plan, stream: Stream, *, story: Story | None = None) -> None:
-        self.story = Story.begin(plan) if story is None else story
+    def __init__(self, plan: Plan, stream: Stream, *, story: RunView | None = None) -> None:
+        self.story = RunView.begin(plan) if story is None else story
         self._stream = stream
         self._gone = False
 

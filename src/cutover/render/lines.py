@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cutover.core.errors import ExitCode, printable
 from cutover.core.journal.events import Close, Observed, PhaseChanged, Record
-from cutover.core.messages import Story, Tone, ending, stamp, tell
+from cutover.core.messages import RunView, Tone, ending, stamp, tell
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import Phase
 from cutover.core.values import MINUTE, RouteId, weight_text
 from cutover.ports import Listener
@@ -24,7 +24,7 @@ WIDE = 96
 
 NARROWEST = 40
 
-Commands = Callable[[Mapping[RouteId, Form]], Sequence[str]]
+Commands = Callable[[Mapping[RouteId, RouteConfig]], Sequence[str]]
 """`Router.restore_commands`: the exact commands that put forms back."""
 
 _TONES: dict[Tone, str] = {
@@ -69,14 +69,14 @@ class LinesView(Listener):
         plan: Plan,
         stream: Stream,
         *,
-        story: Story | None = None,
+        story: RunView | None = None,
         width: int | None = None,
         heartbeat_ms: int = MINUTE,
         colour: bool | None = None,
         restore: Commands | None = None,
         summary: bool = True,
     ) -> None:
-        self.story = Story.begin(plan) if story is None else story
+        self.story = RunView.begin(plan) if story is None else story
         self._stream = stream
         self._width = width
         self._heartbeat_ms = heartbeat_ms
@@ -102,7 +102,7 @@ class LinesView(Listener):
         if _needs_banner(record):
             self._banner()
 
-    def looked(self, at: Moment, next_look: Moment, reason: str) -> None:
+    def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:
         if self._said is None:
             self._said = at
         if not self._heartbeat_ms or at.after(self._said) < self._heartbeat_ms:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cutover.core.journal.events import Record
-from cutover.core.messages import Story, Tone, tell
+from cutover.core.messages import RunView, Tone, tell
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.values import weight_percent
@@ -31,7 +31,7 @@ class LogView(Listener):
 
         order = ["timestamp", "level", "event", "run", "phase", "weight_percent", "type", "seq"]
         self._render = JSONRenderer() if style == "json" else LogfmtRenderer(key_order=order)
-        self._story = Story.begin(plan)
+        self._story = RunView.begin(plan)
         self._stream = stream
         self._run = run
         self._gone = False

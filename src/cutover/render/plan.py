@@ -9,7 +9,7 @@ from cutover.core.messages import about, clock_text, route_name
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.plan.risk import detection_ms
-from cutover.core.schedule import RoutePreview, StepForecast, timeline
+from cutover.core.schedule import RoutePreview, ScheduledStep, timeline
 from cutover.core.values import FULL, duration_text, weight_percent, weight_text
 from cutover.render.actions import action_lines
 from cutover.render.forecasts import outlook_json, outlook_lines
@@ -143,7 +143,7 @@ def last_bake_text(plan: Plan) -> str:
     )
 
 
-def _row(step: StepForecast, starts: datetime | None) -> list[str]:
+def _row(step: ScheduledStep, starts: datetime | None) -> list[str]:
     clock = (
         []
         if starts is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutover.core.forecast import Ground, Outlook, Schedule, outlooks
+from cutover.core.forecast import ForecastInputs, Schedule, StepForecast, outlooks
 from cutover.core.messages import about
 from cutover.core.plan.control_share import MEANT, hold_back_text
 from cutover.core.plan.risk import rate_words
@@ -30,7 +30,7 @@ class Asked:
         within_ms: the time allowed; None: any.
     """
 
-    ground: Ground
+    ground: ForecastInputs
     budget: int
     overload: int
     known: str
@@ -65,7 +65,7 @@ def schedule_view(found: Schedule, asked: Asked, width: int) -> list[str]:
     return lines
 
 
-def _said(one: Outlook) -> str:
+def _said(one: StepForecast) -> str:
     sees = "nothing" if one.catches is None else f"{rate_words(one.catches)} failing and more"
     outage = "all" if one.total is None else f"{one.total:,}"
     leak = f"{one.leak:,}" + ("" if one.leak_caught else " and goes on")
@@ -73,7 +73,7 @@ def _said(one: Outlook) -> str:
     return f"from {a_minute}: sees {sees}; an outage fails {outage}, an overload {one.overload:,}, a slow leak {leak}"
 
 
-def _written(one: Outlook, found: Schedule) -> int:
+def _written(one: StepForecast, found: Schedule) -> int:
     """The weight as a plan says it: the last step bakes with some held back."""
     return FULL if one.stage == found.stages[-1] else one.stage.weight
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from cutover.core.gates.api import Verdict
 from cutover.core.messages import (
-    Stand,
-    Standing,
-    Story,
+    LiveVerdict,
+    RunView,
+    StepStanding,
     about,
     after_deadline,
     baked,
@@ -33,13 +33,13 @@ _JUDGED = frozenset({Phase.SHIFTING, Phase.SETTLING, Phase.BAKING, Phase.HOLDING
 
 
 def status_view(
-    story: Story,
+    story: RunView,
     now: Moment,
     width: int,
     *,
     liveness: str = "",
     driven: bool = True,
-    gates: Sequence[Standing] = (),
+    gates: Sequence[LiveVerdict] = (),
 ) -> list[str]:
     """The run as it stands, in lines of at most `width` columns.
 
@@ -61,13 +61,13 @@ def status_view(
 
 
 def _head(
-    story: Story,
+    story: RunView,
     now: Moment,
     width: int,
     liveness: str,
     *,
     driven: bool,
-    gates: Sequence[Standing],
+    gates: Sequence[LiveVerdict],
 ) -> Iterator[str]:
     state, plan = story.state, story.plan
     where = f", step {state.step + 1} of {len(plan.steps)}" if state.step >= 0 else ""
@@ -112,13 +112,16 @@ def _field(name: str, text: str, width: int) -> list[str]:
     return wrap(text, width, first=f"  {pad(name, 9)} ")
 
 
-def _steps(story: Story, width: int) -> Iterator[str]:
+def _steps(story: RunView, width: int) -> Iterator[str]:
     yield ""
     yield "  steps"
     size = max(columns(weight_text(step.weight)) for step in story.steps)
     current = story.state.target if story.state.phase is Phase.SHIFTING else story.state.step
     for index, step in enumerate(story.steps):
-        live = index == current and step.stand not in (Stand.PASSED, Stand.TAKEN_BACK)
+        live = index == current and step.stand not in (
+            StepStanding.PASSED,
+            StepStanding.TAKEN_BACK,
+        )
         evidence = f"{about(step.baked_ms)} of {about(step.planned_ms)}"
         if not step.planned_ms:
             evidence = f"{about(step.baked_ms)}, no bake of its own"
@@ -126,7 +129,7 @@ def _steps(story: Story, width: int) -> Iterator[str]:
         yield from wrap(f"{pad(step.stand, 10)}  {evidence}", width, first=head)
 
 
-def _gates(story: Story, width: int, gates: Sequence[Standing]) -> Iterator[str]:
+def _gates(story: RunView, width: int, gates: Sequence[LiveVerdict]) -> Iterator[str]:
     """Each gate's verdict and its numbers, while one of the steps is judged."""
     if not gates or story.state.phase not in _JUDGED:
         return
@@ -139,7 +142,7 @@ def _gates(story: Story, width: int, gates: Sequence[Standing]) -> Iterator[str]
         )
 
 
-def _routes(story: Story, width: int) -> Iterator[str]:
+def _routes(story: RunView, width: int) -> Iterator[str]:
     yield ""
     yield "  routes"
     for route, known in story.state.routes.items():
@@ -183,7 +186,7 @@ def _route(known: RouteState) -> str:
     return ", ".join(parts)
 
 
-def _tail(story: Story, width: int, *, driven: bool) -> Iterator[str]:
+def _tail(story: RunView, width: int, *, driven: bool) -> Iterator[str]:
     if story.lines:
         yield ""
         yield "  last, by the emulated clock" if rehearsed(story.state) else "  last"

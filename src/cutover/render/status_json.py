@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cutover.core.gates.api import Signal, Verdict
-from cutover.core.messages import Standing, after_deadline, baked, left_ms, standings
+from cutover.core.messages import LiveVerdict, after_deadline, baked, left_ms, standings
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import NO_STEP, Phase, RouteState, RunState
 from cutover.core.values import weight_percent
 from cutover.render.next_command import next_word
@@ -84,7 +84,7 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
     }
 
 
-def _fresh_why(gates: Sequence[Standing], gate: str, pair: str) -> str:
+def _fresh_why(gates: Sequence[LiveVerdict], gate: str, pair: str) -> str:
     return next((one.why for one in gates if (one.gate, one.pair) == (gate, pair)), "")
 
 
@@ -101,7 +101,7 @@ def _signal(signal: Signal) -> Mapping[str, object]:
     }
 
 
-def _advance_in(state: RunState, plan: Plan, gates: Sequence[Standing]) -> int | None:
+def _advance_in(state: RunState, plan: Plan, gates: Sequence[LiveVerdict]) -> int | None:
     """Settled evidence that the bake still wants when every gate passes; None when one does not, or nothing bakes."""
     if state.phase is not Phase.BAKING or not gates:
         return None
@@ -128,7 +128,7 @@ def _hold(state: RunState, plan: Plan, *, driven: bool) -> Mapping[str, object] 
     }
 
 
-def _weight(form: Form | None) -> float | None:
+def _weight(form: RouteConfig | None) -> float | None:
     return None if form is None or form.weight is None else weight_percent(form.weight)
 
 

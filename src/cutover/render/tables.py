@@ -14,7 +14,7 @@ from cutover.render.text import columns, table, wrap
 _ANY_WIDTH = 100_000
 
 
-class Found(Protocol):
+class ShownFinding(Protocol):
     """A preflight finding, as `core.checks` or the journal has it; `severity` is block, warn or ok."""
 
     @property
@@ -42,7 +42,7 @@ _ORDER = {"block": 0, "ok": 2}
 _WORDS = {"block": "BLOCKS", "ok": "ok"}
 
 
-def findings_view(findings: Iterable[Found], width: int = 100) -> list[str]:
+def findings_view(findings: Iterable[ShownFinding], width: int = 100) -> list[str]:
     """What blocks first, then warnings, each with why and fix; what is fine in one line each at the end."""
     found = sorted(findings, key=lambda one: _ORDER.get(one.severity, 1))
     lines: list[str] = []

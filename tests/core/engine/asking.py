@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cutover.core.gates.api import Counts, Judgement, Scene, Signal, Verdict
+from cutover.core.gates.api import Counts, GateContext, Judgement, Signal, Verdict
 from cutover.core.gates.errors import ErrorsGate, ErrorsSpec
 from cutover.core.journal import events as ev
-from cutover.core.observation import Pair
+from cutover.core.observation import Comparison
 from cutover.core.plan import Plan, PlannedGate
 from tests.fakes import Bench, plan_of
 
@@ -28,7 +28,9 @@ class Told(ErrorsGate):
     def __init__(self) -> None:
         self.says: Judgement | None = None
 
-    def verdict(self, spec: ErrorsSpec, memory: Any, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: ErrorsSpec, memory: Any, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """What the test says, if it says anything."""
         return self.says or super().verdict(spec, memory, pair, scene)
 

@@ -8,7 +8,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.observation import AlarmState, GroupHealth, Unknown, WordName
+from cutover.core.observation import AlarmState, CommandName, GroupHealth, Unknown
 from cutover.core.state import Hold, Phase
 from cutover.core.state.evidence import KEEP
 from cutover.core.values import HOUR, MINUTE, SECOND
@@ -48,7 +48,7 @@ def test_a_first_raise_that_one_read_showed_is_written_back_before_that_is_said(
             and event.what == "form"
             and bench.router.forms[route].weight
         ):
-            bench.mailbox.say(WordName.ROLLBACK)
+            bench.mailbox.say(CommandName.ROLLBACK)
             bench.router.forms.update({route: form(0)})
 
     bench.journal.killed_at = shown
@@ -63,7 +63,7 @@ def test_a_route_that_somebody_restored_by_hand_is_restored(refusal: str, writte
     route = bench.plan.routes[0].id
     bench.at_weight(500, lambda: bench.router.forms.update({route: form(500, tag="x")}), MINUTE)
     bench.at_weight(500, lambda: bench.router.faults.append(WriteFault(refusal, times=200)))
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(
         500,
         lambda: bench.router.forms.update({route: form(0, attached=False)}),
@@ -86,12 +86,12 @@ def test_a_restore_that_somebody_keeps_undoing_needs_a_human_and_goes_again_when
             bench.router.forms[route] = form(500, tag=f"writer {next(tags)}")
         bench.clock.call_in(3 * SECOND, undo)
 
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(500, undo, 5 * MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
     assert len([one for one in bench.events(ev.Intent) if one.kind == "restore"]) <= 3
     bench.clock._due.clear()
-    assert bench.run(WordName.ROLLBACK) == ExitCode.ROLLED_BACK
+    assert bench.run(CommandName.ROLLBACK) == ExitCode.ROLLED_BACK
     assert bench.router.forms[route].weight == 0
 
 
@@ -99,8 +99,8 @@ def test_a_change_that_a_person_accepted_survives_the_rollback() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ACCEPT_DRIFT, "known"), 9 * MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ACCEPT_DRIFT, "known"), 9 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert '"tag": "tf"' in bench.router.forms[route].text
     assert bench.router.forms[route].weight == 0
@@ -110,8 +110,8 @@ def test_drift_with_another_weight_is_not_accepted() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(70, tag="tf")}), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ACCEPT_DRIFT, "known"), 9 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 12 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ACCEPT_DRIFT, "known"), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 12 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert any("not accepted" in note.text for note in bench.events(ev.Note))
     assert bench.state.held is not None
@@ -122,9 +122,9 @@ def test_a_drift_hold_that_a_signal_ended_can_be_accepted_by_the_next_process_at
     bench = Bench(plan_of(routes=TWO_ROUTES))
     route = bench.plan.routes[0].id
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 9 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
-    assert bench.run(WordName.ACCEPT_DRIFT) == ExitCode.COMPLETED
+    assert bench.run(CommandName.ACCEPT_DRIFT) == ExitCode.COMPLETED
     assert holds(bench) == ["drift"]
 
 
@@ -133,7 +133,7 @@ def test_drift_that_went_away_again_needs_only_a_plain_resume() -> None:
     route = bench.plan.routes[0].id
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(50)}), 7 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.RESUME), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 9 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
 
 
@@ -142,7 +142,7 @@ def test_on_drift_rollback_goes_back_from_a_bake_and_from_a_hold(held: bool) -> 
     bench = Bench(plan_of(safety={"on_drift": "rollback"}))
     route = bench.plan.routes[0].id
     if held:
-        bench.at_weight(50, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
+        bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(70, tag="tf")}), 7 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert [e.cause for e in bench.events(ev.PhaseChanged) if e.cause] == ["drift"]
@@ -159,7 +159,7 @@ def test_drift_while_the_step_is_written_holds_and_is_not_overwritten() -> None:
             bench.router.forms[route] = foreign
 
     bench.journal.killed_at = watch
-    bench.mailbox.say_in(60 * MINUTE, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "drift"
     assert bench.router.forms[route] == foreign
@@ -169,7 +169,7 @@ def test_drift_while_the_share_is_awaited_holds() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     on_event(bench, ev.Verified, 2, lambda: bench.router.forms.update({route: form(50, tag="tf")}))
-    bench.mailbox.say_in(30 * MINUTE, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "drift"
     assert "BAKING" not in bench.phases()
@@ -180,7 +180,7 @@ def test_a_form_without_a_weight_is_drift_that_says_so() -> None:
     route = bench.plan.routes[0].id
     gone = form(None, attached=False, source=False)
     bench.at_weight(50, lambda: bench.router.forms.update({route: gone}), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 9 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert bench.state.held is not None
     assert "nothing that can be read" in bench.state.held.why
@@ -189,9 +189,9 @@ def test_a_form_without_a_weight_is_drift_that_says_so() -> None:
 def test_a_form_of_ours_that_somebody_brings_back_while_the_run_holds_is_drift() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.PAUSE), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
     bench.at_weight(500, lambda: bench.router.forms.update({route: form(50)}), 6 * MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 9 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 9 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert holds(bench) == ["paused", "drift"]
 
@@ -204,7 +204,7 @@ def test_a_drift_hold_with_a_breach_that_holds_is_not_journalled_at_every_look()
     route = bench.plan.routes[0].id
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
     bench.at_weight(50, lambda: bench.alarms.states.update(slo=AlarmState.ALARM), 7 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 60 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 60 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert holds(bench) == ["drift"]
 
@@ -212,7 +212,7 @@ def test_a_drift_hold_with_a_breach_that_holds_is_not_journalled_at_every_look()
 def test_a_gate_that_holds_is_journalled_once_and_pages_again_at_its_deadline() -> None:
     bench = Bench(plan_of(gates=SLO, safety={"on_hold_timeout": "hold"}))
     bench.at_weight(50, lambda: bench.alarms.states.update(slo=AlarmState.ALARM), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 5 * HOUR)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 5 * HOUR)
     assert bench.run() == ExitCode.INTERRUPTED
     assert holds(bench) == ["gate"] * 3
 
@@ -221,7 +221,7 @@ def test_a_clearing_hold_becomes_a_gate_hold_when_a_gate_that_holds_breaches() -
     bench = Bench(plan_of(gates=SLO))
     bench.at_weight(50, lambda: bench.health.groups.update({SOURCE: GroupHealth(3, 6)}), MINUTE)
     bench.at_weight(50, lambda: bench.alarms.states.update(slo=AlarmState.ALARM), 20 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 40 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 40 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert holds(bench) == ["reserve", "gate"]
 
@@ -234,7 +234,7 @@ def test_a_held_run_is_not_taken_back_to_a_source_below_its_reserve_and_says_why
         bench.health.groups[SOURCE] = GroupHealth(3, 6)
 
     bench.at_weight(50, break_it, 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 7 * HOUR)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 7 * HOUR)
     assert bench.run() == ExitCode.INTERRUPTED
     whys = [e.why for e in bench.events(ev.PhaseChanged) if e.hold]
     assert len(whys) == 4
@@ -272,7 +272,7 @@ def test_a_source_that_turns_bad_long_after_our_raise_is_shared() -> None:
         bench.traffic.source_errors = bench.traffic.destination_errors = 0.2
 
     bench.at_weight(500, bad, 30 * MINUTE)
-    bench.mailbox.say_in(60 * MINUTE, WordName.INTERRUPT, signal=2)
+    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=2)
     assert bench.run() == ExitCode.INTERRUPTED
     assert holds(bench)[0] == "shared"
 
@@ -323,7 +323,7 @@ def test_a_destination_that_becomes_healthy_late_clears_its_hold() -> None:
 def test_on_interrupt_rollback_does_not_go_back_to_an_empty_source() -> None:
     bench = Bench(plan_of(safety={"on_interrupt": "rollback"}))
     bench.at_weight(50, lambda: bench.health.groups.update({SOURCE: EMPTY}), 4 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert bench.router.weights() == [0, 50]
 
@@ -337,7 +337,7 @@ def test_a_rollback_that_can_not_read_the_routes_does_not_write_without_a_lease(
         bench.lease.doubt = Unknown("the lock file was deleted")
 
     bench.at_weight(500, dark, 5 * MINUTE - 1)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(500, lambda: setattr(bench.router, "read_fails", lambda _r: None), 7 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     restores = [one for one in bench.events(ev.Intent) if one.kind == "restore"]
@@ -352,7 +352,7 @@ def test_a_rollback_does_not_write_blind_over_a_form_that_was_not_ours() -> None
     bench.at_weight(
         500, lambda: setattr(bench.router, "read_fails", lambda _r: blind), 5 * MINUTE - 1
     )
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(500, lambda: setattr(bench.router, "read_fails", lambda _r: None), 7 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert '"tag": "x"' in bench.router.forms[route].text
@@ -361,7 +361,7 @@ def test_a_rollback_does_not_write_blind_over_a_form_that_was_not_ours() -> None
 def test_a_restored_route_that_changes_again_before_the_last_look_is_restored_again() -> None:
     bench = Bench(plan_of(routes=TWO_ROUTES))
     first = bench.plan.routes[0].id
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(
         500,
         lambda: bench.router.forms.update({first: form(500, tag="late")}),
@@ -373,7 +373,7 @@ def test_a_restored_route_that_changes_again_before_the_last_look_is_restored_ag
 
 def test_a_run_that_began_above_zero_goes_back_to_where_it_began() -> None:
     bench = Bench(found=form(20))
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert bench.router.weights() == [50, 20]
     assert bench.router.forms[bench.plan.routes[0].id] == form(20)
@@ -396,8 +396,8 @@ def test_a_plan_of_one_step_with_several_pairs_moves_them_together_and_completes
 
 def test_a_pause_of_24_hours_costs_nothing_but_time() -> None:
     bench = Bench()
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.PAUSE), 8 * MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.RESUME), 24 * HOUR)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.PAUSE), 8 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.RESUME), 24 * HOUR)
     assert bench.run() == ExitCode.COMPLETED
     assert bench.router.weights() == [0, 50, 500, 1000]
     assert all(len(one.recent) <= 2 * KEEP for one in bench.state.evidence.pairs.values())
@@ -412,7 +412,7 @@ def test_finish_says_where_the_routes_stay_when_the_last_step_is_not_all() -> No
     assert "stay at 50 %" in bench.state.why
     assert bench.finish_detached() == ExitCode.REFUSED
     assert bench.state.phase is Phase.COMPLETED
-    assert bench.run(WordName.FINISH) == ExitCode.COMPLETED
+    assert bench.run(CommandName.FINISH) == ExitCode.COMPLETED
     assert "stay at 50 %" in bench.state.why
 
 
@@ -451,12 +451,12 @@ def test_restored_by_hand_is_believed_only_when_a_read_agrees() -> None:
         lambda: bench.router.forms.update({route: form(None, attached=False, source=False)}),
         5 * MINUTE,
     )
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 10 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 10 * MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
     assert bench.run() == ExitCode.NEEDS_HUMAN
     bench.router.forms[route] = form(500, tag="half")
-    assert bench.run(WordName.CONFIRM_RESTORED) == ExitCode.NEEDS_HUMAN
+    assert bench.run(CommandName.CONFIRM_RESTORED) == ExitCode.NEEDS_HUMAN
     assert bench.state.phase is Phase.NEEDS_HUMAN
     bench.router.forms[route] = form(0, tag="by hand")
-    assert bench.run(WordName.CONFIRM_RESTORED) == ExitCode.ROLLED_BACK
-    assert bench.run(WordName.RESUME) == ExitCode.USAGE
+    assert bench.run(CommandName.CONFIRM_RESTORED) == ExitCode.ROLLED_BACK
+    assert bench.run(CommandName.RESUME) == ExitCode.USAGE

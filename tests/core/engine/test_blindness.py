@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.observation import Minute, Pair, Reading, Series, Unknown, WordName
+from cutover.core.observation import CommandName, Comparison, Minute, Reading, Series, Unknown
 from cutover.core.values import HOUR, MINUTE
 from tests.fakes import Bench, FakeMetrics
 
@@ -17,7 +17,7 @@ class SlowMetrics(FakeMetrics):
     takes_ms = 0
 
     def read(
-        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
     ) -> Reading[tuple[Minute, ...]]:
         if self.takes_ms:
             self._clock.sleep(self.takes_ms)
@@ -47,6 +47,6 @@ def test_silence_of_both_sides_is_blindness_and_never_lets_a_step_pass() -> None
 def test_silence_right_after_a_raise_is_not_little_traffic() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: setattr(bench.traffic, "per_minute", 0))
-    bench.mailbox.say_in(3 * HOUR, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert "BAKING" not in bench.phases()

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from cutover.core.actions import End, Look
+from cutover.core.actions import End, ReadRequest
 from cutover.core.engine import decide, first_look
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     AlarmState,
+    CommandName,
     GroupHealth,
     Identity,
     Known,
@@ -20,7 +21,6 @@ from cutover.core.observation import (
     Observation,
     Survey,
     Unknown,
-    WordName,
 )
 from cutover.core.observation.survey import Missing
 from cutover.core.state import Phase, replay
@@ -44,7 +44,7 @@ def test_a_survey_that_was_not_made_is_asked_for() -> None:
     bench = opened(Bench())
     state = replay(bench.plan, bench.journal.records)
     decision = decide(bench.plan, state, Observation(), START)
-    assert decision.look == Look(survey=True, forms=True, health=True)
+    assert decision.look == ReadRequest(survey=True, forms=True, health=True)
     assert decision.effect is None
 
 
@@ -126,7 +126,7 @@ def test_a_source_below_its_reserve_before_the_first_raise_holds_and_clears() ->
 def test_a_first_step_that_needs_approval_waits_attached() -> None:
     steps = [{"weight": 5, "bake": "10m", "approve": "go?"}, {"weight": 100, "bake": "10m"}]
     bench = Bench(plan_of(steps=steps))
-    bench.mailbox.say_in(5 * MINUTE, WordName.APPROVE)
+    bench.mailbox.say_in(5 * MINUTE, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["approval"]
     assert bench.phases()[:3] == ["ATTACHING", "HOLDING", "ATTACHING"]
@@ -143,8 +143,8 @@ def test_the_attach_that_reaches_only_some_routes_is_taken_back() -> None:
 def test_a_pause_while_attaching_attaches_again_on_resume() -> None:
     bench = Bench()
     bench.router.faults.append(WriteFault("throttle", times=3))
-    bench.mailbox.say_in(8 * SECOND, WordName.PAUSE)
-    bench.mailbox.say_in(10 * MINUTE, WordName.RESUME)
+    bench.mailbox.say_in(8 * SECOND, CommandName.PAUSE)
+    bench.mailbox.say_in(10 * MINUTE, CommandName.RESUME)
     assert bench.run() == ExitCode.COMPLETED
     assert bench.phases()[:3] == ["ATTACHING", "HOLDING", "ATTACHING"]
 
@@ -153,8 +153,8 @@ def test_a_run_that_resumes_before_its_first_step_looks_for_breaches_only_where_
     None
 ):
     bench = Bench()
-    bench.mailbox.say_in(8 * SECOND, WordName.PAUSE)
-    bench.mailbox.say_in(20 * MINUTE, WordName.RESUME)
+    bench.mailbox.say_in(8 * SECOND, CommandName.PAUSE)
+    bench.mailbox.say_in(20 * MINUTE, CommandName.RESUME)
     bench.traffic.destination_errors = 1.0
     on_event(bench, ev.Verified, 2, lambda: setattr(bench.traffic, "destination_errors", 0.0))
     assert bench.run() == ExitCode.COMPLETED
@@ -238,7 +238,7 @@ def test_a_form_that_changes_at_every_look_when_the_bake_is_over_holds_in_the_en
         bench.clock.call_in(2 * SECOND, flap)
 
     bench.at_weight(50, flap, 9 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 90 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 90 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert holds(bench)[0] in ("unreadable", "drift")
     assert bench.router.weights() == [0, 50]
@@ -248,7 +248,7 @@ def test_a_run_that_is_looked_at_early_while_it_detaches_waits_for_the_read() ->
     bench = Bench()
     bench.run()
     bench.router.faults.append(WriteFault("throttle", times=2))
-    bench.mailbox.say_in(1 * SECOND, WordName.PAUSE)
+    bench.mailbox.say_in(1 * SECOND, CommandName.PAUSE)
     assert bench.finish_detached() == ExitCode.COMPLETED
     assert bench.state.phase is Phase.FINISHED
 
@@ -256,7 +256,7 @@ def test_a_run_that_is_looked_at_early_while_it_detaches_waits_for_the_read() ->
 def test_a_rollback_of_routes_that_can_not_be_read_at_its_last_look_waits_for_the_read() -> None:
     bench = Bench()
     blind = Unknown("Rate exceeded", "Throttling")
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(
         500,
         lambda: setattr(bench.router, "read_fails", lambda _r: blind),
@@ -282,7 +282,7 @@ def test_an_alarm_gate_makes_the_loop_look_at_alarms() -> None:
     state = replace(replay(bench.plan, bench.journal.records), phase=Phase.COMPLETED, turned=START)
     assert first_look(bench.plan, state, START).alarms
     rolling = replace(state, phase=Phase.ROLLING_BACK)
-    assert first_look(bench.plan, rolling, START) == Look(forms=True, once=True)
+    assert first_look(bench.plan, rolling, START) == ReadRequest(forms=True, once=True)
 
 
 def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:

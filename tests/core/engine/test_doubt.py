@@ -9,9 +9,9 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.messages import Story, tell
-from cutover.core.observation import Known, Reading, Unknown, WordName
-from cutover.core.routing import Form
+from cutover.core.messages import RunView, tell
+from cutover.core.observation import CommandName, Known, Reading, Unknown
+from cutover.core.routing import RouteConfig
 from cutover.core.state import Phase
 from cutover.core.values import HOUR, MINUTE, SECOND, RouteId
 from tests.core.engine.test_safety import holds
@@ -26,7 +26,7 @@ class StaleRouter(FakeRouter):
 
     def read(
         self, routes: Sequence[RouteId], *, once: bool = False
-    ) -> Mapping[RouteId, Reading[Form]]:
+    ) -> Mapping[RouteId, Reading[RouteConfig]]:
         now = self.clock.now()
         found = dict(super().read(routes))
         for route in routes:
@@ -59,7 +59,7 @@ def killed_at_the_write(bench: Bench, weight: int, where: str = "after write") -
 
 def sentences(bench: Bench) -> list[str]:
     """What people are told of the run, all of it."""
-    story, said = Story.begin(bench.plan), []
+    story, said = RunView.begin(bench.plan), []
     for record in bench.journal.records:
         story = tell(story, record)
         said += [line.text for line in story.lines[-1:]]
@@ -76,7 +76,7 @@ def test_a_rollback_after_a_kill_at_the_first_raise_writes_though_stale_reads_sh
     bench.router.found = form(0)
     killed_at_the_write(bench, 50)
     bench.router.stale_ms = stale_ms  # type: ignore[attr-defined]
-    assert bench.run(WordName.ROLLBACK) == ExitCode.ROLLED_BACK
+    assert bench.run(CommandName.ROLLBACK) == ExitCode.ROLLED_BACK
     assert {one.weight for one in bench.router.forms.values()} == {0}
     restores = [one for one in bench.events(ev.Intent) if one.kind == "restore"]
     assert {one.route for one in restores} == {route.id for route in bench.plan.routes}
@@ -96,7 +96,7 @@ def test_the_sentence_of_such_a_rollback_names_the_weight_that_is_or_may_be_live
     killed_at_the_write(bench, 50)
     stale(bench, stale_ms)
     bench.router.found = form(0)
-    bench.run(WordName.ROLLBACK)
+    bench.run(CommandName.ROLLBACK)
     assert "no step was raised" not in " ".join(sentences(bench))
     assert said in " ".join(sentences(bench))
 
@@ -106,7 +106,7 @@ def test_a_rollback_before_anything_was_sent_writes_nothing_and_says_so() -> Non
         steps=[{"weight": 5, "bake": "10m", "approve": "ready?"}, {"weight": 100, "bake": "10m"}]
     )
     bench = Bench(asks, found=form(0))
-    bench.mailbox.say_in(10 * MINUTE, WordName.ROLLBACK)
+    bench.mailbox.say_in(10 * MINUTE, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert bench.router.writes == []
     assert any("no step was raised" in one for one in sentences(bench))
@@ -117,7 +117,7 @@ def test_a_restore_without_an_answer_is_sent_again_though_a_read_shows_the_snaps
     bench.at_weight(50, lambda: stale(bench, 0), 1)
     bench.at_weight(50, lambda: setattr(bench.router, "found", form(0)), 2)
     bench.at_weight(500, lambda: bench.router.faults.append(WriteFault("lost", times=2)), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     results = [one.result for one in bench.events(ev.Outcome)]
     assert results[-3:] == ["ambiguous", "ambiguous", "applied"]
@@ -135,7 +135,7 @@ def test_a_raise_without_an_answer_keeps_a_rollback_writing_though_its_first_res
         newest = bench.events(ev.Intent)[-1]
         if newest.weight == 500 and not raised[0]:
             raised[0] = 1
-            bench.mailbox.say_in(10 * SECOND, WordName.ROLLBACK)
+            bench.mailbox.say_in(10 * SECOND, CommandName.ROLLBACK)
         elif newest.kind == "restore" and raised[0] == 1:
             raised[0] = 2
             bench.router.faults.append(WriteFault("throttle"))
@@ -157,7 +157,7 @@ def test_a_restore_that_changes_nothing_is_not_shown_by_a_read_of_what_somebody_
 
     def changes_it() -> None:
         bench.router.forms[route] = form(0, tag="foreign")
-        bench.mailbox.say(WordName.ROLLBACK)
+        bench.mailbox.say(CommandName.ROLLBACK)
 
     def sent() -> None:
         if bench.events(ev.Intent)[-1].weight == 500 and not somebody:
@@ -176,7 +176,7 @@ def test_a_restore_that_aws_answers_in_other_words_is_believed_once_it_is_read_b
     bench.at_weight(
         500, lambda: bench.router.faults.append(WriteFault("mismatch", times=10**6)), MINUTE
     )
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert len([one for one in bench.events(ev.Intent) if one.kind == "restore"]) == 1
 
@@ -189,7 +189,7 @@ def test_a_route_that_a_person_put_back_after_our_weight_was_read_is_restored_wi
     bench.at_weight(
         500, lambda: bench.router.faults.append(WriteFault("denied", times=500)), MINUTE
     )
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, lambda: bench.router.forms.update({route: form(0)}), 2 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert "applied" not in [o.result for o in bench.events(ev.Outcome)][3:]
@@ -206,14 +206,14 @@ def test_a_resume_after_a_kill_at_a_raise_reads_on_and_bakes_at_the_weight_that_
     bench.router.stale_ms = 25 * SECOND  # type: ignore[attr-defined]
     bench.at_weight(1000, lambda: setattr(bench.router, "stale_ms", 0))
     baked: list[tuple[int, int]] = []
-    bench.mailbox.say_in(8 * MINUTE, WordName.PAUSE)
+    bench.mailbox.say_in(8 * MINUTE, CommandName.PAUSE)
 
     def look() -> None:
         baked.append((len(bench.router.writes), 0))
 
     bench.clock.call_in(5 * MINUTE, look)
-    bench.mailbox.say_in(9 * MINUTE, WordName.INTERRUPT, signal=15)
-    bench.run(WordName.RESUME)
+    bench.mailbox.say_in(9 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.run(CommandName.RESUME)
     assert baked[0][0] == written  # nothing was written to find out
     assert bench.state.weight == 500
     assert bench.state.phase is Phase.HOLDING
@@ -225,8 +225,8 @@ def test_a_resume_after_a_kill_at_the_attach_waits_for_the_read_that_shows_it() 
     killed_at_the_write(bench, 0)
     stale(bench, 25 * SECOND)
     bench.at_weight(50, lambda: setattr(bench.router, "stale_ms", 0))
-    bench.mailbox.say_in(5 * MINUTE, WordName.INTERRUPT, signal=15)
-    bench.run(WordName.RESUME)
+    bench.mailbox.say_in(5 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.run(CommandName.RESUME)
     assert bench.router.weights()[:2] == [0, 50]  # attached once, then raised
 
 
@@ -244,7 +244,7 @@ def test_a_raise_without_an_answer_that_a_person_undid_is_not_sent_again() -> No
             bench.router.killed_at = lambda _where: None
 
     bench.at_weight(50, lose_the_raise, MINUTE)
-    bench.mailbox.say_in(40 * MINUTE, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(40 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert [w for w in bench.router.weights() if w == 500] == [500]
     assert "not_written" in [str(one) for one in holds(bench)]
@@ -255,18 +255,18 @@ def test_a_rollback_that_ends_agrees_on_the_weight_though_one_route_was_attached
     bench = Bench(plan_of(routes=TWO_ROUTES), found=form(None, attached=False))
     first = bench.plan.routes[0].id
     bench.router.forms[first] = form(0)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert bench.state.weight == 0
 
 
 def test_a_raise_is_not_sent_when_a_stopping_word_came_after_its_intent() -> None:
-    for word in (WordName.PAUSE, WordName.ROLLBACK, WordName.INTERRUPT):
+    for word in (CommandName.PAUSE, CommandName.ROLLBACK, CommandName.INTERRUPT):
         bench = Bench(found=form(0))
 
-        def watch(event: ev.Event, bench: Bench = bench, word: WordName = word) -> None:
+        def watch(event: ev.Event, bench: Bench = bench, word: CommandName = word) -> None:
             if isinstance(event, ev.Intent) and event.weight == 500:
-                bench.mailbox.say(word, signal=15 if word is WordName.INTERRUPT else 0)
+                bench.mailbox.say(word, signal=15 if word is CommandName.INTERRUPT else 0)
 
         handed_over: list[int] = []
 
@@ -275,7 +275,7 @@ def test_a_raise_is_not_sent_when_a_stopping_word_came_after_its_intent() -> Non
 
         bench.journal.killed_at = watch
         bench.router.at_the_wire = connect
-        bench.mailbox.say_in(3 * 60 * MINUTE, WordName.INTERRUPT, signal=15)
+        bench.mailbox.say_in(3 * 60 * MINUTE, CommandName.INTERRUPT, signal=15)
         bench.run()
         assert 500 not in handed_over  # no route of the step is even handed over
         assert 500 not in bench.router.weights()
@@ -289,7 +289,7 @@ def test_a_raise_is_not_sent_when_a_stopping_word_comes_while_it_connects() -> N
     def connect() -> None:
         if bench.events(ev.Intent)[-1].weight == 500 and not said:
             said.append(True)
-            bench.mailbox.say(WordName.ROLLBACK)
+            bench.mailbox.say(CommandName.ROLLBACK)
 
     bench.router.at_the_wire = connect
     assert bench.run() == ExitCode.ROLLED_BACK
@@ -319,15 +319,15 @@ def test_finish_is_refused_while_a_write_may_still_take_effect() -> None:
     with pytest.raises(Killed):
         bench.finish_detached()
     bench.router.killed_at = lambda _where: None
-    assert bench.run(WordName.FINISH) == ExitCode.REFUSED
+    assert bench.run(CommandName.FINISH) == ExitCode.REFUSED
     bench.clock.sleep(2 * MINUTE)
-    assert bench.run(WordName.FINISH) == ExitCode.COMPLETED
+    assert bench.run(CommandName.FINISH) == ExitCode.COMPLETED
 
 
 def test_another_owner_of_the_routes_ends_the_process_without_a_record_or_a_write() -> None:
     from cutover.core.observation import OWNED
 
-    for phase_weight, say in ((500, None), (500, WordName.ROLLBACK)):
+    for phase_weight, say in ((500, None), (500, CommandName.ROLLBACK)):
         bench = Bench(found=form(0))
         counts: list[tuple[int, int]] = []
 
@@ -353,7 +353,7 @@ def test_a_rollback_by_a_new_process_writes_though_no_route_can_be_read() -> Non
     bench.router.read_fails = lambda _route: throttled
     began = bench.clock.at
     bench.clock.call_in(5 * MINUTE, lambda: setattr(bench.router, "read_fails", lambda _r: None))
-    assert bench.run(WordName.ROLLBACK) == ExitCode.ROLLED_BACK
+    assert bench.run(CommandName.ROLLBACK) == ExitCode.ROLLED_BACK
     restored = next(at for at, one in bench.stamped(ev.Intent) if one.kind == "restore")
     assert restored.after(began) < 10 * SECOND
 
@@ -367,10 +367,10 @@ def test_no_form_that_somebody_else_set_is_written_over_unread() -> None:
         bench.run()
     bench.clock._due.clear()
     bench.router.read_fails = lambda _route: Unknown("Throttling", "Throttling")
-    bench.mailbox.say_in(2 * MINUTE, WordName.INTERRUPT, signal=15)
-    bench.mailbox.say_in(2 * MINUTE + SECOND, WordName.INTERRUPT, signal=15)
-    bench.mailbox.say_in(2 * MINUTE + 2 * SECOND, WordName.INTERRUPT, signal=15)
-    assert bench.run(WordName.ROLLBACK) == ExitCode.NEEDS_HUMAN
+    bench.mailbox.say_in(2 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(2 * MINUTE + SECOND, CommandName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(2 * MINUTE + 2 * SECOND, CommandName.INTERRUPT, signal=15)
+    assert bench.run(CommandName.ROLLBACK) == ExitCode.NEEDS_HUMAN
     assert not [one for one in bench.events(ev.Intent) if one.kind == "restore"]
 
 
@@ -381,7 +381,7 @@ def test_a_restore_that_changes_nothing_of_somebody_elses_form_does_not_make_it_
 
     def changes_it() -> None:
         bench.router.forms[route] = theirs
-        bench.mailbox.say(WordName.ROLLBACK)
+        bench.mailbox.say(CommandName.ROLLBACK)
 
     def sent() -> None:
         if bench.events(ev.Intent)[-1].kind == "restore":
@@ -404,8 +404,8 @@ def test_a_pause_while_one_route_does_not_show_its_raise_yet_takes_nothing_back(
     stale(bench, 20 * SECOND)
     bench.router.found = form(0)
     bench.router.fresh = (bench.plan.routes[0].id,)  # type: ignore[attr-defined]
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.PAUSE))
-    bench.mailbox.say_in(HOUR, WordName.INTERRUPT, signal=15)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.PAUSE))
+    bench.mailbox.say_in(HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert {one.weight for one in bench.router.forms.values()} == {500}
     assert bench.state.weight == 500
@@ -417,8 +417,8 @@ def test_a_resume_whose_reads_never_show_the_raise_holds_instead_of_raising_agai
     stale(bench, HOUR)
     bench.router.found = form(0)
     sent = len(bench.router.writes)
-    bench.mailbox.say_in(20 * MINUTE, WordName.INTERRUPT, signal=15)
-    assert bench.run(WordName.RESUME) == ExitCode.TERMINATED
+    bench.mailbox.say_in(20 * MINUTE, CommandName.INTERRUPT, signal=15)
+    assert bench.run(CommandName.RESUME) == ExitCode.TERMINATED
     assert len(bench.router.writes) == sent
     assert holds(bench)[-1] == "not_written"
 
@@ -428,10 +428,10 @@ def test_leaving_a_run_as_it_is_says_what_was_read_and_is_refused_while_nobody_k
     killed_at_the_write(bench, 50)
     stale(bench, 30 * SECOND)
     bench.router.found = form(0)
-    assert bench.run(WordName.LEAVE) == ExitCode.REFUSED
+    assert bench.run(CommandName.LEAVE) == ExitCode.REFUSED
     bench.clock.sleep(2 * MINUTE)
     bench.router.stale_ms = 0  # type: ignore[attr-defined]
-    assert bench.run(WordName.LEAVE) == ExitCode.COMPLETED
+    assert bench.run(CommandName.LEAVE) == ExitCode.COMPLETED
     assert bench.state.phase is Phase.ABANDONED
     assert bench.state.weight == 50
 

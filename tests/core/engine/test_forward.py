@@ -6,7 +6,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.observation import AlarmState, GroupHealth, Identity, Known, Unknown, WordName
+from cutover.core.observation import AlarmState, CommandName, GroupHealth, Identity, Known, Unknown
 from cutover.core.state import Phase
 from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.fakes import DESTINATION, SOURCE, TWO_ROUTES, Bench, WriteFault, form, plan_of
@@ -91,7 +91,7 @@ def test_no_raise_ever_follows_a_rollback() -> None:
 
 def test_rolled_back_is_claimed_only_after_two_equal_reads_and_one_more_a_confirm_later() -> None:
     bench = Bench()
-    bench.mailbox.say_in(30 * MINUTE, WordName.ROLLBACK)
+    bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     at, verified = bench.stamped(ev.Verified)[-1]
     ended, _ = bench.stamped(ev.PhaseChanged)[-1]
@@ -150,7 +150,7 @@ def test_metrics_that_cannot_be_read_hold_and_never_raise() -> None:
     bench.at_weight(
         50, lambda: setattr(bench.traffic, "fails", Unknown("throttled", "Throttling")), 6 * MINUTE
     )
-    bench.mailbox.say_in(5 * HOUR, WordName.ROLLBACK)
+    bench.mailbox.say_in(5 * HOUR, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert 500 not in bench.router.weights()
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "no_data"
@@ -167,7 +167,7 @@ def test_metrics_that_come_back_bake_afresh_and_complete() -> None:
 def test_a_share_that_does_not_follow_the_weight_holds_and_never_bakes() -> None:
     bench = Bench()
     bench.traffic.share_of = lambda weight: 0.5 if weight == 50 else weight / 1000
-    bench.mailbox.say_in(2 * HOUR - 10 * MINUTE, WordName.ROLLBACK)
+    bench.mailbox.say_in(2 * HOUR - 10 * MINUTE, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert "BAKING" not in bench.phases()
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["share"]
@@ -190,7 +190,7 @@ def test_weights_that_take_effect_late_are_waited_for() -> None:
 def test_a_route_that_cannot_be_written_in_time_holds_and_nothing_moved() -> None:
     bench = Bench()
     bench.at_weight(0, lambda: bench.router.faults.append(WriteFault("throttle", times=99)))
-    bench.mailbox.say_in(2 * HOUR, WordName.ROLLBACK)
+    bench.mailbox.say_in(2 * HOUR, CommandName.ROLLBACK)
     bench.at_weight(0, bench.router.faults.clear, 100 * MINUTE)
     bench.run()
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "not_written"
@@ -226,7 +226,7 @@ def test_a_lost_reply_is_settled_by_reading_and_never_sent_again() -> None:
 def test_a_write_without_an_answer_is_read_for_and_sent_again_only_when_a_person_says_so() -> None:
     bench = Bench()
     bench.router.faults.append(WriteFault("timeout"))
-    bench.mailbox.say_in(20 * MINUTE, WordName.RESUME)
+    bench.mailbox.say_in(20 * MINUTE, CommandName.RESUME)
     assert bench.run() == ExitCode.COMPLETED
     held = [(at, e) for at, e in bench.stamped(ev.PhaseChanged) if e.after == "HOLDING"]
     assert [e.hold for _, e in held] == ["not_written"]
@@ -241,7 +241,7 @@ def test_drift_is_held_and_never_overwritten() -> None:
     route = bench.plan.routes[0].id
     foreign = form(0, tag="terraform")
     bench.at_weight(50, lambda: bench.router.forms.update({route: foreign}), 5 * MINUTE)
-    bench.mailbox.say_in(4 * HOUR, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(4 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.forms[route] == foreign
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "drift"
@@ -252,8 +252,8 @@ def test_a_plain_resume_is_refused_while_the_form_is_foreign() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.RESUME), 9 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=2), 12 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 12 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert any("resume refused" in note.text for note in bench.events(ev.Note))
 
@@ -263,7 +263,7 @@ def test_drift_with_our_weight_can_be_accepted_and_the_run_completes() -> None:
     route = bench.plan.routes[0].id
     bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
     bench.at_weight(
-        50, lambda: bench.mailbox.say(WordName.ACCEPT_DRIFT, "third group, known"), 9 * MINUTE
+        50, lambda: bench.mailbox.say(CommandName.ACCEPT_DRIFT, "third group, known"), 9 * MINUTE
     )
     assert bench.run() == ExitCode.COMPLETED
     assert '"tag": "tf"' in bench.router.forms[route].text
@@ -278,7 +278,7 @@ def test_a_step_that_needs_approval_waits_for_it() -> None:
             ]
         )
     )
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.APPROVE, "checked"), 40 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.APPROVE, "checked"), 40 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["approval"]
     assert [w.detail for w in bench.events(ev.WordSaid)] == ["1"]
@@ -290,7 +290,7 @@ def test_an_approval_hold_pages_again_at_its_deadline_and_never_rolls_back() -> 
             steps=[{"weight": 5, "bake": "10m"}, {"weight": 100, "bake": "10m", "approve": "ok?"}]
         )
     )
-    bench.mailbox.say_in(10 * HOUR, WordName.APPROVE)
+    bench.mailbox.say_in(10 * HOUR, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert len([e for e in bench.events(ev.PhaseChanged) if e.hold == "approval"]) >= 4
 
@@ -367,7 +367,7 @@ def test_credentials_that_end_soon_stop_the_next_raise() -> None:
     bench.surveyor.who = Known(
         Identity("123456789012", "arn", ends, refreshes=False), bench.clock.at
     )
-    bench.mailbox.say_in(3 * HOUR, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "credentials"
@@ -376,7 +376,7 @@ def test_credentials_that_end_soon_stop_the_next_raise() -> None:
 def test_a_denied_write_holds_at_once_and_says_so() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: bench.router.faults.append(WriteFault("denied", times=99)))
-    bench.mailbox.say_in(3 * HOUR, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     bench.run()
     held = [e for e in bench.events(ev.PhaseChanged) if e.hold]
     assert held[0].hold == "credentials"
@@ -407,7 +407,7 @@ def test_a_gate_that_holds_keeps_the_weight_and_needs_a_person() -> None:
     )
     bench.at_weight(50, lambda: bench.alarms.states.update(slo=AlarmState.ALARM), 5 * MINUTE)
     bench.at_weight(50, lambda: bench.alarms.states.update(slo=AlarmState.OK), 30 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(WordName.RESUME), 60 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 60 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["gate"]
 
@@ -446,7 +446,7 @@ def test_a_journal_or_lease_in_doubt_stops_every_raise(doubt: str) -> None:
             bench.lease.doubt = Unknown("cannot be proven")
 
     bench.at_weight(50, break_it, 5 * MINUTE)
-    bench.mailbox.say_in(3 * HOUR, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert bench.state.phase is Phase.HOLDING

@@ -8,7 +8,7 @@ from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
 from cutover.core.journal import events as ev
 from cutover.core.moment import Moment
-from cutover.core.observation import GroupHealth, Unknown, WordName
+from cutover.core.observation import CommandName, GroupHealth, Unknown
 from cutover.core.state import Phase
 from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.core.engine.asking import (
@@ -73,7 +73,7 @@ def test_a_defect_during_the_bake_at_the_sliver_never_reaches_a_hundred(minutes:
 def test_a_bake_at_the_sliver_that_cannot_pass_never_reaches_a_hundred() -> None:
     bench, gate = bench_of(**HELD_BACK)
     bench.at_weight(950, lambda: setattr(gate, "says", WAITS))
-    bench.mailbox.say_in(5 * HOUR, WordName.ROLLBACK)
+    bench.mailbox.say_in(5 * HOUR, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert 1000 not in bench.router.weights()
     assert holds(bench)[0] == "evidence"
@@ -188,7 +188,7 @@ def test_a_crash_around_the_write_of_the_hand_over_goes_on_when_a_person_says_so
     came_back = bench.clock.at
     assert bench.run(exit_on_hold=True) == ExitCode.HELD
     assert holds(bench)[0] == "crashed"
-    assert bench.run(WordName.RESUME) == ExitCode.COMPLETED
+    assert bench.run(CommandName.RESUME) == ExitCode.COMPLETED
     ended, _ = bench.stamped(ev.PhaseChanged)[-1]
     looked = bench.plan.observe.period + bench.plan.observe.settle
     assert ended.after(came_back) >= (looked if when == "after write" else 10 * MINUTE)
@@ -202,7 +202,7 @@ def test_a_crash_during_the_hand_over_is_never_completed_while_a_gate_objects() 
         bench.run()
     bench.journal.killed_at = lambda _event: None
     gate.says = PROVEN
-    assert bench.run(WordName.RESUME) == ExitCode.ROLLED_BACK
+    assert bench.run(CommandName.RESUME) == ExitCode.ROLLED_BACK
 
 
 def _die_in_hand_over(event: ev.Event) -> None:
@@ -213,7 +213,7 @@ def _die_in_hand_over(event: ev.Event) -> None:
 def test_approval_is_asked_before_the_sliver_and_not_again_before_the_hand_over() -> None:
     steps = [{"weight": 5, "bake": "10m"}, {"weight": 100, "bake": "10m", "approve": "ok?"}]
     bench = Bench(plan_of(steps=steps, **HELD_BACK))
-    bench.mailbox.say_in(HOUR, WordName.APPROVE)
+    bench.mailbox.say_in(HOUR, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["approval"]
     assert intent_at(bench, 950).wall_ms >= held_at(bench)
@@ -242,8 +242,8 @@ def test_a_hand_over_that_reaches_only_one_route_goes_back() -> None:
 
 def test_pause_at_the_hand_over_and_resume_completes_after_a_fresh_look() -> None:
     bench = Bench(plan_of(**HELD_BACK))
-    bench.at_weight(1000, lambda: bench.mailbox.say(WordName.PAUSE), MINUTE)
-    bench.at_weight(1000, lambda: bench.mailbox.say(WordName.RESUME), HOUR)
+    bench.at_weight(1000, lambda: bench.mailbox.say(CommandName.PAUSE), MINUTE)
+    bench.at_weight(1000, lambda: bench.mailbox.say(CommandName.RESUME), HOUR)
     assert bench.run() == ExitCode.COMPLETED
     ended, _ = bench.stamped(ev.PhaseChanged)[-1]
     assert ended.after(intent_at(bench, 1000)) >= HOUR + 3 * MINUTE

@@ -12,13 +12,13 @@ from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
 from cutover.core.observation import (
     Absent,
+    CommandName,
+    Comparison,
     Known,
     Minute,
-    Pair,
     Reading,
     Series,
     Unknown,
-    WordName,
 )
 from cutover.core.state import evidence as evid
 from cutover.core.values import HOUR, MINUTE, SECOND
@@ -45,7 +45,7 @@ class LateMetrics(FakeMetrics):
     late: tuple[str, ...] = ()
 
     def read(
-        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
     ) -> Reading[tuple[Minute, ...]]:
         reading = super().read(wanted, start_ms, end_ms)
         if not isinstance(reading, Known):
@@ -82,7 +82,7 @@ def test_a_source_whose_errors_are_published_later_is_waited_for(
     bench.metrics.__class__ = LateMetrics
     bench.metrics.late = late  # type: ignore[attr-defined]
     bench.at_weight(500, partial(both_fail, bench), 8 * MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.INTERRUPT, signal=15), 25 * MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 25 * MINUTE)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "shared"
 
@@ -108,7 +108,7 @@ class SlowOnce(FakeMetrics):
     takes_ms = 0
 
     def read(
-        self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+        self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
     ) -> Reading[tuple[Minute, ...]]:
         takes, self.takes_ms = self.takes_ms, 0
         self._clock.sleep(takes)
@@ -176,7 +176,7 @@ def test_a_source_that_turned_bad_with_the_raise_goes_back_however_late_it_is_se
             )
 
     bench.at_weight(500, with_the_raise, 30 * SECOND)
-    bench.mailbox.say_in(2 * HOUR, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.ROLLED_BACK
     back = next(one for one in bench.events(ev.PhaseChanged) if one.after == "ROLLING_BACK")
     assert "right after the raise" in back.why
@@ -185,7 +185,7 @@ def test_a_source_that_turned_bad_with_the_raise_goes_back_however_late_it_is_se
 def test_a_source_that_turned_bad_long_after_the_raise_holds() -> None:
     bench = Bench(plan_of(safety={"on_hold_timeout": "hold"}))
     bench.at_weight(500, partial(both_fail, bench), 8 * MINUTE)
-    bench.mailbox.say_in(HOUR, WordName.INTERRUPT, signal=15)
+    bench.mailbox.say_in(HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "shared"
 
@@ -205,7 +205,7 @@ def test_every_pair_keeps_its_own_minutes_and_a_late_correction_of_the_first_sti
     first, second = plan.pairs
     asked = plan.series({})
 
-    def minute(pair: Pair, at: int, errors: int = 0) -> Minute:
+    def minute(pair: Comparison, at: int, errors: int = 0) -> Minute:
         counts: dict[str, int | Absent] = {s.key: Absent.NO_DATAPOINT for s in asked[pair]}
         counts |= {"source.requests": 900, "source.target_2xx": 900, "balancer.requests": 1000}
         counts |= {

@@ -11,7 +11,7 @@ import pytest
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
 from cutover.core.moment import Moment
-from cutover.core.observation import Minute, Pair, Reading, Series, WordName
+from cutover.core.observation import CommandName, Comparison, Minute, Reading, Series
 from cutover.core.values import MINUTE, SECOND
 from tests.fakes import (
     DESTINATION,
@@ -30,7 +30,7 @@ def throttled(bench: Bench, seconds: int) -> list[Moment]:
     """When each restore was tried, while AWS throttles every write for so long."""
     fault = WriteFault("throttle", times=10**6)
     bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, lambda: setattr(fault, "times", 0), MINUTE + seconds * SECOND)
     assert bench.run() == ExitCode.ROLLED_BACK
     return [at for at, one in bench.stamped(ev.Intent) if one.kind == "restore"]
@@ -42,7 +42,7 @@ def looks_at_metrics(bench: Bench) -> list[Moment]:
 
     class Counted(FakeMetrics):
         def read(
-            self, wanted: Mapping[Pair, tuple[Series, ...]], start_ms: int, end_ms: int
+            self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
         ) -> Reading[tuple[Minute, ...]]:
             asked.append(bench.clock.at)
             return super().read(wanted, start_ms, end_ms)
@@ -94,7 +94,7 @@ def test_routes_that_could_not_be_reached_go_back_together_once_they_can() -> No
     bench = Bench(plan_of(routes=MANY))
     fault = WriteFault("unconnected", times=10**6)
     bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, lambda: setattr(fault, "times", 0), MINUTE + 40 * SECOND)
     assert bench.run() == ExitCode.ROLLED_BACK
     applied = [at for at, one in bench.stamped(ev.Outcome) if one.result == "applied"][-20:]
@@ -107,7 +107,7 @@ def test_a_rollback_taken_up_by_a_new_process_writes_every_route_at_once_whateve
     bench = Bench(plan_of(routes=MANY))
     fault = WriteFault("throttle", times=10**6)
     bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(WordName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, die, MINUTE + 30 * SECOND)
     with pytest.raises(Killed):
         bench.run()
@@ -118,7 +118,7 @@ def test_a_rollback_taken_up_by_a_new_process_writes_every_route_at_once_whateve
     )  # rebooted, an hour behind
     bench.clock._due.clear()
     taken_up = bench.clock.at
-    assert bench.run(WordName.ROLLBACK) == ExitCode.ROLLED_BACK
+    assert bench.run(CommandName.ROLLBACK) == ExitCode.ROLLED_BACK
     applied = [at for at, one in bench.stamped(ev.Outcome) if one.result == "applied"][-20:]
     assert applied[-1].after(taken_up) < SECOND
 
@@ -134,7 +134,7 @@ def test_the_turn_that_hears_a_rollback_looks_at_nothing_but_the_routes() -> Non
     said: list[Moment] = []
 
     def say() -> None:
-        bench.mailbox.say(WordName.ROLLBACK)
+        bench.mailbox.say(CommandName.ROLLBACK)
         said.append(bench.clock.at)
 
     bench.at_weight(500, say, MINUTE)

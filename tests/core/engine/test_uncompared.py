@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cutover.core.engine.evaluate import Judged, worst
+from cutover.core.engine.evaluate import GateResult, worst
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Judgement, Verdict
 from cutover.core.journal import events as ev
 from cutover.core.messages import after_deadline
-from cutover.core.observation import GroupHealth, WordName
+from cutover.core.observation import CommandName, GroupHealth
 from cutover.core.state import Hold
 from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.core.engine.asking import (
@@ -47,7 +47,7 @@ def at_hundred(bench: Bench, gate: Told, says: Judgement | None, ms: int) -> Non
     bench.at_weight(1000, lambda: setattr(gate, "says", says), LATER + ms)
 
 
-def say_at_hundred(bench: Bench, word: WordName, ms: int) -> None:
+def say_at_hundred(bench: Bench, word: CommandName, ms: int) -> None:
     """A person's word so long after the raise to 100 %."""
     bench.at_weight(1000, lambda: bench.mailbox.say(word), LATER + ms)
 
@@ -88,7 +88,7 @@ def test_the_plan_says_how_long_a_person_has_to_answer() -> None:
 
 def test_a_plan_that_holds_at_deadlines_asks_again_and_again_and_never_goes_back() -> None:
     bench, _ = asked(safety=HOLD_SAFETY)
-    say_at_hundred(bench, WordName.ROLLBACK, 70 * MINUTE)
+    say_at_hundred(bench, CommandName.ROLLBACK, 70 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert went_back(bench)[1].cause == "word"
     assert holds(bench) == ["uncompared"] * 4
@@ -200,14 +200,14 @@ def test_two_holds_that_take_turns_in_one_incident_end_by_the_deadline_of_the_fi
 
 def test_a_person_may_take_it_back_at_once() -> None:
     bench, _ = asked()
-    say_at_hundred(bench, WordName.ROLLBACK, 8 * MINUTE)
+    say_at_hundred(bench, CommandName.ROLLBACK, 8 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert went_back(bench)[1].cause == "word"
 
 
 def test_resume_while_it_stands_asks_once_more_with_a_new_deadline_and_does_not_loop() -> None:
     bench, _ = asked()
-    say_at_hundred(bench, WordName.RESUME, 12 * MINUTE)
+    say_at_hundred(bench, CommandName.RESUME, 12 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert holds(bench) == ["uncompared", "uncompared"]
     assert held_at(bench, 1) - held_at(bench) >= 5 * MINUTE
@@ -217,17 +217,17 @@ def test_resume_while_it_stands_asks_once_more_with_a_new_deadline_and_does_not_
 
 def test_resume_after_it_is_over_bakes_afresh_and_completes() -> None:
     bench, gate = asked()
-    say_at_hundred(bench, WordName.PAUSE, 10 * MINUTE)
+    say_at_hundred(bench, CommandName.PAUSE, 10 * MINUTE)
     at_hundred(bench, gate, None, 30 * MINUTE)
-    say_at_hundred(bench, WordName.RESUME, HOUR)
+    say_at_hundred(bench, CommandName.RESUME, HOUR)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["uncompared", "paused"]
 
 
 def test_a_person_who_says_pause_answers_for_it_and_nothing_expires() -> None:
     bench, _ = asked()
-    say_at_hundred(bench, WordName.PAUSE, 10 * MINUTE)
-    say_at_hundred(bench, WordName.ROLLBACK, 90 * MINUTE)
+    say_at_hundred(bench, CommandName.PAUSE, 10 * MINUTE)
+    say_at_hundred(bench, CommandName.ROLLBACK, 90 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert holds(bench) == ["uncompared", "paused"]
     assert went_back(bench)[1].cause == "word"
@@ -235,7 +235,7 @@ def test_a_person_who_says_pause_answers_for_it_and_nothing_expires() -> None:
 
 def test_a_person_who_answered_for_it_does_not_answer_for_a_proven_breach() -> None:
     bench, gate = asked()
-    say_at_hundred(bench, WordName.PAUSE, 10 * MINUTE)
+    say_at_hundred(bench, CommandName.PAUSE, 10 * MINUTE)
     at_hundred(bench, gate, PROVEN, 30 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert went_back(bench)[1].cause == "breach"
@@ -243,7 +243,7 @@ def test_a_person_who_answered_for_it_does_not_answer_for_a_proven_breach() -> N
 
 def test_a_pause_that_was_said_before_is_no_answer() -> None:
     bench, gate = bench_of()
-    say_at_hundred(bench, WordName.PAUSE, 5 * MINUTE)
+    say_at_hundred(bench, CommandName.PAUSE, 5 * MINUTE)
     at_hundred(bench, gate, ASK, 30 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert holds(bench) == ["paused"]
@@ -258,9 +258,9 @@ def test_a_pause_that_was_said_before_is_no_answer() -> None:
 
 def test_a_pause_whose_deadline_paged_again_is_no_answer_either() -> None:
     bench, gate = bench_of(safety={"hold_timeout": "30m"})
-    say_at_hundred(bench, WordName.PAUSE, 5 * MINUTE)
+    say_at_hundred(bench, CommandName.PAUSE, 5 * MINUTE)
     at_hundred(bench, gate, ASK, 25 * MINUTE)
-    say_at_hundred(bench, WordName.ROLLBACK, 5 * HOUR)
+    say_at_hundred(bench, CommandName.ROLLBACK, 5 * HOUR)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert holds(bench) == ["paused", "paused"]
     began, back = went_back(bench)
@@ -283,7 +283,7 @@ def test_a_process_that_died_while_asking_waits_for_a_person_who_is_asked_again(
         bench.run()
     bench.journal.killed_at = lambda _event: None
     bench.clock.forward(bench.clock.at.plus(5 * MINUTE))
-    assert bench.run(WordName.RESUME) == ExitCode.ROLLED_BACK
+    assert bench.run(CommandName.RESUME) == ExitCode.ROLLED_BACK
     assert holds(bench) == ["uncompared", "crashed", "uncompared"]
     assert went_back(bench)[0] - held_at(bench, 2) == pytest.approx(ANSWER, abs=15 * SECOND)
 
@@ -315,13 +315,13 @@ def test_a_pause_said_before_is_kept_where_the_plan_or_the_source_forbids_going_
     short: bool,
 ) -> None:
     bench, gate = bench_of(**({} if short else {"safety": HOLD_SAFETY}))
-    say_at_hundred(bench, WordName.PAUSE, 5 * MINUTE)
+    say_at_hundred(bench, CommandName.PAUSE, 5 * MINUTE)
     at_hundred(bench, gate, ASK, 30 * MINUTE)
     if short:
         bench.at_weight(
             1000, lambda: bench.health.groups.update({SOURCE: GroupHealth(2, 6)}), 20 * MINUTE
         )
-    say_at_hundred(bench, WordName.ROLLBACK, 90 * MINUTE)
+    say_at_hundred(bench, CommandName.ROLLBACK, 90 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert went_back(bench)[1].cause == "word"
     assert bench.events(ev.Note)[0].text.endswith("; this hold needs an answer")
@@ -332,7 +332,7 @@ def test_a_run_that_waits_for_nobody_in_particular_asks() -> None:
     bench, gate = bench_of(steps=steps)
     bench.at_weight(50, lambda: setattr(gate, "says", ASK), 40 * MINUTE)
     bench.at_weight(50, lambda: setattr(gate, "says", None), 50 * MINUTE)
-    bench.mailbox.say_in(2 * HOUR, WordName.APPROVE)
+    bench.mailbox.say_in(2 * HOUR, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["approval", "uncompared", "approval"]
 
@@ -363,7 +363,7 @@ def test_a_hold_of_a_gate_is_not_forgotten_when_another_one_asks_meanwhile() -> 
     at_hundred(bench, gate, ASK, 8 * MINUTE)
     at_hundred(bench, gate, held, 12 * MINUTE)
     at_hundred(bench, gate, None, 20 * MINUTE)
-    say_at_hundred(bench, WordName.RESUME, HOUR)
+    say_at_hundred(bench, CommandName.RESUME, HOUR)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["gate"]
 
@@ -392,13 +392,13 @@ def test_of_equal_breaches_one_that_rolls_back_decides_then_one_that_asks(
     others: tuple[str, ...], decides: str
 ) -> None:
     judged = tuple(
-        Judged(f"gate{i}", "pair", Judgement(Verdict.BREACH, "bad"), one, live=False)
+        GateResult(f"gate{i}", "pair", Judgement(Verdict.BREACH, "bad"), one, live=False)
         for i, one in enumerate(others)
     )
     assert worst(judged).on_breach == decides
 
 
 def test_a_worse_verdict_decides_whatever_it_leads_to() -> None:
-    breach = Judged("a", "pair", Judgement(Verdict.BREACH, "bad"), "hold", live=False)
-    shared = Judged("b", "pair", Judgement(Verdict.SHARED, "bad too"), "rollback", live=False)
+    breach = GateResult("a", "pair", Judgement(Verdict.BREACH, "bad"), "hold", live=False)
+    shared = GateResult("b", "pair", Judgement(Verdict.SHARED, "bad too"), "rollback", live=False)
     assert worst((shared, breach)) is breach

@@ -16,8 +16,8 @@ from cutover.core.gates.api import Counts
 from cutover.core.gates.rates import upper_bound_ppm
 from cutover.core.gates.threshold.limits import (
     START,
-    Look,
     Question,
+    ThresholdReading,
     fold,
     is_bad,
     is_outage,
@@ -206,7 +206,7 @@ def test_a_restart_never_withdraws_a_breach_nor_grants_a_pass(history: Any) -> N
 
 looks = st.lists(
     st.builds(
-        Look,
+        ThresholdReading,
         st.integers(1, 100_000).flatmap(
             lambda n: st.builds(Counts, st.just(n), st.integers(0, n))
         ),

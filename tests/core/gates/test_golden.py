@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cutover.core.gates import GATES, Verdict
-from cutover.core.gates.api import Judgement, Scene, Signal
+from cutover.core.gates.api import GateContext, Judgement, Signal
 from cutover.core.messages import told
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, Count, Minute
@@ -85,8 +85,8 @@ def judge(vector: Mapping[str, Any]) -> list[Judgement]:
     return judgements
 
 
-def scene(step: int, weight: float, now_ms: int) -> Scene:
-    return Scene(
+def scene(step: int, weight: float, now_ms: int) -> GateContext:
+    return GateContext(
         weight=round(1000 * weight),
         next_weight=None,
         step_began_ms=START_MS if step >= 0 else 0,

@@ -17,7 +17,7 @@ from cutover.core.errors import ExitCode
 from cutover.core.gates import Verdict
 from cutover.core.gates.sequential import policy
 from cutover.core.journal import events as ev
-from cutover.core.observation import Absent, Count, Minute, WordName
+from cutover.core.observation import Absent, CommandName, Count, Minute
 from cutover.core.plan import Plan
 from cutover.core.state import RunState, evolve, replay
 from cutover.core.state import evidence as evid
@@ -257,7 +257,7 @@ def test_a_run_that_was_killed_and_resumed_spends_alpha_once(at: int) -> None:
         run.run()
     except Killed:
         before = weighers(replay(run.plan, run.journal.records))
-        assert run.run(WordName.RESUME) == ExitCode.COMPLETED
+        assert run.run(CommandName.RESUME) == ExitCode.COMPLETED
     else:
         before = weighers(run.state)
     state = replay(run.plan, run.journal.records)

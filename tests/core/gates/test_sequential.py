@@ -16,7 +16,7 @@ from cutover.core.gates.sequential.eprocess import (
     NOTHING,
     START,
     Course,
-    Look,
+    EvidenceReading,
     Loudest,
     Memory,
     Standard,
@@ -52,15 +52,17 @@ def known(pool: tuple[Counts, ...] = HOUR) -> Memory:
     return memory
 
 
-def fed(*looks: Look, memory: Memory | None = None, judged: Trial | None = None) -> Memory:
+def fed(
+    *looks: EvidenceReading, memory: Memory | None = None, judged: Trial | None = None
+) -> Memory:
     memory = memory or known()
     for look in looks:
         memory = fold(judged or trial(), memory, look)
     return memory
 
 
-def minute(total: int, bad: float, weight: int = 10, source: Counts = USUAL) -> Look:
-    return Look(weight, Counts(total, bad), source)
+def minute(total: int, bad: float, weight: int = 10, source: Counts = USUAL) -> EvidenceReading:
+    return EvidenceReading(weight, Counts(total, bad), source)
 
 
 # --- the vectors of gating.md section 8 (test_golden has them all, through the gates)
@@ -77,7 +79,7 @@ def minute(total: int, bad: float, weight: int = 10, source: Counts = USUAL) -> 
     ],
 )
 def test_the_evidence_is_that_of_the_specification(
-    looks: list[Look], cv: float, evidence: float
+    looks: list[EvidenceReading], cv: float, evidence: float
 ) -> None:
     usual = {5940: Counts(6000, 6), 297: Counts(300, 0), 297_000: Counts(300_000, 300)}
     memory = known((usual[int(looks[0].source.total)],) * 60)
@@ -178,7 +180,7 @@ def test_a_minute_without_source_requests_teaches_nothing() -> None:
 # --- start weights
 
 
-def started(looks: list[Look], course: Course) -> list[float]:
+def started(looks: list[EvidenceReading], course: Course) -> list[float]:
     """The weight that each minute added: `(S + weight) x ratio` turned around, for the first alternative."""
     memory, found = known(), []
     for look in looks:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cutover.core.gates import GATES, Judgement, Scene
+from cutover.core.gates import GATES, GateContext, Judgement
 from cutover.core.messages import told
 from cutover.core.moment import Moment, wall_from_ms
-from cutover.core.observation import Absent, AlarmState, GroupHealth, Known, Minute, Pair
+from cutover.core.observation import Absent, AlarmState, Comparison, GroupHealth, Known, Minute
 from cutover.core.values import MINUTE
 
-PAIR = Pair("old>new", "app/prod/50dc6c495c0c9188", "arn:source", "arn:destination")
+PAIR = Comparison("old>new", "app/prod/50dc6c495c0c9188", "arn:source", "arn:destination")
 START_MS = 1_800_000_000_000 // MINUTE * MINUTE
 GONE = Absent.NO_DATAPOINT
 UNREAD = Absent.UNKNOWN
@@ -136,9 +136,9 @@ class Bench:
         self.memory = self.gate.start(self.spec)
         self.newest_ms = START_MS - MINUTE
 
-    def scene(self, **changes: Any) -> Scene:
+    def scene(self, **changes: Any) -> GateContext:
         now = NOW.plus(self.newest_ms + 3 * MINUTE - START_MS)
-        scene = Scene(
+        scene = GateContext(
             self.weight,
             self.next_weight,
             self.step_began_ms,
@@ -161,7 +161,7 @@ class Bench:
             self._fold(minute, self.scene(**changes))
         return self
 
-    def _fold(self, minute: Minute, scene: Scene) -> None:
+    def _fold(self, minute: Minute, scene: GateContext) -> None:
         self.memory = self.gate.fold(self.spec, self.memory, minute, scene)
         self.newest_ms = minute.at_ms
 

@@ -28,7 +28,7 @@ from cutover.core.preflight import CHECKS, Finding, Severity, blocked, run_check
 from cutover.core.preflight.caller import planned_ms
 from cutover.core.preflight.custom import cannot_exist
 from cutover.core.preflight.grpc import RESETS
-from cutover.core.routing import Form, form_body, form_of
+from cutover.core.routing import RouteConfig, config_body, config_of
 from cutover.core.values import RouteId, Weight
 from tests.fakes import DESTINATION, LISTENER, QUIET, RULE, SOURCE, plan_of
 
@@ -45,8 +45,8 @@ DENIED = Missing("AccessDenied: no", "some:Permission")
 Change = Callable[[Survey], Survey]
 
 
-def form(weight: int | None = None, *, attached: bool = False, source: bool = True) -> Form:
-    return Form("[]", None if weight is None else Weight(weight), attached, source)
+def form(weight: int | None = None, *, attached: bool = False, source: bool = True) -> RouteConfig:
+    return RouteConfig("[]", None if weight is None else Weight(weight), attached, source)
 
 
 def route(**changes: Any) -> RouteFacts:
@@ -553,10 +553,10 @@ def test_a_form_keeps_how_it_was_spelled_and_what_could_not_be_read_and_neither_
 ):
     plain = form(10, attached=True)
     found = replace(plain, original='[{"Order":1}]', unmodelled=("Pace",))
-    assert form_body(plain).keys() == form_body(found).keys() - {"original", "unmodelled"}
-    kept = form_of(form_body(found))
+    assert config_body(plain).keys() == config_body(found).keys() - {"original", "unmodelled"}
+    kept = config_of(config_body(found))
     assert (kept.original, kept.unmodelled) == (found.original, found.unmodelled)
-    assert form_of(form_body(plain)).original == ""
+    assert config_of(config_body(plain)).original == ""
     assert found == plain
 
 

@@ -16,8 +16,8 @@ BACK = (
         edits=(
             Edit(
                 "cutover.core.engine.rollback:_route",
-                "return Back(route, verbatim=ours and not known.accepted), COMMIT",
-                "return Back(route, verbatim=not ours and not known.accepted), COMMIT",
+                "return RestoreRoute(route, verbatim=ours and not known.accepted), COMMIT",
+                "return RestoreRoute(route, verbatim=not ours and not known.accepted), COMMIT",
             ),
         ),
         near=(_BACK,),
@@ -228,8 +228,8 @@ BACK = (
         edits=(
             Edit(
                 "cutover.core.engine.rollback:_confirm",
-                "return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)",
-                "return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)",
+                "return turn.decision(End(ExitCode.ROLLED_BACK, why), ReadRequest(), 0, why)",
+                "return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)",
             ),
         ),
         near=(_BACK,),
@@ -240,8 +240,8 @@ BACK = (
         edits=(
             Edit(
                 "cutover.core.engine.rollback:_interrupted",
-                "return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)",
-                "return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)",
+                "return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)",
+                "return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)",
             ),
         ),
         near=(_BACK, "tests/core/engine/test_words.py"),

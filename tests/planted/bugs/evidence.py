@@ -93,8 +93,8 @@ EVIDENCE = (
         edits=(
             Edit(
                 "cutover.core.engine.ingest:_gap",
-                "    elif looked > longest:",
-                "    elif looked > 1000 * longest:",
+                "    elif took > longest:",
+                "    elif took > 1000 * longest:",
             ),
         ),
         origin="issue 7, 1.13",

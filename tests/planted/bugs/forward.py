@@ -89,8 +89,8 @@ FORWARD = (
         edits=(
             Edit(
                 "cutover.core.engine.routes:standing",
-                "    return Standing.FOREIGN",
-                "    return Standing.BEFORE",
+                "    return RouteStatus.FOREIGN",
+                "    return RouteStatus.BEFORE",
             ),
         ),
         near=(_FORWARD, _SAFETY),

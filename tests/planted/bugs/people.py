@@ -37,7 +37,7 @@ PEOPLE = (
         breaks="an approval or resume that a process heard is heard again by the next one",
         edits=(
             Edit(
-                "cutover.local.inbox:WordsMailbox._one",
+                "cutover.local.inbox:LocalInbox._one",
                 "if words and words[0].name not in _STOPPING:",
                 "if not words:",
             ),
@@ -49,7 +49,7 @@ PEOPLE = (
         breaks="a rollback that was read and not yet journalled is lost when the process dies",
         edits=(
             Edit(
-                "cutover.local.inbox:WordsMailbox._one",
+                "cutover.local.inbox:LocalInbox._one",
                 "if words and words[0].name not in _STOPPING:",
                 "if words:",
             ),
@@ -61,7 +61,7 @@ PEOPLE = (
         breaks="a rollback waits until thousands of words before it were heard",
         edits=(
             Edit(
-                "cutover.local.inbox:WordsMailbox._from_files",
+                "cutover.local.inbox:LocalInbox._from_files",
                 "        for name in new[A_TURN:]:\n",
                 "        for name in new[:0]:\n",
             ),
@@ -75,7 +75,7 @@ PEOPLE = (
         breaks="on a full disk a rollback does not reach a living run",
         edits=(
             Edit(
-                "cutover.local.inbox:WordsMailbox._words",
+                "cutover.local.inbox:LocalInbox._words",
                 "            words += self._pipe.take()\n",
                 "            self._pipe.take()\n",
             ),

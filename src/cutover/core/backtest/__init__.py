@@ -4,27 +4,27 @@ Nothing here judges: the gates' own code does. This package brings it minutes an
 machine would (`cutover judge`, `cutover backtest`).
 """
 
-from cutover.core.backtest.column_mapping import COLUMNS, Lens, lens_of_table
-from cutover.core.backtest.evaluations import Action, Look, looks
-from cutover.core.backtest.history import Past, past_of_minutes, past_of_rows
+from cutover.core.backtest.column_mapping import COLUMNS, ColumnMapping, lens_of_table
+from cutover.core.backtest.evaluations import Action, Evaluation, looks
+from cutover.core.backtest.history import History, past_of_minutes, past_of_rows
 from cutover.core.backtest.report import HourOfDay, Report, Twitchy, report_of
 from cutover.core.backtest.rows import NOTHING, Group, Row
-from cutover.core.backtest.simulation import Attempt, Ended, attempt, attempts
+from cutover.core.backtest.simulation import SimulatedCutover, SimulatedEnd, attempt, attempts
 from cutover.core.backtest.split import split
 
 __all__ = [
     "COLUMNS",
     "NOTHING",
     "Action",
-    "Attempt",
-    "Ended",
+    "ColumnMapping",
+    "Evaluation",
     "Group",
+    "History",
     "HourOfDay",
-    "Lens",
-    "Look",
-    "Past",
     "Report",
     "Row",
+    "SimulatedCutover",
+    "SimulatedEnd",
     "Twitchy",
     "attempt",
     "attempts",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cutover.core.backtest.rows import Group, Row, moment_of
-from cutover.core.gates import Scene
-from cutover.core.observation import Absent, Count, Minute, Pair
+from cutover.core.gates import GateContext
+from cutover.core.observation import Absent, Comparison, Count, Minute
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.values import duration_text
 
@@ -32,14 +32,14 @@ _TAU = 1000
 
 
 @dataclass(frozen=True)
-class Lens:
+class ColumnMapping:
     """How a plan looks at past minutes.
 
     Attributes:
         gates: those that are judged.
         not_judged: the others by name, each with the reason.
         used: the columns (without their side) that some judged gate reads.
-        calibration: what preflight would have measured for the pair, in ms: see `Scene.calibration`.
+        calibration: what preflight would have measured for the pair, in ms: see `GateContext.calibration`.
         slow_ms: the limits that `slow` counts against at (source, destination).
         over_ms: the limit that `over_slo` counts against.
         made_up: words of a sentence that name a made-up limit, and what they mean.
@@ -55,7 +55,7 @@ class Lens:
     made_up: tuple[tuple[str, str], ...] = ()
     unanswered: bool = True
 
-    def minute(self, pair: Pair, row: Row) -> Minute:
+    def minute(self, pair: Comparison, row: Row) -> Minute:
         """The row as CloudWatch would have answered.
 
         The answers that a target gave are what is left of the requests: all of them 2xx, since the gates of a
@@ -89,10 +89,12 @@ class Lens:
         return why
 
 
-def scene(plan: Plan, lens: Lens, *, step: int, weight: int, began_ms: int, now_ms: int) -> Scene:
+def scene(
+    plan: Plan, lens: ColumnMapping, *, step: int, weight: int, began_ms: int, now_ms: int
+) -> GateContext:
     """What the gates are told besides the minute; before the first raise `step` is -1 and `began_ms` 0."""
     following = step + 1
-    return Scene(
+    return GateContext(
         weight=weight,
         next_weight=plan.steps[following].weight if following < len(plan.steps) else None,
         step_began_ms=began_ms,
@@ -123,7 +125,7 @@ def _or_none(count: int | None) -> Count:
     return Absent.NO_DATAPOINT if count is None else count
 
 
-def lens_of_table(plan: Plan, columns: frozenset[str]) -> Lens:
+def lens_of_table(plan: Plan, columns: frozenset[str]) -> ColumnMapping:
     """How a plan looks at a table with these columns (`requests`, ... for both groups).
 
     `slow` belongs to the first latency gate with `versus_source`, `over_slo` to the first with `max`: a
@@ -147,7 +149,7 @@ def lens_of_table(plan: Plan, columns: frozenset[str]) -> Lens:
         else:
             judged.append(gate)
             used |= needed | ({"unanswered"} if gate.kind == "errors" else set())
-    return Lens(
+    return ColumnMapping(
         gates=tuple(judged),
         not_judged=not_judged,
         used=frozenset(used),

@@ -1,7 +1,7 @@
 """A table judged as it came: one look after each minute of the run.
 
 A row that is not the newest is settled. The newest may still be half published: it is judged only when it is as
-large as the minutes before it (gating.md section 4).
+large as the minutes before it (docs/judge.md).
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from cutover.core.backtest.column_mapping import Lens, scene
+from cutover.core.backtest.column_mapping import ColumnMapping, scene
 from cutover.core.backtest.rows import Row, ms_of
-from cutover.core.engine.evaluate import Judged, leads_to, worst
+from cutover.core.engine.evaluate import GateResult, leads_to, worst
 from cutover.core.engine.freshness import MINUTES, STALE_PERIODS
-from cutover.core.gates import Judgement, Scene, Verdict
+from cutover.core.gates import GateContext, Judgement, Verdict
 from cutover.core.gates.api import Signal
 from cutover.core.gates.sequential.baseline import WHOLE_OF
 from cutover.core.gates.sequential.policy import looks_whole
 from cutover.core.messages.verdicts import told
-from cutover.core.observation import Minute, Pair
+from cutover.core.observation import Comparison, Minute
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.values import MINUTE, count_of
 
 SILENT_MINUTES = STALE_PERIODS
-"""Minutes without a request on either side are blindness, not health (promises P21)."""
+"""Minutes without a request on either side are blindness, not health (docs/promises.md P21)."""
 
 Memories = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Look:
+class Evaluation:
     """What the judge says once `row.minute + 1` minutes are over.
 
     Attributes:
@@ -55,8 +55,8 @@ class Look:
     """
 
     row: Row
-    judged: tuple[Judged, ...]
-    decides: Judged
+    judged: tuple[GateResult, ...]
+    decides: GateResult
     action: Action
     baked: int
     left_out: bool
@@ -91,12 +91,12 @@ class Silence:
         return f"no request on either side in {silent}{also}"
 
 
-def begin(lens: Lens) -> Memories:
+def begin(lens: ColumnMapping) -> Memories:
     """Nothing seen."""
     return {gate.name: gate.gate.start(gate.spec) for gate in lens.gates}
 
 
-def fold(lens: Lens, memories: Memories, minute: Minute, here: Scene) -> Memories:
+def fold(lens: ColumnMapping, memories: Memories, minute: Minute, here: GateContext) -> Memories:
     """The memories after one minute."""
     return {
         gate.name: gate.gate.fold(gate.spec, memories[gate.name], minute, here)
@@ -105,23 +105,23 @@ def fold(lens: Lens, memories: Memories, minute: Minute, here: Scene) -> Memorie
 
 
 def judge(
-    lens: Lens, memories: Memories, pair: Pair, here: Scene, silence: Silence
-) -> tuple[Judged, ...]:
+    lens: ColumnMapping, memories: Memories, pair: Comparison, here: GateContext, silence: Silence
+) -> tuple[GateResult, ...]:
     """Every gate's judgement, and what a silence means."""
     judged = [_judged(gate, memories[gate.name], pair, here) for gate in lens.gates]
     if silence.minutes >= SILENT_MINUTES:
         unknown = Judgement(Verdict.UNKNOWN, silence.why)
-        judged.append(Judged(MINUTES, pair.id, unknown, "rollback", live=True))
+        judged.append(GateResult(MINUTES, pair.id, unknown, "rollback", live=True))
     return tuple(judged)
 
 
-def _judged(gate: PlannedGate, memory: Any, pair: Pair, here: Scene) -> Judged:
+def _judged(gate: PlannedGate, memory: Any, pair: Comparison, here: GateContext) -> GateResult:
     judgement = told(gate.gate.verdict(gate.spec, memory, pair, here))
-    return Judged(gate.name, pair.id, judgement, leads_to(judgement, gate), live=False)
+    return GateResult(gate.name, pair.id, judgement, leads_to(judgement, gate), live=False)
 
 
-def action_of(decides: Judged, *, bake_over: bool) -> Action:
-    """What a run does on a verdict (design 3.3)."""
+def action_of(decides: GateResult, *, bake_over: bool) -> Action:
+    """What a run does on a verdict."""
     if decides.verdict is Verdict.BREACH:
         return Action(decides.on_breach)
     if decides.verdict is Verdict.PASS:
@@ -132,8 +132,13 @@ def action_of(decides: Judged, *, bake_over: bool) -> Action:
 
 
 def looks(
-    plan: Plan, pair: Pair, lens: Lens, rows: Iterable[Row], *, since: int | None = None
-) -> Iterator[Look]:
+    plan: Plan,
+    pair: Comparison,
+    lens: ColumnMapping,
+    rows: Iterable[Row],
+    *,
+    since: int | None = None,
+) -> Iterator[Evaluation]:
     """One look after each row that belongs to a step, oldest first; from the minute `since` on, when it is given.
 
     Rows must come in the order of their minutes, without a gap. `lens.gates` must not be empty.
@@ -173,16 +178,16 @@ def looks(
 
 def _look(
     plan: Plan,
-    lens: Lens,
+    lens: ColumnMapping,
     row: Row,
-    judged: tuple[Judged, ...],
+    judged: tuple[GateResult, ...],
     *,
     baked: int,
     left_out: bool,
-) -> Look:
+) -> Evaluation:
     decides = worst(judged)
     over = baked * MINUTE >= max(MINUTE, plan.steps[row.step].bake)
-    return Look(
+    return Evaluation(
         row=row,
         judged=judged,
         decides=decides,

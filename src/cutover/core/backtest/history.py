@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cutover.core.backtest.column_mapping import LIVE, Lens, lens_of_table
+from cutover.core.backtest.column_mapping import LIVE, ColumnMapping, lens_of_table
 from cutover.core.backtest.rows import Row
-from cutover.core.observation import Absent, Minute, Pair
+from cutover.core.observation import Absent, Comparison, Minute
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.values import MINUTE
 
 
 @dataclass(frozen=True)
-class Past:
+class History:
     """One pair's past.
 
     Attributes:
@@ -25,13 +25,13 @@ class Past:
 
     minutes: tuple[Minute, ...]
     period_ms: int
-    lens: Lens
+    lens: ColumnMapping
     divided: bool
 
 
 def past_of_rows(
-    plan: Plan, pair: Pair, rows: Iterable[Row], columns: frozenset[str], *, divided: bool
-) -> Past:
+    plan: Plan, pair: Comparison, rows: Iterable[Row], columns: frozenset[str], *, divided: bool
+) -> History:
     """The past that a table tells; `columns` are those that it has.
 
     A table of one service counts `slow` at one limit only: a part of the source is then held to the source's
@@ -45,17 +45,17 @@ def past_of_rows(
             Minute(m.pair, m.at_ms, {**m.counts, relative: m.counts[own]} if m.counts else {})
             for m in minutes
         )
-    return Past(_ready(minutes, divided=divided), MINUTE, lens, divided)
+    return History(_ready(minutes, divided=divided), MINUTE, lens, divided)
 
 
 def past_of_minutes(
     plan: Plan,
-    pair: Pair,
+    pair: Comparison,
     minutes: Iterable[Minute],
     calibration: Mapping[str, int],
     *,
     divided: bool,
-) -> Past:
+) -> History:
     """The past as CloudWatch has it, with every series that the plan asks for; other pairs' minutes are left out."""
     judged: list[PlannedGate] = []
     not_judged: dict[str, str] = {}
@@ -67,10 +67,10 @@ def past_of_minutes(
         else:
             judged.append(gate)
     ours = (minute for minute in minutes if minute.pair == pair.id)
-    return Past(
+    return History(
         _ready(ours, divided=divided),
         max(MINUTE, plan.observe.period // MINUTE * MINUTE),
-        Lens(tuple(judged), not_judged, frozenset(), calibration),
+        ColumnMapping(tuple(judged), not_judged, frozenset(), calibration),
         divided,
     )
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
 
-from cutover.core.backtest.simulation import Attempt, Ended
+from cutover.core.backtest.simulation import SimulatedCutover, SimulatedEnd
 from cutover.core.values import DAY, HOUR, count_of
 
 FALSE_ROLLBACKS = 0.01
-"""A healthy destination may be rolled back in 1 % of cutovers at most (gating.md section 5)."""
+"""A healthy destination may be rolled back in 1 % of cutovers at most (docs/judge.md)."""
 
 HELD_SHARE = 0.05
 """More holds than this are too many to be called for."""
@@ -38,7 +38,7 @@ class HourOfDay:
     completed: int
     held: int
     rolled_back: int
-    worst: Attempt | None
+    worst: SimulatedCutover | None
 
     @property
     def finished(self) -> int:
@@ -58,21 +58,21 @@ class Report:
         sentence: the answer with its numbers.
     """
 
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[SimulatedCutover, ...]
     hours: tuple[HourOfDay, ...]
     worst: HourOfDay | None
     twitchy: Twitchy
     sentence: str
 
-    def count(self, ended: Ended) -> int:
+    def count(self, ended: SimulatedEnd) -> int:
         """How many ended so."""
         return sum(one.ended is ended for one in self.attempts)
 
 
-def report_of(attempts: Iterable[Attempt]) -> Report:
+def report_of(attempts: Iterable[SimulatedCutover]) -> Report:
     """The report of these attempts."""
     every = tuple(attempts)
-    by_hour: dict[int, list[Attempt]] = {}
+    by_hour: dict[int, list[SimulatedCutover]] = {}
     for one in every:
         by_hour.setdefault(one.began_ms % DAY // HOUR, []).append(one)
     hours = tuple(_hour(hour, by_hour[hour]) for hour in sorted(by_hour))
@@ -82,30 +82,30 @@ def report_of(attempts: Iterable[Attempt]) -> Report:
     return Report(every, hours, worst, twitchy, sentence)
 
 
-def _hour(hour: int, some: Sequence[Attempt]) -> HourOfDay:
-    def ended(how: Ended) -> list[Attempt]:
+def _hour(hour: int, some: Sequence[SimulatedCutover]) -> HourOfDay:
+    def ended(how: SimulatedEnd) -> list[SimulatedCutover]:
         return [one for one in some if one.ended is how]
 
-    back, held = ended(Ended.ROLLED_BACK), ended(Ended.HELD)
+    back, held = ended(SimulatedEnd.ROLLED_BACK), ended(SimulatedEnd.HELD)
     return HourOfDay(
         hour,
         len(some),
-        len(ended(Ended.COMPLETED)),
+        len(ended(SimulatedEnd.COMPLETED)),
         len(held),
         len(back),
         next(iter((*back, *held)), None),
     )
 
 
-def _answer(every: Sequence[Attempt]) -> tuple[Twitchy, str]:
-    finished = [one for one in every if one.ended is not Ended.CUT_OFF]
+def _answer(every: Sequence[SimulatedCutover]) -> tuple[Twitchy, str]:
+    finished = [one for one in every if one.ended is not SimulatedEnd.CUT_OFF]
     if len(finished) < ENOUGH:
         return (
             Twitchy.CANNOT_TELL,
             f"cannot tell: only {count_of(len(finished), 'start')} came to an end, {ENOUGH} are needed",
         )
-    back = sum(one.ended is Ended.ROLLED_BACK for one in finished)
-    held = sum(one.ended is Ended.HELD for one in finished)
+    back = sum(one.ended is SimulatedEnd.ROLLED_BACK for one in finished)
+    held = sum(one.ended is SimulatedEnd.HELD for one in finished)
     rolled, paged = f"{_of(back, finished)} would have rolled back", _of(held, finished)
     if _too_many(back, FALSE_ROLLBACKS * len(finished)):
         wanted = "a healthy destination should be in at most 1 %"
@@ -120,5 +120,5 @@ def _too_many(seen: int, mean: float) -> bool:
     return seen > mean + 2 * sqrt(mean)
 
 
-def _of(some: int, finished: Sequence[Attempt]) -> str:
+def _of(some: int, finished: Sequence[SimulatedCutover]) -> str:
     return f"{some} of {len(finished)} starts ({100 * some / len(finished):.1f} %)"

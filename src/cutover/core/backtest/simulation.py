@@ -13,21 +13,21 @@ from enum import StrEnum
 
 from cutover.core.backtest.column_mapping import scene
 from cutover.core.backtest.evaluations import Memories, Silence, begin, fold, judge
-from cutover.core.backtest.history import Past
+from cutover.core.backtest.history import History
 from cutover.core.backtest.split import split
-from cutover.core.engine.evaluate import SHARED_AFTER_RAISE, Judged, building, worst
+from cutover.core.engine.evaluate import SHARED_AFTER_RAISE, GateResult, building, worst
 from cutover.core.engine.forward import WAITING_GRACE
 from cutover.core.engine.stop_conditions import UNKNOWN_HOLDS
 from cutover.core.gates import Verdict
-from cutover.core.observation import Pair
+from cutover.core.observation import Comparison
 from cutover.core.plan import Plan
 from cutover.core.values import HOUR, MINUTE
 
 BASELINE = HOUR
-"""How much of the past before a start the gates learn from (gating.md section 4)."""
+"""How much of the past before a start the gates learn from (docs/judge.md)."""
 
 
-class Ended(StrEnum):
+class SimulatedEnd(StrEnum):
     """How a start would have gone."""
 
     COMPLETED = "completed"
@@ -37,7 +37,7 @@ class Ended(StrEnum):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SimulatedCutover:
     """One start in the past.
 
     Attributes:
@@ -49,7 +49,7 @@ class Attempt:
     """
 
     began_ms: int
-    ended: Ended
+    ended: SimulatedEnd
     step: int
     minutes: int
     gate: str = ""
@@ -68,7 +68,7 @@ class _Course:
     unknown: int = 0
 
 
-def attempts(plan: Plan, pair: Pair, past: Past) -> Iterator[Attempt]:
+def attempts(plan: Plan, pair: Comparison, past: History) -> Iterator[SimulatedCutover]:
     """One attempt for every full hour that has a baseline before it."""
     before = BASELINE // past.period_ms
     for first, minute in enumerate(past.minutes):
@@ -76,12 +76,12 @@ def attempts(plan: Plan, pair: Pair, past: Past) -> Iterator[Attempt]:
             yield attempt(plan, pair, past, first)
 
 
-def attempt(plan: Plan, pair: Pair, past: Past, first: int) -> Attempt:
+def attempt(plan: Plan, pair: Comparison, past: History, first: int) -> SimulatedCutover:
     """The cutover that begins with the minute of this index."""
     course = _Course(_baseline(plan, past, first), first)
 
-    def ends(ended: Ended, index: int, by: Judged | None = None) -> Attempt:
-        return Attempt(
+    def ends(ended: SimulatedEnd, index: int, by: GateResult | None = None) -> SimulatedCutover:
+        return SimulatedCutover(
             past.minutes[first].at_ms,
             ended,
             course.step,
@@ -101,12 +101,12 @@ def attempt(plan: Plan, pair: Pair, past: Past, first: int) -> Attempt:
             return ends(stopped, index, decides)
         if course.raise_at is None and _earned(plan, past, course, index, judged):
             if course.step + 1 == len(plan.steps):
-                return ends(Ended.COMPLETED, index)
+                return ends(SimulatedEnd.COMPLETED, index)
             course.raise_at = index + 1 + -(-plan.observe.settle // past.period_ms)
-    return ends(Ended.CUT_OFF, len(past.minutes) - 1)
+    return ends(SimulatedEnd.CUT_OFF, len(past.minutes) - 1)
 
 
-def _baseline(plan: Plan, past: Past, first: int) -> Memories:
+def _baseline(plan: Plan, past: History, first: int) -> Memories:
     memories = begin(past.lens)
     for index in range(max(0, first - BASELINE // past.period_ms), first):
         minute = past.minutes[index]
@@ -117,7 +117,9 @@ def _baseline(plan: Plan, past: Past, first: int) -> Memories:
     return memories
 
 
-def _judge(plan: Plan, pair: Pair, past: Past, course: _Course, index: int) -> tuple[Judged, ...]:
+def _judge(
+    plan: Plan, pair: Comparison, past: History, course: _Course, index: int
+) -> tuple[GateResult, ...]:
     """Fold one minute, and what every gate says then."""
     minute, weight = past.minutes[index], plan.steps[course.step].weight
     here = replace(
@@ -141,9 +143,9 @@ def _judge(plan: Plan, pair: Pair, past: Past, course: _Course, index: int) -> t
 
 
 def _suspected(
-    plan: Plan, past: Past, course: _Course, index: int, judged: tuple[Judged, ...]
-) -> tuple[Judged, ...]:
-    """What turns bad right after the raise is blamed on it, as the machine does (design 3.3)."""
+    plan: Plan, past: History, course: _Course, index: int, judged: tuple[GateResult, ...]
+) -> tuple[GateResult, ...]:
+    """What turns bad right after the raise is blamed on it, as the machine does."""
     if plan.safety.on_shared_after_raise != "rollback":
         return judged
     if index - course.raised > SHARED_AFTER_RAISE:
@@ -152,7 +154,7 @@ def _suspected(
     return tuple(_blamed(one, own.get(one.gate, one.on_breach)) for one in judged)
 
 
-def _blamed(one: Judged, own: str) -> Judged:
+def _blamed(one: GateResult, own: str) -> GateResult:
     why = one.judgement.why
     if one.verdict is Verdict.SHARED and not one.judgement.perhaps_shared:
         why = f"the source turned bad right after the raise and may be suffering from it: {why}"
@@ -165,24 +167,26 @@ def _blamed(one: Judged, own: str) -> Judged:
     )
 
 
-def _stops(plan: Plan, past: Past, course: _Course, index: int, decides: Judged) -> Ended | None:
+def _stops(
+    plan: Plan, past: History, course: _Course, index: int, decides: GateResult
+) -> SimulatedEnd | None:
     """What ends an attempt before its time, by the machine's rules."""
     settled = index - course.raised  # whole minutes of this step
     course.unknown = course.unknown + 1 if decides.verdict is Verdict.UNKNOWN and settled else 0
     if decides.verdict is Verdict.BREACH:
-        return Ended.ROLLED_BACK if decides.on_breach == "rollback" else Ended.HELD
+        return SimulatedEnd.ROLLED_BACK if decides.on_breach == "rollback" else SimulatedEnd.HELD
     perhaps = decides.judgement.perhaps_shared
     if (decides.verdict is Verdict.SHARED and not perhaps) or course.unknown > UNKNOWN_HOLDS:
-        return Ended.HELD
+        return SimulatedEnd.HELD
     if (decides.verdict is Verdict.WAITING or perhaps) and course.raise_at is None:
         bake = plan.steps[course.step].bake
         overdue = settled * past.period_ms >= bake + max(bake, WAITING_GRACE)
-        return Ended.HELD if overdue else None
+        return SimulatedEnd.HELD if overdue else None
     return None
 
 
 def _earned(
-    plan: Plan, past: Past, course: _Course, index: int, judged: tuple[Judged, ...]
+    plan: Plan, past: History, course: _Course, index: int, judged: tuple[GateResult, ...]
 ) -> bool:
     """The bake is over and every gate passes; in a hand-over it is enough that none objects."""
     step, verdict = plan.steps[course.step], worst(judged).verdict

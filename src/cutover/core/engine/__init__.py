@@ -1,4 +1,4 @@
-"""`decide`: the only place that decides (design 3.1).
+"""`decide`: the only place that decides.
 
 `decide(plan, state, observation, now)` first turns whatever is new in the observation into records, then
 hears the words, then lets the phase's rule speak. The legal moves are data: `core/state/phases.py`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cutover.core.actions import End, Look
+from cutover.core.actions import End, ReadRequest
 from cutover.core.engine.decision import Decision
 from cutover.core.engine.finished import leave, resting
 from cutover.core.engine.forward import baking, settling, shifting
@@ -21,7 +21,7 @@ from cutover.core.engine.turn import Turn, signal_exit
 from cutover.core.errors import ExitCode
 from cutover.core.journal.events import Note
 from cutover.core.moment import Moment
-from cutover.core.observation import OWNED, Observation, Unknown, Word, WordName
+from cutover.core.observation import OWNED, CommandName, Observation, OperatorCommand, Unknown
 from cutover.core.plan import Plan
 from cutover.core.state import ACTIVE, HOLDS, TERMINAL, Hold, Phase, RunState
 
@@ -51,13 +51,13 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
     if isinstance(lease, Unknown) and lease.code == OWNED:
         # nothing is recorded either: the journal is the other's
         why = f"another process has this run now, so this one writes nothing more: {lease.reason}"
-        return turn.decision(End(ExitCode.NEEDS_HUMAN, why, silently=True), Look(), 0, why)
+        return turn.decision(End(ExitCode.NEEDS_HUMAN, why, silently=True), ReadRequest(), 0, why)
     learn(turn)
     if observation.previous is None:
         _began(turn)
     if turn.state.phase in TERMINAL:
         return turn.decision(
-            End(ExitCode.USAGE, "the run has ended"), Look(), 0, "the run has ended"
+            End(ExitCode.USAGE, "the run has ended"), ReadRequest(), 0, "the run has ended"
         )
     if (decision := _words(turn)) is not None:
         return decision
@@ -66,20 +66,22 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
     return _RULES[turn.state.phase](turn)
 
 
-def looked_for(state: RunState, look: Look, words: Sequence[Word]) -> Look:
+def looked_for(
+    state: RunState, look: ReadRequest, words: Sequence[OperatorCommand]
+) -> ReadRequest:
     """What is looked at now: a rollback that was said meanwhile waits for nothing but the routes."""
-    said = any(word.name is WordName.ROLLBACK for word in words)
+    said = any(word.name is CommandName.ROLLBACK for word in words)
     if said and state.phase is not Phase.PREFLIGHT:
-        return Look(forms=True, once=True)
+        return ReadRequest(forms=True, once=True)
     return look
 
 
-def first_look(plan: Plan, state: RunState, now: Moment) -> Look:
+def first_look(plan: Plan, state: RunState, now: Moment) -> ReadRequest:
     """What a process looks at before its first turn."""
     if state.phase is Phase.PREFLIGHT:
-        return Look(survey=True, forms=True, health=True)
+        return ReadRequest(survey=True, forms=True, health=True)
     if state.phase is Phase.ROLLING_BACK:
-        return Look(forms=True, once=True)
+        return ReadRequest(forms=True, once=True)
     return Turn(plan, state, Observation(), now).look(identity=True)
 
 
@@ -98,11 +100,11 @@ def _began(turn: Turn) -> None:
 def _words(turn: Turn) -> Decision | None:
     """Every word of the turn: rollback before all others, a signal after them, else in the order said."""
     phase, said = turn.state.phase, turn.seen.words
-    back = [word for word in said if word.name is WordName.ROLLBACK]
+    back = [word for word in said if word.name is CommandName.ROLLBACK]
     if back and phase not in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
         return begin_rollback(turn, _said("rollback", back[0]), "word")
     decision: Decision | None = None
-    for word in sorted(said, key=lambda word: word.name is WordName.INTERRUPT):
+    for word in sorted(said, key=lambda word: word.name is CommandName.INTERRUPT):
         decision = _hear(turn, word) or decision
         if decision is not None and isinstance(decision.effect, End):
             break
@@ -111,45 +113,50 @@ def _words(turn: Turn) -> Decision | None:
     return replace(decision, records=tuple(turn.records), state=turn.state)
 
 
-_HEARD_BY_RULE: dict[Phase, tuple[WordName, ...]] = {
-    Phase.PREFLIGHT: (WordName.ROLLBACK, WordName.INTERRUPT, WordName.PAUSE, WordName.RESUME),
-    Phase.ROLLING_BACK: (WordName.ROLLBACK, WordName.INTERRUPT, WordName.RESUME),
-    Phase.COMPLETED: (WordName.FINISH,),
-    Phase.NEEDS_HUMAN: (WordName.CONFIRM_RESTORED,),
+_HEARD_BY_RULE: dict[Phase, tuple[CommandName, ...]] = {
+    Phase.PREFLIGHT: (
+        CommandName.ROLLBACK,
+        CommandName.INTERRUPT,
+        CommandName.PAUSE,
+        CommandName.RESUME,
+    ),
+    Phase.ROLLING_BACK: (CommandName.ROLLBACK, CommandName.INTERRUPT, CommandName.RESUME),
+    Phase.COMPLETED: (CommandName.FINISH,),
+    Phase.NEEDS_HUMAN: (CommandName.CONFIRM_RESTORED,),
 }
 """Words that the phase's own rule, or the fold, hears."""
 
 
-def _hear(turn: Turn, word: Word) -> Decision | None:
+def _hear(turn: Turn, word: OperatorCommand) -> Decision | None:
     """A word's own decision, or None when the phase's rule goes on."""
     phase = turn.state.phase
     if word.name in _HEARD_BY_RULE.get(phase, ()):
         return None
-    if word.name is WordName.APPROVE and turn.state.step + 1 in turn.state.approved:
+    if word.name is CommandName.APPROVE and turn.state.step + 1 in turn.state.approved:
         return None
-    if word.name is WordName.INTERRUPT:
+    if word.name is CommandName.INTERRUPT:
         return _interrupt(turn, word)
-    if word.name is WordName.PAUSE and phase in _FORWARD:
+    if word.name is CommandName.PAUSE and phase in _FORWARD:
         turn.hold(Hold.PAUSED, _said("pause", word))
         return turn.poll("paused")
-    if word.name is WordName.PAUSE and phase is Phase.HOLDING and turn.state.held is not None:
+    if word.name is CommandName.PAUSE and phase is Phase.HOLDING and turn.state.held is not None:
         rule = HOLDS[turn.state.held.reason]
         if rule.clears or rule.rolls_back:  # the others wait for a person already
             turn.hold(Hold.PAUSED, f"{_said('pause', word)}; was holding: {turn.state.held.why}")
         return None
-    if word.name in (WordName.RESUME, WordName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
+    if word.name in (CommandName.RESUME, CommandName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
         return resume(turn, word)
-    if word.name is WordName.LEAVE and phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
+    if word.name is CommandName.LEAVE and phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
         return leave(turn, _said("left as it is", word))
     turn.add(Note(f"{word.name} changes nothing: the run is {phase}"))
     return None
 
 
-def _said(what: str, word: Word) -> str:
+def _said(what: str, word: OperatorCommand) -> str:
     return f"{what} said by {word.who}" + (f": {word.why}" if word.why else "")
 
 
-def _interrupt(turn: Turn, word: Word) -> Decision:
+def _interrupt(turn: Turn, word: OperatorCommand) -> Decision:
     phase, held = turn.state.phase, turn.state.held
     back = turn.plan.safety.on_interrupt == "rollback" and phase in (*_FORWARD, Phase.HOLDING)
     if back and not turn.source_short():
@@ -159,4 +166,4 @@ def _interrupt(turn: Turn, word: Word) -> Decision:
     why = f"interrupted by signal {word.signal}"
     if phase in _FORWARD or (held is not None and HOLDS[held.reason].clears):
         turn.hold(Hold.INTERRUPTED, why)  # a hold that waits for a person keeps its reason
-    return turn.decision(End(signal_exit(word.signal), why), Look(), 0, why)
+    return turn.decision(End(signal_exit(word.signal), why), ReadRequest(), 0, why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutover.core.actions import Effect, Look
+from cutover.core.actions import Effect, ReadRequest
 from cutover.core.journal.events import Event
 from cutover.core.moment import Moment
 from cutover.core.state import RunState
@@ -21,6 +21,6 @@ class Decision:
     records: tuple[Event, ...]
     state: RunState
     effect: Effect | None
-    look: Look
+    look: ReadRequest
     wake: Moment
     reason: str

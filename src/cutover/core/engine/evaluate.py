@@ -1,4 +1,4 @@
-"""All gates over all pairs: the worst verdict wins (design 3.3)."""
+"""All gates over all pairs: the worst verdict wins."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from cutover.core.engine.freshness import MINUTES, fresh
 from cutover.core.engine.turn import Turn
 from cutover.core.gates import columns
-from cutover.core.gates.api import Early, Judgement, Scene, Verdict
+from cutover.core.gates.api import Early, GateContext, Judgement, Verdict
 from cutover.core.journal.events import GateJudged, Observed
 from cutover.core.messages import told
-from cutover.core.observation import Known, Pair
+from cutover.core.observation import Comparison, Known
 from cutover.core.plan import PlannedGate
 from cutover.core.state import Hold
 from cutover.core.state.gate_context import scene_of
 
 SHARED_AFTER_RAISE = 5
-"""Minutes after our own raise in which a bad source may be suffering from it (design 3.3)."""
+"""Minutes after our own raise in which a bad source may be suffering from it."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class GateResult:
     """One gate's judgement on one pair."""
 
     gate: str
@@ -35,12 +35,12 @@ class Judged:
         return self.judgement.verdict
 
 
-def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tuple[Judged, ...]:
+def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tuple[GateResult, ...]:
     """Every gate's judgement now; a changed verdict is journalled, unless it is asked `quietly`."""
-    judged: list[Judged] = []
+    judged: list[GateResult] = []
     for pair in turn.plan.pairs:
         scene = _scene(turn, pair, next_weight)
-        judged.append(Judged(MINUTES, pair.id, fresh(turn, pair), "rollback", live=True))
+        judged.append(GateResult(MINUTES, pair.id, fresh(turn, pair), "rollback", live=True))
         for gate in turn.plan.gates:
             memory = turn.state.evidence.memory(gate.name, pair.id)
             judgement = told(gate.gate.verdict(gate.spec, memory, pair, scene))
@@ -51,7 +51,7 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
                 judgement = sooner
             judgement = _suspects_the_raise(turn, gate, pair, judgement)
             on_breach = leads_to(judgement, gate)
-            judged.append(Judged(gate.name, pair.id, judgement, on_breach, live=not needs))
+            judged.append(GateResult(gate.name, pair.id, judgement, on_breach, live=not needs))
     for one in () if quietly else judged:
         before = turn.state.verdicts.get((one.gate, one.pair))
         if before is None or before.verdict != one.verdict.name:
@@ -59,7 +59,7 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
     return tuple(judged)
 
 
-def journal(turn: Turn, one: Judged) -> None:
+def journal(turn: Turn, one: GateResult) -> None:
     """Journal a judgement with its numbers."""
     newest = turn.state.journalled_ms.get(one.pair, 0)
     turn.add(
@@ -92,15 +92,15 @@ def leads_to(judgement: Judgement, gate: PlannedGate) -> str:
     return judgement.on_breach or gate.on_breach
 
 
-def worst(judged: tuple[Judged, ...]) -> Judged:
+def worst(judged: tuple[GateResult, ...]) -> GateResult:
     """The one that decides: the worst verdict; of equal breaches one that rolls back, then one that asks."""
     return max(judged, key=lambda one: (one.verdict, _ANSWERS.index(one.on_breach)))
 
 
-def building(judged: tuple[Judged, ...]) -> Judged | None:
+def building(judged: tuple[GateResult, ...]) -> GateResult | None:
     """A gate that suspects the destination, or whose evidence against it is a tenth of a breach or more; None when none.
 
-    gating.md section 4: with M at 1/(0.10 share) nothing advances, 1/(0.01 share) is a breach.
+    docs/judge.md: with M at 1/(0.10 share) nothing advances, 1/(0.01 share) is a breach.
     """
     return next(
         (
@@ -113,7 +113,7 @@ def building(judged: tuple[Judged, ...]) -> Judged | None:
     )
 
 
-def unknown_for(turn: Turn, judged: tuple[Judged, ...]) -> int:
+def unknown_for(turn: Turn, judged: tuple[GateResult, ...]) -> int:
     """Milliseconds of this phase, or of this evidence window, for which some gate has been UNKNOWN.
 
     A gap opens a new window; looks that are slow enough to be gaps must not make a blind run wait for ever.
@@ -127,7 +127,7 @@ def unknown_for(turn: Turn, judged: tuple[Judged, ...]) -> int:
     return max(0, min(window, max(spans, default=0)))
 
 
-def _scene(turn: Turn, pair: Pair, next_weight: int | None) -> Scene:
+def _scene(turn: Turn, pair: Comparison, next_weight: int | None) -> GateContext:
     return scene_of(
         turn.plan,
         turn.state,
@@ -140,7 +140,7 @@ def _scene(turn: Turn, pair: Pair, next_weight: int | None) -> Scene:
 
 
 def _shared_after_raise(
-    turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement
+    turn: Turn, gate: PlannedGate, pair: Comparison, judgement: Judgement
 ) -> Judgement:
     """A source that turns bad right after our raise may be suffering from it: that is a breach."""
     if judgement.verdict is not Verdict.SHARED or judgement.perhaps_shared:
@@ -152,7 +152,7 @@ def _shared_after_raise(
 
 
 def _suspects_the_raise(
-    turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement
+    turn: Turn, gate: PlannedGate, pair: Comparison, judgement: Judgement
 ) -> Judgement:
     """A destination that turns bad right after our raise, with nobody to compare with: the plan's own word counts.
 
@@ -163,7 +163,9 @@ def _suspects_the_raise(
     return replace(judgement, on_breach="", why=f"{judgement.why}; it began right after the raise")
 
 
-def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, judgement: Judgement) -> bool:
+def _right_after_raise(
+    turn: Turn, gate: PlannedGate, pair: Comparison, judgement: Judgement
+) -> bool:
     """What the gate sees began after our own raise, in a minute that ended within 5 of it, whenever it is seen.
 
     The minutes' own time decides: a run that was blind or dead meanwhile sees it late. The plan may say that this
@@ -191,7 +193,9 @@ def _right_after_raise(turn: Turn, gate: PlannedGate, pair: Pair, judgement: Jud
     return sent_ms + skew_ms < began_ms + observe.period <= last_ms
 
 
-def _early(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement | None:
+def _early(
+    turn: Turn, gate: PlannedGate, pair: Comparison, scene: GateContext
+) -> Judgement | None:
     """Unsettled minutes count against the destination, for some judges once the same minute was read so twice.
 
     Only those of which every series that the gate reads, of both sides, is published (`columns.published`). From the minute of the raise on, and also before the split is seen to be in effect: harm does not wait for that.
@@ -224,7 +228,7 @@ def _early(turn: Turn, gate: PlannedGate, pair: Pair, scene: Scene) -> Judgement
 
 
 def _twice(
-    turn: Turn, gate: PlannedGate, pair: Pair, found: Early, judgement: Judgement
+    turn: Turn, gate: PlannedGate, pair: Comparison, found: Early, judgement: Judgement
 ) -> Judgement | None:
     first = turn.state.alarming.get((gate.name, pair.id, found.at_ms))
     if first is not None and turn.now.after(first) > 0:

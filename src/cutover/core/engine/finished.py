@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cutover.core.actions import Detach, End, Look
+from cutover.core.actions import Detach, End, ReadRequest
 from cutover.core.engine.decision import Decision
 from cutover.core.engine.stop_conditions import unsure
 from cutover.core.engine.turn import Turn, short
 from cutover.core.errors import ExitCode
 from cutover.core.journal.events import Note, Verified
-from cutover.core.observation import WordName
+from cutover.core.observation import CommandName
 from cutover.core.state import Phase
 from cutover.core.values import FULL, SECOND, RouteId, weight_text
 
@@ -18,7 +18,7 @@ DETACH_DEADLINE = 60 * SECOND
 
 def resting(turn: Turn) -> Decision:
     """Finish, confirm, or say where the run is; `rollback` was heard before this."""
-    confirming = any(word.name is WordName.CONFIRM_RESTORED for word in turn.seen.words)
+    confirming = any(word.name is CommandName.CONFIRM_RESTORED for word in turn.seen.words)
     asked = turn.state.finishing != "" or confirming
     if asked and any(turn.live(route) is None for route in turn.state.routes):
         return _refuse(turn, "the routes cannot be read now; nothing was changed")
@@ -30,7 +30,7 @@ def resting(turn: Turn) -> Decision:
     if confirming and turn.state.phase is Phase.NEEDS_HUMAN:
         return _confirm_restored(turn)
     code = ExitCode.COMPLETED if turn.state.phase is Phase.COMPLETED else ExitCode.NEEDS_HUMAN
-    return turn.decision(End(code, turn.state.why), Look(), 0, turn.state.why)
+    return turn.decision(End(code, turn.state.why), ReadRequest(), 0, turn.state.why)
 
 
 def leave(turn: Turn, why: str) -> Decision | None:
@@ -55,7 +55,7 @@ def leave(turn: Turn, why: str) -> Decision | None:
         if live is not None and (known.committed is None or live.hash != known.committed.hash):
             weight, at = int(live.weight or 0), turn.now.wall_ms
             turn.add(Verified(route, live.hash, weight, at, at))
-    return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+    return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)
 
 
 def _unsettled(turn: Turn, route: RouteId) -> bool:
@@ -66,7 +66,7 @@ def _unsettled(turn: Turn, route: RouteId) -> bool:
 
 def _refuse(turn: Turn, why: str) -> Decision:
     turn.add(Note(why))
-    return turn.decision(End(ExitCode.REFUSED, why), Look(), 0, why)
+    return turn.decision(End(ExitCode.REFUSED, why), ReadRequest(), 0, why)
 
 
 def _foreign(turn: Turn) -> list[RouteId]:
@@ -90,7 +90,7 @@ def _finish(turn: Turn) -> Decision:
     if turn.state.weight < FULL:
         why = f"finished: the routes stay at {weight_text(turn.state.weight)}"
     turn.to(Phase.FINISHED, why)
-    return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+    return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)
 
 
 def _detach(turn: Turn) -> Decision:
@@ -124,10 +124,12 @@ def _detach(turn: Turn) -> Decision:
             not one.refused and turn.now.after(one.at) <= DETACH_DEADLINE for one in sent.values()
         )
         if tried and (min(tried) < COMMIT or waits):
-            return turn.decision(None, Look(forms=True), COMMIT, "reading every route again")
+            return turn.decision(
+                None, ReadRequest(forms=True), COMMIT, "reading every route again"
+            )
         return turn.decision(
             Detach(behind, turn.not_after(), "finish --detach-source"),
-            Look(forms=True),
+            ReadRequest(forms=True),
             COMMIT,
             "detaching the source",
         )
@@ -137,10 +139,12 @@ def _detach(turn: Turn) -> Decision:
         if k.seen is None or turn.now.after(k.seen.since) < COMMIT
     ]
     if young:
-        return turn.decision(None, Look(forms=True), COMMIT, "reading every route a second time")
+        return turn.decision(
+            None, ReadRequest(forms=True), COMMIT, "reading every route a second time"
+        )
     why = "finished: the destination keeps the traffic, the source is detached"
     turn.to(Phase.FINISHED, why)
-    return turn.decision(End(ExitCode.COMPLETED, why), Look(), 0, why)
+    return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)
 
 
 def _confirm_restored(turn: Turn) -> Decision:
@@ -153,10 +157,10 @@ def _confirm_restored(turn: Turn) -> Decision:
     if wrong:
         why = f"not restored: {short(wrong)} still sends requests to the destination"
         turn.add(Note(why))
-        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
+        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)
     for route, form in lives.items():
         weight = int(form.weight or 0)
         turn.add(Verified(route, form.hash, weight, turn.now.wall_ms, turn.now.wall_ms))
     why = "restored by hand; a read agrees"
     turn.to(Phase.ROLLED_BACK, why)
-    return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)
+    return turn.decision(End(ExitCode.ROLLED_BACK, why), ReadRequest(), 0, why)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cutover.core.actions import End, Move
+from cutover.core.actions import End, SetWeight
 from cutover.core.engine.decision import Decision
-from cutover.core.engine.evaluate import Judged, journal, judge, worst
+from cutover.core.engine.evaluate import GateResult, journal, judge, worst
 from cutover.core.engine.freshness import MINUTES
 from cutover.core.engine.rollback import begin_rollback
 from cutover.core.engine.routes import Driven, drifted, drive, suspicious, written_step
@@ -22,14 +22,14 @@ from cutover.core.engine.turn import PROPAGATION, Turn
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
 from cutover.core.journal.events import Effective
-from cutover.core.messages import Standing, minute_line
+from cutover.core.messages import LiveVerdict, minute_line
 from cutover.core.observation import NotAsked, Unknown
 from cutover.core.state import Hold, Phase
 from cutover.core.state.gate_context import weight_after
 from cutover.core.values import MINUTE, SECOND, weight_text
 
 WAITING_GRACE = 20 * MINUTE
-"""A bake that is over but still waits for requests goes on for as long again, at least this long (gating.md 4)."""
+"""A bake that is over but still waits for requests goes on for as long again, at least this long (docs/judge.md)."""
 
 
 def shifting(turn: Turn) -> Decision:
@@ -48,7 +48,7 @@ def shifting(turn: Turn) -> Decision:
         return stopped
     driven, decision = drive(turn, weight)
     if decision is not None:
-        if isinstance(decision.effect, Move) and (stop := _no_raise(turn, decision.effect)):
+        if isinstance(decision.effect, SetWeight) and (stop := _no_raise(turn, decision.effect)):
             turn.hold(*stop)
             return turn.poll("holding")
         return decision
@@ -64,7 +64,7 @@ def shifting(turn: Turn) -> Decision:
     return turn.poll("waiting until the data plane follows")
 
 
-def _no_raise(turn: Turn, move: Move) -> tuple[Hold, str] | None:
+def _no_raise(turn: Turn, move: SetWeight) -> tuple[Hold, str] | None:
     """What forbids this very write, though the evidence passed a moment ago; None for one that lowers."""
     lives = {route: turn.live(route) for route in turn.state.routes}
     if all(form is None or (form.weight or 0) >= move.weight for form in lives.values()):
@@ -186,21 +186,21 @@ def baking(turn: Turn) -> Decision:
     return _complete(turn, judged) if last else _earned(turn, judged)
 
 
-def _standing(judged: tuple[Judged, ...]) -> tuple[Standing, ...]:
+def _standing(judged: tuple[GateResult, ...]) -> tuple[LiveVerdict, ...]:
     """The plan's gates for the status line; that minutes arrive goes without saying."""
     return tuple(
-        Standing(one.gate, one.pair, one.verdict, one.judgement.why, one.judgement.signals)
+        LiveVerdict(one.gate, one.pair, one.verdict, one.judgement.why, one.judgement.signals)
         for one in judged
         if one.gate != MINUTES or one.verdict is not Verdict.PASS
     )
 
 
-def _waits(decides: Judged) -> bool:
+def _waits(decides: GateResult) -> bool:
     """For more evidence; also when the source looks bad by what may be chance."""
     return decides.verdict is Verdict.WAITING or decides.judgement.perhaps_shared
 
 
-def _earned(turn: Turn, judged: tuple[Judged, ...]) -> Decision:
+def _earned(turn: Turn, judged: tuple[GateResult, ...]) -> Decision:
     """The step earned the next one; what a plan or the world forbids besides evidence comes here."""
     if isinstance(turn.seen.identity, NotAsked):
         return turn.soon("every gate passes; asking who we are before the raise", identity=True)
@@ -210,7 +210,7 @@ def _earned(turn: Turn, judged: tuple[Judged, ...]) -> Decision:
     return begin_raise(turn, turn.state.step + 1, judged)
 
 
-def begin_raise(turn: Turn, step: int, judged: tuple[Judged, ...]) -> Decision:
+def begin_raise(turn: Turn, step: int, judged: tuple[GateResult, ...]) -> Decision:
     """First turn of a raise: journal the evidence, ask for the forms; the next turn moves."""
     for one in judged:
         journal(turn, one)
@@ -222,7 +222,7 @@ def begin_raise(turn: Turn, step: int, judged: tuple[Judged, ...]) -> Decision:
     return turn.soon("reading every route before the write")
 
 
-def _complete(turn: Turn, judged: tuple[Judged, ...]) -> Decision:
+def _complete(turn: Turn, judged: tuple[GateResult, ...]) -> Decision:
     since = [known.seen.since for known in turn.state.routes.values() if known.seen is not None]
     youngest = min((turn.now.after(at) for at in since), default=0)
     if youngest < turn.plan.observe.confirm:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cutover.core.engine.turn import Turn
 from cutover.core.gates.api import Judgement, Verdict
 from cutover.core.gates.neighbours import NO_NEIGHBOURS, USUAL_MINUTES, Neighbours
-from cutover.core.observation import Minute, Pair
+from cutover.core.observation import Comparison, Minute
 from cutover.core.values import FULL, count_of
 
 MINUTES = "minutes"
@@ -19,7 +19,7 @@ SILENT_DUE = 10
 """With so many requests due, none at all in a minute is no chance (fewer than 1 of 20,000, Poisson)."""
 
 
-def fresh(turn: Turn, pair: Pair) -> Judgement:
+def fresh(turn: Turn, pair: Comparison) -> Judgement:
     """Evidence must be fresh: minutes that stop arriving are unknown, whatever the memory says."""
     observe = turn.plan.observe
     newest = turn.state.journalled_ms.get(pair.id)
@@ -49,8 +49,8 @@ def fresh(turn: Turn, pair: Pair) -> Judgement:
     return judgement
 
 
-def _silent(turn: Turn, pair: Pair, newest_ms: int) -> bool:
-    """CloudWatch answers, and has no datapoint of anybody: that is blindness, not health (promises P21)."""
+def _silent(turn: Turn, pair: Comparison, newest_ms: int) -> bool:
+    """CloudWatch answers, and has no datapoint of anybody: that is blindness, not health (docs/promises.md P21)."""
     period = turn.plan.observe.period
     last = turn.state.evidence.minutes(pair.id, newest_ms - (STALE_PERIODS - 1) * period)
     return len(last) >= STALE_PERIODS and not any(
@@ -59,10 +59,10 @@ def _silent(turn: Turn, pair: Pair, newest_ms: int) -> bool:
     )
 
 
-def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> str:
+def _stays_away(turn: Turn, pair: Comparison, newest_ms: int) -> str:
     """Which of the last settled minutes lack a side's datapoint, although requests were due to it; "" for none.
 
-    The gates call such silence unknown from its fourth minute on (gating.md section 4); nobody raises a weight onto
+    The gates call such silence unknown from its fourth minute on (docs/judge.md); nobody raises a weight onto
     a destination that has just vanished, or comes and goes, nor while there is nobody to compare it with.
     """
     since, period = turn.state.evidence_from_ms, turn.plan.observe.period
@@ -86,7 +86,7 @@ def _stays_away(turn: Turn, pair: Pair, newest_ms: int) -> str:
     return ""
 
 
-def _usual(turn: Turn, pair: Pair, newest_ms: int, weight: int) -> Neighbours:
+def _usual(turn: Turn, pair: Comparison, newest_ms: int, weight: int) -> Neighbours:
     """What the pair usually gets of its balancer; only at 100 % nothing in the minute itself says so."""
     usual = NO_NEIGHBOURS
     if weight >= FULL:

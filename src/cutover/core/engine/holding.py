@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cutover.core.actions import End
 from cutover.core.engine.decision import Decision
-from cutover.core.engine.evaluate import Judged, judge, worst
+from cutover.core.engine.evaluate import GateResult, judge, worst
 from cutover.core.engine.rollback import begin_rollback
 from cutover.core.engine.routes import COMMIT, drifted, mixed, written_step
 from cutover.core.engine.start import unready
@@ -21,7 +21,7 @@ from cutover.core.engine.turn import Turn
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
 from cutover.core.journal.events import Note, Verified
-from cutover.core.observation import Word, WordName
+from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.state import HOLDS, Held, Hold, Phase
 from cutover.core.state.gate_context import weight_after
 from cutover.core.values import weight_text
@@ -60,14 +60,14 @@ def holding(turn: Turn) -> Decision:
     return turn.poll(f"holding: {held.why}")
 
 
-def resume(turn: Turn, word: Word) -> Decision | None:
+def resume(turn: Turn, word: OperatorCommand) -> Decision | None:
     """A person says go on: always with a fresh bake."""
     if any(turn.live(route) is None for route in turn.state.routes):
         turn.add(
             Note("resume not heard: the routes cannot be read now; say it again when they can")
         )
         return None
-    drift = _held(turn).reason is Hold.DRIFT or word.name is WordName.ACCEPT_DRIFT
+    drift = _held(turn).reason is Hold.DRIFT or word.name is CommandName.ACCEPT_DRIFT
     if drift and not _drift_settled(turn, word):
         return None
     if stopped := _breached(turn):
@@ -127,7 +127,7 @@ def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
     return turn.soon(why, turn.plan.observe.poll)
 
 
-def _drift_settled(turn: Turn, word: Word) -> bool:
+def _drift_settled(turn: Turn, word: OperatorCommand) -> bool:
     """The live forms are ours again, or a person accepts them and their weight is what we set."""
     lives = {route: turn.live(route) for route in turn.state.routes}
     if all(
@@ -137,7 +137,7 @@ def _drift_settled(turn: Turn, word: Word) -> bool:
         for route, known in turn.state.routes.items()
     ):
         return True
-    if word.name is not WordName.ACCEPT_DRIFT:
+    if word.name is not CommandName.ACCEPT_DRIFT:
         turn.add(
             Note(
                 "resume refused: the live form is not ours; `resume --accept-drift WHY`, or `rollback`"
@@ -186,7 +186,7 @@ def _held(turn: Turn) -> Held:
     return held
 
 
-def _cleared(turn: Turn, reason: Hold, judged: tuple[Judged, ...]) -> str:
+def _cleared(turn: Turn, reason: Hold, judged: tuple[GateResult, ...]) -> str:
     """Why the hold's cause is gone; empty while it stands."""
     verdict = worst(judged).verdict
     if reason is Hold.APPROVAL and turn.state.step + 1 in turn.state.approved:

@@ -12,8 +12,8 @@ from cutover.core.journal.events import (
     counts_body,
 )
 from cutover.core.moment import WALL_JUMP_MS
-from cutover.core.observation import Known, Minute, Unknown, WordName
-from cutover.core.routing import form_body
+from cutover.core.observation import CommandName, Known, Minute, Unknown
+from cutover.core.routing import config_body
 from cutover.core.state import Phase
 from cutover.core.state.fold import shows
 from cutover.core.values import SECOND
@@ -30,7 +30,7 @@ def learn(turn: Turn) -> None:
     _gap(turn)
     for word in turn.seen.words:
         detail = word.detail
-        if word.name is WordName.APPROVE:
+        if word.name is CommandName.APPROVE:
             detail = str(_approval_asked(turn))
         turn.add(WordSaid(word.name, word.who, word.why, word.source, word.signal, detail))
     _forms(turn)
@@ -53,7 +53,7 @@ def _gap(turn: Turn) -> None:
     jump = turn.now.wall_jump(previous)
     began = turn.seen.began or turn.now
     late = began.after(due) if due is not None else 0
-    looked = turn.now.after(began)
+    took = turn.now.after(began)
     why, ms = "", 0
     if previous.boot_id != turn.now.boot_id:
         why, ms = "the machine was restarted", turn.now.after(previous)
@@ -61,9 +61,9 @@ def _gap(turn: Turn) -> None:
         why, ms = f"the wall clock jumped by {jump} ms against the boot clock", abs(jump)
     elif late > slack:
         why, ms = f"this turn is {late} ms late (suspended or starved)", late
-    elif looked > longest:
+    elif took > longest:
         # whatever it was, slow answers or a stop: nobody could act on what these minutes showed
-        why, ms = f"one look took {looked} ms (slow answers, suspended or starved)", looked
+        why, ms = f"one look took {took} ms (slow answers, suspended or starved)", took
     if why:
         turn.add(Gap(why, ms, turn.next_minute_ms()))
 
@@ -81,7 +81,9 @@ def _forms(turn: Turn) -> None:
                 or (sent is not None and not sent.shown and shows(sent, form))
             ):
                 turn.add(
-                    Observed("form", {"route": route, "hash": form.hash, "form": form_body(form)})
+                    Observed(
+                        "form", {"route": route, "hash": form.hash, "form": config_body(form)}
+                    )
                 )
         elif isinstance(reading, Unknown) and reading.gone and known.gone_since is None:
             turn.add(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cutover.core.actions import Back, End, Look, Restore
+from cutover.core.actions import End, ReadRequest, RestoreRoute, RestoreRoutes
 from cutover.core.engine.decision import Decision
 from cutover.core.engine.routes import gone_sentence
 from cutover.core.engine.turn import Turn, short
 from cutover.core.errors import ExitCode
 from cutover.core.journal.events import Note, Observed, Verified
-from cutover.core.observation import Unknown, WordName
+from cutover.core.observation import CommandName, Unknown
 from cutover.core.state import Phase, RouteState
 from cutover.core.state.model import Sent
 from cutover.core.values import MINUTE, SECOND, RouteId, digest
@@ -18,7 +18,7 @@ LOST_FOR = 60 * SECOND
 """A route that AWS says does not exist for so long is not coming back."""
 
 ESCALATE = 60 * SECOND
-"""After this the banner with the exact commands stands (promises.md P12)."""
+"""After this the banner with the exact commands stands (docs/promises.md P12)."""
 
 AT_ONCE_FOR = 10 * SECOND
 """While a rollback is so young its refused writes are sent again within a second."""
@@ -34,14 +34,14 @@ BLIND_AFTER = 3 * SECOND
 """A route that cannot be read for so long is restored on what the journal says: back needs only the snapshot."""
 
 OVERWRITTEN = 2
-"""Restores undone by somebody else before a person must look: no write wars (promises.md P7)."""
+"""Restores undone by somebody else before a person must look: no write wars (docs/promises.md P7)."""
 
 REFUSED_SIGNALS = 2
 
 UNREAD_AGAIN = SECOND // 2
 """A young rollback looks again so soon at a route that could not be read."""
 
-_ROUTES = Look(forms=True, once=True)
+_ROUTES = ReadRequest(forms=True, once=True)
 """All that a rollback looks at: a read that fails is tried again by the next turn, so that no write waits for it."""
 
 
@@ -58,7 +58,7 @@ def rolling_back(turn: Turn) -> Decision:
         return ended
     state = turn.state
     span = _span(turn)
-    backs: list[Back] = []
+    backs: list[RestoreRoute] = []
     wait = FAST if span < FAST_FOR else SLOW
     for route, known in state.routes.items():
         if known.impossible or known.snapshot is None or _lost(turn, known):
@@ -79,18 +79,18 @@ def rolling_back(turn: Turn) -> Decision:
         # what is refused is sent again in the very next turn, while the rollback is young
         again = 0 if span < AT_ONCE_FOR else PACE
         restoring = f"restoring {short(b.route for b in ready)}"
-        return turn.decision(Restore(tuple(ready), state.why), _ROUTES, again, restoring)
+        return turn.decision(RestoreRoutes(tuple(ready), state.why), _ROUTES, again, restoring)
     stuck = [r for r in open_routes if _stuck(turn, turn.state.routes[r])]
     if not open_routes:
         return _confirm(turn)
     if len(stuck) == len(open_routes):
         why = "; ".join(_why_stuck(turn, stuck))
         turn.to(Phase.NEEDS_HUMAN, why)
-        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
+        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)
     return turn.decision(None, _ROUTES, min(wait, pause), f"waiting for {short(open_routes)}")
 
 
-def _paced(turn: Turn, backs: list[Back], span: int) -> tuple[list[Back], int]:
+def _paced(turn: Turn, backs: list[RestoreRoute], span: int) -> tuple[list[RestoreRoute], int]:
     """The writes that leave now, and how long the others wait.
 
     First writes leave together, and those that never reached AWS: its bucket has not seen them. Once the rollback is not young any more the others take turns, one a second.
@@ -105,7 +105,7 @@ def _paced(turn: Turn, backs: list[Back], span: int) -> tuple[list[Back], int]:
     if quiet < PACE:
         return [], PACE - quiet
 
-    def waited(one: Back) -> int:
+    def waited(one: RestoreRoute) -> int:
         last = newest[one.route]
         return turn.now.after(last.at) if last is not None else 0
 
@@ -149,12 +149,12 @@ def _why_stuck(turn: Turn, stuck: list[RouteId]) -> list[str]:
 
 
 def _interrupted(turn: Turn) -> Decision | None:
-    signals = [word.signal for word in turn.seen.words if word.name is WordName.INTERRUPT]
+    signals = [word.signal for word in turn.seen.words if word.name is CommandName.INTERRUPT]
     if not signals:
         return None
     if turn.state.refused_interrupts > REFUSED_SIGNALS:
         why = "ended by a person during the rollback: a route may not be restored"
-        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), Look(), 0, why)
+        return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)
     turn.add(
         Note(
             f"signal {signals[-1]} refused: the rollback goes on (a third signal ends it, unrestored)"
@@ -163,7 +163,9 @@ def _interrupted(turn: Turn) -> Decision | None:
     return None
 
 
-def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Back | None, int]:
+def _route(
+    turn: Turn, route: RouteId, known: RouteState, span: int
+) -> tuple[RestoreRoute | None, int]:
     """The route's write, if one is due now, and how long to wait otherwise."""
     live = turn.live(route)
     due = _due(turn, route, known)
@@ -176,7 +178,7 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
             and _blind_allowed(turn, known)
             and due <= 0
         ):
-            return Back(route, verbatim=not known.accepted, blind=True), FAST
+            return RestoreRoute(route, verbatim=not known.accepted, blind=True), FAST
         return None, UNREAD_AGAIN if span < AT_ONCE_FOR else COMMIT
     aimed = (
         known.sent.post.hash if known.sent is not None and known.sent.kind == "restore" else None
@@ -192,7 +194,7 @@ def _route(turn: Turn, route: RouteId, known: RouteState, span: int) -> tuple[Ba
     # What a person accepted is in what we wrote since: only our weights go back then. A route that looks restored
     # is written all the same, as it looks, while nobody but that read says so.
     ours = live.hash in known.written and (live == known.snapshot or live.hash != aimed)
-    return Back(route, verbatim=ours and not known.accepted), COMMIT
+    return RestoreRoute(route, verbatim=ours and not known.accepted), COMMIT
 
 
 def _only_read(known: RouteState) -> bool:
@@ -273,4 +275,4 @@ def _confirm(turn: Turn) -> Decision:
         )
     why = f"restored and read back: {turn.state.why}"
     turn.to(Phase.ROLLED_BACK, turn.state.why)
-    return turn.decision(End(ExitCode.ROLLED_BACK, why), Look(), 0, why)
+    return turn.decision(End(ExitCode.ROLLED_BACK, why), ReadRequest(), 0, why)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cutover.core.actions import Move
+from cutover.core.actions import SetWeight
 from cutover.core.engine.decision import Decision
 from cutover.core.engine.turn import Turn, short
 from cutover.core.journal.events import Drift, Verified
 from cutover.core.observation import Unknown
-from cutover.core.routing import form_body
+from cutover.core.routing import config_body
 from cutover.core.state import Phase, RouteState
 from cutover.core.values import SECOND, RouteId, Weight, weight_text
 
 COMMIT = 2 * SECOND
-"""Two equal reads at least this far apart commit a form (design 3.1)."""
+"""Two equal reads at least this far apart commit a form."""
 
 WRITE_DEADLINE = 60 * SECOND
-"""A step's writes must be applied and read back within this (promises.md, matrix row 11)."""
+"""A step's writes must be applied and read back within this."""
 
 DRIFT_AFTER = 6 * SECOND
 """A foreign form must be seen for this long, over at least two re-reads, before it is drift."""
 
 
-class Standing(Enum):
+class RouteStatus(Enum):
     """Where one route is on its way to a weight."""
 
     AT = "at"
@@ -45,22 +45,22 @@ class Driven(Enum):
     UNREADABLE = "unreadable"
 
 
-def standing(turn: Turn, route: RouteId, weight: int) -> Standing:
+def standing(turn: Turn, route: RouteId, weight: int) -> RouteStatus:
     """Where the route is, by the form read this turn."""
     live = turn.live(route)
     known = turn.state.routes[route]
     if live is None:
-        return Standing.UNREAD
+        return RouteStatus.UNREAD
     ours = live.hash in known.written or (
         known.committed is not None and live.hash == known.committed.hash
     )
     if ours and live.attached and live.weight == weight:
-        return Standing.UNSETTLED if turn.unsettled(route) else Standing.AT
+        return RouteStatus.UNSETTLED if turn.unsettled(route) else RouteStatus.AT
     if known.committed is not None and live.hash == known.committed.hash:
-        return Standing.UNSETTLED if turn.unsettled(route) else Standing.BEFORE
+        return RouteStatus.UNSETTLED if turn.unsettled(route) else RouteStatus.BEFORE
     if ours and live.hash in _on_its_way(known):
-        return Standing.BEFORE  # at another weight: a partial step on its way back
-    return Standing.FOREIGN
+        return RouteStatus.BEFORE  # at another weight: a partial step on its way back
+    return RouteStatus.FOREIGN
 
 
 def _on_its_way(known: RouteState) -> set[str]:
@@ -138,7 +138,7 @@ def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
         expected = known.committed.hash if known.committed is not None else ""
         there = known.seen is not None and route not in gone
         turn.add(
-            Drift(route, expected, form_body(known.seen.form) if there and known.seen else {})
+            Drift(route, expected, config_body(known.seen.form) if there and known.seen else {})
         )
     changed = [route for route in routes if route not in gone]
     weights = ", ".join(
@@ -173,23 +173,23 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
     late = turn.in_phase() > WRITE_DEADLINE
     if drifted(turn):
         return Driven.DRIFTED, None
-    if Standing.FOREIGN in where.values():
+    if RouteStatus.FOREIGN in where.values():
         return Driven.UNDER_WAY, turn.soon("reading an unexpected form again", 3 * SECOND)
     moved = any(
-        s is Standing.AT and not _was_there(turn.state.routes[route], weight)
+        s is RouteStatus.AT and not _was_there(turn.state.routes[route], weight)
         for route, s in where.items()
     )
-    if Standing.UNREAD in where.values():
+    if RouteStatus.UNREAD in where.values():
         if late and turn.unread_for() > WRITE_DEADLINE:
             moved |= any(
                 _may_be_there(turn, route, weight)
                 for route, s in where.items()
-                if s is Standing.UNREAD
+                if s is RouteStatus.UNREAD
             )
             return (Driven.PARTIAL if moved else Driven.UNREADABLE), None
         return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
     if any(
-        s is Standing.UNSETTLED and _older(turn, turn.state.routes[route])
+        s is RouteStatus.UNSETTLED and _older(turn, turn.state.routes[route])
         for route, s in where.items()
     ):
         # never written again to find out: a person may have put the route back meanwhile
@@ -199,7 +199,7 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
             "a write may still take effect: reading on until it shows", 2 * SECOND
         )
     behind = tuple(
-        route for route, s in where.items() if s in (Standing.BEFORE, Standing.UNSETTLED)
+        route for route, s in where.items() if s in (RouteStatus.BEFORE, RouteStatus.UNSETTLED)
     )
     if not behind:
         return _commit(turn)
@@ -216,7 +216,7 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
         return Driven.UNDER_WAY, turn.soon(
             "a write is not visible yet, or waits to be tried again", wait
         )
-    move = Move(ready, Weight(weight), turn.not_after(), f"every route to {weight} per mille")
+    move = SetWeight(ready, Weight(weight), turn.not_after(), f"every route to {weight} per mille")
     return Driven.UNDER_WAY, turn.decision(move, turn.look(), COMMIT, move.reason)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cutover.core.actions import End, Look
+from cutover.core.actions import End, ReadRequest
 from cutover.core.engine.decision import Decision
-from cutover.core.engine.evaluate import Judged, judge, worst
+from cutover.core.engine.evaluate import GateResult, judge, worst
 from cutover.core.engine.forward import after_drive, begin_raise
 from cutover.core.engine.routes import drive
 from cutover.core.engine.stop_conditions import forbidden, unsure
@@ -14,16 +14,16 @@ from cutover.core.engine.turn import Turn, short, signal_exit
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
 from cutover.core.journal.events import CheckFound, Gap, Observed, Snapshot
-from cutover.core.observation import Known, NotAsked, Survey, Unknown, WordName
+from cutover.core.observation import CommandName, Known, NotAsked, Survey, Unknown
 from cutover.core.observation.survey import Missing
 from cutover.core.observation.survey import Seen as SeenFact
 from cutover.core.preflight import run_checks
-from cutover.core.routing import form_body
+from cutover.core.routing import config_body
 from cutover.core.state import Hold, Phase
 from cutover.core.values import MINUTE, SECOND, RouteId
 
 SNAPSHOT_APART = 5 * SECOND
-"""The snapshot needs two equal reads this far apart (promises.md 4.4)."""
+"""The snapshot needs two equal reads this far apart."""
 
 SNAPSHOT_DEADLINE = 2 * MINUTE
 HEALTHY_DEADLINE = 15 * MINUTE
@@ -33,11 +33,11 @@ HEALTHY_DEADLINE = 15 * MINUTE
 def preflight(turn: Turn) -> Decision:
     """Judge the survey, then take the snapshot."""
     for word in turn.seen.words:
-        if word.name is WordName.INTERRUPT:
+        if word.name is CommandName.INTERRUPT:
             return refuse(
                 turn, "interrupted before anything was written", signal_exit(word.signal)
             )
-        if word.name is WordName.ROLLBACK:
+        if word.name is CommandName.ROLLBACK:
             return refuse(turn, "stopped before anything was written", ExitCode.REFUSED)
     if turn.seen.previous is None and turn.state.epoch > 1:
         return refuse(
@@ -64,7 +64,7 @@ def preflight(turn: Turn) -> Decision:
             return refuse(turn, "the routes cannot be read, or keep changing", ExitCode.REFUSED)
         wait = SNAPSHOT_APART if not unread else 2 * SECOND
         return turn.decision(
-            None, Look(forms=True, health=True), wait, "reading every route a second time"
+            None, ReadRequest(forms=True, health=True), wait, "reading every route a second time"
         )
     facts = turn.state.observed["survey"]
     if other := [
@@ -74,7 +74,7 @@ def preflight(turn: Turn) -> Decision:
         return refuse(turn, why, ExitCode.REFUSED)
     turn.add(
         Snapshot(
-            forms={route: form_body(form) for route, form in forms.items() if form is not None},
+            forms={route: config_body(form) for route, form in forms.items() if form is not None},
             recipes=facts["recipes"],  # type: ignore[arg-type]  # journalled by _survey below
             source_healthy=facts["source_healthy"],  # type: ignore[arg-type]
             calibration=facts["calibration"],  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def _checked(facts: Mapping[str, object], route: RouteId) -> object:
 def refuse(turn: Turn, why: str, code: ExitCode) -> Decision:
     """End a run that has written nothing."""
     turn.to(Phase.REFUSED, why, step=-1)
-    return turn.decision(End(code, why), Look(), 0, why)
+    return turn.decision(End(code, why), ReadRequest(), 0, why)
 
 
 def _survey(turn: Turn) -> Decision:
@@ -107,7 +107,7 @@ def _survey(turn: Turn) -> Decision:
     if not isinstance(reading, Known):
         return turn.decision(
             None,
-            Look(survey=True, forms=True, health=True),
+            ReadRequest(survey=True, forms=True, health=True),
             0,
             "looking before anything is written",
         )
@@ -124,7 +124,7 @@ def _survey(turn: Turn) -> Decision:
     turn.add(Observed("survey", _kept(turn, survey)))
     return turn.decision(
         None,
-        Look(forms=True, health=True),
+        ReadRequest(forms=True, health=True),
         SNAPSHOT_APART,
         "every check passed; reading every route a second time",
     )
@@ -176,7 +176,7 @@ def attaching(turn: Turn) -> Decision:
     return begin_raise(turn, 0, judged)
 
 
-def unready(turn: Turn, judged: tuple[Judged, ...]) -> str:
+def unready(turn: Turn, judged: tuple[GateResult, ...]) -> str:
     """Why the destination should not get its first request yet; empty when it may."""
     if not all(pair.id in turn.state.journalled_ms for pair in turn.plan.pairs):
         return "no settled minute of the source has come from CloudWatch yet"

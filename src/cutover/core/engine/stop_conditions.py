@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cutover.core.actions import End
 from cutover.core.engine.decision import Decision
-from cutover.core.engine.evaluate import Judged, building, journal, unknown_for, worst
+from cutover.core.engine.evaluate import GateResult, building, journal, unknown_for, worst
 from cutover.core.engine.rollback import begin_rollback
 from cutover.core.engine.routes import drifted, record_drift
 from cutover.core.engine.turn import Turn
@@ -19,10 +19,10 @@ UNKNOWN_HOLDS = 3
 """Periods of UNKNOWN after which a bake becomes a hold."""
 
 CREDENTIALS_RESERVE = 15 * MINUTE
-"""No raise when the credentials end within this (promises.md P19)."""
+"""No raise when the credentials end within this (docs/promises.md P19)."""
 
 
-def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+def harmed(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     """A breach goes back (or holds, or asks, when its gate says so); a shared incident holds."""
     decides, held = worst(judged), turn.state.held
     sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
@@ -50,7 +50,7 @@ def harmed(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
     return None
 
 
-def _ask(turn: Turn, decides: Judged, sentence: str) -> Decision | None:
+def _ask(turn: Turn, decides: GateResult, sentence: str) -> Decision | None:
     """Bad, and nobody can tell whose fault it is: hold, and ask a person, with a deadline that no poll renews."""
     held = turn.state.held
     if held is None or (HOLDS[held.reason].clears and held.reason is not Hold.UNCOMPARED):
@@ -63,7 +63,7 @@ def _ask(turn: Turn, decides: Judged, sentence: str) -> Decision | None:
 
 
 def _ask_in_a_persons_hold(
-    turn: Turn, held: Held, decides: Judged, sentence: str
+    turn: Turn, held: Held, decides: GateResult, sentence: str
 ) -> Decision | None:
     """A hold that waits for a person keeps its reason and its way out; the answer is due all the same.
 
@@ -90,7 +90,7 @@ def unanswered(turn: Turn, why: str) -> Decision:
     return begin_rollback(turn, f"nobody answered within {waited}: {why}", "deadline")
 
 
-def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
+def blind(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     """No data is never a pass: hold, and in an unproven step go back after the blind budget."""
     span = unknown_for(turn, judged)
     if span == 0:
@@ -102,7 +102,7 @@ def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
     denied = any(isinstance(form, Unknown) and form.denied for form in turn.seen.forms.values())
     budget = turn.plan.safety.blind_budget
     if span >= budget and turn.state.proven < turn.state.step and not turn.source_short():
-        if denied:  # going back would be refused too: credentials hold and page (design section 4)
+        if denied:  # going back would be refused too: credentials hold and page
             turn.hold(Hold.CREDENTIALS, why)
             return turn.poll("holding")
         return begin_rollback(
@@ -117,7 +117,7 @@ def blind(turn: Turn, judged: tuple[Judged, ...]) -> Decision | None:
     return None
 
 
-def lacking(turn: Turn, judged: tuple[Judged, ...]) -> Judged | None:
+def lacking(turn: Turn, judged: tuple[GateResult, ...]) -> GateResult | None:
     """Whose evidence is not yet enough to go on from this step; None when every gate's is.
 
     A bake needs a PASS of every gate. A hand-over has its bake behind it, and perhaps no traffic that could make a

@@ -1,4 +1,4 @@
-"""Is the split really in effect? The observed share ends SETTLING (design 3.3)."""
+"""Is the split really in effect? The observed share ends SETTLING."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from cutover.core.engine.turn import Turn
-from cutover.core.observation import Minute, Pair
+from cutover.core.observation import Comparison, Minute
 from cutover.core.plan import Plan
 from cutover.core.values import weight_text
 
@@ -57,7 +57,7 @@ def share(turn: Turn) -> Share:
     return Share(inside=True, why="; ".join(dict.fromkeys(notes)), from_ms=from_ms, shares=shares)
 
 
-def _pair(turn: Turn, pair: Pair, minutes: tuple[Minute, ...]) -> tuple[bool, int, int, str]:
+def _pair(turn: Turn, pair: Comparison, minutes: tuple[Minute, ...]) -> tuple[bool, int, int, str]:
     """(inside, evidence may count from, observed per mille, what to say)."""
     weight = turn.state.weight
     skip = _skipped(turn, pair)
@@ -116,7 +116,7 @@ def _requests(minutes: tuple[Minute, ...]) -> tuple[int, int]:
     return source, destination
 
 
-def _skipped(turn: Turn, pair: Pair) -> str:
+def _skipped(turn: Turn, pair: Comparison) -> str:
     """Why the share of this pair cannot be required."""
     if turn.plan.leave:
         return "other rules forward to these groups too, see leave"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from cutover.core.actions import Effect, Look
+from cutover.core.actions import Effect, ReadRequest
 from cutover.core.engine.decision import Decision
 from cutover.core.errors import ExitCode
 from cutover.core.journal.events import Event, PhaseChanged, Record
 from cutover.core.moment import Moment, floor_to, wall_from_ms, wall_text
 from cutover.core.observation import GroupHealth, Known, Observation, Reading, Unknown
 from cutover.core.plan import Plan
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RunState, evolve, incident_began
 from cutover.core.values import PPM, SECOND, RouteId
 
@@ -26,7 +26,7 @@ REREAD = 5
 """Settled minutes read again every look: CloudWatch may still correct them."""
 
 BASELINE_MINUTES = 65
-"""Minutes before the run that gates learn from: an hour of the source's own rate and noise (gating.md section 4)."""
+"""Minutes before the run that gates learn from: an hour of the source's own rate and noise (docs/judge.md)."""
 
 
 class Turn:
@@ -105,7 +105,7 @@ class Turn:
 
     @property
     def aws_wall(self) -> datetime:
-        """Now on AWS's clock: what windows are compared with (design 3.2)."""
+        """Now on AWS's clock: what windows are compared with."""
         return wall_from_ms(self.aws_ms)
 
     def next_minute_ms(self, after_ms: int = 0) -> int:
@@ -118,15 +118,15 @@ class Turn:
         """Milliseconds since the phase began."""
         return self.now.after(self.state.turned) if self.state.turned else 0
 
-    def live(self, route: RouteId) -> Form | None:
+    def live(self, route: RouteId) -> RouteConfig | None:
         """The route's form as read this very turn."""
         reading = self.seen.forms.get(route)
         return reading.value if isinstance(reading, Known) else None
 
     def not_after(self) -> Moment:
         """The last moment for a forward write that rests on this turn's oldest look at a route."""
-        looked = [reading.at for reading in self.seen.forms.values() if isinstance(reading, Known)]
-        return min(looked, key=lambda at: at.after(self.now)).plus(FRESH)
+        known = [reading.at for reading in self.seen.forms.values() if isinstance(reading, Known)]
+        return min(known, key=lambda at: at.after(self.now)).plus(FRESH)
 
     def health(self, group: str) -> Reading[GroupHealth]:
         """A group's health as read this very turn."""
@@ -150,7 +150,7 @@ class Turn:
     def source_short(self) -> str:
         """Why the source is known to be too small to take all traffic back. For automatic rollbacks.
 
-        Unknown health never delays a rollback (promises P14).
+        Unknown health never delays a rollback (docs/promises.md P14).
         """
         reserve = self.plan.safety.source_reserve
         for group, healthy in self.source_healthy().items():
@@ -197,7 +197,7 @@ class Turn:
         since = [known.unreadable_since for known in self.state.routes.values()]
         return max((self.now.after(at) for at in since if at is not None), default=0)
 
-    def look(self, *, identity: bool = False) -> Look:
+    def look(self, *, identity: bool = False) -> ReadRequest:
         """The ordinary look of a running step."""
         journalled = [self.state.journalled_ms.get(pair.id) for pair in self.plan.pairs]
         known = [at for at in journalled if at is not None]
@@ -212,7 +212,7 @@ class Turn:
         else:
             opened = self.state.opened.wall_ms if self.state.opened else self.now.wall_ms
             start = floor_to(opened + self.seen.aws_skew_ms, period) - BASELINE_MINUTES * period
-        return Look(
+        return ReadRequest(
             forms=True,
             health=True,
             alarms=any(gate.kind == "alarm" for gate in self.plan.gates),
@@ -220,7 +220,9 @@ class Turn:
             minutes_from_ms=start,
         )
 
-    def decision(self, effect: Effect | None, look: Look, wait_ms: int, reason: str) -> Decision:
+    def decision(
+        self, effect: Effect | None, look: ReadRequest, wait_ms: int, reason: str
+    ) -> Decision:
         """The turn's decision; `wait_ms` from now until the next look."""
         wake = self.now.plus(max(0, wait_ms))
         return Decision(tuple(self.records), self.state, effect, look, wake, reason)

@@ -1,4 +1,4 @@
-"""What a step can see and what it can cost, before anything runs (gating.md section 7).
+"""What a step can see and what it can cost, before anything runs (docs/judge.md).
 
 Forecasts in closed form, checked against the sequential judge by simulation: how many minutes it needs for a defect of
 some rate, how many requests fail until then, and the fastest steps that stay inside a budget of failed requests.
@@ -14,17 +14,17 @@ from cutover.core.forecast.control_share import (
     least_comparable,
     proposed,
 )
-from cutover.core.forecast.inputs import Ground, Stage, Traffic, planned_horizon
+from cutover.core.forecast.inputs import ForecastInputs, ForecastStep, TrafficRate, planned_horizon
 from cutover.core.forecast.optimizer import (
     SHORTEST_BAKE,
     STEEPEST,
     Schedule,
-    Wish,
+    ScheduleRequest,
     fastest,
     heaviest_start,
 )
-from cutover.core.forecast.solve import Nothing, answer
-from cutover.core.forecast.step_forecast import LONGEST_BAKE, Outlook, beyond_budget, outlooks
+from cutover.core.forecast.solve import Infeasible, answer
+from cutover.core.forecast.step_forecast import LONGEST_BAKE, StepForecast, beyond_budget, outlooks
 
 __all__ = [
     "LONGEST_BAKE",
@@ -32,13 +32,13 @@ __all__ = [
     "SHORTEST_BAKE",
     "STEEPEST",
     "THIN",
-    "Ground",
-    "Nothing",
-    "Outlook",
+    "ForecastInputs",
+    "ForecastStep",
+    "Infeasible",
     "Schedule",
-    "Stage",
-    "Traffic",
-    "Wish",
+    "ScheduleRequest",
+    "StepForecast",
+    "TrafficRate",
     "answer",
     "bearable",
     "beyond_budget",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from cutover.core.forecast.inputs import Ground, Traffic
+from cutover.core.forecast.inputs import ForecastInputs, TrafficRate
 from cutover.core.values import FULL
 
 THIN: Final = 50.0
-"""Requests a minute the source should keep, to be a comparison (gating.md section 7)."""
+"""Requests a minute the source should keep, to be a comparison (docs/judge.md)."""
 
 USUAL: Final = 50
-"""Per mille held back where nothing speaks against it: 95 % for the last judged bake (gating.md section 6)."""
+"""Per mille held back where nothing speaks against it: 95 % for the last judged bake (docs/judge.md)."""
 
 MOST_HELD_BACK: Final = 200
 """Per mille: more than a fifth is a step of its own, and should be written as one."""
@@ -21,7 +21,7 @@ _ROUND: Final = 10
 """Per mille: people write whole percents."""
 
 
-def proposed(traffic: Traffic, at_most: int = MOST_HELD_BACK) -> int:
+def proposed(traffic: TrafficRate, at_most: int = MOST_HELD_BACK) -> int:
     """What `hold_back` should say for this traffic, per mille: the smallest from 5 % on that stays a comparison.
 
     `at_most` is what an overload budget bears (`bearable`): then less than 5 % will do. 0: no part that small is a
@@ -35,19 +35,19 @@ def proposed(traffic: Traffic, at_most: int = MOST_HELD_BACK) -> int:
     return next((one for one in (fewer - fewer % _ROUND, least) if least <= one <= fewer), 0)
 
 
-def least_comparable(traffic: Traffic) -> int:
+def least_comparable(traffic: TrafficRate) -> int:
     """The smallest part (per mille) that leaves each pair's source enough; above `FULL` when not even all of it is."""
     a_pair = traffic.trough / traffic.pairs
     return ceil(THIN * FULL / a_pair) if a_pair > 0 else FULL + 1
 
 
-def bearable(ground: Ground, overload: int) -> int:
+def bearable(ground: ForecastInputs, overload: int) -> int:
     """The largest part (per mille) that may be handed over at once when an overload may fail so many requests."""
     shares = range(MOST_HELD_BACK, 0, -1)
     return next((one for one in shares if ground.harmed(one, ground.swift_ms) <= overload), 0)
 
 
-def kept(traffic: Traffic, weight: int) -> float:
+def kept(traffic: TrafficRate, weight: int) -> float:
     """Requests a minute that the source of one pair keeps at `weight`, at the trough."""
     return traffic.trough * (FULL - weight) / FULL / traffic.pairs
 

@@ -1,6 +1,6 @@
 """How fast the sequential judge gathers evidence against a defect, in closed form.
 
-The formulas and their constants are gating.md section 7's: evidence grows by `information` nats a minute with a
+The formulas and their constants are docs/judge.md: evidence grows by `information` nats a minute with a
 spread, and the judge trips when it has gathered `need`. Against Monte Carlo runs of the judge the median and the
 95th percentile are right within a minute in 81 of 84 cases, and never off by more than two.
 

@@ -9,19 +9,19 @@ from cutover.core.gates.sequential.eprocess import ALPHA, Course, Standard
 from cutover.core.values import FULL, MINUTE, SECOND
 
 PUBLICATION: Final = 48 * SECOND
-"""From a minute's end until CloudWatch has published it: 0.8 minutes on average (gating.md section 7)."""
+"""From a minute's end until CloudWatch has published it: 0.8 minutes on average (docs/judge.md)."""
 
 LOOKS: Final = 2
 """Polls a published minute waits for at most: one until it is seen, one until what it asks for is done."""
 
 RULE_CHANGE: Final = 30 * SECOND
-"""From the decision until every node of the load balancer follows (gating.md section 7)."""
+"""From the decision until every node of the load balancer follows (docs/judge.md)."""
 
 LEAST_HORIZON: Final = 120
 
 
 @dataclass(frozen=True)
-class Traffic:
+class TrafficRate:
     """Requests a minute over all routes: `trough` is what evidence is sure to get, `peak` what a defect can harm.
 
     `pairs` share it evenly and are judged one by one.
@@ -33,7 +33,7 @@ class Traffic:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ForecastStep:
     """One step: weight per mille, bake in ms."""
 
     weight: int
@@ -41,7 +41,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Ground:
+class ForecastInputs:
     """Everything a forecast needs besides the steps.
 
     Attributes:
@@ -53,7 +53,7 @@ class Ground:
         period_ms, settle_ms, poll_ms: the plan's `observe`.
     """
 
-    traffic: Traffic
+    traffic: TrafficRate
     standard: Standard
     share: float = 0.5
     fewest: int = 60
@@ -97,11 +97,11 @@ class Ground:
     def _a_period(self, a_minute: float, weight: int) -> float:
         return a_minute * weight / FULL * self.period_ms / MINUTE
 
-    def course(self, stages: tuple[Stage, ...]) -> Course:
+    def course(self, stages: tuple[ForecastStep, ...]) -> Course:
         """What the judge's prior will know of these steps."""
         return Course(len(stages), planned_horizon(sum(stage.bake_ms for stage in stages)))
 
 
 def planned_horizon(bakes_ms: int) -> int:
-    """Minutes over which a defect may begin at any time: twice the planned ones, 120 at least (gating.md section 4)."""
+    """Minutes over which a defect may begin at any time: twice the planned ones, 120 at least (docs/judge.md)."""
     return max(LEAST_HORIZON, 2 * (bakes_ms // MINUTE))

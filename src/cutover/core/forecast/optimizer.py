@@ -1,4 +1,4 @@
-"""The fastest schedule that stays inside a budget of failed requests (gating.md section 7, blast radius).
+"""The fastest schedule that stays inside a budget of failed requests (docs/judge.md).
 
 Three rules bound every raise, from weight w to a higher one v:
 
@@ -19,7 +19,7 @@ from typing import Final
 
 from cutover.core.forecast.control_share import THIN, kept
 from cutover.core.forecast.evidence import need
-from cutover.core.forecast.inputs import LEAST_HORIZON, Ground, Stage
+from cutover.core.forecast.inputs import LEAST_HORIZON, ForecastInputs, ForecastStep
 from cutover.core.forecast.step_forecast import (
     bake_for,
     excluded_for,
@@ -48,7 +48,7 @@ MOST_STEPS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100)
 
 
 @dataclass(frozen=True)
-class Wish:
+class ScheduleRequest:
     """What a schedule must stay inside.
 
     Attributes:
@@ -72,7 +72,7 @@ class Wish:
 class Schedule:
     """Steps as they bake, what is held back in the last, and how long they take with everything between them."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[ForecastStep, ...]
     takes_ms: int
     hold_back: int = 0
 
@@ -80,7 +80,7 @@ class Schedule:
 Cost = tuple[int, int, int]
 """ms, steps, and how far from round the weights are: compared in this order."""
 
-Way = tuple[Cost, tuple[Stage, ...]]
+Way = tuple[Cost, tuple[ForecastStep, ...]]
 Raises = Mapping[int, Sequence[tuple[int, int]]]
 """By weight: the weights that may follow, each with the bake (ms) that must come before it."""
 
@@ -88,7 +88,7 @@ END: Final = 0
 """Follows the last weight, when its own bake is over."""
 
 
-def fastest(ground: Ground, wish: Wish) -> Schedule | None:
+def fastest(ground: ForecastInputs, wish: ScheduleRequest) -> Schedule | None:
     """The fastest schedule of at least two steps inside the wish's budgets; None when there is none.
 
     Never faster for a smaller budget. Where it can, it leaves the source enough to be compared with until the end.
@@ -103,7 +103,9 @@ def fastest(ground: Ground, wish: Wish) -> Schedule | None:
     return found if found or comparable == weights else _fastest(ground, wish, weights)
 
 
-def _fastest(ground: Ground, wish: Wish, weights: Sequence[int]) -> Schedule | None:
+def _fastest(
+    ground: ForecastInputs, wish: ScheduleRequest, weights: Sequence[int]
+) -> Schedule | None:
     horizon = LEAST_HORIZON
     while True:
         best: Way | None = None
@@ -124,7 +126,7 @@ def _fastest(ground: Ground, wish: Wish, weights: Sequence[int]) -> Schedule | N
 
 
 def _shortest_way(
-    ground: Ground, wish: Wish, weights: Sequence[int], course: Course
+    ground: ForecastInputs, wish: ScheduleRequest, weights: Sequence[int], course: Course
 ) -> Way | None:
     """The cheapest way through the last weight in at most `course.steps` steps."""
     nats = need(ground.odds, course, first=True)
@@ -148,7 +150,9 @@ def _shortest_way(
     return min(ends, key=lambda way: way[0], default=None)
 
 
-def _one_further(ground: Ground, ways: Mapping[int, Way], raises: Raises) -> dict[int, Way]:
+def _one_further(
+    ground: ForecastInputs, ways: Mapping[int, Way], raises: Raises
+) -> dict[int, Way]:
     further: dict[int, Way] = {}
     for weight, (cost, stages) in ways.items():
         for higher, bake in raises[weight]:
@@ -160,18 +164,18 @@ def _one_further(ground: Ground, ways: Mapping[int, Way], raises: Raises) -> dic
                 else (ms, steps + 1, unround + _unround(higher))
             )
             if higher not in further or ahead < further[higher][0]:
-                further[higher] = (ahead, (*stages, Stage(weight, bake)))
+                further[higher] = (ahead, (*stages, ForecastStep(weight, bake)))
     return further
 
 
-def _may_begin(ground: Ground, wish: Wish, weight: int, nats: float) -> bool:
+def _may_begin(ground: ForecastInputs, wish: ScheduleRequest, weight: int, nats: float) -> bool:
     swift = ground.harmed(weight, ground.swift_ms)
     return harm(ground, weight, 1.0, nats) <= wish.budget and swift <= wish.overload
 
 
 def _raises(
-    ground: Ground,
-    wish: Wish,
+    ground: ForecastInputs,
+    wish: ScheduleRequest,
     weights: Sequence[int],
     course: Course,
     *,
@@ -200,7 +204,9 @@ def _raises(
     return found
 
 
-def _bake(ground: Ground, wish: Wish, weight: int, rate: float, nats: float) -> int | None:
+def _bake(
+    ground: ForecastInputs, wish: ScheduleRequest, weight: int, rate: float, nats: float
+) -> int | None:
     """The bake at `weight` that excludes `rate`; None when it would be too long."""
     needed = bake_for(ground, weight, rate, nats)
     if needed is None:
@@ -208,7 +214,9 @@ def _bake(ground: Ground, wish: Wish, weight: int, rate: float, nats: float) -> 
     return max(needed, wish.shortest_ms, ground.period_ms + ground.settle_ms)
 
 
-def _last_bake(ground: Ground, wish: Wish, weight: int, nats: float, course: Course) -> int | None:
+def _last_bake(
+    ground: ForecastInputs, wish: ScheduleRequest, weight: int, nats: float, course: Course
+) -> int | None:
     """The last bake sees the errors gate's own limit, and a slow leak."""
     bake = _bake(ground, wish, weight, max(ground.standard.cap, tolerated(ground)), nats)
     if bake is None or not wish.sees_leak:
@@ -217,7 +225,7 @@ def _last_bake(ground: Ground, wish: Wish, weight: int, nats: float, course: Cou
     return None if leak is None else max(bake, leak)
 
 
-def heaviest_start(ground: Ground, stages: tuple[Stage, ...], budget: int) -> int:
+def heaviest_start(ground: ForecastInputs, stages: tuple[ForecastStep, ...], budget: int) -> int:
     """The highest weight (per mille) at which a total failure of the first step stays in the budget; 0: none."""
     nats = need(ground.odds, ground.course(stages), first=True)
     fits = (one for one in range(FULL, 0, -1) if harm(ground, one, 1.0, nats) <= budget)

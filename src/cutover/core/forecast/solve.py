@@ -8,22 +8,24 @@ from math import ceil, isqrt
 
 from cutover.core.forecast.control_share import bearable, proposed
 from cutover.core.forecast.evidence import need
-from cutover.core.forecast.inputs import LEAST_HORIZON, Ground
-from cutover.core.forecast.optimizer import Schedule, Wish, fastest
+from cutover.core.forecast.inputs import LEAST_HORIZON, ForecastInputs
+from cutover.core.forecast.optimizer import Schedule, ScheduleRequest, fastest
 from cutover.core.forecast.step_forecast import harm
 from cutover.core.gates.sequential.eprocess import Course
 from cutover.core.values import FULL, duration_text, rate_text, weight_text
 
 
 @dataclass(frozen=True)
-class Nothing:
+class Infeasible:
     """Nothing fits: why not, and what would."""
 
     why: str
     instead: str
 
 
-def answer(ground: Ground, wish: Wish, within_ms: int | None) -> Schedule | Nothing:
+def answer(
+    ground: ForecastInputs, wish: ScheduleRequest, within_ms: int | None
+) -> Schedule | Infeasible:
     """The fastest schedule inside the budgets, if it takes no longer than `within_ms`."""
     found = fastest(ground, wish)
     if found is None:
@@ -40,10 +42,10 @@ def answer(ground: Ground, wish: Wish, within_ms: int | None) -> Schedule | Noth
         instead += f", or a budget of {_raised(wish, wider)}"
     else:
         instead += "; no larger budget makes it that fast"
-    return Nothing(why, instead)
+    return Infeasible(why, instead)
 
 
-def _beyond_reach(ground: Ground, wish: Wish) -> Nothing:
+def _beyond_reach(ground: ForecastInputs, wish: ScheduleRequest) -> Infeasible:
     wider = _wider(ground, wish)
     why = "; and ".join(_too_small(ground, wish, wider))
     if not why:
@@ -52,19 +54,21 @@ def _beyond_reach(ground: Ground, wish: Wish) -> Nothing:
             f"what a budget of {wish.budget:,} harmed requests asks it to see"
         )
     if wider is None:
-        return Nothing(
+        return Infeasible(
             why,
             "there is too little traffic to judge steps by: move it in one step with an approval instead",
         )
     fit = (
         "fits is" if wider.budget == wish.budget or wider.overload == wish.overload else "fit are"
     )
-    return Nothing(
+    return Infeasible(
         why, f"the smallest that {fit} {_raised(wish, wider)}{_or_hold_less(ground, wish, wider)}"
     )
 
 
-def _too_small(ground: Ground, wish: Wish, wider: Wish | None) -> Iterator[str]:
+def _too_small(
+    ground: ForecastInputs, wish: ScheduleRequest, wider: ScheduleRequest | None
+) -> Iterator[str]:
     """Which budgets are too small, and for what."""
     at, lowest = rate_text(round(ground.traffic.peak, 1)), _lowest(ground)
     if lowest > wish.budget:
@@ -87,7 +91,7 @@ def _too_small(ground: Ground, wish: Wish, wider: Wish | None) -> Iterator[str]:
         yield f"{few}: of {at} every raise by {weight_text(10)} may fail about {least:,}, and {too_many}"
 
 
-def _or_hold_less(ground: Ground, wish: Wish, wider: Wish) -> str:
+def _or_hold_less(ground: ForecastInputs, wish: ScheduleRequest, wider: ScheduleRequest) -> str:
     """A smaller `hold_back` that spares the larger overload budget; empty when none does."""
     less = proposed(ground.traffic, bearable(ground, wish.overload))
     if not 0 < less < wish.hold_back:
@@ -97,7 +101,9 @@ def _or_hold_less(ground: Ground, wish: Wish, wider: Wish) -> str:
     return f"; with `hold_back: {less / 10:g}%` overload_requests={wish.overload} is enough"
 
 
-def _wider(ground: Ground, wish: Wish, within_ms: int | None = None) -> Wish | None:
+def _wider(
+    ground: ForecastInputs, wish: ScheduleRequest, within_ms: int | None = None
+) -> ScheduleRequest | None:
     """The wish with the smallest budgets that fit: one of them larger where that is enough; None when nothing fits."""
     most = _all(ground)
 
@@ -119,7 +125,7 @@ def _wider(ground: Ground, wish: Wish, within_ms: int | None = None) -> Wish | N
     return None if overload is None else replace(wish, budget=harmed, overload=overload)
 
 
-def _raised(wish: Wish, wider: Wish) -> str:
+def _raised(wish: ScheduleRequest, wider: ScheduleRequest) -> str:
     """The budgets that are larger now, as the command line takes them."""
     said = []
     if wider.budget > wish.budget:
@@ -129,17 +135,17 @@ def _raised(wish: Wish, wider: Wish) -> str:
     return " and ".join(said)
 
 
-def _lowest(ground: Ground) -> float:
+def _lowest(ground: ForecastInputs) -> float:
     """What the smallest step costs when all of it fails."""
     return harm(ground, 1, 1.0, need(ground.odds, Course(1, LEAST_HORIZON), first=True))
 
 
-def _all(ground: Ground) -> int:
+def _all(ground: ForecastInputs) -> int:
     """More than any step can cost."""
     return ceil(100 * ground.harmed(FULL, ground.swift_ms)) + 1
 
 
-def _fits(ground: Ground, wish: Wish, within_ms: int | None = None) -> bool:
+def _fits(ground: ForecastInputs, wish: ScheduleRequest, within_ms: int | None = None) -> bool:
     found = fastest(ground, wish)
     return found is not None and (within_ms is None or found.takes_ms <= within_ms)
 

@@ -1,4 +1,4 @@
-"""What each step of a schedule can see, and what it can cost (gating.md section 7)."""
+"""What each step of a schedule can see, and what it can cost (docs/judge.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cutover.core.forecast.evidence import (
     need_any_time,
     smallest_rate,
 )
-from cutover.core.forecast.inputs import Ground, Stage
+from cutover.core.forecast.inputs import ForecastInputs, ForecastStep
 from cutover.core.gates.sequential.eprocess import Course
 from cutover.core.values import DAY, MINUTE
 
@@ -26,7 +26,7 @@ LEAK: Final = 0.001
 """A slow leak: failures that grow by 0.1 % of the requests every minute, from nothing at the start of a step."""
 
 PROMISED: Final = 2.0
-"""Below twice the allowed rate nothing is promised (gating.md section 7): it takes hours and costs little a minute."""
+"""Below twice the allowed rate nothing is promised (docs/judge.md): it takes hours and costs little a minute."""
 
 LONGEST_BAKE: Final = 14 * DAY
 
@@ -35,7 +35,7 @@ LONGEST_LEAK: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Outlook:
+class StepForecast:
     """One step ahead. Requests are counted at the traffic's peak, what is seen at its trough.
 
     Attributes:
@@ -51,7 +51,7 @@ class Outlook:
         blast: requests that a defect of the rate `left` fails here in the minute it is seen in and until traffic is back.
     """
 
-    stage: Stage
+    stage: ForecastStep
     a_minute: float
     catches: float | None
     needs_ms: int | None
@@ -63,10 +63,10 @@ class Outlook:
     blast: int
 
 
-def outlooks(ground: Ground, stages: tuple[Stage, ...]) -> tuple[Outlook, ...]:
+def outlooks(ground: ForecastInputs, stages: tuple[ForecastStep, ...]) -> tuple[StepForecast, ...]:
     """Every step of a schedule."""
     course = ground.course(stages)
-    found: list[Outlook] = []
+    found: list[StepForecast] = []
     left, before = 1.0, 0
     for index, stage in enumerate(stages):
         nats = need(ground.odds, course, first=index == 0)
@@ -77,7 +77,7 @@ def outlooks(ground: Ground, stages: tuple[Stage, ...]) -> tuple[Outlook, ...]:
         total = harm(ground, stage.weight, 1.0, nats)
         swift = ground.swift_ms
         found.append(
-            Outlook(
+            StepForecast(
                 stage=stage,
                 a_minute=ground.seen(stage.weight) * MINUTE / ground.period_ms,
                 catches=catches,
@@ -94,12 +94,12 @@ def outlooks(ground: Ground, stages: tuple[Stage, ...]) -> tuple[Outlook, ...]:
     return tuple(found)
 
 
-def data_minutes(ground: Ground, stage: Stage) -> float:
+def data_minutes(ground: ForecastInputs, stage: ForecastStep) -> float:
     """Minutes (periods) of data a bake is sure to have judged and acted on when it ends."""
     return max(1.0, (stage.bake_ms - ground.pipe_ms) / ground.period_ms)
 
 
-def bake_for(ground: Ground, weight: int, rate: float, nats: float) -> int | None:
+def bake_for(ground: ForecastInputs, weight: int, rate: float, nats: float) -> int | None:
     """The shortest bake, in whole minutes, that sees `rate` in 95 of 100 cases; None when no bake that is allowed does.
 
     And with the requests that every gate needs to pass.
@@ -114,7 +114,7 @@ def bake_for(ground: Ground, weight: int, rate: float, nats: float) -> int | Non
     return bake if bake <= LONGEST_BAKE else None
 
 
-def harm(ground: Ground, weight: int, rate: float, nats: float) -> float:
+def harm(ground: ForecastInputs, weight: int, rate: float, nats: float) -> float:
     """Requests that fail (median) by a defect of `rate` present from the start of a step; infinite if never seen."""
     worst = 0.0
     for seen, a_minute in (
@@ -130,12 +130,12 @@ def harm(ground: Ground, weight: int, rate: float, nats: float) -> float:
     return worst
 
 
-def tolerated(ground: Ground) -> float:
+def tolerated(ground: ForecastInputs) -> float:
     """The rate of failures from which on the forecast promises something."""
     return min(1.0, PROMISED * allowed(ground.standard))
 
 
-def excluded_for(ground: Ground, weight: int, budget: float) -> float:
+def excluded_for(ground: ForecastInputs, weight: int, budget: float) -> float:
     """The rate that must be excluded before `weight`, for a defect not to cost more than `budget` there.
 
     One minute to be seen in, and the pipe; never less than what is promised.
@@ -145,11 +145,13 @@ def excluded_for(ground: Ground, weight: int, budget: float) -> float:
     return 1.0 if everything <= budget else max(least, budget / everything)
 
 
-def beyond_budget(ground: Ground, stages: tuple[Stage, ...], budget: int) -> tuple[int, ...]:
+def beyond_budget(
+    ground: ForecastInputs, stages: tuple[ForecastStep, ...], budget: int
+) -> tuple[int, ...]:
     """The steps (indices) at which a defect that is already there may cost more than `budget` requests.
 
     The first: when every request fails. A later one: when the largest rate of failures that no bake before is sure
-    to have seen fails here (gating.md section 7, blast radius).
+    to have seen fails here (docs/judge.md).
     """
     course = ground.course(stages)
     beyond: list[int] = []
@@ -167,20 +169,22 @@ def beyond_budget(ground: Ground, stages: tuple[Stage, ...], budget: int) -> tup
     return tuple(beyond)
 
 
-def _sees(ground: Ground, stage: Stage, rate: float, course: Course, *, first: bool) -> bool:
+def _sees(
+    ground: ForecastInputs, stage: ForecastStep, rate: float, course: Course, *, first: bool
+) -> bool:
     nats = need(ground.odds, course, first=first)
     minutes = minutes_to_trip(ground.seen(stage.weight), rate, ground.standard, nats)
     return minutes <= data_minutes(ground, stage)
 
 
-def _blast(ground: Ground, weight: int, left: float, nats: float, *, first: bool) -> float:
+def _blast(ground: ForecastInputs, weight: int, left: float, nats: float, *, first: bool) -> float:
     if first:
         total = harm(ground, weight, 1.0, nats)
         return ground.harmed(weight, MINUTE * LONGEST_LEAK) if total == inf else total
     return left * ground.harmed(weight, ground.swift_ms)
 
 
-def _leak(ground: Ground, stage: Stage, course: Course) -> tuple[int, bool]:
+def _leak(ground: ForecastInputs, stage: ForecastStep, course: Course) -> tuple[int, bool]:
     """Requests that a slow leak fails in a step, and whether its bake catches it."""
     nats = need_any_time(ground.odds, course)
     growth = LEAK * ground.period_ms / MINUTE
@@ -196,7 +200,7 @@ def _leak(ground: Ground, stage: Stage, course: Course) -> tuple[int, bool]:
     return round(ground.harmed(stage.weight, ground.period_ms) * failed), until is not None
 
 
-def leak_bake(ground: Ground, weight: int, course: Course) -> int | None:
+def leak_bake(ground: ForecastInputs, weight: int, course: Course) -> int | None:
     """The shortest bake, in whole minutes, that catches a slow leak; None when none does."""
     most = int(LONGEST_LEAK * MINUTE / ground.period_ms)
     growth = LEAK * ground.period_ms / MINUTE

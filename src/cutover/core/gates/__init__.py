@@ -1,11 +1,11 @@
-"""The gates of a plan: one file each, registered in one literal table (design 3.3)."""
+"""The gates of a plan: one file each, registered in one literal table."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cutover.core.gates.alarm import ALARM
-from cutover.core.gates.api import Counts, Gate, Judgement, Scene, Verdict
+from cutover.core.gates.api import Counts, Gate, GateContext, Judgement, Verdict
 from cutover.core.gates.capacity import CAPACITY
 from cutover.core.gates.client_errors import CLIENT_ERRORS
 from cutover.core.gates.errors import ERRORS
@@ -20,10 +20,10 @@ __all__ = [
     "CountingSpec",
     "Counts",
     "Gate",
+    "GateContext",
     "GateSpec",
     "Judgement",
     "OnBreach",
-    "Scene",
     "Verdict",
 ]
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
+from cutover.core.gates.api import GateContext, Judgement, Verdict, WithoutCounts
 from cutover.core.gates.spec import GateSpec
-from cutover.core.observation import AlarmState, Known, Minute, Pair, Series, Unknown
+from cutover.core.observation import AlarmState, Comparison, Known, Minute, Series, Unknown
 
 
 class AlarmSpec(GateSpec):
@@ -31,7 +31,7 @@ class AlarmGate(WithoutCounts):
     Spec = AlarmSpec
 
     def needs(
-        self, spec: AlarmSpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: AlarmSpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """No series: alarms are read by their name."""
         return ()
@@ -42,10 +42,12 @@ class AlarmGate(WithoutCounts):
     def restart(self, memory: None) -> None:
         """Nothing to forget."""
 
-    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, scene: Scene) -> None:
+    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, scene: GateContext) -> None:
         """Minutes say nothing about an alarm."""
 
-    def verdict(self, spec: AlarmSpec, memory: None, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: AlarmSpec, memory: None, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """PASS only when the alarm was read and is OK."""
         if isinstance(scene.alarms, Unknown):
             return Judgement(

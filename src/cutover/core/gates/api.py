@@ -10,11 +10,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from cutover.core.moment import Moment
-from cutover.core.observation import AlarmState, GroupHealth, Minute, Pair, Reading, Series
+from cutover.core.observation import AlarmState, Comparison, GroupHealth, Minute, Reading, Series
 
 
 class Verdict(IntEnum):
-    """Closed and ordered, worst wins (design 3.3)."""
+    """Closed and ordered, worst wins."""
 
     PASS = 0
     WAITING = 1  # evidence is building: too few requests or minutes yet
@@ -47,7 +47,7 @@ class Signal:
 
     Attributes:
         name: `errors`, `latency.versus_source`, `latency.max`; `latency.p99.max` for another percentile.
-        evidence: the mixture likelihood ratio M of gating.md section 4; 1 is none.
+        evidence: the mixture likelihood ratio M of docs/judge.md; 1 is none.
         needed: M at which it is a breach, `1 / (alpha x share)`.
         counts: the destination's in the minutes that speak loudest.
         allowed_ppm: what a healthy destination may show in them, given the source.
@@ -163,7 +163,7 @@ class Early:
 
 
 @dataclass(frozen=True)
-class Scene:
+class GateContext:
     """What is true now, besides minutes: for the gates that judge live facts.
 
     Attributes:
@@ -176,7 +176,7 @@ class Scene:
         alarms: as read this turn.
         calibration: what preflight measured for this pair, `{"p95": 170, ...}` in ms; see the latency gate.
         steps: how many the plan has.
-        horizon: minutes over which a defect may begin at any time: twice the planned ones (gating.md section 4).
+        horizon: minutes over which a defect may begin at any time: twice the planned ones (docs/judge.md).
         bake_ms: of the step being judged.
         alpha_scale: the part of each signal's share of alpha that is this pair's; see `Plan.alpha_scale`.
     """
@@ -207,16 +207,18 @@ class Gate(Protocol, Generic[S]):
 
     Spec: type[S]
 
-    def needs(self, spec: S, pair: Pair, calibration: Mapping[str, int]) -> tuple[Series, ...]:
+    def needs(
+        self, spec: S, pair: Comparison, calibration: Mapping[str, int]
+    ) -> tuple[Series, ...]:
         """The series that a minute must carry for this gate; empty for gates on live facts."""
 
     def start(self, spec: S) -> Any:
         """The memory before any minute."""
 
     def restart(self, memory: Any) -> Any:
-        """Evidence *for* the destination is discarded; evidence *against* it stays (design 3.3)."""
+        """Evidence *for* the destination is discarded; evidence *against* it stays."""
 
-    def fold(self, spec: S, memory: Any, minute: Minute, scene: Scene) -> Any:
+    def fold(self, spec: S, memory: Any, minute: Minute, scene: GateContext) -> Any:
         """The memory after one settled minute.
 
         `scene.weight` is the weight committed when the minute began; `scene.step_began_ms` is 0
@@ -225,28 +227,30 @@ class Gate(Protocol, Generic[S]):
         the destination, never for it.
         """
 
-    def verdict(self, spec: S, memory: Any, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(self, spec: S, memory: Any, pair: Comparison, scene: GateContext) -> Judgement:
         """What the evidence says now."""
 
-    def early(self, spec: S, memory: Any, minutes: Sequence[Minute], scene: Scene) -> Early | None:
+    def early(
+        self, spec: S, memory: Any, minutes: Sequence[Minute], scene: GateContext
+    ) -> Early | None:
         """What *unsettled* minutes of this step, oldest first, already say against the destination.
 
         The threshold judge: partial data only under-count, so at least 20 bad requests and twice the allowed
-        rate are evidence (design 3.3). The sequential judge weighs minutes that look published whole
-        (gating.md section 4). None for gates without such a rule.
+        rate are evidence. The sequential judge weighs minutes that look published whole
+        (docs/judge.md). None for gates without such a rule.
         """
 
     def learned(self, spec: S, memory: Any) -> Mapping[str, int]:
         """What the minutes before the first raise taught: `cv.errors`, `unanswered_ppm` (ppm); may be empty."""
 
     def alpha(self, spec: S) -> float:
-        """The share of alpha that its signals take (gating.md section 4's table); 0 without a sequential judge."""
+        """The share of alpha that its signals take (docs/judge.md's table); 0 without a sequential judge."""
 
 
 class WithoutCounts:
     """What a gate answers that counts nothing, and so has no judge."""
 
-    def early(self, spec: Any, memory: Any, minutes: Sequence[Minute], scene: Scene) -> None:
+    def early(self, spec: Any, memory: Any, minutes: Sequence[Minute], scene: GateContext) -> None:
         """Minutes that are still being published say nothing."""
 
     def learned(self, spec: Any, memory: Any) -> Mapping[str, int]:

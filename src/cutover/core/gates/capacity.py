@@ -12,11 +12,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
+from cutover.core.gates.api import GateContext, Judgement, Verdict, WithoutCounts
 from cutover.core.gates.columns import DESTINATION_REQUESTS, SOURCE_REQUESTS, side_requests
 from cutover.core.gates.counting import STALE_PERIODS
 from cutover.core.gates.spec import Answer, GateSpec
-from cutover.core.observation import Known, Minute, Pair, Series, Unknown
+from cutover.core.observation import Comparison, Known, Minute, Series, Unknown
 from cutover.core.units import PerMinute
 from cutover.core.values import FULL, MINUTE, rate_text, weight_text
 
@@ -58,7 +58,7 @@ class CapacityGate(WithoutCounts):
     Spec = CapacitySpec
 
     def needs(
-        self, spec: CapacitySpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: CapacitySpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests of both sides."""
         return (SOURCE_REQUESTS, DESTINATION_REQUESTS)
@@ -71,7 +71,9 @@ class CapacityGate(WithoutCounts):
         """The load of before says nothing about now."""
         return Memory()
 
-    def fold(self, spec: CapacitySpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+    def fold(
+        self, spec: CapacitySpec, memory: Memory, minute: Minute, scene: GateContext
+    ) -> Memory:
         """The memory after one settled minute; a minute without any request has no load to speak of."""
         source, destination = (
             side_requests(minute, SOURCE_REQUESTS),
@@ -84,7 +86,9 @@ class CapacityGate(WithoutCounts):
         load = Load(minute.at_ms, source + destination, destination)
         return Memory((*memory.loads, load)[-BUSY_MINUTES:])
 
-    def verdict(self, spec: CapacitySpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: CapacitySpec, memory: Memory, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """Now, and at the next weight."""
         reading = scene.health.get(pair.destination)
         if not isinstance(reading, Known):
@@ -113,7 +117,7 @@ class CapacityGate(WithoutCounts):
 CAPACITY = CapacityGate()
 
 
-def _judge(spec: CapacitySpec, memory: Memory, healthy: int, scene: Scene) -> Judgement:
+def _judge(spec: CapacitySpec, memory: Memory, healthy: int, scene: GateContext) -> Judgement:
     periods = MINUTE / scene.period_ms
     now = max(load.destination for load in memory.loads) * periods
     both = max(load.both for load in memory.loads) * periods

@@ -14,10 +14,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cutover.core.gates import columns, counting, judge
-from cutover.core.gates.api import Counts, Early, Judgement, Scene
+from cutover.core.gates.api import Counts, Early, GateContext, Judgement
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.spec import Answer, CountingSpec, VersusSource
-from cutover.core.observation import Minute, Pair, Series, Side
+from cutover.core.observation import Comparison, Minute, Series, Side
 from cutover.core.units import Share
 from cutover.core.values import FULL
 
@@ -71,7 +71,7 @@ class ClientErrorsGate:
     Spec = ClientErrorsSpec
 
     def needs(
-        self, spec: ClientErrorsSpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: ClientErrorsSpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests and answers of both sides; the balancer's own 4xx."""
         answers = (
@@ -89,7 +89,9 @@ class ClientErrorsGate:
         """What is usual stays; so does evidence against."""
         return replace(memory, counting=judge.restart(memory.counting))
 
-    def fold(self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+    def fold(
+        self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, scene: GateContext
+    ) -> Memory:
         """The memory after one settled minute."""
         requests = minute.number(columns.BALANCER_REQUESTS.key)
         made = minute.zero_if_requests(ELB_4XX.key, columns.BALANCER_REQUESTS.key)
@@ -102,13 +104,13 @@ class ClientErrorsGate:
         )
 
     def verdict(
-        self, spec: ClientErrorsSpec, memory: Memory, pair: Pair, scene: Scene
+        self, spec: ClientErrorsSpec, memory: Memory, pair: Comparison, scene: GateContext
     ) -> Judgement:
         """See the judges."""
         return judge.verdict(_terms(spec), memory.counting, scene)
 
     def early(
-        self, spec: ClientErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+        self, spec: ClientErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
     ) -> Early | None:
         """By the 4xx already published; of the source whatever its answers do not account for may be one more."""
         sampled = [(Sample(_refused(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
@@ -159,7 +161,7 @@ def _at_worst(minute: Minute) -> Counts | None:
     )
 
 
-def _sample(memory: Memory, minute: Minute, scene: Scene) -> Sample:
+def _sample(memory: Memory, minute: Minute, scene: GateContext) -> Sample:
     source, destination = _refused(minute, Side.SOURCE), _refused(minute, Side.DESTINATION)
     if source is None or destination is None:
         which = "the destination's" if destination is None else "the source's"
@@ -171,7 +173,7 @@ def _sample(memory: Memory, minute: Minute, scene: Scene) -> Sample:
     return Sample(_with_464(memory, minute, scene, destination), source)
 
 
-def _with_464(memory: Memory, minute: Minute, scene: Scene, destination: Counts) -> Counts:
+def _with_464(memory: Memory, minute: Minute, scene: GateContext, destination: Counts) -> Counts:
     """With the balancer's own 4xx above its usual count that only the destination's missing requests explain."""
     made = minute.number(ELB_4XX.key) or 0
     balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from cutover.core.gates.api import Scene
+from cutover.core.gates.api import GateContext
 from cutover.core.observation import Absent, Minute, Series, Side
 from cutover.core.values import FULL
 
@@ -59,12 +59,12 @@ def unanswered(minute: Minute, side: Side) -> int:
     return max(0, requests - answers)
 
 
-def in_step(minute: Minute, scene: Scene) -> bool:
+def in_step(minute: Minute, scene: GateContext) -> bool:
     """The minute lies wholly in the step that is being judged."""
     return scene.weight > 0 and 0 < scene.step_began_ms <= minute.at_ms
 
 
-def before_first_raise(scene: Scene) -> bool:
+def before_first_raise(scene: GateContext) -> bool:
     """The minute is baseline."""
     return scene.step_began_ms == 0
 

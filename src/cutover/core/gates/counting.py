@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from cutover.core.gates import columns
-from cutover.core.gates.api import Counts, Scene
+from cutover.core.gates.api import Counts, GateContext
 from cutover.core.gates.neighbours import Neighbours
 from cutover.core.observation import Minute
 from cutover.core.values import MINUTE, PPM
@@ -23,7 +23,7 @@ USUAL_CV = 0.5
 
 @dataclass(frozen=True)
 class Weighing:
-    """One row of gating.md section 4's table of signals.
+    """One row of docs/judge.md's table of signals.
 
     Attributes:
         signal: its name.
@@ -90,7 +90,7 @@ class Sample:
     unread: str = ""
     shared: bool = False
 
-    def taught(self, neighbours: Neighbours, minute: Minute, scene: Scene) -> Neighbours:
+    def taught(self, neighbours: Neighbours, minute: Minute, scene: GateContext) -> Neighbours:
         """What is usual, with this minute if it was an ordinary one: nothing was lost in it, and the destination served."""
         served = scene.weight <= 0 or columns.before_first_raise(scene)
         if self.destination is not None:
@@ -100,7 +100,7 @@ class Sample:
         return neighbours.learn(minute)
 
 
-def stale(newest_ms: int, scene: Scene) -> str:
+def stale(newest_ms: int, scene: GateContext) -> str:
     """Why the newest minute is too old to judge by; empty when it is not."""
     age = scene.now.wall_ms - newest_ms
     if newest_ms and age > max(STALE_PERIODS * scene.period_ms, 2 * MINUTE):

@@ -20,11 +20,11 @@ from typing import Annotated
 from pydantic import Field
 
 from cutover.core.gates import columns, counting, judge
-from cutover.core.gates.api import Counts, Early, Judgement, Scene
+from cutover.core.gates.api import Counts, Early, GateContext, Judgement
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.spec import Budget, CountingSpec, Judge, VersusSource
 from cutover.core.gates.threshold import policy
-from cutover.core.observation import Minute, Pair, Series, Side
+from cutover.core.observation import Comparison, Minute, Series, Side
 from cutover.core.units import Share
 from cutover.core.values import FULL, PPM, with_fields
 
@@ -89,7 +89,7 @@ class ErrorsGate:
     Spec = ErrorsSpec
 
     def needs(
-        self, spec: ErrorsSpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: ErrorsSpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests, answers and connection errors of both sides; the balancer's 503s."""
         both = (*columns.group_series(Side.SOURCE), *columns.group_series(Side.DESTINATION))
@@ -103,7 +103,7 @@ class ErrorsGate:
         """What is usual stays; so does evidence against."""
         return replace(memory, counting=judge.restart(memory.counting))
 
-    def fold(self, spec: ErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+    def fold(self, spec: ErrorsSpec, memory: Memory, minute: Minute, scene: GateContext) -> Memory:
         """The memory after one settled minute."""
         memory = _learn(memory, minute, scene)
         sample = _sample(memory, minute, scene)
@@ -111,12 +111,14 @@ class ErrorsGate:
             memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
-    def verdict(self, spec: ErrorsSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: ErrorsSpec, memory: Memory, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """See the judges."""
         return judge.verdict(_terms(spec), memory.counting, scene)
 
     def early(
-        self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+        self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
     ) -> Early | None:
         """By what is already published: 5xx and connection errors (answers may still be on their way).
 
@@ -161,7 +163,7 @@ def _terms(spec: ErrorsSpec) -> Terms:
     )
 
 
-def _learn(memory: Memory, minute: Minute, scene: Scene) -> Memory:
+def _learn(memory: Memory, minute: Minute, scene: GateContext) -> Memory:
     """Minutes before the first raise say what is usual; without them the source's first few do."""
     before = columns.before_first_raise(scene)
     if before or len(memory.unanswered) < FIRST_MINUTES:
@@ -189,7 +191,7 @@ def _trusts_unanswered(memory: Memory) -> bool:
     return missing <= 3 or missing * PPM <= UNANSWERED_PPM * total
 
 
-def _sample(memory: Memory, minute: Minute, scene: Scene, *, whole: bool = True) -> Sample:
+def _sample(memory: Memory, minute: Minute, scene: GateContext, *, whole: bool = True) -> Sample:
     """The minute as counts; not `whole`: answers may still be published later than their requests."""
     most = None if whole else sum(minute.number(series.key) or 0 for series in NOT_ANSWERED)
     if not _trusts_unanswered(memory):
@@ -267,7 +269,7 @@ def _at_worst(minute: Minute) -> Counts | None:
 
 
 def _lost(
-    memory: Memory, minute: Minute, scene: Scene, requests: float, *, whole: bool
+    memory: Memory, minute: Minute, scene: GateContext, requests: float, *, whole: bool
 ) -> float | str:
     """Requests that found no target of the destination, or why nobody knows.
 
@@ -292,7 +294,7 @@ def _lost(
 def _lost_among_others(
     memory: Memory,
     minute: Minute,
-    scene: Scene,
+    scene: GateContext,
     requests: float,
     made: int | None,
     *,
@@ -317,7 +319,7 @@ def _lost_among_others(
     return OTHERS_503
 
 
-def _usual_503(memory: Memory, minute: Minute, scene: Scene) -> int:
+def _usual_503(memory: Memory, minute: Minute, scene: GateContext) -> int:
     """503s of an ordinary minute: the most of them for the threshold judge, their mean for the sequential one."""
     balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0
     measured = scene.calibration.get("elb_bad_ppm", 0)

@@ -12,9 +12,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
+from cutover.core.gates.api import GateContext, Judgement, Verdict, WithoutCounts
 from cutover.core.gates.spec import GateSpec, OnBreach
-from cutover.core.observation import GroupHealth, Known, Minute, Pair, Series, Unknown
+from cutover.core.observation import Comparison, GroupHealth, Known, Minute, Series, Unknown
 
 NO_ZONE = "?"
 
@@ -44,7 +44,7 @@ class HealthyGate(WithoutCounts):
     Spec = HealthySpec
 
     def needs(
-        self, spec: HealthySpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: HealthySpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """No series: health is read live."""
         return ()
@@ -55,10 +55,12 @@ class HealthyGate(WithoutCounts):
     def restart(self, memory: None) -> None:
         """Nothing to forget."""
 
-    def fold(self, spec: HealthySpec, memory: None, minute: Minute, scene: Scene) -> None:
+    def fold(self, spec: HealthySpec, memory: None, minute: Minute, scene: GateContext) -> None:
         """Minutes say nothing about health now."""
 
-    def verdict(self, spec: HealthySpec, memory: None, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: HealthySpec, memory: None, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """PASS only when the health was read and is enough."""
         reading = scene.health.get(pair.destination)
         if isinstance(reading, Known):

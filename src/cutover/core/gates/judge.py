@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cutover.core.gates import columns
-from cutover.core.gates.api import Early, Judgement, Scene
+from cutover.core.gates.api import Early, GateContext, Judgement
 from cutover.core.gates.counting import Sample, Terms
 from cutover.core.gates.sequential import policy as sequential_policy
 from cutover.core.gates.spec import CountingSpec
@@ -28,14 +28,16 @@ def restart(memory: Memory) -> Memory:
     return threshold_policy.restart(memory)
 
 
-def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
+def fold(
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
+) -> Memory:
     """The memory after one settled minute."""
     if isinstance(memory, sequential_policy.Memory):
         return sequential_policy.fold(terms, memory, sample, minute, scene)
     return threshold_policy.fold(terms, memory, sample, minute, scene)
 
 
-def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
+def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
     """What the evidence says now."""
     if isinstance(memory, sequential_policy.Memory):
         return sequential_policy.verdict(terms, memory, scene)
@@ -43,7 +45,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
 
 
 def early(
-    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], scene: Scene
+    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], scene: GateContext
 ) -> Early | None:
     """What minutes say that are still being published."""
     if isinstance(memory, sequential_policy.Memory):

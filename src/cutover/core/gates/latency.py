@@ -18,10 +18,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cutover.core.gates import columns, judge
-from cutover.core.gates.api import Counts, Early, Judgement, Scene, Verdict
+from cutover.core.gates.api import Counts, Early, GateContext, Judgement, Verdict
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.spec import CountingSpec, Judge
-from cutover.core.observation import Minute, Pair, Series, Side
+from cutover.core.observation import Comparison, Minute, Series, Side
 from cutover.core.units import Duration, Model
 from cutover.core.values import duration_text
 
@@ -119,7 +119,7 @@ class LatencyGate:
     Spec = LatencySpec
 
     def needs(
-        self, spec: LatencySpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: LatencySpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests, and those slower than each limit, on both sides."""
         limits = (_absolute(spec), _relative(spec, calibration))
@@ -136,7 +136,9 @@ class LatencyGate:
         """Evidence against stays."""
         return Memory(judge.restart(memory.absolute), judge.restart(memory.relative))
 
-    def fold(self, spec: LatencySpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+    def fold(
+        self, spec: LatencySpec, memory: Memory, minute: Minute, scene: GateContext
+    ) -> Memory:
         """The memory after one settled minute."""
         absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
         if absolute is not None:
@@ -151,7 +153,9 @@ class LatencyGate:
             memory = replace(memory, relative=folded)
         return memory
 
-    def verdict(self, spec: LatencySpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: LatencySpec, memory: Memory, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """The worse of the two limits'."""
         judgements = []
         absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
@@ -166,7 +170,7 @@ class LatencyGate:
         return replace(worst, signals=tuple(one for j in judgements for one in j.signals))
 
     def early(
-        self, spec: LatencySpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+        self, spec: LatencySpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
     ) -> Early | None:
         """By the slow requests already published, not in the cold minutes of a change."""
         limits = (

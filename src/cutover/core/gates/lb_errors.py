@@ -15,11 +15,11 @@ from typing import Annotated
 from pydantic import Field
 
 from cutover.core.gates import columns, counting, judge
-from cutover.core.gates.api import Counts, Early, Judgement, Scene, Verdict
+from cutover.core.gates.api import Counts, Early, GateContext, Judgement, Verdict
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.neighbours import OTHERS_SHARE, split_of
 from cutover.core.gates.spec import Budget, CountingSpec
-from cutover.core.observation import Minute, Pair, Series, Side
+from cutover.core.observation import Comparison, Minute, Series, Side
 from cutover.core.units import Share
 from cutover.core.values import FULL
 
@@ -72,7 +72,7 @@ class LbErrorsGate:
     Spec = LbErrorsSpec
 
     def needs(
-        self, spec: LbErrorsSpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: LbErrorsSpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """The balancer's errors; requests of both sides, and the source's answers."""
         return (
@@ -89,7 +89,9 @@ class LbErrorsGate:
         """What is usual stays; so does evidence against."""
         return replace(memory, counting=judge.restart(memory.counting))
 
-    def fold(self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+    def fold(
+        self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: GateContext
+    ) -> Memory:
         """The memory after one settled minute."""
         made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
         if columns.before_first_raise(scene) and made is not None and balancer:
@@ -102,7 +104,9 @@ class LbErrorsGate:
             memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
         )
 
-    def verdict(self, spec: LbErrorsSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: LbErrorsSpec, memory: Memory, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """See the judges; a breach on a balancer with other groups holds, unless the plan says otherwise."""
         judgement = judge.verdict(_terms(spec), memory.counting, scene)
         if judgement.verdict is not Verdict.BREACH:
@@ -110,7 +114,7 @@ class LbErrorsGate:
         return _on_shared_balancer(spec, judgement, memory.others)
 
     def early(
-        self, spec: LbErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: Scene
+        self, spec: LbErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
     ) -> Early | None:
         """By the errors already published, above the rate that was measured before the run."""
         sampled = [
@@ -161,7 +165,7 @@ def _made(minute: Minute) -> int | None:
     return total
 
 
-def _published(memory: Memory, minute: Minute, scene: Scene) -> Sample | None:
+def _published(memory: Memory, minute: Minute, scene: GateContext) -> Sample | None:
     """What is known already of an unsettled minute; None when the excess cannot be told or is the source's."""
     made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
     if made is None or balancer is None or _sources_fault(minute, scene, made):
@@ -199,7 +203,7 @@ def _others(minute: Minute) -> Counts:
     return Counts(minute.number(columns.BALANCER_REQUESTS.key) or 0, split[1])
 
 
-def _sample(memory: Memory, minute: Minute, scene: Scene, made: int | None) -> Sample:
+def _sample(memory: Memory, minute: Minute, scene: GateContext, made: int | None) -> Sample:
     requests = columns.side_requests(minute, columns.DESTINATION_REQUESTS)
     balancer = columns.side_requests(minute, columns.BALANCER_REQUESTS)
     if made is None or requests is None or balancer is None:
@@ -223,7 +227,7 @@ def _sample(memory: Memory, minute: Minute, scene: Scene, made: int | None) -> S
     )
 
 
-def _sources_fault(minute: Minute, scene: Scene, made: int) -> bool:
+def _sources_fault(minute: Minute, scene: GateContext, made: int) -> bool:
     """Half of the errors are requests that the source left unanswered, or its own requests stayed away."""
     requests, answers = (
         minute.number(columns.SOURCE_REQUESTS.key),

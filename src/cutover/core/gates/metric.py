@@ -20,7 +20,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cutover.core.gates.api import Judgement, Scene, Verdict, WithoutCounts
+from cutover.core.gates.api import GateContext, Judgement, Verdict, WithoutCounts
 from cutover.core.gates.columns import (
     DESTINATION_REQUESTS,
     before_first_raise,
@@ -29,7 +29,7 @@ from cutover.core.gates.columns import (
 )
 from cutover.core.gates.counting import BASELINE_MINUTES, STALE_PERIODS
 from cutover.core.gates.spec import Answer, GateSpec
-from cutover.core.observation import CustomMetric, Minute, Pair, Series, Side
+from cutover.core.observation import Comparison, CustomMetric, Minute, Series, Side
 from cutover.core.values import MINUTE
 
 FIRST_MINUTES = 5
@@ -158,7 +158,7 @@ class MetricGate(WithoutCounts):
     Spec = MetricSpec
 
     def needs(
-        self, spec: MetricSpec, pair: Pair, calibration: Mapping[str, int]
+        self, spec: MetricSpec, pair: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """The metric, and the destination's requests."""
         return (_series(spec), DESTINATION_REQUESTS)
@@ -171,7 +171,7 @@ class MetricGate(WithoutCounts):
         """The baseline and evidence against stay."""
         return replace(memory, proof=0, missing=0, why_missing="", newest_ms=0)
 
-    def fold(self, spec: MetricSpec, memory: Memory, minute: Minute, scene: Scene) -> Memory:
+    def fold(self, spec: MetricSpec, memory: Memory, minute: Minute, scene: GateContext) -> Memory:
         """The memory after one settled minute."""
         value = _value(spec, minute)
         before = before_first_raise(scene)
@@ -194,7 +194,9 @@ class MetricGate(WithoutCounts):
         recent = (*memory.recent, value)[-OF_MINUTES:]
         return replace(memory, recent=recent, missing=0, why_missing="", newest_ms=minute.at_ms)
 
-    def verdict(self, spec: MetricSpec, memory: Memory, pair: Pair, scene: Scene) -> Judgement:
+    def verdict(
+        self, spec: MetricSpec, memory: Memory, pair: Comparison, scene: GateContext
+    ) -> Judgement:
         """BREACH, UNKNOWN, WAITING or PASS."""
         limit, baseline = _limit(spec, memory)
         facts = {"limit_milli": round(limit or 0), "baseline_milli": round(baseline or 0)}

@@ -44,7 +44,7 @@ Judge = Annotated[
 
 THRESHOLD_REQUESTS = 100
 EXCLUDED_PPM = 50_000
-"""The sequential judge lets a step pass once its 95 % bound excludes 5 % of bad requests (gating.md section 4)."""
+"""The sequential judge lets a step pass once its 95 % bound excludes 5 % of bad requests (docs/judge.md)."""
 
 
 def fewest_requests(limit_ppm: int) -> int:

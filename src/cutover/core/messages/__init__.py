@@ -1,20 +1,28 @@
-"""What a person is told of a run, and how: the only owner of sentences (design 3.4).
+"""What a person is told of a run, and how: the only owner of sentences.
 
-`Story.begin(plan)`, then `tell(story, record)` for every record; views render the story.
+`RunView.begin(plan)`, then `tell(view, record)` for every record; every surface renders that view.
 """
 
-from cutover.core.messages.anomalies import Oddities, oddities_text
+from cutover.core.messages.anomalies import Anomalies, oddities_text
 from cutover.core.messages.ending import NEXT, ending, next_command
 from cutover.core.messages.holds import HOLD_WORDS, HoldWords, after_deadline
 from cutover.core.messages.live_verdicts import (
-    Standing,
+    LiveVerdict,
     evidence_text,
     left_ms,
     minute_line,
     outlook,
     standings,
 )
-from cutover.core.messages.model import Line, Stand, StepStory, Story, Tone, baked, tell
+from cutover.core.messages.model import (
+    RunView,
+    StepStanding,
+    StepView,
+    Tone,
+    ViewLine,
+    baked,
+    tell,
+)
 from cutover.core.messages.phrases import (
     about,
     clock_text,
@@ -28,14 +36,14 @@ from cutover.core.messages.verdicts import told
 __all__ = [
     "HOLD_WORDS",
     "NEXT",
+    "Anomalies",
     "HoldWords",
-    "Line",
-    "Oddities",
-    "Stand",
-    "Standing",
-    "StepStory",
-    "Story",
+    "LiveVerdict",
+    "RunView",
+    "StepStanding",
+    "StepView",
     "Tone",
+    "ViewLine",
     "about",
     "after_deadline",
     "baked",

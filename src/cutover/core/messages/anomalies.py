@@ -10,7 +10,7 @@ from cutover.core.values import count_of
 
 
 @dataclass(frozen=True)
-class Oddities:
+class Anomalies:
     """What did not end the run but should not be forgotten: counts.
 
     Attributes:
@@ -41,7 +41,7 @@ class Oddities:
 _OUTCOMES = {"ambiguous": "ambiguous", "not_applied": "refused", "cancelled": "cancelled"}
 
 
-def count_oddity(seen: Oddities, before: RunState, event: ev.Event) -> Oddities:
+def count_oddity(seen: Anomalies, before: RunState, event: ev.Event) -> Anomalies:
     """The counts after one more event."""
     name = _oddity(before, event)
     return replace(seen, **{name: getattr(seen, name) + 1}) if name else seen
@@ -68,7 +68,7 @@ def _oddity(before: RunState, event: ev.Event) -> str:
     return found
 
 
-def oddities_text(odd: Oddities) -> str:
+def oddities_text(odd: Anomalies) -> str:
     """Anomalies that did not breach, as one clause."""
     said = [
         text

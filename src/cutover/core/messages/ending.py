@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cutover.core.messages.anomalies import oddities_text
 from cutover.core.messages.holds import HOLD_WORDS
-from cutover.core.messages.model import Story
+from cutover.core.messages.model import RunView
 from cutover.core.messages.phrases import about
 from cutover.core.state import Hold, Phase, RunState
 from cutover.core.values import weight_text
@@ -50,7 +50,7 @@ def next_command(state: RunState, *, driven: bool = True) -> str:
     return NEXT[state.phase]
 
 
-def ending(story: Story) -> tuple[str, ...]:
+def ending(story: RunView) -> tuple[str, ...]:
     """The summary at the end of a process: how it ended, how long it took, what was odd, what is next without it."""
     state = story.state
     lines = []

@@ -1,4 +1,4 @@
-"""Where every gate stands now, with its live evidence, and the line that says so each minute (gating.md section 5)."""
+"""Where every gate stands now, with its live evidence, and the line that says so each minute (docs/judge.md)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOUD = 1.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class LiveVerdict:
     """One gate on one pair.
 
     Attributes:
@@ -34,7 +34,7 @@ class Standing:
     signals: tuple[Signal, ...] = ()
 
 
-def standings(plan: Plan, state: RunState) -> tuple[Standing, ...]:
+def standings(plan: Plan, state: RunState) -> tuple[LiveVerdict, ...]:
     """Where every gate stood at the newest record, by the journal and the evidence folded from it.
 
     The verdict is the journalled one: a rule of the machine (a minute still being published, a source that turned bad after a
@@ -48,12 +48,14 @@ def standings(plan: Plan, state: RunState) -> tuple[Standing, ...]:
             live = _judged_again(plan, state, gate.name, pair.id)
             if known is None:
                 judgement = live or Judgement(Verdict.WAITING, "not looked at yet")
-                found.append(Standing(*key, judgement.verdict, judgement.why, judgement.signals))
+                found.append(
+                    LiveVerdict(*key, judgement.verdict, judgement.why, judgement.signals)
+                )
                 continue
             verdict = Verdict[known.verdict]
             fresh = live is not None and live.verdict is verdict
             why = live.why if live is not None and fresh else known.why
-            found.append(Standing(*key, verdict, why, live.signals if live else ()))
+            found.append(LiveVerdict(*key, verdict, why, live.signals if live else ()))
     return tuple(found)
 
 
@@ -80,7 +82,7 @@ def _judged_again(plan: Plan, state: RunState, gate: str, pair_id: str) -> Judge
     return told(planned.gate.verdict(planned.spec, memory, pair, scene))
 
 
-def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[Standing]) -> str:
+def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[LiveVerdict]) -> str:
     """`5 % step 6 of 10 min | errors 2 of 1,740, allowed 0.20 %, evidence 0.4 of 200 | latency ok -> advances in 4 min`.
 
     Args:
@@ -100,7 +102,7 @@ def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[St
     return f"{' | '.join([head, *gates, *proven])} -> {outlook(plan, state, covered_ms, found)}"
 
 
-def outlook(plan: Plan, state: RunState, covered_ms: int, found: Iterable[Standing]) -> str:
+def outlook(plan: Plan, state: RunState, covered_ms: int, found: Iterable[LiveVerdict]) -> str:
     """`advances in 4 min`, or what it waits for."""
     waits = [judged(plan, one.gate, one.pair) for one in found if one.verdict is not Verdict.PASS]
     if waits:
@@ -126,7 +128,7 @@ def _bake(plan: Plan, state: RunState) -> int:
     return plan.steps[state.step].bake or plan.observe.period
 
 
-def _gate(plan: Plan, one: Standing) -> str:
+def _gate(plan: Plan, one: LiveVerdict) -> str:
     name = judged(plan, one.gate, one.pair)
     spoken = [
         f"{count_text(signal.counts)}, allowed {percent(signal.allowed_ppm)}, evidence {evidence_text(signal)}"

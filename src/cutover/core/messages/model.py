@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from cutover.core.journal import events as ev
-from cutover.core.messages.anomalies import Oddities, count_oddity
+from cutover.core.messages.anomalies import Anomalies, count_oddity
 from cutover.core.messages.sentences import sentence
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
@@ -26,7 +26,7 @@ class Tone(StrEnum):
     BAD = "bad"
 
 
-class Stand(StrEnum):
+class StepStanding(StrEnum):
     """Where a step stands."""
 
     AHEAD = "ahead"
@@ -39,7 +39,7 @@ class Stand(StrEnum):
 
 
 @dataclass(frozen=True)
-class Line:
+class ViewLine:
     """One sentence, with the phase and the weight (per mille) that it left the run in."""
 
     seq: int
@@ -51,7 +51,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class StepStory:
+class StepView:
     """One step so far.
 
     Attributes:
@@ -64,7 +64,7 @@ class StepStory:
 
     weight: int
     planned_ms: int
-    stand: Stand = Stand.AHEAD
+    stand: StepStanding = StepStanding.AHEAD
     baked_ms: int = 0
     raised: Moment | None = None
     ended: Moment | None = None
@@ -72,23 +72,23 @@ class StepStory:
 
 
 @dataclass(frozen=True)
-class Story:
+class RunView:
     """What a person is told of one run; views render it and nothing else."""
 
     plan: Plan
     state: RunState = field(default_factory=RunState)
-    lines: tuple[Line, ...] = ()
-    steps: tuple[StepStory, ...] = ()
-    oddities: Oddities = field(default_factory=Oddities)
+    lines: tuple[ViewLine, ...] = ()
+    steps: tuple[StepView, ...] = ()
+    oddities: Anomalies = field(default_factory=Anomalies)
     reason: str = ""  # why the run went back or needs a person, in one sentence
 
     @classmethod
-    def begin(cls, plan: Plan) -> Story:
+    def begin(cls, plan: Plan) -> RunView:
         """Before the first record."""
-        return cls(plan, steps=tuple(StepStory(step.weight, step.bake) for step in plan.steps))
+        return cls(plan, steps=tuple(StepView(step.weight, step.bake) for step in plan.steps))
 
 
-def tell(story: Story, record: ev.Record) -> Story:
+def tell(story: RunView, record: ev.Record) -> RunView:
     """The story after one more record.
 
     Raises:
@@ -106,7 +106,7 @@ def tell(story: Story, record: ev.Record) -> Story:
     if text is None:
         return told
     tone = tone_of(before, record.event)
-    line = Line(record.seq, record.at, state.phase, state.weight, tone, text)
+    line = ViewLine(record.seq, record.at, state.phase, state.weight, tone, text)
     decisive = isinstance(record.event, ev.PhaseChanged) and state.phase in _DECISIVE
     return replace(
         told,
@@ -169,21 +169,21 @@ def baked(plan: Plan, state: RunState) -> int:
     return max(0, min(newest, default=0) - state.evidence_from_ms)
 
 
-_STANDS: dict[Phase, Stand] = {
-    Phase.SHIFTING: Stand.RAISING,
-    Phase.SETTLING: Stand.SETTLING,
-    Phase.BAKING: Stand.BAKING,
-    Phase.HOLDING: Stand.HOLDING,
-    Phase.NEEDS_HUMAN: Stand.HOLDING,
-    Phase.ABANDONED: Stand.HOLDING,
-    Phase.COMPLETED: Stand.PASSED,
-    Phase.FINISHED: Stand.PASSED,
+_STANDS: dict[Phase, StepStanding] = {
+    Phase.SHIFTING: StepStanding.RAISING,
+    Phase.SETTLING: StepStanding.SETTLING,
+    Phase.BAKING: StepStanding.BAKING,
+    Phase.HOLDING: StepStanding.HOLDING,
+    Phase.NEEDS_HUMAN: StepStanding.HOLDING,
+    Phase.ABANDONED: StepStanding.HOLDING,
+    Phase.COMPLETED: StepStanding.PASSED,
+    Phase.FINISHED: StepStanding.PASSED,
 }
 
 
 def _steps(
-    story: Story, before: RunState, state: RunState, record: ev.Record
-) -> tuple[StepStory, ...]:
+    story: RunView, before: RunState, state: RunState, record: ev.Record
+) -> tuple[StepView, ...]:
     event = record.event
     if isinstance(event, ev.PhaseChanged):
         return tuple(
@@ -206,23 +206,25 @@ def _steps(
     return (*story.steps[:at], step, *story.steps[at + 1 :])
 
 
-def _after_phase(step: StepStory, index: int, state: RunState, at: Moment) -> StepStory:
+def _after_phase(step: StepView, index: int, state: RunState, at: Moment) -> StepView:
     """The step at `index` after a phase change."""
     going_back = state.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
-    if going_back and step.raised is not None and step.stand is not Stand.TAKEN_BACK:
-        return replace(step, stand=Stand.TAKEN_BACK, ended=step.ended or at)
+    if going_back and step.raised is not None and step.stand is not StepStanding.TAKEN_BACK:
+        return replace(step, stand=StepStanding.TAKEN_BACK, ended=step.ended or at)
     if going_back:
-        return replace(step, stand=Stand.AHEAD) if step.stand is Stand.RAISING else step
+        return (
+            replace(step, stand=StepStanding.AHEAD) if step.stand is StepStanding.RAISING else step
+        )
     current = state.target if state.phase is Phase.SHIFTING else state.step
-    if index < current and step.stand is not Stand.PASSED:
-        return replace(step, stand=Stand.PASSED, ended=at)
+    if index < current and step.stand is not StepStanding.PASSED:
+        return replace(step, stand=StepStanding.PASSED, ended=at)
     if index != current or state.phase not in _STANDS:
         return step
     raised = step.raised
     if raised is None and state.phase is not Phase.SHIFTING:
         raised = at
     fresh = state.phase is Phase.SETTLING
-    ended = at if _STANDS[state.phase] is Stand.PASSED else step.ended
+    ended = at if _STANDS[state.phase] is StepStanding.PASSED else step.ended
     return replace(
         step,
         stand=_STANDS[state.phase],

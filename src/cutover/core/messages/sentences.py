@@ -20,7 +20,7 @@ LONGEST = 1_200
 def sentence(plan: Plan, before: RunState, record: ev.Record) -> str | None:
     """What a person is told of a record, given the state before it; None for noise.
 
-    It is one line that cannot move a cursor, whatever AWS or the plan say (promises P30).
+    It is one line that cannot move a cursor, whatever AWS or the plan say (docs/promises.md P30).
     """
     told = _SENTENCES[type(record.event)](plan, before, record, record.event)
     return None if told is None else printable(told, LONGEST)

@@ -29,7 +29,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True)
-class Pair:
+class Comparison:
     """One judged unit: the routes of a plan with the same load balancer, source and destination.
 
     Attributes:
@@ -100,7 +100,7 @@ class Minute:
     """What one pair did in one period (`observe.period`, 60 s on ALB).
 
     Attributes:
-        pair: `Pair.id`.
+        pair: `Comparison.id`.
         at_ms: the period's start, ms since the epoch on AWS's clock.
         counts: by `Series.key`. Whole requests, rounded up if ever fractional (against the destination);
             `slower` and custom metrics in thousandths.

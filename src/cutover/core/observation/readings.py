@@ -52,7 +52,7 @@ NOT_ASKED = NotAsked()
 Reading = Known[T_co] | Unknown | NotAsked
 
 
-class WordName(StrEnum):
+class CommandName(StrEnum):
     """What an operator (or a signal) can say to a run."""
 
     PAUSE = "pause"
@@ -67,10 +67,10 @@ class WordName(StrEnum):
 
 
 @dataclass(frozen=True)
-class Word:
+class OperatorCommand:
     """One word, who said it, why, and through what."""
 
-    name: WordName
+    name: CommandName
     who: str
     why: str = ""
     source: str = "words"  # words, signal, keyboard, first
@@ -80,7 +80,7 @@ class Word:
     @property
     def stops(self) -> bool:
         """Nothing may be raised once it was said."""
-        return self.name in (WordName.PAUSE, WordName.ROLLBACK, WordName.INTERRUPT)
+        return self.name in (CommandName.PAUSE, CommandName.ROLLBACK, CommandName.INTERRUPT)
 
 
 @dataclass(frozen=True)

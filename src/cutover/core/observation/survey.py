@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from cutover.core.observation.minutes import CustomMetric
 from cutover.core.observation.readings import AlarmState, GroupHealth, Identity
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId
 
 T_co = TypeVar("T_co", covariant=True)
@@ -41,7 +41,7 @@ class RouteFacts:
     destination's group out of the action), or `none` (no legal way: refuse).
     """
 
-    form: Form
+    form: RouteConfig
     recipe: str
     recipe_why: str
     listener: str

@@ -12,11 +12,11 @@ from cutover.core.observation.readings import (
     AlarmState,
     GroupHealth,
     Identity,
+    OperatorCommand,
     Reading,
-    Word,
 )
 from cutover.core.observation.survey import Survey
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId
 
 Calibration = Mapping[str, Mapping[str, int]]
@@ -43,7 +43,7 @@ class Observation:
         began: when it began to look; slow answers are no gap.
     """
 
-    forms: Mapping[RouteId, Reading[Form]] = field(default_factory=dict)
+    forms: Mapping[RouteId, Reading[RouteConfig]] = field(default_factory=dict)
     minutes: Reading[tuple[Minute, ...]] = NOT_ASKED
     health: Mapping[str, Reading[GroupHealth]] = field(default_factory=dict)
     alarms: Reading[Mapping[str, AlarmState]] = NOT_ASKED
@@ -51,7 +51,7 @@ class Observation:
     survey: Reading[Survey] = NOT_ASKED
     journal: Reading[None] = NOT_ASKED
     lease: Reading[None] = NOT_ASKED
-    words: tuple[Word, ...] = ()
+    words: tuple[OperatorCommand, ...] = ()
     aws_skew_ms: int = 0
     previous: Moment | None = None
     due: Moment | None = None

@@ -1,9 +1,9 @@
-"""The plan: a frozen, strict model of plan.yaml with its units and whole-plan rules (design 5.1)."""
+"""The plan: a frozen, strict model of plan.yaml with its units and whole-plan rules."""
 
 from __future__ import annotations
 
 from cutover.core.plan.fields import Aws, Leave, Observe, Risk, Route, Safety, Waive
-from cutover.core.plan.findings import Finding, Loc
+from cutover.core.plan.findings import Loc, PlanFinding
 from cutover.core.plan.gates import DEFAULT_GATES, PlannedGate
 from cutover.core.plan.lint import lint, lint_sentences
 from cutover.core.plan.model import Plan
@@ -16,12 +16,12 @@ from cutover.core.plan.windows import Window
 __all__ = [
     "DEFAULT_GATES",
     "Aws",
-    "Finding",
     "Leave",
     "Loc",
     "Notify",
     "Observe",
     "Plan",
+    "PlanFinding",
     "PlannedGate",
     "Risk",
     "Route",

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cutover.core.forecast import MOST_HELD_BACK, THIN, Traffic, kept, least_comparable, proposed
+from cutover.core.forecast import (
+    MOST_HELD_BACK,
+    THIN,
+    TrafficRate,
+    kept,
+    least_comparable,
+    proposed,
+)
 from cutover.core.plan.findings import Loc
 from cutover.core.plan.model import Plan
 from cutover.core.plan.risk import PEAK, TROUGH
@@ -23,13 +30,13 @@ def hold_back_text(share: int) -> str:
 def proposed_for(traffic: float | None, pairs: int) -> int:
     """What `hold_back` should say (per mille) with so many requests a minute, known as one rate or not at all."""
     if traffic is None:
-        return proposed(Traffic(THIN * FULL * pairs, THIN * FULL * pairs, pairs))
-    return proposed(Traffic(TROUGH * traffic, PEAK * traffic, pairs))
+        return proposed(TrafficRate(THIN * FULL * pairs, THIN * FULL * pairs, pairs))
+    return proposed(TrafficRate(TROUGH * traffic, PEAK * traffic, pairs))
 
 
 def too_thin(weight: int, traffic: float, pairs: int) -> bool:
     """At this weight (below 100 %) the source of a pair keeps too few requests to compare with."""
-    return weight < FULL and kept(Traffic(traffic, traffic, pairs), weight) < THIN
+    return weight < FULL and kept(TrafficRate(traffic, traffic, pairs), weight) < THIN
 
 
 def thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
@@ -45,7 +52,7 @@ def thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     others = ", ".join(weight_text(steps[i].weight) for i in thin[1:])
     also = f"; likewise at {others}" if others else ""
     weight = steps[first].weight
-    a_minute = kept(Traffic(plan.traffic, plan.traffic, pairs), weight)
+    a_minute = kept(TrafficRate(plan.traffic, plan.traffic, pairs), weight)
     yield (
         ("hold_back",) if held_back else ("steps", first, "weight"),
         f"the source keeps about {int(a_minute)} requests a minute at {weight_text(weight)}: too few to compare with{also}",
@@ -72,7 +79,9 @@ def _instead(plan: Plan) -> str:
     """What leaves nothing to ask about when it is done: never advice that another warning refuses."""
     share, pairs = proposed_for(plan.traffic, len(plan.pairs)), len(plan.pairs)
     if plan.written[-1].weight != FULL:
-        most = FULL - least_comparable(Traffic(plan.traffic or 0.0, plan.traffic or 0.0, pairs))
+        most = FULL - least_comparable(
+            TrafficRate(plan.traffic or 0.0, plan.traffic or 0.0, pairs)
+        )
         if most > 0:
             return f"stay at {weight_text(most)} or less, which leaves it {int(THIN)}/min"
         share = 0

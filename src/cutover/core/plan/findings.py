@@ -8,7 +8,7 @@ Loc = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Finding:
+class PlanFinding:
     """One thing wrong with a plan as a whole.
 
     Attributes:

@@ -121,7 +121,7 @@ DEFAULT_GATES: tuple[Mapping[str, Mapping[str, Any]], ...] = (
     {"lb_errors": {"max": "1%"}},
     {"healthy": {"min": 1}},
 )
-"""What a plan without `gates` is judged by (design 5.1)."""
+"""What a plan without `gates` is judged by."""
 
 
 @cache

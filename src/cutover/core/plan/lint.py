@@ -8,7 +8,7 @@ from typing import Final
 from cutover.core.forecast import SHORTEST_BAKE, STEEPEST
 from cutover.core.plan.control_share import nobody_to_compare_with, thin_source
 from cutover.core.plan.fields import PlanFields
-from cutover.core.plan.findings import Finding, Loc
+from cutover.core.plan.findings import Loc, PlanFinding
 from cutover.core.plan.gates import PlannedGate
 from cutover.core.plan.metric_lint import METRIC_CHECKS
 from cutover.core.plan.model import Plan
@@ -281,8 +281,8 @@ def lint_sentences() -> tuple[str, ...]:
     return tuple(check.__doc__ or "" for check in _CHECKS)
 
 
-def lint(plan: Plan) -> tuple[Finding, ...]:
+def lint(plan: Plan) -> tuple[PlanFinding, ...]:
     """Every warning about a sound plan, in no particular order."""
     return tuple(
-        Finding(loc, message, fix) for check in _CHECKS for loc, message, fix in check(plan)
+        PlanFinding(loc, message, fix) for check in _CHECKS for loc, message, fix in check(plan)
     )

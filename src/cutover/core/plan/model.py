@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cutover.core.forecast import planned_horizon
-from cutover.core.observation import Calibration, Pair, Series, Side
+from cutover.core.observation import Calibration, Comparison, Series, Side
 from cutover.core.plan.arns import target_group_name
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.gates import PlannedGate, alpha_scale
@@ -59,13 +59,13 @@ class Plan(PlanFields):
         return self
 
     @cached_property
-    def pairs(self) -> tuple[Pair, ...]:
+    def pairs(self) -> tuple[Comparison, ...]:
         """The judged units, in the order of their first routes."""
         return tuple(dict.fromkeys(self._pair_by_route.values()))
 
     @cached_property
     def horizon(self) -> int:
-        """Minutes over which a defect may begin: twice the planned ones, at least 120 (gating.md section 4)."""
+        """Minutes over which a defect may begin: twice the planned ones, at least 120 (docs/judge.md)."""
         return planned_horizon(sum(step.bake for step in self.steps))
 
     @cached_property
@@ -73,7 +73,7 @@ class Plan(PlanFields):
         """What each signal's share of alpha is multiplied with, so that over pairs and gates they sum to 1 at most."""
         return alpha_scale(self.gates, len(self.pairs))
 
-    def pair_of(self, route_id: RouteId) -> Pair:
+    def pair_of(self, route_id: RouteId) -> Comparison:
         """The pair of one route.
 
         Raises:
@@ -82,9 +82,9 @@ class Plan(PlanFields):
         return self._pair_by_route[route_id]
 
     @cached_property
-    def _pair_by_route(self) -> Mapping[RouteId, Pair]:
+    def _pair_by_route(self) -> Mapping[RouteId, Comparison]:
         return {
-            route.id: Pair(
+            route.id: Comparison(
                 f"{target_group_name(route.source)}>{target_group_name(route.destination)}",
                 route.load_balancer,
                 route.source,
@@ -93,7 +93,7 @@ class Plan(PlanFields):
             for route in self.routes
         }
 
-    def series(self, calibration: Calibration) -> Mapping[Pair, tuple[Series, ...]]:
+    def series(self, calibration: Calibration) -> Mapping[Comparison, tuple[Series, ...]]:
         """By pair, every series its gates and its observed share need, each once."""
         return {
             pair: tuple(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cutover.core.forecast import (
-    Ground,
-    Outlook,
-    Stage,
-    Traffic,
+    ForecastInputs,
+    ForecastStep,
+    StepForecast,
+    TrafficRate,
     beyond_budget,
     heaviest_start,
     outlooks,
@@ -23,7 +23,7 @@ from cutover.core.plan.model import Plan
 from cutover.core.values import PPM, percent_text, rate_text, weight_text
 
 TROUGH, PEAK = 0.7, 1.3
-"""What one rate may stand for over a day, when nobody measured it: 30 % less and 30 % more (gating.md section 7)."""
+"""What one rate may stand for over a day, when nobody measured it: 30 % less and 30 % more (docs/judge.md)."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def errors_spec(gates: Sequence[PlannedGate]) -> ErrorsSpec | None:
     return found[0] if found else None
 
 
-def ground_of(plan: Plan, traffic: Traffic) -> Ground | None:
+def ground_of(plan: Plan, traffic: TrafficRate) -> ForecastInputs | None:
     """What the plan's forecasts stand on; None without an `errors` gate, for then nothing ends a failure."""
     return _ground(plan.gates, plan.observe, traffic, plan.alpha_scale)
 
 
-def default_ground(traffic: Traffic, observe: Observe | None = None) -> Ground:
+def default_ground(traffic: TrafficRate, observe: Observe | None = None) -> ForecastInputs:
     """The same for a plan that says nothing about gates, and nothing about `observe` unless given."""
     gates = default_gates()
     found = _ground(gates, observe or Observe(), traffic, alpha_scale(gates, traffic.pairs))
@@ -65,14 +65,14 @@ def default_ground(traffic: Traffic, observe: Observe | None = None) -> Ground:
 
 
 def _ground(
-    gates: Sequence[PlannedGate], observe: Observe, traffic: Traffic, alpha_scale: float
-) -> Ground | None:
+    gates: Sequence[PlannedGate], observe: Observe, traffic: TrafficRate, alpha_scale: float
+) -> ForecastInputs | None:
     spec = errors_spec(gates)
     if spec is None:
         return None
     versus, cap = spec.versus_source, spec.max / PPM
     floor, ratio = (versus.floor / PPM, versus.ratio) if versus else (cap, 1.0)
-    return Ground(
+    return ForecastInputs(
         traffic=traffic,
         standard=Standard(floor, ratio, cap, WEIGHING.cv, WEIGHING.fast),
         share=WEIGHING.share,
@@ -92,17 +92,19 @@ def detection_ms(plan: Plan) -> int:
     return default_ground(traffic_of(plan, 1.0), plan.observe).swift_ms
 
 
-def traffic_of(plan: Plan, a_minute: float) -> Traffic:
+def traffic_of(plan: Plan, a_minute: float) -> TrafficRate:
     """One rate over all routes, for the quietest and the busiest minute alike."""
-    return Traffic(a_minute, a_minute, len(plan.pairs))
+    return TrafficRate(a_minute, a_minute, len(plan.pairs))
 
 
-def stages_of(plan: Plan) -> tuple[Stage, ...]:
+def stages_of(plan: Plan) -> tuple[ForecastStep, ...]:
     """The plan's steps as stages: a hand-over is none, it sees nothing and adds only what was held back."""
-    return tuple(Stage(step.weight, step.bake) for step in plan.steps if not step.hands_over)
+    return tuple(
+        ForecastStep(step.weight, step.bake) for step in plan.steps if not step.hands_over
+    )
 
 
-def outlooks_of(plan: Plan, a_minute: float | None) -> tuple[Outlook, ...]:
+def outlooks_of(plan: Plan, a_minute: float | None) -> tuple[StepForecast, ...]:
     """Every step's outlook at a rate; none when the rate or what judges failures is not known."""
     if not a_minute:
         return ()

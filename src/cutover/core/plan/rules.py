@@ -11,7 +11,7 @@ from typing import Final
 from cutover.core.forecast import LONGEST_BAKE
 from cutover.core.plan import route_rules
 from cutover.core.plan.fields import PlanFields
-from cutover.core.plan.findings import Finding, Loc
+from cutover.core.plan.findings import Loc, PlanFinding
 from cutover.core.plan.windows import WEEK_MINUTES
 from cutover.core.values import DAY, FULL, MINUTE, duration_text, percent_text, weight_text
 
@@ -270,10 +270,10 @@ def rule_sentences() -> tuple[str, ...]:
     return tuple(rule.__doc__ or "" for rule, _ in _RULES)
 
 
-def broken_rules(plan: PlanFields) -> tuple[Finding, ...]:
+def broken_rules(plan: PlanFields) -> tuple[PlanFinding, ...]:
     """Every violation in the plan, in no particular order."""
     return tuple(
-        Finding(loc, message, fix, needs)
+        PlanFinding(loc, message, fix, needs)
         for rule, needs in _RULES
         for loc, message, fix in rule(plan)
     )

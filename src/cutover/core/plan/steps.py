@@ -2,7 +2,7 @@
 
 With `hold_back` the last written step, at 100, is climbed as two: first 100 minus hold_back, with its bake and its
 approval, while a sliver of traffic at the source still shows what a healthy destination may look like; then 100
-without a bake, the *hand-over*. At 100 nobody is left to compare with: gating.md section 3 measured that a shared
+without a bake, the *hand-over*. At 100 nobody is left to compare with: docs/judge.md measured that a shared
 incident in the last bake rolls back every cutover at 100 % and none at 95 %.
 
 Positions and sentences about the file speak of written steps; everything that runs speaks of climbed ones.

@@ -1,4 +1,4 @@
-"""Preflight: pure rules over a plan and a survey, in one literal table (design 3.4)."""
+"""Preflight: pure rules over a plan and a survey, in one literal table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cutover.core.preflight import (
     variability,
 )
 from cutover.core.preflight.evidence import measured_rate
-from cutover.core.preflight.finding import Check, Finding, Judged, Severity, Unread, unread
+from cutover.core.preflight.finding import Check, CheckResult, Finding, Severity, Unread, unread
 
 __all__ = ["CHECKS", "Check", "Finding", "Severity", "blocked", "measured_rate", "run_checks"]
 
@@ -119,5 +119,5 @@ def _found(name: str, check: Check, plan: Plan, survey: Survey, waiver: str | No
     )
 
 
-def _named(name: str, judged: Judged) -> Finding:
+def _named(name: str, judged: CheckResult) -> Finding:
     return Finding(name, judged.severity, judged.seen, judged.why, judged.fix)

@@ -6,7 +6,7 @@ from typing import Final
 
 from cutover.core.observation import Survey
 from cutover.core.plan import Plan
-from cutover.core.preflight.finding import Judged, block, listed, need, ok, short, warn
+from cutover.core.preflight.finding import CheckResult, block, listed, need, ok, short, warn
 from cutover.core.values import MINUTE, duration_text
 
 EXAMPLE_ACCOUNT: Final = "123456789012"
@@ -19,7 +19,7 @@ MOST_SKEW_MS: Final = 60_000
 """Beyond this a minute of CloudWatch is not the minute we think; AWS refuses signatures at 5 minutes."""
 
 
-def account(plan: Plan, survey: Survey) -> Judged:
+def account(plan: Plan, survey: Survey) -> CheckResult:
     """The caller is in the plan's account."""
     identity = need(survey.identity, "the caller")
     if identity.account != plan.aws.account:
@@ -31,7 +31,7 @@ def account(plan: Plan, survey: Survey) -> Judged:
     return ok(f"{identity.arn}")
 
 
-def region(plan: Plan, survey: Survey) -> Judged:
+def region(plan: Plan, survey: Survey) -> CheckResult:
     """The session asks the plan's Region."""
     if survey.region != plan.aws.region:
         return block(
@@ -42,7 +42,7 @@ def region(plan: Plan, survey: Survey) -> Judged:
     return ok(survey.region)
 
 
-def real_account(_plan: Plan, survey: Survey) -> Judged:
+def real_account(_plan: Plan, survey: Survey) -> CheckResult:
     """The account of all examples is only believed of an emulator."""
     identity = need(survey.identity, "the caller")
     if identity.account == EXAMPLE_ACCOUNT and not survey.emulated:
@@ -60,7 +60,7 @@ def planned_ms(plan: Plan) -> int:
     return sum(step.bake + overhead for step in plan.steps) + overhead + plan.observe.confirm
 
 
-def credentials(plan: Plan, survey: Survey) -> Judged:
+def credentials(plan: Plan, survey: Survey) -> CheckResult:
     """The credentials outlive the plan and a rollback after it."""
     identity = need(survey.identity, "the caller")
     wanted = planned_ms(plan) + RESERVE_MS
@@ -82,7 +82,7 @@ def credentials(plan: Plan, survey: Survey) -> Judged:
     return ok(f"the credentials live for {duration_text(left // 1000 * 1000)}")
 
 
-def clock(_plan: Plan, survey: Survey) -> Judged:
+def clock(_plan: Plan, survey: Survey) -> CheckResult:
     """This machine and AWS agree on the time."""
     skew = need(survey.skew_ms, "AWS's clock")
     if abs(skew) > MOST_SKEW_MS:
@@ -94,7 +94,7 @@ def clock(_plan: Plan, survey: Survey) -> Judged:
     return ok("in step with AWS" if not skew else f"off by {duration_text(skew)}, corrected")
 
 
-def claimed(_plan: Plan, survey: Survey) -> Judged:
+def claimed(_plan: Plan, survey: Survey) -> CheckResult:
     """No other run claims one of the routes."""
     if survey.claimed_by:
         return block(
@@ -108,7 +108,7 @@ def claimed(_plan: Plan, survey: Survey) -> Judged:
     return ok("no other run on these routes")
 
 
-def waived(plan: Plan, known: tuple[str, ...]) -> Judged:
+def waived(plan: Plan, known: tuple[str, ...]) -> CheckResult:
     """Every waiver names a check that exists."""
     unknown = [waive.check for waive in plan.waive if waive.check not in known]
     if unknown:

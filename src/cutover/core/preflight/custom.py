@@ -9,7 +9,7 @@ from cutover.core.gates.metric import MISSING_MINUTES
 from cutover.core.observation import CustomMetric, Listed, MetricFacts, Survey
 from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan, PlannedGate
-from cutover.core.preflight.finding import Judged, Severity, block, listed, need, ok, warn
+from cutover.core.preflight.finding import CheckResult, Severity, block, listed, need, ok, warn
 from cutover.core.values import HOUR, duration_text
 
 LOOK_BACK: Final = 3 * HOUR
@@ -33,7 +33,7 @@ def looked_for(facts: MetricFacts) -> str:
     return f"{asked}; the nearest that exist: {'; '.join(one.text for one in nearest[:3])}"
 
 
-def metric_gates(plan: Plan, survey: Survey) -> Judged:
+def metric_gates(plan: Plan, survey: Survey) -> CheckResult:
     """Every metric gate asks for something that had data, or may have some once the destination serves."""
     gates = [gate for gate in plan.gates if gate.kind == "metric"]
     if not gates:
@@ -42,13 +42,15 @@ def metric_gates(plan: Plan, survey: Survey) -> Judged:
     judged = [_judged(gate, found) for gate in gates]
     worst = max(judged, key=lambda one: _ORDER[one.severity])
     same = [one for one in judged if one.severity is worst.severity]
-    return Judged(worst.severity, listed((one.seen for one in same), most=3), worst.why, worst.fix)
+    return CheckResult(
+        worst.severity, listed((one.seen for one in same), most=3), worst.why, worst.fix
+    )
 
 
 _ORDER: Final = {Severity.OK: 0, Severity.WARN: 1, Severity.BLOCK: 2}
 
 
-def _judged(gate: PlannedGate, found: Mapping[str, MetricFacts]) -> Judged:
+def _judged(gate: PlannedGate, found: Mapping[str, MetricFacts]) -> CheckResult:
     facts, name = found.get(gate.name), gate.name
     if facts is None:
         return warn(f"{name}: not looked at", "nobody knows whether it has data", "Try again.")
@@ -106,7 +108,7 @@ def _tails(value: str) -> tuple[str, ...]:
     return resource, resource.partition("/")[2]
 
 
-def _sparse(gate: PlannedGate, facts: MetricFacts) -> Judged:
+def _sparse(gate: PlannedGate, facts: MetricFacts) -> CheckResult:
     seen = f"{gate.name}: datapoints in {facts.points} of {facts.periods} minutes"
     quiet = (
         gate.spec.missing == "zero" or gate.spec.per == "request"

@@ -7,14 +7,14 @@ from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
 from cutover.core.plan.risk import nothing_keeps, outlooks_of, over_budget
 from cutover.core.preflight.custom import looked_for
-from cutover.core.preflight.finding import Judged, block, listed, need, ok
+from cutover.core.preflight.finding import CheckResult, block, listed, need, ok
 from cutover.core.values import rate_text, weight_text
 
 RATE_MINUTES = 15
 """How many settled minutes `Survey.metrics` counts requests over."""
 
 
-def metrics(plan: Plan, survey: Survey) -> Judged:
+def metrics(plan: Plan, survey: Survey) -> CheckResult:
     """CloudWatch shows the source's requests of the last minutes."""
     found = need(survey.metrics, "metrics")
     silent = [pair.id for pair in plan.pairs if not found.get(pair.id)]
@@ -30,7 +30,7 @@ def metrics(plan: Plan, survey: Survey) -> Judged:
     )
 
 
-def calibration(plan: Plan, survey: Survey) -> Judged:
+def calibration(plan: Plan, survey: Survey) -> CheckResult:
     """A latency gate that compares with the source has the source's percentile."""
     wanted = {
         f"p{gate.spec.percentile:g}"
@@ -59,7 +59,7 @@ def calibration(plan: Plan, survey: Survey) -> Judged:
     )
 
 
-def risk(plan: Plan, survey: Survey) -> Judged:
+def risk(plan: Plan, survey: Survey) -> CheckResult:
     """No step costs more than `risk.harmed_requests`, at the requests measured now."""
     if plan.risk is None:
         return ok("no budget in the plan")
@@ -100,7 +100,7 @@ def measured_rate(survey: Survey) -> float | None:
     return sum(found.value.values()) / RATE_MINUTES or None if isinstance(found, Seen) else None
 
 
-def alarms(plan: Plan, survey: Survey) -> Judged:
+def alarms(plan: Plan, survey: Survey) -> CheckResult:
     """The plan's alarms exist and are quiet before anything moves."""
     names = [str(gate.spec.name) for gate in plan.gates if gate.kind == "alarm"]
     if not names:

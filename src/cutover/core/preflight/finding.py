@@ -35,7 +35,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckResult:
     """A finding that does not know its check's id yet."""
 
     severity: Severity
@@ -55,7 +55,7 @@ class Check:
     """
 
     title: str
-    judge: Callable[[Plan, Survey], Judged]
+    judge: Callable[[Plan, Survey], CheckResult]
     waivable: bool = False
 
 
@@ -92,10 +92,10 @@ def need_all(facts: Mapping[K, Fact[T]], keys: Iterable[K], what: str) -> dict[K
     }
 
 
-def unread(error: Unread, severity: Severity = Severity.BLOCK) -> Judged:
+def unread(error: Unread, severity: Severity = Severity.BLOCK) -> CheckResult:
     """What a check says about a fact that nobody could read."""
     permission = error.missing.missing_permission
-    return Judged(
+    return CheckResult(
         severity,
         f"{error.what} could not be read: {error.missing.reason}",
         "what is unknown is never good",
@@ -103,19 +103,19 @@ def unread(error: Unread, severity: Severity = Severity.BLOCK) -> Judged:
     )
 
 
-def ok(seen: str) -> Judged:
+def ok(seen: str) -> CheckResult:
     """Nothing is wrong."""
-    return Judged(Severity.OK, seen)
+    return CheckResult(Severity.OK, seen)
 
 
-def warn(seen: str, why: str, fix: str = "") -> Judged:
+def warn(seen: str, why: str, fix: str = "") -> CheckResult:
     """It may go on, and somebody should know."""
-    return Judged(Severity.WARN, seen, why, fix)
+    return CheckResult(Severity.WARN, seen, why, fix)
 
 
-def block(seen: str, why: str, fix: str) -> Judged:
+def block(seen: str, why: str, fix: str) -> CheckResult:
     """It must not go on."""
-    return Judged(Severity.BLOCK, seen, why, fix)
+    return CheckResult(Severity.BLOCK, seen, why, fix)
 
 
 def short(arn: str) -> str:

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 from cutover.core.observation import GroupHealth, Survey
 from cutover.core.plan import Plan, Route
-from cutover.core.preflight.finding import Judged, block, listed, need, need_all, ok, short, warn
+from cutover.core.preflight.finding import (
+    CheckResult,
+    block,
+    listed,
+    need,
+    need_all,
+    ok,
+    short,
+    warn,
+)
 from cutover.core.values import PPM, percent_text
 
 
@@ -22,7 +31,7 @@ def _wanted(plan: Plan) -> tuple[int, int]:
     )
 
 
-def protocol_version(plan: Plan, survey: Survey) -> Judged:
+def protocol_version(plan: Plan, survey: Survey) -> CheckResult:
     """Both groups speak the same HTTP version to their targets."""
     found = need_all(
         survey.groups, [g for r in plan.routes for g in (r.source, r.destination)], "target group"
@@ -42,7 +51,7 @@ def protocol_version(plan: Plan, survey: Survey) -> Judged:
     return ok("the same on both sides")
 
 
-def registered(plan: Plan, survey: Survey) -> Judged:
+def registered(plan: Plan, survey: Survey) -> CheckResult:
     """The destination has enough registered targets; health begins with the attachment."""
     least, _ = _wanted(plan)
     found = _health(plan, survey, lambda route: route.destination)
@@ -60,7 +69,7 @@ def registered(plan: Plan, survey: Survey) -> Judged:
     return ok(listed(f"{short(arn)}: {h.total} registered" for arn, h in found.items()))
 
 
-def destination_zones(plan: Plan, survey: Survey) -> Judged:
+def destination_zones(plan: Plan, survey: Survey) -> CheckResult:
     """The destination's targets are spread over enough zones."""
     _, zones = _wanted(plan)
     narrow: list[str] = []
@@ -87,7 +96,7 @@ def destination_zones(plan: Plan, survey: Survey) -> Judged:
     return ok(f"{zones} zone{'s' * (zones != 1)} wanted, and there")
 
 
-def destination_healthy(plan: Plan, survey: Survey) -> Judged:
+def destination_healthy(plan: Plan, survey: Survey) -> CheckResult:
     """A destination that is attached already is healthy already."""
     least, _ = _wanted(plan)
     routes = need_all(survey.routes, [route.id for route in plan.routes], "route")
@@ -111,7 +120,7 @@ def destination_healthy(plan: Plan, survey: Survey) -> Judged:
     )
 
 
-def source_healthy(plan: Plan, survey: Survey) -> Judged:
+def source_healthy(plan: Plan, survey: Survey) -> CheckResult:
     """The source can take everything back: it is at its reserve now."""
     reserve = plan.safety.source_reserve
     found = _health(plan, survey, lambda route: route.source)
@@ -129,7 +138,7 @@ def source_healthy(plan: Plan, survey: Survey) -> Judged:
     return ok(listed(f"{short(arn)}: {_seen(h)}" for arn, h in found.items()))
 
 
-def source_capacity(plan: Plan, survey: Survey) -> Judged:
+def source_capacity(plan: Plan, survey: Survey) -> CheckResult:
     """Automatic scaling cannot take the source away while its traffic leaves."""
     found = need(survey.auto_scaling, "the source's Auto Scaling group")
     shrinking = [
@@ -148,7 +157,7 @@ def source_capacity(plan: Plan, survey: Survey) -> Judged:
     )
 
 
-def dns_alias(_plan: Plan, survey: Survey) -> Judged:
+def dns_alias(_plan: Plan, survey: Survey) -> CheckResult:
     """A DNS alias that evaluates target health reacts to an attached group that is ill."""
     names = need(survey.dns_aliases, "Route 53 aliases of the load balancer")
     if names:

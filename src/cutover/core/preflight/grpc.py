@@ -6,7 +6,7 @@ from typing import Final
 
 from cutover.core.observation import GroupFacts, Survey
 from cutover.core.plan import Plan, PlannedGate
-from cutover.core.preflight.finding import Judged, block, listed, need_all, ok, short, warn
+from cutover.core.preflight.finding import CheckResult, block, listed, need_all, ok, short, warn
 
 UNIMPLEMENTED: Final = 12
 """gRPC's status of a method that nobody serves; AWS docs (API Matcher): the default code of a healthy target."""
@@ -34,7 +34,7 @@ def watches_calls(gate: PlannedGate) -> bool:
     return gate.kind == "alarm"
 
 
-def grpc(plan: Plan, survey: Survey) -> Judged:
+def grpc(plan: Plan, survey: Survey) -> CheckResult:
     """A gRPC service is watched by a gate that can see its failures."""
     found = _grpc(plan, survey)
     if not found:
@@ -50,7 +50,7 @@ def grpc(plan: Plan, survey: Survey) -> Judged:
     return ok(f"gRPC calls are watched by {listed(watching)}")
 
 
-def grpc_health(plan: Plan, survey: Survey) -> Judged:
+def grpc_health(plan: Plan, survey: Survey) -> CheckResult:
     """The health check of a gRPC group fails when the service is not there."""
     blind = [
         f"{short(one.arn)} takes code {one.matcher or UNIMPLEMENTED} for healthy"
@@ -66,7 +66,7 @@ def grpc_health(plan: Plan, survey: Survey) -> Judged:
     return ok("no health check takes a missing service for healthy")
 
 
-def stream_resets(plan: Plan, survey: Survey) -> Judged:
+def stream_resets(plan: Plan, survey: Survey) -> CheckResult:
     """Reset streams become errors of the load balancer, which the gates count."""
     forwarding = [
         short(one.arn)

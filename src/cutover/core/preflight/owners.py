@@ -7,7 +7,16 @@ from typing import Final
 
 from cutover.core.observation import Survey
 from cutover.core.plan import Plan
-from cutover.core.preflight.finding import Judged, block, listed, need, need_all, ok, short, warn
+from cutover.core.preflight.finding import (
+    CheckResult,
+    block,
+    listed,
+    need,
+    need_all,
+    ok,
+    short,
+    warn,
+)
 
 _CONTROLLER: Final = ("elbv2.k8s.aws/", "ingress.k8s.aws/", "service.k8s.aws/", "gateway.k8s.aws")
 """Tags of the AWS Load Balancer Controller, which reverts what it did not write (its resync: hours)."""
@@ -32,7 +41,7 @@ def _tags(plan: Plan, survey: Survey) -> Iterator[tuple[str, str, str]]:
         yield from ((short(arn), key, value) for key, value in group.tags.items())
 
 
-def controller(plan: Plan, survey: Survey) -> Judged:
+def controller(plan: Plan, survey: Survey) -> CheckResult:
     """No Kubernetes controller owns what we are about to write."""
     owned = [
         f"{what}: {key}={value}"
@@ -49,7 +58,7 @@ def controller(plan: Plan, survey: Survey) -> Judged:
     return ok("no controller's tags")
 
 
-def cloudformation(plan: Plan, survey: Survey) -> Judged:
+def cloudformation(plan: Plan, survey: Survey) -> CheckResult:
     """CloudFormation knows of the cutover where it owns something."""
     tags = [tag for tag in _tags(plan, survey) if tag[1].startswith(_CLOUDFORMATION)]
     named = [f"{what}: {value}" for what, key, value in tags if key.endswith(":stack-name")]
@@ -63,7 +72,7 @@ def cloudformation(plan: Plan, survey: Survey) -> Judged:
     return ok("said in the plan" if owned else "no stack's tags")
 
 
-def managed_by(plan: Plan, _survey: Survey) -> Judged:
+def managed_by(plan: Plan, _survey: Survey) -> CheckResult:
     """The plan says which infrastructure code owns the routes."""
     if plan.managed_by is None:
         return warn(

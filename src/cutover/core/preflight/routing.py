@@ -7,7 +7,16 @@ from typing import Final
 
 from cutover.core.observation import RouteFacts, Survey
 from cutover.core.plan import Plan
-from cutover.core.preflight.finding import Judged, block, listed, need, need_all, ok, short, warn
+from cutover.core.preflight.finding import (
+    CheckResult,
+    block,
+    listed,
+    need,
+    need_all,
+    ok,
+    short,
+    warn,
+)
 from cutover.core.preflight.split import nearest_text, split
 from cutover.core.values import RouteId, duration_text, weight_text
 
@@ -29,7 +38,7 @@ def _place(route: str, facts: RouteFacts) -> str:
     return facts.listener if facts.is_default else route
 
 
-def routes(plan: Plan, survey: Survey) -> Judged:
+def routes(plan: Plan, survey: Survey) -> CheckResult:
     """Every route exists, forwards to its source, and holds nothing a write could damage."""
     found = _routes(plan, survey)
     wrong: list[str] = []
@@ -61,7 +70,7 @@ def routes(plan: Plan, survey: Survey) -> Judged:
     return ok(f"{len(found)} route{'s' * (len(found) != 1)} found")
 
 
-def unmodelled(plan: Plan, survey: Survey) -> Judged:
+def unmodelled(plan: Plan, survey: Survey) -> CheckResult:
     """No action holds what this version cannot read, and would lose by writing the list back."""
     found = _routes(plan, survey)
     lost = [
@@ -78,7 +87,7 @@ def unmodelled(plan: Plan, survey: Survey) -> Judged:
     return ok("every action is read whole")
 
 
-def groups(plan: Plan, survey: Survey) -> Judged:
+def groups(plan: Plan, survey: Survey) -> CheckResult:
     """Both groups exist; the source is on the route's balancer, the destination on no other."""
     found = need_all(
         survey.groups, [g for r in plan.routes for g in (r.source, r.destination)], "target group"
@@ -104,7 +113,7 @@ def groups(plan: Plan, survey: Survey) -> Judged:
     return ok(f"{len(found)} target groups found")
 
 
-def application_balancer(plan: Plan, survey: Survey) -> Judged:
+def application_balancer(plan: Plan, survey: Survey) -> CheckResult:
     """Only Application Load Balancers: others have no HTTP evidence."""
     other = [
         short(route.id) for route in plan.routes if not route.load_balancer.startswith("app/")
@@ -126,7 +135,7 @@ def application_balancer(plan: Plan, survey: Survey) -> Judged:
     return ok("application load balancers")
 
 
-def complete(plan: Plan, survey: Survey) -> Judged:
+def complete(plan: Plan, survey: Survey) -> CheckResult:
     """Every use of a planned group is moved, or left on purpose."""
     uses = need(survey.uses, "the rules of the load balancer")
     found = _routes(plan, survey)
@@ -142,7 +151,7 @@ def complete(plan: Plan, survey: Survey) -> Judged:
     return ok(f"{len(uses)} use{'s' * (len(uses) != 1)} of the planned groups, all in the plan")
 
 
-def start_weight(plan: Plan, survey: Survey) -> Judged:
+def start_weight(plan: Plan, survey: Survey) -> CheckResult:
     """The destination starts without traffic, or evenly below the first step."""
     found = _routes(plan, survey)
     starts: dict[RouteId, int] = {}
@@ -168,7 +177,7 @@ def start_weight(plan: Plan, survey: Survey) -> Judged:
     )
 
 
-def weights(plan: Plan, survey: Survey) -> Judged:
+def weights(plan: Plan, survey: Survey) -> CheckResult:
     """Every step can be written on every route, and the destination has room in the action."""
     wrong: list[str] = []
     for route, facts in _routes(plan, survey).items():
@@ -194,7 +203,7 @@ def weights(plan: Plan, survey: Survey) -> Judged:
     return ok("every step can be set")
 
 
-def stickiness(plan: Plan, survey: Survey) -> Judged:
+def stickiness(plan: Plan, survey: Survey) -> CheckResult:
     """A rollback can recall clients that a cookie would keep on the destination."""
     found = _routes(plan, survey)
     stuck = [
@@ -214,7 +223,7 @@ def stickiness(plan: Plan, survey: Survey) -> Judged:
     )
 
 
-def sticky_bake(plan: Plan, survey: Survey) -> Judged:
+def sticky_bake(plan: Plan, survey: Survey) -> CheckResult:
     """A bake that is shorter than the stickiness only sees new sessions."""
     longest = (
         max((facts.sticky_seconds for facts in _routes(plan, survey).values()), default=0) * 1000
@@ -229,7 +238,7 @@ def sticky_bake(plan: Plan, survey: Survey) -> Judged:
     return ok(f"clients stick for {duration_text(longest)}" if longest else "no group stickiness")
 
 
-def cognito(plan: Plan, survey: Survey) -> Judged:
+def cognito(plan: Plan, survey: Survey) -> CheckResult:
     """A write of a Cognito action needs one more permission, which no read can prove."""
     with_it = [
         short(r)

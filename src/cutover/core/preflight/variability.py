@@ -1,7 +1,7 @@
 """The source's own noise in the hour before the run: measured per signal, and held against the plan's limits.
 
 A limit lies inside the noise when the source itself, standing in the destination's place, would often be above it. What
-varies there is what was measured; the judge allows for half as much again (gating.md section 4).
+varies there is what was measured; the judge allows for half as much again (docs/judge.md).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from cutover.core.gates import Scene
+from cutover.core.gates import GateContext
 from cutover.core.gates.api import Counts, Judgement, Verdict
 from cutover.core.gates.errors import UNANSWERED_PPM
 from cutover.core.gates.rates import percent
@@ -18,11 +18,11 @@ from cutover.core.gates.sequential.eprocess import CV_MARGIN, dispersion
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Calibration, Minute, Survey
 from cutover.core.plan import Plan, PlannedGate
-from cutover.core.preflight.finding import Judged, listed, need, ok, warn
+from cutover.core.preflight.finding import CheckResult, listed, need, ok, warn
 from cutover.core.values import FULL, PPM
 
 MINUTES: Final = 60
-"""How many settled minutes are measured (gating.md section 4: the pre-cutover hour)."""
+"""How many settled minutes are measured (docs/judge.md: the pre-cutover hour)."""
 
 SPREADS: Final = 2
 """A limit is outside the noise when it is so many times the source's variation above its rate."""
@@ -112,10 +112,12 @@ def _in_its_place(
     return judgement
 
 
-def _scene(plan: Plan, minute: Minute, calibration: Mapping[str, int], began_ms: int = 0) -> Scene:
+def _scene(
+    plan: Plan, minute: Minute, calibration: Mapping[str, int], began_ms: int = 0
+) -> GateContext:
     """Before the first raise while `began_ms` is 0, else at half of the traffic."""
     period = plan.observe.period
-    return Scene(
+    return GateContext(
         weight=FULL // 2 if began_ms else 0,
         next_weight=None,
         step_began_ms=began_ms,
@@ -129,7 +131,7 @@ def _scene(plan: Plan, minute: Minute, calibration: Mapping[str, int], began_ms:
     )
 
 
-def noise(plan: Plan, survey: Survey) -> Judged:
+def noise(plan: Plan, survey: Survey) -> CheckResult:
     """The limits of the sequential judge lie outside the source's own noise."""
     if not any(gate.gate.alpha(gate.spec) for gate in plan.gates):
         return ok("no gate is judged by evidence")
@@ -171,7 +173,7 @@ def noise(plan: Plan, survey: Survey) -> Judged:
     )
 
 
-def unanswered(plan: Plan, survey: Survey) -> Judged:
+def unanswered(plan: Plan, survey: Survey) -> CheckResult:
     """The source answers its requests, so that unanswered ones count against the destination."""
     if not any(gate.kind == "errors" for gate in plan.gates):
         return ok("no gate counts them")

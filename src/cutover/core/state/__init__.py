@@ -5,7 +5,7 @@ State is never stored and never changed in place; anything a later decision rest
 
 from cutover.core.state.evidence import NO_STEP, Evidence
 from cutover.core.state.fold import evolve, replay
-from cutover.core.state.model import Held, RouteState, RunState, Seen, Sent, Verdicts
+from cutover.core.state.model import Held, ObservedConfig, RouteState, RunState, Sent, Verdicts
 from cutover.core.state.phases import (
     ACTIVE,
     HOLDS,
@@ -29,10 +29,10 @@ __all__ = [
     "Held",
     "Hold",
     "HoldRule",
+    "ObservedConfig",
     "Phase",
     "RouteState",
     "RunState",
-    "Seen",
     "Sent",
     "Verdicts",
     "evolve",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cutover.core.gates.api import Scene
+from cutover.core.gates.api import GateContext
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Minute
 from cutover.core.plan import Plan
@@ -19,7 +19,7 @@ from cutover.core.values import with_fields
 
 KEEP = 30
 NO_STEP = 2**53
-"""`Scene.step_began_ms` while no step is effective: a minute then counts for nobody."""
+"""`GateContext.step_began_ms` while no step is effective: a minute then counts for nobody."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Folded:
 
 
 @dataclass(frozen=True)
-class PairEvidence:
+class ComparisonEvidence:
     """One pair's gate memories now, by gate name, and what is needed to fold its newest minutes again."""
 
     memories: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class PairEvidence:
 class Evidence:
     """Each pair's evidence by its id: one pair's minutes never push another's out."""
 
-    pairs: Mapping[str, PairEvidence] = field(default_factory=dict)
+    pairs: Mapping[str, ComparisonEvidence] = field(default_factory=dict)
     calibration: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
@@ -85,7 +85,9 @@ def begin(plan: Plan) -> Evidence:
     """No evidence yet."""
     return Evidence(
         {
-            pair.id: PairEvidence({gate.name: gate.gate.start(gate.spec) for gate in plan.gates})
+            pair.id: ComparisonEvidence(
+                {gate.name: gate.gate.start(gate.spec) for gate in plan.gates}
+            )
             for pair in plan.pairs
         }
     )
@@ -124,7 +126,7 @@ def correct(plan: Plan, evidence: Evidence, minute: Minute) -> Evidence:
     if place is None:
         return evidence
     corrected = replace(known.recent[place], minute=minute)
-    again = PairEvidence(corrected.before, known.recent[:place])
+    again = ComparisonEvidence(corrected.before, known.recent[:place])
     calibration = evidence.calibration.get(minute.pair, {})
     for folded in (corrected, *known.recent[place + 1 :]):
         again = _after(plan, again, folded, calibration)
@@ -132,8 +134,8 @@ def correct(plan: Plan, evidence: Evidence, minute: Minute) -> Evidence:
 
 
 def _after(
-    plan: Plan, known: PairEvidence, folded: Folded, calibration: Mapping[str, int]
-) -> PairEvidence:
+    plan: Plan, known: ComparisonEvidence, folded: Folded, calibration: Mapping[str, int]
+) -> ComparisonEvidence:
     """A pair's evidence after one more minute, or after a restart mark."""
     kept = with_fields(folded, before=known.memories)
     # one mark says as much as many: they must not push minutes out
@@ -152,7 +154,7 @@ def _step(
     minute = folded.minute
     if minute is None:
         return {gate.name: gate.gate.restart(memories[gate.name]) for gate in plan.gates}
-    scene = Scene(
+    scene = GateContext(
         weight=folded.weight,
         next_weight=None,
         step_began_ms=folded.step_began_ms,

@@ -7,10 +7,10 @@ from typing import Any
 
 from cutover.core.journal import events as ev
 from cutover.core.plan import Plan
-from cutover.core.routing import Form, form_of
+from cutover.core.routing import RouteConfig, config_of
 from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP, Folded
-from cutover.core.state.model import Doubt, RouteState, RunState, Seen, Sent, Verdicts
+from cutover.core.state.model import Doubt, ObservedConfig, RouteState, RunState, Sent, Verdicts
 from cutover.core.state.phases import Phase
 from cutover.core.state.transitions import turned
 from cutover.core.values import FULL, RouteId, with_fields
@@ -87,7 +87,7 @@ def _check(plan: Plan, state: RunState, record: ev.Record, event: ev.CheckFound)
 def _snapshot(plan: Plan, state: RunState, record: ev.Record, event: ev.Snapshot) -> RunState:
     routes = dict(state.routes)
     for route, body in event.forms.items():
-        form = form_of(body)
+        form = config_of(body)
         routes[RouteId(route)] = with_fields(
             routes[RouteId(route)],
             snapshot=form,
@@ -112,7 +112,7 @@ def _route(state: RunState, route: str, change: Callable[[RouteState], RouteStat
 
 
 def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) -> RunState:
-    post = form_of(event.post)
+    post = config_of(event.post)
     sent = Sent(event.kind, event.step, event.attempt, event.pre, post, event.weight, record.at)
 
     def change(route: RouteState) -> RouteState:
@@ -149,7 +149,7 @@ def _outcome(plan: Plan, state: RunState, record: ev.Record, event: ev.Outcome) 
     return _route(state, event.route, change)
 
 
-def _known_form(route: RouteState, form_hash: str) -> Form | None:
+def _known_form(route: RouteState, form_hash: str) -> RouteConfig | None:
     candidates = (
         route.sent.post if route.sent else None,
         route.snapshot,
@@ -177,7 +177,7 @@ def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified
     return changed
 
 
-def _portion(form: Form | None) -> int | None:
+def _portion(form: RouteConfig | None) -> int | None:
     """The destination's portion: at weight 0 and not in the action at all are the same; None: underivable."""
     if form is not None and form.source_present and not form.attached:
         return 0
@@ -227,7 +227,7 @@ def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed
         return _route(
             state,
             facts["route"],
-            lambda r: _saw(state, r, Seen(form_of(facts["form"]), record.at)),
+            lambda r: _saw(state, r, ObservedConfig(config_of(facts["form"]), record.at)),
         )
     if event.what == "overwritten":
         return _route(state, facts["route"], lambda r: with_fields(r, impossible=True))
@@ -259,7 +259,7 @@ def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed
     return with_fields(state, observed={**state.observed, event.what: dict(facts)})
 
 
-def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
+def _saw(state: RunState, route: RouteState, seen: ObservedConfig) -> RouteState:
     overwritten = route.overwritten
     restored = route.restored
     if state.phase is Phase.ROLLING_BACK:
@@ -281,14 +281,14 @@ def _saw(state: RunState, route: RouteState, seen: Seen) -> RouteState:
     )
 
 
-def _shown(sent: Sent | None, live: Form) -> Sent | None:
+def _shown(sent: Sent | None, live: RouteConfig) -> Sent | None:
     """The newest write, shown by this read or not; the read is younger than the answer, if there is one."""
     if sent is None or not shows(sent, live):
         return sent
     return with_fields(sent, shown=True)
 
 
-def shows(sent: Sent, live: Form) -> bool:
+def shows(sent: Sent, live: RouteConfig) -> bool:
     """Whether a read that found `live` just now shows this write; see `RouteState.in_doubt`."""
     if sent.refused or live.hash != sent.post.hash:
         return False

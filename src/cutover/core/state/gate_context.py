@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cutover.core.gates.api import Scene
+from cutover.core.gates.api import GateContext
 from cutover.core.moment import Moment
 from cutover.core.observation import AlarmState, GroupHealth, Known, Reading
 from cutover.core.plan import Plan
@@ -21,7 +21,7 @@ def scene_of(
     next_weight: int | None,
     health: Mapping[str, Reading[GroupHealth]],
     alarms: Reading[Mapping[str, AlarmState]] | None = None,
-) -> Scene:
+) -> GateContext:
     """The scene of a pair now.
 
     Args:
@@ -33,7 +33,7 @@ def scene_of(
         health: by target group, as read, or as `health_said` remembers it.
         alarms: as read; None when nobody asked.
     """
-    return Scene(
+    return GateContext(
         weight=state.weight,
         next_weight=next_weight,
         step_began_ms=state.evidence_from_ms,

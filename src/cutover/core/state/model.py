@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cutover.core.moment import Moment
-from cutover.core.routing import Form
+from cutover.core.routing import RouteConfig
 from cutover.core.state.evidence import NO_STEP, Evidence
 from cutover.core.state.phases import Hold, Phase
 from cutover.core.values import RouteId
@@ -19,10 +19,10 @@ MISMATCH = "ResponseMismatch"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedConfig:
     """The form a route was last seen with, and since when it has been so at every read."""
 
-    form: Form
+    form: RouteConfig
     since: Moment
 
 
@@ -40,7 +40,7 @@ class Sent:
     step: int
     attempt: int
     pre: str
-    post: Form
+    post: RouteConfig
     weight: int
     at: Moment
     result: str = (
@@ -104,12 +104,12 @@ class RouteState:
         strange: the newest read, of whichever process, found a form that this run neither wrote nor found.
     """
 
-    snapshot: Form | None = None
+    snapshot: RouteConfig | None = None
     recipe: str = "keep"
-    committed: Form | None = None
+    committed: RouteConfig | None = None
     sent: Sent | None = None
     doubt: Doubt | None = None
-    seen: Seen | None = None
+    seen: ObservedConfig | None = None
     unreadable_since: Moment | None = None
     gone_since: Moment | None = None
     written: frozenset[str] = frozenset()
@@ -235,7 +235,7 @@ class RunState:
     def weight_in(self, at_ms: int, period_ms: int) -> int:
         """The highest weight (per mille) committed at any time in the minute that began then.
 
-        The minute of a raise carries the destination's real counts, so it belongs to the new weight (gating.md section 6).
+        The minute of a raise carries the destination's real counts, so it belongs to the new weight (docs/judge.md).
         """
         highest = 0
         for since, weight in reversed(self.weights):

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a run is (design section 2)."""
+    """Where a run is."""
 
     PREFLIGHT = "PREFLIGHT"
     ATTACHING = "ATTACHING"
@@ -135,7 +135,7 @@ class HoldRule:
 
     `clears`: it ends by itself when its cause is gone. `afresh`: it then bakes afresh (evidence was
     missing); else the evidence went on meanwhile. `rolls_back`: at its deadline it may roll back; the
-    others page again (design section 4: holds for missing or bad evidence only). `asks`: a person must
+    others page again (holds for missing or bad evidence only). `asks`: a person must
     decide, and soon: its deadline is `safety.ask_timeout`, that of the others `safety.hold_timeout`.
     """
 

@@ -7,12 +7,19 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from cutover.core.gates import columns
-from cutover.core.gates.api import Counts, Scene
+from cutover.core.gates.api import Counts, GateContext
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.neighbours import NO_NEIGHBOURS, Neighbours
 from cutover.core.gates.rates import NO_REQUESTS
 from cutover.core.gates.sequential import eprocess
-from cutover.core.gates.sequential.eprocess import ALPHA, HOLD_ALPHA, Course, Look, Standard, Trial
+from cutover.core.gates.sequential.eprocess import (
+    ALPHA,
+    HOLD_ALPHA,
+    Course,
+    EvidenceReading,
+    Standard,
+    Trial,
+)
 from cutover.core.observation import Minute
 from cutover.core.values import FULL, PPM, with_fields
 
@@ -68,8 +75,8 @@ class Memory:
     baseline: tuple[Counts, ...] = ()
     cv: float = 0.0
     sources: tuple[Counts, ...] = ()
-    ailed: bool = False
-    excused: tuple[bool, ...] = ()
+    had_incident: bool = False
+    source_explains: tuple[bool, ...] = ()
     volumes: tuple[int, ...] = ()
     weight: int = 0
     since: int = 0
@@ -106,7 +113,9 @@ def restart(memory: Memory) -> Memory:
     )
 
 
-def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
+def fold(
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
+) -> Memory:
     """The memory after one minute."""
     source, weighing = sample.source or NO_REQUESTS, weighing_of(terms)
     memory = with_fields(
@@ -114,7 +123,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         newest_ms=minute.at_ms,
         sources=(*memory.sources, source)[-SICK_OF:],
         volumes=(*memory.volumes, volume(minute))[-WHOLE_OF:],
-        excused=(*memory.excused, sample.shared)[-SICK_OF:],
+        source_explains=(*memory.source_explains, sample.shared)[-SICK_OF:],
         neighbours=sample.taught(memory.neighbours, minute, scene),
     )
     memory = _recovered(terms, _timed(terms, memory, minute.at_ms), source)
@@ -149,7 +158,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         weigher=eprocess.fold(
             Trial(_standard(terms, weighing), memory.cv, Course(scene.steps, scene.horizon)),
             memory.weigher,
-            Look(scene.weight, destination, source),
+            EvidenceReading(scene.weight, destination, source),
         ),
     )
     return _attributed(weighed, memory.weigher.evidence, weighing, scene)
@@ -157,11 +166,11 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
 
 def _timed(terms: Terms, memory: Memory, at_ms: int) -> Memory:
     """When the source's present incident began, by the minutes' own time."""
-    bad = any(memory.excused) or any(is_sick(terms, one) for one in memory.sources)
+    bad = any(memory.source_explains) or any(is_sick(terms, one) for one in memory.sources)
     return with_fields(memory, incident_ms=(memory.incident_ms or at_ms) if bad else 0)
 
 
-def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene) -> Memory:
+def _attributed(memory: Memory, before: float, weighing: Weighing, scene: GateContext) -> Memory:
     """An incident that may be of both sides is no evidence for good: once it is over its minutes are left out.
 
     Leaving minutes out only lowers the evidence, so the bound on false rollbacks holds.
@@ -186,18 +195,18 @@ def _attributed(memory: Memory, before: float, weighing: Weighing, scene: Scene)
 def _recovered(terms: Terms, memory: Memory, source: Counts) -> Memory:
     """An incident of the source allows the destination as much while it lasts, and nothing once the source is well.
 
-    Its minutes are left out of what the source taught; gating.md section 4 keeps them until 50 bad requests came
+    Its minutes are left out of what the source taught; docs/judge.md keeps them until 50 bad requests came
     after them, which beside a sliver of traffic takes half an hour.
     """
     if _ailed(terms, memory, source):
-        return with_fields(memory, ailed=True)
+        return with_fields(memory, had_incident=True)
     well = len(memory.sources) == SICK_OF and all(
         one.total >= SICK_REQUESTS and not is_sick(terms, one) for one in memory.sources
     )
-    if not memory.ailed or not well:
+    if not memory.had_incident or not well:
         return memory
     kept = tuple(one for one in memory.weigher.pool if not _ailed(terms, memory, one))
-    return with_fields(memory, weigher=replace(memory.weigher, pool=kept), ailed=False)
+    return with_fields(memory, weigher=replace(memory.weigher, pool=kept), had_incident=False)
 
 
 def _ailed(terms: Terms, memory: Memory, source: Counts) -> bool:
@@ -228,7 +237,7 @@ def variation(weighing: Weighing, baseline: Sequence[Counts]) -> float:
     return measured if weighing.before else max(measured, weighing.cv)
 
 
-def _silent(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
+def _silent(memory: Memory, sample: Sample, minute: Minute, scene: GateContext) -> Memory:
     if sample.unread or not columns.in_step(minute, scene):
         return memory
     return with_fields(
@@ -238,7 +247,7 @@ def _silent(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Mem
     )
 
 
-def _beside_source(memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
+def _beside_source(memory: Memory, sample: Sample, minute: Minute, scene: GateContext) -> Memory:
     """Whether the source had a datapoint beside the destination's, as its share of the weight says it should."""
     if scene.weight >= FULL or (sample.source is not None and sample.source.total > 0):
         return with_fields(memory, source_silent=0, source_due=0)
@@ -274,7 +283,7 @@ def volume(minute: Minute) -> int:
 
 
 def is_sick(terms: Terms, source: Counts) -> bool:
-    """The source itself is above `max` (gating.md section 4: with at least 20 requests)."""
+    """The source itself is above `max` (docs/judge.md: with at least 20 requests)."""
     return (
         terms.max_ppm is not None
         and terms.weighing is not None

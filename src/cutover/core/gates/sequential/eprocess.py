@@ -1,10 +1,10 @@
 """The sequential judge: is a stream of (requests, bad requests) above the rate it is allowed, at any look?
 
-A negative-binomial likelihood-ratio e-process with random start times (gating.md section 4). It is told every
+A negative-binomial likelihood-ratio e-process with random start times (docs/judge.md). It is told every
 minute how many requests the destination and the source had and how many of them were bad, and keeps one number, the
 evidence M. For a healthy destination (in each minute the mean of its bad requests is at most what it is allowed, and
 their coefficient of variation at most `cv`) M is at least `1/p` in a fraction `p` of all cutovers at most, however often one looks and
-however long it goes on (Ville's inequality; gating.md section 5 has the argument and its limits).
+however long it goes on (Ville's inequality; docs/judge.md has the argument and its limits).
 
 - *Allowed* is `max(floor, ratio x the source's rate)`, at most `cap` unless the source itself is above it. The source's
   rate is the 95 % upper bound of its last minutes, or this minute's rate if that is higher.
@@ -56,7 +56,7 @@ NEGLIGIBLE = 1e-12
 
 @dataclass(frozen=True)
 class Standard:
-    """What one signal is held against (rates are fractions of 1); gating.md section 4's table.
+    """What one signal is held against (rates are fractions of 1); docs/judge.md's table.
 
     Attributes:
         floor: always allowed.
@@ -183,7 +183,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Look:
+class EvidenceReading:
     """One minute at a weight (per mille) with requests at the destination."""
 
     weight: int
@@ -191,7 +191,7 @@ class Look:
     source: Counts
 
 
-def fold(trial: Trial, memory: Memory, look: Look) -> Memory:
+def fold(trial: Trial, memory: Memory, look: EvidenceReading) -> Memory:
     """The memory after one judged minute."""
     limit, k = allowed(trial.standard, memory.pool, look.source, trial.cv)
     start, begun = 0.0, memory.begun

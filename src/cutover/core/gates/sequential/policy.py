@@ -11,10 +11,10 @@ from cutover.core.gates.api import (
     SOURCE_SURELY_BAD,
     Counts,
     Early,
+    GateContext,
     Judgement,
     Reason,
     Rule,
-    Scene,
     Signal,
     Verdict,
 )
@@ -42,7 +42,7 @@ from cutover.core.values import FULL, MINUTE, PPM, with_fields
 __all__ = ["START", "Memory", "early", "fold", "looks_whole", "restart", "variation", "verdict"]
 
 PATIENCE = 20 * MINUTE
-"""How long beyond its bake a step waits for enough requests (gating.md section 4)."""
+"""How long beyond its bake a step waits for enough requests (docs/judge.md)."""
 
 SILENT_MINUTES, SILENT_DUE = 4, 10
 SICK_MINUTES = 2
@@ -60,7 +60,7 @@ MOST_FACT = 2**53
 
 
 def early(
-    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], scene: Scene
+    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], scene: GateContext
 ) -> Early | None:
     """What minutes say that are still being published, as far as they look whole."""
     settled, newest = memory, 0
@@ -78,7 +78,7 @@ def early(
     return Early(replace(found, reason=replace(found.reason, early=True)), newest, twice=False)
 
 
-def _against_due(sample: Sample, minute: Minute, scene: Scene) -> Sample:
+def _against_due(sample: Sample, minute: Minute, scene: GateContext) -> Sample:
     """A small destination may be published in part though the minute looks whole, its errors before its requests.
 
     It is then held against what its weight should have brought; not in the minute of a raise, which has two weights.
@@ -98,8 +98,8 @@ def looks_whole(volumes: Sequence[float], volume: float) -> bool:
     return not before or volume >= WHOLE_SHARE * before[len(before) // 2]
 
 
-def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
-    """BREACH, else SHARED, else UNKNOWN, else WAITING, else PASS (gating.md section 4's order)."""
+def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
+    """BREACH, else SHARED, else UNKNOWN, else WAITING, else PASS (docs/judge.md's order)."""
     weighing = weighing_of(terms)
     share = weighing.share * scene.alpha_scale
     evidence = memory.weigher.evidence
@@ -138,7 +138,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
         surely = int(_surely_bad(terms, memory))
         facts = {**said.facts, SOURCE_SURELY_BAD: surely}
         return replace(said, facts=facts, began_ms=memory.incident_ms)
-    if sum(memory.excused) >= SICK_MINUTES:
+    if sum(memory.source_explains) >= SICK_MINUTES:
         said = _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, said=EXCUSED))
         return replace(said, began_ms=memory.incident_ms)
     if unknown := _unknown(terms, memory, scene, reason):
@@ -149,7 +149,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
     return _earned(terms, weighing, memory, scene, reason)
 
 
-def _unknown(terms: Terms, memory: Memory, scene: Scene, reason: Reason) -> Reason | None:
+def _unknown(terms: Terms, memory: Memory, scene: GateContext, reason: Reason) -> Reason | None:
     if memory.unread:
         return replace(reason, rule=Rule.UNREAD, said=memory.unread)
     if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
@@ -184,7 +184,7 @@ def _sick(terms: Terms, memory: Memory, reason: Reason, source: Counts) -> Reaso
 
 
 def _earned(
-    terms: Terms, weighing: Weighing, memory: Memory, scene: Scene, reason: Reason
+    terms: Terms, weighing: Weighing, memory: Memory, scene: GateContext, reason: Reason
 ) -> Judgement:
     """What the step's own requests prove."""
     proof, bound = reason.signal.counts, reason.signal.bound_ppm

@@ -45,7 +45,7 @@ BUDGET_REQUESTS = 20
 
 
 @dataclass(frozen=True)
-class Look:
+class ThresholdReading:
     """One settled minute put before the judge.
 
     Attributes:
@@ -101,7 +101,7 @@ class Tally:
     allowance: int = 0
     steady: int = 0
 
-    def plus(self, look: Look) -> Tally:
+    def plus(self, look: ThresholdReading) -> Tally:
         """With one more minute."""
         return Tally(
             self.counts + look.counts,
@@ -144,7 +144,7 @@ class Breach:
 class Memory:
     """What the judge keeps. `recent` and `run` are evidence against, `proof` is evidence for `step`."""
 
-    recent: tuple[Look, ...] = ()
+    recent: tuple[ThresholdReading, ...] = ()
     run: Counts = NO_REQUESTS
     step: int = 0
     proof: Tally = NO_TALLY
@@ -172,7 +172,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Exceedance:
     """The judge's answer: which rule spoke, and the counts, minutes and rate it spoke about.
 
     Attributes:
@@ -216,7 +216,7 @@ def restart(memory: Memory) -> Memory:
     return replace(memory, proof=NO_TALLY)
 
 
-def fold(memory: Memory, look: Look) -> Memory:
+def fold(memory: Memory, look: ThresholdReading) -> Memory:
     """The memory after one more minute."""
     if look.only_outage and not is_outage(look.counts, look.allowed_ppm):
         return memory
@@ -232,13 +232,13 @@ def fold(memory: Memory, look: Look) -> Memory:
     )
 
 
-def verdict(memory: Memory, question: Question) -> Finding:
+def verdict(memory: Memory, question: Question) -> Exceedance:
     """What the evidence says now: BREACH, PASS or WAITING."""
     proof = memory.proof if memory.step == question.step else NO_TALLY
     bound = upper_bound_ppm(proof.counts)
     if memory.breach is not None:
         tally, because = memory.breach.tally, memory.breach.because
-        return Finding(
+        return Exceedance(
             Verdict.BREACH, because, tally.counts, memory.breach.minutes, tally.allowed_ppm, bound
         )
     budget = question.budget_ppm
@@ -247,12 +247,12 @@ def verdict(memory: Memory, question: Question) -> Finding:
         and memory.run.bad >= BUDGET_REQUESTS
         and surely_above(memory.run, budget)
     ):
-        return Finding(Verdict.BREACH, Because.BUDGET, memory.run, 0, budget, bound)
+        return Exceedance(Verdict.BREACH, Because.BUDGET, memory.run, 0, budget, bound)
     allowed = proof.allowed_ppm
     limit = 2 * allowed if question.limit_ppm is None else max(question.limit_ppm, allowed)
 
-    def say(verdict: Verdict, because: Because, rate_ppm: int) -> Finding:
-        return Finding(verdict, because, proof.counts, 0, rate_ppm, bound)
+    def say(verdict: Verdict, because: Because, rate_ppm: int) -> Exceedance:
+        return Exceedance(verdict, because, proof.counts, 0, rate_ppm, bound)
 
     if proof.counts.total < question.min_requests:
         return say(Verdict.WAITING, Because.FEW, limit)
@@ -263,7 +263,7 @@ def verdict(memory: Memory, question: Question) -> Finding:
     return say(Verdict.PASS, Because.PROVEN, limit)
 
 
-def _breach(recent: tuple[Look, ...]) -> Breach | None:
+def _breach(recent: tuple[ThresholdReading, ...]) -> Breach | None:
     """What the last minutes say against the destination, whatever step they belong to."""
     last = recent[-OF_MINUTES:]
     for look in reversed(last):
@@ -276,14 +276,14 @@ def _breach(recent: tuple[Look, ...]) -> Breach | None:
     return _found(Because.SUM, recent[-size:]) if size else None
 
 
-def _found(because: Because, looks: tuple[Look, ...]) -> Breach:
+def _found(because: Because, looks: tuple[ThresholdReading, ...]) -> Breach:
     tally = NO_TALLY
     for look in looks:
         tally = tally.plus(look)
     return Breach(because, tally, len(looks))
 
 
-def _bad_sum(recent: tuple[Look, ...]) -> int:
+def _bad_sum(recent: tuple[ThresholdReading, ...]) -> int:
     """The shortest of the windows whose sum is bad; 0 when none is. A history shorter than a window is one too."""
     if sum(look.is_over for look in recent) < SUM_MINUTES:
         return 0  # the ordinary case, at every minute of a healthy run

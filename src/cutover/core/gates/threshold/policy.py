@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from cutover.core.gates import columns
-from cutover.core.gates.api import Counts, Judgement, Scene, Verdict
+from cutover.core.gates.api import Counts, GateContext, Judgement, Verdict
 from cutover.core.gates.counting import Sample, Terms, source_upper_ppm, stale
 from cutover.core.gates.neighbours import NO_NEIGHBOURS, Neighbours
 from cutover.core.gates.rates import (
@@ -19,7 +19,7 @@ from cutover.core.gates.rates import (
 )
 from cutover.core.gates.spec import THRESHOLD_REQUESTS
 from cutover.core.gates.threshold import limits
-from cutover.core.gates.threshold.limits import Because, Finding, Look, Question
+from cutover.core.gates.threshold.limits import Because, Exceedance, Question, ThresholdReading
 from cutover.core.observation import Minute
 from cutover.core.values import FULL, PPM
 
@@ -104,7 +104,9 @@ def allowed_ppm(terms: Terms, pool: tuple[Counts, ...], source: Counts | None) -
     return min(relative, PPM if terms.max_ppm is None else terms.max_ppm)
 
 
-def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene) -> Memory:
+def fold(
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
+) -> Memory:
     """The memory after one settled minute."""
     before = columns.before_first_raise(scene)
     memory = replace(
@@ -147,7 +149,7 @@ def fold(terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Sc
         return replace(memory, incomparable=True)
     if sample.shared:  # the source explains it: it proves nothing, for or against
         return replace(memory, incomparable=False)
-    look = Look(
+    look = ThresholdReading(
         Counts(destination.total, min(destination.bad, destination.total)),
         allowed,
         scene.step_began_ms if inside and not sample.unread else None,
@@ -170,7 +172,7 @@ def is_sick(terms: Terms, baseline: tuple[Counts, ...], source: Counts) -> bool:
     return limits.is_bad(source, min(usual, PPM))
 
 
-def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
+def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
     """BREACH, else SHARED, else UNKNOWN, else what the judge says."""
     finding = limits.verdict(
         memory.judge,
@@ -195,7 +197,7 @@ def verdict(terms: Terms, memory: Memory, scene: Scene) -> Judgement:
     return Judgement(finding.verdict, _sentence(terms, finding), facts, suspects=newest_is_bad)
 
 
-def _unknown(memory: Memory, scene: Scene) -> str:
+def _unknown(memory: Memory, scene: GateContext) -> str:
     if memory.unread:
         return memory.unread
     if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
@@ -212,7 +214,7 @@ def _fewest(terms: Terms) -> int:
     return THRESHOLD_REQUESTS if terms.min_requests is None else terms.min_requests
 
 
-def _facts(finding: Finding) -> dict[str, int]:
+def _facts(finding: Exceedance) -> dict[str, int]:
     return {
         "requests": round(finding.counts.total),
         "bad": round(finding.counts.bad),
@@ -222,7 +224,7 @@ def _facts(finding: Finding) -> dict[str, int]:
     }
 
 
-def breach_sentence(terms: Terms, finding: Finding) -> str:
+def breach_sentence(terms: Terms, finding: Exceedance) -> str:
     """`90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source`."""
     c = finding.counts
     head = f"{count_text(c)} requests {terms.what} ({percent(rate_ppm(c))})"
@@ -233,7 +235,7 @@ def breach_sentence(terms: Terms, finding: Finding) -> str:
     return f"{head} {span}, allowed {percent(finding.rate_ppm)}{given}"
 
 
-def _sentence(terms: Terms, finding: Finding) -> str:
+def _sentence(terms: Terms, finding: Exceedance) -> str:
     c = finding.counts
     if not c.total:
         return "no settled minute of this step with requests yet"
@@ -250,9 +252,9 @@ def _sentence(terms: Terms, finding: Finding) -> str:
 
 
 def alarming(
-    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: Scene
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
 ) -> Judgement | None:
-    """An unsettled minute with at least 20 bad requests and twice the allowed rate (design 3.3).
+    """An unsettled minute with at least 20 bad requests and twice the allowed rate.
 
     Its requests may not all be published yet while its errors are: it is held against what the weight should
     have brought, if that is more. The source's errors may be late too: its settled minutes say what is allowed,
