@@ -121,17 +121,20 @@ def test_a_series_that_was_not_answered_whole_is_unknown_and_never_empty(
         "source.requests": Absent.NO_DATAPOINT,
         "source.target_5xx": Absent.UNKNOWN,
     }
-    assert not first.settled
 
 
-def test_an_old_minute_with_an_unknown_series_is_not_settled() -> None:
+def test_an_old_minute_with_an_unknown_series_is_settled_for_all_others() -> None:
     pages = page(result("q0", {0: 5.0}), result("q1", {}, "InternalError"))
     first = minutes(stubbed("cloudwatch", pages), REQUESTS, ERRORS, now_ms=START + 30 * MINUTE)[0]
-    assert not first.settled
-    whole = page(result("q0", {0: 5.0}), result("q1", {}))
-    assert minutes(stubbed("cloudwatch", whole), REQUESTS, ERRORS, now_ms=START + 30 * MINUTE)[
-        0
-    ].settled
+    assert first.settled
+    assert first.answered
+    assert (first.number("source.requests"), first.is_unknown("source.target_5xx")) == (5, True)
+
+
+def test_an_old_minute_of_which_nothing_was_answered_is_not_called_answered() -> None:
+    pages = page(result("q0", {}, "InternalError"), result("q1", {}, "InternalError"))
+    first = minutes(stubbed("cloudwatch", pages), REQUESTS, ERRORS, now_ms=START + 30 * MINUTE)[0]
+    assert not first.answered
 
 
 def test_a_series_missing_from_the_answer_is_unknown() -> None:

@@ -21,7 +21,7 @@ from cutover.aws.session import AwsSession
 from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import CutoverError
-from cutover.core.observation import Absent, Known, Minute, Unknown
+from cutover.core.observation import Known, Minute, Unknown
 from cutover.core.observation.survey import Missing
 from cutover.core.values import RouteId
 from cutover.ports import Change, Unconditional, WriteOutcome, WriteResult
@@ -199,7 +199,7 @@ def knows_nothing(found: Any) -> bool:
     if isinstance(found, WriteOutcome):
         return found.result is WriteResult.AMBIGUOUS
     if isinstance(found, Minute):
-        return not found.settled and set(found.counts.values()) == {Absent.UNKNOWN}
+        return not found.answered
     return isinstance(found, Unknown | Missing | CutoverError)
 
 

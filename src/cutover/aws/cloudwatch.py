@@ -130,10 +130,8 @@ class CloudWatchMetrics(Metrics):
         answers: Mapping[Query, Answered],
     ) -> Minute:
         counts = {key: count_at(query, answers[query], start) for key, query in some}
-        old = start + self._period_ms + self._settle_ms <= end_ms
-        return Minute(
-            pair.id, start, counts, settled=old and Absent.UNKNOWN not in counts.values()
-        )
+        settled = start + self._period_ms + self._settle_ms <= end_ms
+        return Minute(pair.id, start, counts, settled=settled)
 
     def _batch(
         self, batch: Sequence[Query], start_ms: int, end_ms: int, period_ms: int

@@ -14,6 +14,7 @@ from cutover.core.observation import (
     Absent,
     CommandName,
     Comparison,
+    Count,
     Known,
     Minute,
     Reading,
@@ -235,3 +236,135 @@ def test_marks_of_lost_time_push_no_minute_out() -> None:
     for _ in range(200):
         known = evid.restart(plan, known)
     assert len(known.minutes(pair.id, 0)) == 1
+
+
+# --- a series that nobody answers
+
+
+METRIC = {"name": "calls", "namespace": "Shop", "metric": "Failed", "max": 100_000_000}
+DENIED: Mapping[str, Count] = {"custom.calls": Absent.UNKNOWN}
+
+
+def a_metric_beside_errors(on_breach: str) -> Bench:
+    """CloudWatch never answers the metric of the operator's own, and everything else at once."""
+    metric = {"metric": {**METRIC, "on_breach": on_breach}}
+    bench = Bench(plan_of(gates=[*errors_gates(), metric]))
+    bench.traffic.extra.update(DENIED)
+    return bench
+
+
+def errors_gates() -> list[dict[str, object]]:
+    return [errors_by("threshold"), {"healthy": {"min": 2}}]
+
+
+def lateness(bench: Bench) -> list[int]:
+    """Of every minute of the run: ms from the time at which it is settled to its record."""
+    observe, opened = bench.plan.observe, bench.journal.records[0].at.wall_ms
+    return [
+        at.wall_ms - minute.at_ms - observe.period - observe.settle
+        for at, minute in bench.stamped(ev.MinuteSettled)
+        if minute.at_ms >= opened
+    ]
+
+
+def test_a_metric_that_nobody_answers_holds_up_no_minute_of_the_others() -> None:
+    bench = a_metric_beside_errors("hold")
+    bench.run()
+    assert max(lateness(bench)) <= bench.plan.observe.period
+
+
+def test_a_metric_that_is_answered_no_more_holds_up_the_others_for_two_minutes_once() -> None:
+    bench = Bench(plan_of(gates=[*errors_gates(), {"metric": METRIC}]))
+    bench.at_weight(50, lambda: bench.traffic.extra.update(DENIED), 6 * MINUTE)
+    bench.run()
+    late, period = lateness(bench), bench.plan.observe.period
+    assert 2 * period <= max(late) <= 3 * period
+    assert sum(one > period for one in late) <= 3
+    assert "minutes" not in {
+        one.gate for one in bench.events(ev.GateJudged) if one.verdict == "UNKNOWN"
+    }
+
+
+def test_a_gate_that_only_holds_is_not_gone_back_for_when_nobody_answers_its_metric() -> None:
+    bench = a_metric_beside_errors("hold")
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert "no_data" in holds(bench)
+    assert bench.state.rollback_cause == "deadline"
+
+
+def test_a_gate_that_goes_back_is_blind_when_nobody_answers_its_metric() -> None:
+    bench = a_metric_beside_errors("rollback")
+    assert bench.run() == ExitCode.ROLLED_BACK
+    assert bench.state.rollback_cause == "blind"
+    assert {said.gate for said in bench.events(ev.GateJudged) if said.verdict == "UNKNOWN"} == {
+        "metric.calls"
+    }
+
+
+def test_what_a_minute_was_known_to_be_is_not_unlearnt_when_it_is_read_again() -> None:
+    bench = Bench(plan_of(gates=errors_gates()))
+    read = bench.metrics.read
+
+    def forgetful(
+        wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
+    ) -> Reading[tuple[Minute, ...]]:
+        """Every minute but the newest settled one without its errors."""
+        reading = read(wanted, start_ms, end_ms)
+        assert isinstance(reading, Known)
+        newest = max((one.at_ms for one in reading.value if one.settled), default=0)
+        minutes = tuple(
+            replace(one, counts={**one.counts, "destination.target_5xx": Absent.UNKNOWN})
+            if one.at_ms < newest
+            else one
+            for one in reading.value
+        )
+        return Known(minutes, reading.at)
+
+    bench.metrics.read = forgetful  # type: ignore[method-assign]
+    bench.run()
+    assert bench.events(ev.MinuteCorrected) == []
+
+
+def test_a_series_that_is_always_answered_a_minute_late_is_waited_for() -> None:
+    bench = Bench(plan_of(gates=errors_gates()))
+    read = bench.metrics.read
+
+    def slow(
+        wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
+    ) -> Reading[tuple[Minute, ...]]:
+        """The newest settled minute without its errors."""
+        reading = read(wanted, start_ms, end_ms)
+        assert isinstance(reading, Known)
+        newest = max((one.at_ms for one in reading.value if one.settled), default=0)
+        minutes = tuple(
+            replace(one, counts={**one.counts, "destination.target_5xx": Absent.UNKNOWN})
+            if one.at_ms == newest
+            else one
+            for one in reading.value
+        )
+        return Known(minutes, reading.at)
+
+    bench.metrics.read = slow  # type: ignore[method-assign]
+    assert bench.run() == ExitCode.COMPLETED
+    assert bench.events(ev.MinuteCorrected) == []
+    assert not any(one.verdict == "UNKNOWN" for one in bench.events(ev.GateJudged))
+
+
+def test_a_series_that_is_answered_after_its_minute_was_kept_corrects_it() -> None:
+    bench = Bench(plan_of(gates=[*errors_gates(), {"metric": METRIC}]))
+
+    def silent() -> None:
+        bench.traffic.extra.update(DENIED)
+        bench.clock.call_in(6 * MINUTE, again)
+
+    def again() -> None:
+        del bench.traffic.extra["custom.calls"]
+        for at_ms, counts in bench.metrics._made.items():
+            if at_ms >= bench.clock.at.wall_ms - 9 * MINUTE:
+                counts.pop("custom.calls", None)
+
+    bench.at_weight(50, silent, 6 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    corrected = bench.events(ev.MinuteCorrected)
+    assert corrected
+    assert all(one.counts["custom.calls"] != "?" for one in corrected)

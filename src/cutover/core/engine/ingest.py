@@ -21,8 +21,11 @@ from cutover.core.values import SECOND
 LONGEST_CHECKS = 90 * SECOND
 """How long the checks may look, while nothing is written yet: six reads one after the other, each at its deadline."""
 
+PATIENCE = 2
+"""Periods for which a minute waits for a series that was answered until then: fewer than make the others stale."""
+
 GIVE_UP_AFTER = 5
-"""Periods after which a minute that CloudWatch never answers whole is journalled as unknown."""
+"""Periods after which a minute of which CloudWatch answers nothing is journalled as unknown."""
 
 
 def learn(turn: Turn) -> None:
@@ -113,21 +116,39 @@ def _minutes(turn: Turn) -> None:
             for at_ms in sorted(at for at in found if newest - REREAD * period < at <= newest):
                 _correct(turn, found[at_ms])
         at_ms = min(found) if newest is None else newest + period
-        while at_ms in found and (found[at_ms].settled or _given_up(turn, at_ms)):
+        while at_ms in found and (
+            _answered(turn, found[at_ms]) or _older(turn, at_ms, GIVE_UP_AFTER)
+        ):
             turn.add(MinuteSettled(pair, at_ms, counts_body(found[at_ms])))
             at_ms += period
 
 
-def _given_up(turn: Turn, at_ms: int) -> bool:
+def _answered(turn: Turn, minute: Minute) -> bool:
+    """It is settled, and nothing in it is worth waiting for.
+
+    A series that was known in the minute before is waited for, and not for long. One that nobody knew there either
+    holds up its own gates, and no others.
+    """
+    if not (minute.settled and minute.answered):
+        return False
+    before = turn.state.evidence.minute(minute.pair, minute.at_ms - turn.plan.observe.period)
+    waits = before is not None and any(
+        minute.is_unknown(key) and not before.is_unknown(key) for key in minute.counts
+    )
+    return not waits or _older(turn, minute.at_ms, PATIENCE)
+
+
+def _older(turn: Turn, at_ms: int, periods: int) -> bool:
+    """The minute was settled so many periods ago, or more."""
     observe = turn.plan.observe
-    return turn.aws_ms >= at_ms + observe.period + observe.settle + GIVE_UP_AFTER * observe.period
+    return turn.aws_ms >= at_ms + observe.period + observe.settle + periods * observe.period
 
 
 def _correct(turn: Turn, minute: Minute) -> None:
     kept = turn.state.evidence.minute(minute.pair, minute.at_ms)
     if kept is None or not minute.settled:
         return
-    body = counts_body(minute)
+    body = counts_body(minute.known_beside(kept))
     if body != counts_body(kept):
         turn.add(MinuteCorrected(minute.pair, minute.at_ms, body))
 

@@ -91,23 +91,27 @@ def unanswered(turn: Turn, why: str) -> Decision:
 
 
 def blind(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
-    """No data is never a pass: hold, and in an unproven step go back after the blind budget."""
+    """No data is never a pass: hold, and in an unproven step go back after the blind budget.
+
+    A gate whose breach would only hold does not go back for want of data either: it holds, with the hold's deadline.
+    """
     span = unknown_for(turn, judged)
     if span == 0:
         return None
-    decides = max(
-        (one for one in judged if one.verdict is Verdict.UNKNOWN), key=lambda one: one.gate
-    )
+    unknown = [one for one in judged if one.verdict is Verdict.UNKNOWN]
+    going_back = tuple(one for one in unknown if one.on_breach != "hold")
+    decides = max(going_back or unknown, key=lambda one: one.gate)
     why = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
     denied = any(isinstance(form, Unknown) and form.denied for form in turn.seen.forms.values())
     budget = turn.plan.safety.blind_budget
-    if span >= budget and turn.state.proven < turn.state.step and not turn.source_short():
+    blind_for = unknown_for(turn, going_back)
+    if blind_for >= budget and turn.state.proven < turn.state.step and not turn.source_short():
         if denied:  # going back would be refused too: credentials hold and page
             turn.hold(Hold.CREDENTIALS, why)
             return turn.poll("holding")
         return begin_rollback(
             turn,
-            f"blind for {duration_text(span // 1000 * 1000)} in an unproven step; {why}",
+            f"blind for {duration_text(blind_for // 1000 * 1000)} in an unproven step; {why}",
             "blind",
         )
     # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence

@@ -104,7 +104,8 @@ class Minute:
         at_ms: the period's start, ms since the epoch on AWS's clock.
         counts: by `Series.key`. Whole requests, rounded up if ever fractional (against the destination);
             `slower` and custom metrics in thousandths.
-        settled: the period ended at least `observe.settle` ago and every query was complete.
+        settled: the period ended at least `observe.settle` ago. A series that was not answered then is unknown in it:
+            its own gates wait for it, and no other does.
     """
 
     pair: str
@@ -120,6 +121,19 @@ class Minute:
     def is_unknown(self, key: str) -> bool:
         """Nobody knows this series in this minute (not asked counts as unknown)."""
         return self.counts.get(key, Absent.UNKNOWN) is Absent.UNKNOWN
+
+    @property
+    def answered(self) -> bool:
+        """Some series of it is known, if only to have no datapoint."""
+        return any(count is not Absent.UNKNOWN for count in self.counts.values())
+
+    def known_beside(self, kept: Minute) -> Minute:
+        """This minute; what it does not know is as in `kept`, for what was known once is not unlearnt."""
+        counts = {
+            key: kept.counts.get(key, count) if count is Absent.UNKNOWN else count
+            for key, count in self.counts.items()
+        }
+        return replace(self, counts=counts)
 
     def source_twice(self) -> Minute:
         """As if the destination had done exactly what the source did (`beside_source` was asked)."""
