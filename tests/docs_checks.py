@@ -19,6 +19,7 @@ from cutover.core.journal.events import TYPES
 from cutover.core.preflight import CHECKS
 from cutover.core.state import Hold, Phase
 from tests import (
+    generate_architecture,
     generate_exit_codes,
     generate_explorer,
     generate_plan_reference,
@@ -93,6 +94,7 @@ def stale() -> Iterator[str]:
             yield f"{name} is stale: write it again with its generator in tests/"
     yield from generate_promises.missing()
     yield from generate_explorer.stale()
+    yield from generate_architecture.stale()
     written = (ROOT / PERFORMANCE).read_text(encoding="utf-8")
     for name in figures():
         if f"### {name}\n" not in written:
