@@ -117,4 +117,22 @@ FOUND = {
     "breach-with-resume": Run(
         "small", {14: ("command: pause",), 15: ("command: resume", "verdict: breach")}, 20
     ),
+    # breadth first, 2 faults, 11 turns: a breach was waited out although an unanswered raise might be live (P27)
+    "breach-while-attaching": Run(
+        "small",
+        {
+            7: ("verdict: waiting", "write of route 1: dies, and it is late"),
+            9: ("verdict: breach",),
+        },
+        12,
+    ),
+    # breadth first, 2 faults, 12 turns: a hold that cleared by itself sent an unanswered raise again (N7)
+    "hold-that-clears-in-doubt": Run(
+        "small",
+        {
+            7: ("verdict: waiting", "write of route 1: late"),
+            8: ("verdict: breach_ask",),
+        },
+        14,
+    ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cutover.core.state import Phase
+from cutover.core.state import Hold, Phase
 from tests.explore.configurations import configurations
 from tests.explore.found import FOUND, Run, torn
 
@@ -52,3 +52,17 @@ def test_a_form_of_somebody_else_that_a_restore_left_as_it_was_is_not_written_ov
 
 def test_a_breach_that_is_seen_in_the_look_in_which_a_resume_is_heard_goes_back() -> None:
     assert FOUND["breach-with-resume"].played().node.state.phase is Phase.ROLLED_BACK
+
+
+def test_a_breach_goes_back_while_a_first_raise_that_nobody_answered_may_be_live() -> None:
+    assert FOUND["breach-while-attaching"].played().node.state.phase in (
+        Phase.ROLLING_BACK,
+        Phase.ROLLED_BACK,
+    )
+
+
+def test_a_hold_that_clears_while_a_raise_is_unanswered_waits_for_a_person() -> None:
+    node = FOUND["hold-that-clears-in-doubt"].played().node
+    assert node.state.held is not None
+    assert node.state.held.reason is Hold.NOT_WRITTEN
+    assert node.world.writes == 2, "attach and raise, and no second raise"

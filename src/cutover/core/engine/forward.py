@@ -7,7 +7,7 @@ from cutover.core.engine.decision import Decision
 from cutover.core.engine.evaluate import GateResult, journal, judge, worst
 from cutover.core.engine.freshness import MINUTES
 from cutover.core.engine.rollback import begin_rollback
-from cutover.core.engine.routes import Driven, drifted, drive, suspicious, written_step
+from cutover.core.engine.routes import UNSHOWN, Driven, drifted, drive, suspicious, written_step
 from cutover.core.engine.stop_conditions import (
     blind,
     forbidden,
@@ -104,8 +104,7 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
     elif driven is Driven.UNREADABLE:
         turn.hold(Hold.UNREADABLE, f"the routes could not be read for 60 s: {_last_error(turn)}")
     elif any(turn.unsettled(route) for route in turn.state.routes):
-        why = "a write of this run may be live, and no read has shown it"
-        turn.hold(Hold.NOT_WRITTEN, f"{why}: look at the routes before you say resume")
+        turn.hold(Hold.NOT_WRITTEN, UNSHOWN)
     else:
         turn.hold(Hold.NOT_WRITTEN, f"{what} was not written within 60 s: {_last_error(turn)}")
     return turn.poll("holding")

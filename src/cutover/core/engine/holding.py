@@ -6,7 +6,7 @@ from cutover.core.actions import End
 from cutover.core.engine.decision import Decision
 from cutover.core.engine.evaluate import GateResult, judge, worst
 from cutover.core.engine.rollback import begin_rollback
-from cutover.core.engine.routes import COMMIT, drifted, mixed, written_step
+from cutover.core.engine.routes import COMMIT, UNSHOWN, drifted, mixed, written_step
 from cutover.core.engine.start import unready
 from cutover.core.engine.stop_conditions import (
     blind,
@@ -54,6 +54,10 @@ def holding(turn: Turn) -> Decision:
     if turn.state.exit_on_hold:
         return turn.decision(End(ExitCode.HELD, held.why), turn.look(), 0, held.why)
     if HOLDS[held.reason].clears and (why := _cleared(turn, held.reason, judged)):
+        if any(known.in_doubt is not None for known in turn.state.routes.values()):
+            # nothing that nobody answered is sent again by itself: a person looks, and says resume
+            turn.hold(Hold.NOT_WRITTEN, f"{why}, but {UNSHOWN}")
+            return turn.poll("holding")
         return onward(turn, why, afresh=HOLDS[held.reason].afresh)
     if held.deadline_ms and turn.now.wall_ms >= held.deadline_ms:
         return _deadline(turn, held.reason, held.why)

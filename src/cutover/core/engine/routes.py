@@ -33,6 +33,10 @@ class RouteStatus(Enum):
     UNSETTLED = "unsettled"  # what is read may be older than a write of ours
 
 
+UNSHOWN = "a write of this run may be live, and no read has shown it: look at the routes before you say resume"
+"""Why a run holds with an unanswered write."""
+
+
 class Driven(Enum):
     """What became of driving all routes to a weight."""
 

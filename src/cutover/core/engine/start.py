@@ -9,7 +9,7 @@ from cutover.core.engine.decision import Decision
 from cutover.core.engine.evaluate import GateResult, judge, worst
 from cutover.core.engine.forward import after_drive, begin_raise
 from cutover.core.engine.routes import drive
-from cutover.core.engine.stop_conditions import forbidden, unsure
+from cutover.core.engine.stop_conditions import forbidden, harmed, unsure
 from cutover.core.engine.turn import Turn, short, signal_exit
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
@@ -156,6 +156,11 @@ def attaching(turn: Turn) -> Decision:
     if stop := unsure(turn):
         turn.hold(*stop)
         return turn.poll("holding")
+    if turn.exposed():
+        # a first raise that nobody answered may be live: harm is gone back from as in the step itself
+        judged = judge(turn, turn.plan.steps[0].weight, quietly=True)
+        if worst(judged).verdict is Verdict.BREACH and (stopped := harmed(turn, judged)):
+            return stopped
     driven, decision = drive(turn, turn.state.weight)
     if decision is not None:
         return decision
