@@ -1,4 +1,4 @@
-"""The real runner and the real AWS adapters in a world, with the journal in memory: what wiring does, without disks."""
+"""The real runner and the real AWS adapters in a world, with the journal in memory: what `app` does, without disks."""
 
 from __future__ import annotations
 

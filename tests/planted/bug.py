@@ -60,7 +60,7 @@ class Planted:
         return ("swarm", "suite")
 
 
-_WALKED = re.compile(r"cutover\.(runner:|core\.(machine|state)\b)")
+_WALKED = re.compile(r"cutover\.(runner:|core\.(engine|state)\b)")
 """What walks run as it ships."""
 
 

@@ -1,6 +1,6 @@
 """One machine under the adversary: its disk, its clock, its processes, and the people who command them.
 
-A process is composed as `wiring.live` does it, from the same runner, adapters, journal and mailbox; only the disk, the
+A process is composed as `app.live` does it, from the same runner, adapters, journal and mailbox; only the disk, the
 clock and the lock files are the adversary's. What happens is told to `Eyes`, as facts.
 """
 

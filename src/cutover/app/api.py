@@ -81,14 +81,14 @@ def past_rates(
 
 
 def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) -> ProcessEnded:
-    """A new run, from preflight to its end; see `wiring.live.start`."""
+    """A new run, from preflight to its end; see `app.live.start`."""
     from cutover.app import live
 
     return live.start(loaded, options, run_id=run_id)
 
 
 def go_on(run: RunDirectory, word: OperatorCommand, options: Options) -> ProcessEnded:
-    """Become the runner of a run that exists; see `wiring.going_on.go_on`."""
+    """Become the runner of a run that exists; see `app.resume.go_on`."""
     from cutover.app import resume
 
     return resume.go_on(run, word, options)
@@ -184,7 +184,7 @@ def replay(read: Read) -> Replayed:
 def judge_table(
     plan: Plan, csv: str, *, at: int | None = None, stdin: BinaryIO | None = None
 ) -> JudgedTable:
-    """Judge a table of minutes with a plan's gates; see `wiring.retrospect.judge_table`."""
+    """Judge a table of minutes with a plan's gates; see `app.backtest.judge_table`."""
     from cutover.app import backtest as app_backtest
 
     return app_backtest.judge_table(plan, csv, at=at, stdin=stdin)
@@ -193,7 +193,7 @@ def judge_table(
 def backtest_table(
     plan: Plan, csv: str, *, pair: str | None = None, stdin: BinaryIO | None = None
 ) -> Backtested:
-    """Start a plan at every hour of a table's past; see `wiring.retrospect.backtest_table`."""
+    """Start a plan at every hour of a table's past; see `app.backtest.backtest_table`."""
     from cutover.app import backtest as app_backtest
 
     return app_backtest.backtest_table(plan, csv, pair=pair, stdin=stdin)
@@ -208,7 +208,7 @@ def backtest_cloudwatch(
     region: str | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> Backtested:
-    """The same for the past that CloudWatch has; see `wiring.retrospect.backtest_cloudwatch`."""
+    """The same for the past that CloudWatch has; see `app.backtest.backtest_cloudwatch`."""
     from cutover.app import backtest as app_backtest
 
     return app_backtest.backtest_cloudwatch(

@@ -50,7 +50,7 @@ def calibrate(
 
     `elb_bad_ppm` is the load balancer's own 502, 503 and 504 over its requests of the last 30
     minutes. A percentile is asked for once over the whole hour: AWS docs: percentiles of minutes
-    cannot be averaged. The noise is that of the last 60 settled minutes, see `core.checks.noise.measured`.
+    cannot be averaged. The noise is that of the last 60 settled minutes, see `core.preflight.variability.measured`.
     A value without data is left out.
     """
     end = floor_to(now_ms - plan.observe.settle, MINUTE)

@@ -48,7 +48,7 @@ def status_view(
         now: this instant.
         width: columns.
         driven: a living process drives the run, so its deadlines are kept.
-        gates: where each stands, by a state folded with its evidence (`core.story.standings`).
+        gates: where each stands, by a state folded with its evidence (`core.messages.standings`).
         liveness: what beat.json and the lease say of the process ("driven by process 12, looked 4s ago").
     """
     return [

@@ -15,7 +15,7 @@ _ANY_WIDTH = 100_000
 
 
 class ShownFinding(Protocol):
-    """A preflight finding, as `core.checks` or the journal has it; `severity` is block, warn or ok."""
+    """A preflight finding, as `core.preflight` or the journal has it; `severity` is block, warn or ok."""
 
     @property
     def id(self) -> str:

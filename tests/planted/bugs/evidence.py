@@ -218,6 +218,25 @@ EVIDENCE = (
         near=(_LATE, "tests/core/engine/test_shared_incident.py"),
     ),
     Planted(
+        id="one-series-holds-up-the-minute",
+        breaks="a metric that nobody answers holds up every minute, and the run is blind",
+        edits=(
+            Edit(
+                "cutover.core.engine.ingest:_answered",
+                "minute.is_unknown(key) and not before.is_unknown(key) for key in minute.counts",
+                "minute.is_unknown(key) for key in minute.counts",
+            ),
+            Edit(
+                "cutover.core.engine.ingest:_answered",
+                "turn, minute.at_ms, PATIENCE",
+                "turn, minute.at_ms, GIVE_UP_AFTER",
+            ),
+        ),
+        origin="examination",
+        near=("tests/core/engine/test_late_evidence.py",),
+        lacks="each look answers all series or none: explorer and walks have no series of their own for a gate",
+    ),
+    Planted(
         id="late-correction-dropped",
         breaks="a minute that CloudWatch corrects later stays as it was read first",
         edits=(Edit("cutover.core.engine.turn:REREAD", "REREAD = 5", "REREAD = 0"),),

@@ -43,6 +43,32 @@ FORWARD = (
         near=(_DOUBT, _FORWARD),
     ),
     Planted(
+        id="clearing-hold-forgets-doubt",
+        breaks="a hold that clears by itself goes on although a raise was never answered, and sends it again",
+        edits=(
+            Edit(
+                "cutover.core.engine.holding:holding",
+                "if any(known.in_doubt is not None for known in turn.state.routes.values()):",
+                "if not turn.state.routes:",
+            ),
+        ),
+        origin="explorer",
+        near=("tests/explore/test_found.py", _DOUBT),
+    ),
+    Planted(
+        id="breach-waited-out-while-attaching",
+        breaks="a breach shown while an unanswered first raise may be live only keeps the next raise back",
+        edits=(
+            Edit(
+                "cutover.core.engine.start:attaching",
+                "    if turn.exposed():\n",
+                "    if not turn.state.routes:\n",
+            ),
+        ),
+        origin="explorer",
+        near=("tests/explore/test_found.py", _DOUBT),
+    ),
+    Planted(
         id="step-skipped",
         breaks="a step that passes raises to the second next one",
         edits=(

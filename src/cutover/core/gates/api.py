@@ -87,7 +87,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a sequential judge says what it says; `core.story` makes the sentence of it.
+    """Why a sequential judge says what it says; `core.messages` makes the sentence of it.
 
     Attributes:
         rule: the rule that spoke.
@@ -128,7 +128,7 @@ class Judgement:
     `suspects`: the newest minute speaks against the destination, though it is no breach yet; where a sequential judge
     says so by the evidence of its signals it stays False.
     `signals` are those of a sequential judge, in the order of the gate's limits; empty for other gates. Its `why` is
-    empty until `core.story` has made a sentence of `reason`. `began_ms`: start of the first minute of what a SHARED or
+    empty until `core.messages` has made a sentence of `reason`. `began_ms`: start of the first minute of what a SHARED or
     BREACH is about, by the minute's own time; 0 where no minutes are.
     """
 
