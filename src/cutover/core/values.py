@@ -49,10 +49,12 @@ def with_fields(one: T, **changes: Any) -> T:
     Raises:
         TypeError: when there is no such field.
     """
-    if not changes.keys() <= one.__dict__.keys():
-        raise TypeError(f"{type(one).__name__} has no {changes.keys() - one.__dict__.keys()}")
     made = object.__new__(type(one))
-    made.__dict__.update(one.__dict__, **changes)
+    fields = made.__dict__
+    fields.update(one.__dict__)
+    fields.update(changes)
+    if len(fields) != len(one.__dict__):
+        raise TypeError(f"{type(one).__name__} has no {changes.keys() - one.__dict__.keys()}")
     return made
 
 

@@ -257,9 +257,17 @@ def counts_body(minute: Minute) -> dict[str, int | str]:
     return {k: v if isinstance(v, int) else v.value for k, v in sorted(minute.counts.items())}
 
 
+_ABSENT: Mapping[int | str, Absent] = {one.value: one for one in Absent}
+
+
 def minute_of(event: MinuteSettled | MinuteCorrected) -> Minute:
-    """The minute that a record holds."""
+    """The minute that a record holds.
+
+    Raises:
+        ValueError: for a count that is neither a number nor one of the two marks.
+    """
     counts: dict[str, Count] = {
-        k: v if isinstance(v, int) else Absent(v) for k, v in event.counts.items()
+        k: v if isinstance(v, int) else _ABSENT.get(v) or Absent(v)
+        for k, v in event.counts.items()
     }
     return Minute(event.pair, event.at_ms, counts)
