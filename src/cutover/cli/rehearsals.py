@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cutover.ports import Listener
     from cutover.render.tables import RehearsalRow
 
-SCHEMA = "cutover.emulator.v2"
+SCHEMA = "cutover.rehearsal.v2"
 
 SLOWEST = 0.01
 """Of `--speed`: the minute that everything waits for then takes more than an hour and a half."""
