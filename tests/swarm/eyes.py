@@ -40,6 +40,7 @@ class Eyes(Observer):
         self.alive = False
         self._reach = reach
         self._active: list[str] = []
+        self._called_in = NO_PROCESS
 
     @property
     def phase(self) -> str:
@@ -65,6 +66,8 @@ class Eyes(Observer):
         self._active.clear()
 
     def calling(self, call: Call) -> None:
+        # the call's own answer may be where its process is killed
+        self._called_in = self.phase
         self._reach("call", call.operation)
 
     def replied(self, number: int, route: str, answer: str) -> None:
@@ -77,7 +80,7 @@ class Eyes(Observer):
         self._reach("reply", call.operation)
 
     def met(self, kind: str, operation: str) -> None:
-        self.meet(f"{_OF.get(operation, 'survey')} {kind}")
+        self.cells[f"{_OF.get(operation, 'survey')} {kind}", self._called_in] += 1
 
     def told(self, record: Record) -> None:
         self.epoch = max(self.epoch, record.epoch)
