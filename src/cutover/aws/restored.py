@@ -17,6 +17,7 @@ from cutover.aws.route_config import (
     weights_in,
     weights_of,
 )
+from cutover.core.arn import resource
 from cutover.core.preflight.split import MOST, split
 from cutover.core.routing import RouteConfig
 from cutover.core.values import NONE
@@ -71,7 +72,7 @@ def recipe_for(form: RouteConfig, ends: Ends, target_sticky: Sequence[str]) -> t
     """
     if target_sticky and not form.sticky:
         return "none", (
-            f"target stickiness is on for {', '.join(_short(arn) for arn in target_sticky)} and group stickiness "
+            f"target stickiness is on for {', '.join(resource(arn) for arn in target_sticky)} and group stickiness "
             "is off, so AWS refuses an action with two groups"
         )
     if target_sticky:
@@ -90,10 +91,6 @@ def recipe_for(form: RouteConfig, ends: Ends, target_sticky: Sequence[str]) -> t
             "weight 0 recalls no cookie, so group stickiness is switched off and must be put back later",
         )
     return "keep", "no stickiness is in the way: the snapshot is restored"
-
-
-def _short(arn: str) -> str:
-    return arn.rsplit(":", 1)[-1]
 
 
 def _only_weights_back(live: RouteConfig, snapshot: RouteConfig, ends: Ends) -> RouteConfig | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from cutover.core.arn import resource
 from cutover.core.observation import Comparison, Series, Side
 
 ALB: Final = "AWS/ApplicationELB"
@@ -117,7 +118,7 @@ def query_of(series: Series, pair: Comparison) -> Query:
 
 def group_dimensions(pair: Comparison, group: str) -> tuple[tuple[str, str], ...]:
     """The dimensions of a target group's metrics, sorted by name."""
-    return (("LoadBalancer", pair.load_balancer), ("TargetGroup", group.rsplit(":", 1)[-1]))
+    return (("LoadBalancer", pair.load_balancer), ("TargetGroup", resource(group)))
 
 
 def seconds_text(ms: int) -> str:

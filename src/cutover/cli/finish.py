@@ -103,7 +103,7 @@ def _disarmed(frame: Frame, run: RunDirectory) -> None:
 def _live(run: RunDirectory) -> tuple[str, ...]:
     """Each route as it was read last: `rule 9683...: destination 60 % of the pair`."""
     from cutover.app.offline import read_run, state_directory
-    from cutover.core.messages import route_name
+    from cutover.core.arn import route_name
     from cutover.core.values import weight_text
 
     state = read_run(state_directory(), run).state

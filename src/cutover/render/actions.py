@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cutover.core.messages import group_name
+from cutover.core.arn import group_name
 from cutover.core.routing import RouteConfig
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cutover.core.arn import route_name
 from cutover.core.errors import escaped
-from cutover.core.messages import RunView, route_name
+from cutover.core.messages import RunView
 from cutover.render.text import wrap
 
 

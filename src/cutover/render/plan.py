@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from cutover.core.messages import about, clock_text, route_name
+from cutover.core.arn import route_name
+from cutover.core.messages import about, clock_text
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.plan.risk import detection_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cutover.core.arn import route_name
 from cutover.core.gates.api import Verdict
 from cutover.core.messages import (
     LiveVerdict,
@@ -15,7 +16,6 @@ from cutover.core.messages import (
     clock_text,
     oddities_text,
     outlook,
-    route_name,
     stamp,
 )
 from cutover.core.messages.phrases import judged, reason

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from cutover.core.actions import Effect, ReadRequest
+from cutover.core.arn import group_name, resource
 from cutover.core.engine.decision import Decision
 from cutover.core.errors import ExitCode
 from cutover.core.journal.events import Event, PhaseChanged, Record
@@ -142,7 +143,9 @@ class Turn:
 
     def below_reserve(self) -> str:
         """Why the source is not known to be able to take all traffic back; empty when it is. For raises."""
-        unknown = [name_of(g) for g, healthy in self.source_healthy().items() if healthy is None]
+        unknown = [
+            group_name(g) for g, healthy in self.source_healthy().items() if healthy is None
+        ]
         if unknown:
             return f"the health of the source {', '.join(unknown)} is unknown"
         return self.source_short()
@@ -156,7 +159,7 @@ class Turn:
         for group, healthy in self.source_healthy().items():
             needed = self.state.source_healthy.get(group, 1)
             if healthy is not None and (healthy * PPM < needed * reserve or healthy == 0):
-                return f"the source {name_of(group)} has {healthy} healthy targets, {needed} at the start"
+                return f"the source {group_name(group)} has {healthy} healthy targets, {needed} at the start"
         return ""
 
     def exposed(self) -> bool:
@@ -236,11 +239,6 @@ class Turn:
         return self.decision(None, self.look(identity=identity), ms, reason)
 
 
-def name_of(group: str) -> str:
-    """A target group's name, of its ARN."""
-    return group.split("/")[-2] if "/" in group else group
-
-
 def signal_exit(signal: int) -> ExitCode:
     """The exit code of a signal: 128 plus its number."""
     return ExitCode(128 + signal) if 128 + signal in set(ExitCode) else ExitCode.TERMINATED
@@ -248,7 +246,7 @@ def signal_exit(signal: int) -> ExitCode:
 
 def short(names: Iterable[str]) -> str:
     """Route or group ARNs as their last readable part, for sentences."""
-    return ", ".join(sorted(name.split(":")[-1] for name in names))
+    return ", ".join(sorted(resource(name) for name in names))
 
 
 __all__ = ["NO_STEP", "PROPAGATION", "Turn", "short", "signal_exit"]

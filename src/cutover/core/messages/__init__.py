@@ -26,8 +26,6 @@ from cutover.core.messages.model import (
 from cutover.core.messages.phrases import (
     about,
     clock_text,
-    group_name,
-    route_name,
     stamp,
 )
 from cutover.core.messages.sentences import sentence
@@ -50,13 +48,11 @@ __all__ = [
     "clock_text",
     "ending",
     "evidence_text",
-    "group_name",
     "left_ms",
     "minute_line",
     "next_command",
     "oddities_text",
     "outlook",
-    "route_name",
     "sentence",
     "stamp",
     "standings",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cutover.core.arn import route_name
 from cutover.core.journal.events import PhaseChanged, Record
 from cutover.core.messages.holds import hold_sentence
-from cutover.core.messages.phrases import reason, route_name
+from cutover.core.messages.phrases import reason
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.values import SECOND, count_of, duration_text, weight_text

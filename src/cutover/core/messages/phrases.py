@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from cutover.core.arn import route_name
 from cutover.core.moment import floor_to, wall_from_ms
 from cutover.core.plan import Plan
 from cutover.core.values import MINUTE, SECOND, duration_text
 
 
-def route_name(arn: str) -> str:
-    """`rule 9683b2d02a6cabee` or `listener f2f7dc8efc522ab2`: short, and found again in the console."""
-    kind = "rule" if ":listener-rule/" in arn else "listener" if ":listener/" in arn else "route"
-    return f"{kind} {arn.rpartition('/')[2] or arn}"
-
-
 def route_names(arns: Iterable[str]) -> str:
     """Several routes, in order."""
     return ", ".join(route_name(arn) for arn in arns)
-
-
-def group_name(arn: str) -> str:
-    """`checkout-eks` of a target group's ARN."""
-    parts = arn.split("/")
-    return parts[-2] if len(parts) > 2 else arn
 
 
 def clock_text(wall: datetime, now: datetime) -> str:

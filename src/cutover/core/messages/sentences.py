@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cutover.core.arn import group_name, route_name
 from cutover.core.errors import EXIT_CODE_MEANING, ExitCode, printable
 from cutover.core.journal import events as ev
 from cutover.core.messages.phases import phase_sentence
-from cutover.core.messages.phrases import about, group_name, judged, reason, route_name
+from cutover.core.messages.phrases import about, judged, reason
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState
 from cutover.core.values import count_of, weight_text

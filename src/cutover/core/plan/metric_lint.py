@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from cutover.core.arn import resource
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.findings import Loc
 
@@ -27,8 +28,8 @@ def alb_suffix(dimension: str, value: str) -> str:
     """What CloudWatch calls the load balancer or target group of an ARN; the value itself when it is none."""
     if not value.startswith("arn:"):
         return value
-    resource = value.split(":", 5)[-1]
-    return resource.removeprefix("loadbalancer/") if dimension == "LoadBalancer" else resource
+    whole = resource(value)
+    return whole.removeprefix("loadbalancer/") if dimension == "LoadBalancer" else whole
 
 
 def _not_a_suffix(plan: PlanFields) -> Iterator[tuple[Loc, str, str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cutover.core.arn import resource
 from cutover.core.observation import Survey
 from cutover.core.plan import Plan
-from cutover.core.preflight.finding import CheckResult, block, listed, need, ok, short, warn
+from cutover.core.preflight.finding import CheckResult, block, listed, need, ok, warn
 from cutover.core.values import MINUTE, duration_text
 
 EXAMPLE_ACCOUNT: Final = "123456789012"
@@ -99,7 +100,7 @@ def claimed(_plan: Plan, survey: Survey) -> CheckResult:
     if survey.claimed_by:
         return block(
             listed(
-                f"run {run} claims {short(route)}"
+                f"run {run} claims {resource(route)}"
                 for route, run in sorted(survey.claimed_by.items())
             ),
             "two runs on one route would undo each other",

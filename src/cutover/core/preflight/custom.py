@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from cutover.core.arn import resource
 from cutover.core.gates.metric import MISSING_MINUTES
 from cutover.core.observation import CustomMetric, Listed, MetricFacts, Survey
 from cutover.core.observation.survey import Missing
@@ -104,8 +105,8 @@ def cannot_exist(asked: CustomMetric, seen: Listed) -> str:
 def _tails(value: str) -> tuple[str, ...]:
     if not value.startswith("arn:"):
         return ()
-    resource = value.split(":", 5)[-1]
-    return resource, resource.partition("/")[2]
+    whole = resource(value)
+    return whole, whole.partition("/")[2]
 
 
 def _sparse(gate: PlannedGate, facts: MetricFacts) -> CheckResult:

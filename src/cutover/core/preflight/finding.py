@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from cutover.core.arn import resource
 from cutover.core.observation import Survey
 from cutover.core.observation.survey import Fact, Missing, Seen
 from cutover.core.plan import Plan
@@ -87,7 +88,7 @@ def need_all(facts: Mapping[K, Fact[T]], keys: Iterable[K], what: str) -> dict[K
     """
     absent = Missing("it was not looked at")
     return {
-        key: need(facts.get(key, absent), f"{what} {short(str(key))}")
+        key: need(facts.get(key, absent), f"{what} {resource(str(key))}")
         for key in dict.fromkeys(keys)
     }
 
@@ -116,11 +117,6 @@ def warn(seen: str, why: str, fix: str = "") -> CheckResult:
 def block(seen: str, why: str, fix: str) -> CheckResult:
     """It must not go on."""
     return CheckResult(Severity.BLOCK, seen, why, fix)
-
-
-def short(arn: str) -> str:
-    """An ARN's resource part: `targetgroup/checkout-eks/0123`; other text as it is."""
-    return arn.split(":", 5)[-1] if arn.startswith("arn:") else arn
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:

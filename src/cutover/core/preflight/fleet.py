@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cutover.core.arn import resource
 from cutover.core.observation import GroupHealth, Survey
 from cutover.core.plan import Plan, Route
 from cutover.core.preflight.finding import (
@@ -13,7 +14,6 @@ from cutover.core.preflight.finding import (
     need,
     need_all,
     ok,
-    short,
     warn,
 )
 from cutover.core.values import PPM, percent_text
@@ -37,8 +37,8 @@ def protocol_version(plan: Plan, survey: Survey) -> CheckResult:
         survey.groups, [g for r in plan.routes for g in (r.source, r.destination)], "target group"
     )
     unlike = [
-        f"{short(pair.source)} {found[pair.source].protocol_version}, "
-        f"{short(pair.destination)} {found[pair.destination].protocol_version}"
+        f"{resource(pair.source)} {found[pair.source].protocol_version}, "
+        f"{resource(pair.destination)} {found[pair.destination].protocol_version}"
         for pair in plan.pairs
         if found[pair.source].protocol_version != found[pair.destination].protocol_version
     ]
@@ -56,7 +56,7 @@ def registered(plan: Plan, survey: Survey) -> CheckResult:
     least, _ = _wanted(plan)
     found = _health(plan, survey, lambda route: route.destination)
     few = [
-        f"{short(arn)} has {h.total} registered targets, the plan wants {least}"
+        f"{resource(arn)} has {h.total} registered targets, the plan wants {least}"
         for arn, h in found.items()
         if h.total < least
     ]
@@ -66,7 +66,7 @@ def registered(plan: Plan, survey: Survey) -> CheckResult:
             "AWS docs: a group without targets answers 503, and there is no failover between groups",
             "Register targets (TargetGroupBinding, replicas) and try again.",
         )
-    return ok(listed(f"{short(arn)}: {h.total} registered" for arn, h in found.items()))
+    return ok(listed(f"{resource(arn)}: {h.total} registered" for arn, h in found.items()))
 
 
 def destination_zones(plan: Plan, survey: Survey) -> CheckResult:
@@ -79,7 +79,7 @@ def destination_zones(plan: Plan, survey: Survey) -> CheckResult:
         if len(known) < zones:
             unknown = not known or "?" in health.registered_zones
             (unsure if unknown else narrow).append(
-                f"{short(arn)}: {', '.join(sorted(known)) or 'no zone known'}"
+                f"{resource(arn)}: {', '.join(sorted(known)) or 'no zone known'}"
             )
     if narrow:
         return block(
@@ -103,7 +103,7 @@ def destination_healthy(plan: Plan, survey: Survey) -> CheckResult:
     attached = {route.destination for route in plan.routes if routes[route.id].form.attached}
     found = _health(plan, survey, lambda route: route.destination)
     few = [
-        f"{short(arn)}: {_seen(found[arn])}"
+        f"{resource(arn)}: {_seen(found[arn])}"
         for arn in sorted(attached)
         if found[arn].healthy < least
     ]
@@ -125,7 +125,7 @@ def source_healthy(plan: Plan, survey: Survey) -> CheckResult:
     reserve = plan.safety.source_reserve
     found = _health(plan, survey, lambda route: route.source)
     ill = [
-        f"{short(arn)}: {_seen(h)}"
+        f"{resource(arn)}: {_seen(h)}"
         for arn, h in found.items()
         if not h.healthy or h.healthy * PPM < reserve * h.total
     ]
@@ -135,7 +135,7 @@ def source_healthy(plan: Plan, survey: Survey) -> CheckResult:
             f"a rollback needs the source; the plan keeps {percent_text(reserve)} of it in reserve",
             "Repair the source first, or deregister targets that are gone for good.",
         )
-    return ok(listed(f"{short(arn)}: {_seen(h)}" for arn, h in found.items()))
+    return ok(listed(f"{resource(arn)}: {_seen(h)}" for arn, h in found.items()))
 
 
 def source_capacity(plan: Plan, survey: Survey) -> CheckResult:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cutover.core.arn import resource
 from cutover.core.observation import GroupFacts, Survey
 from cutover.core.plan import Plan, PlannedGate
-from cutover.core.preflight.finding import CheckResult, block, listed, need_all, ok, short, warn
+from cutover.core.preflight.finding import CheckResult, block, listed, need_all, ok, warn
 
 UNIMPLEMENTED: Final = 12
 """gRPC's status of a method that nobody serves; AWS docs (API Matcher): the default code of a healthy target."""
@@ -42,7 +43,7 @@ def grpc(plan: Plan, survey: Survey) -> CheckResult:
     watching = [gate.name for gate in plan.gates if watches_calls(gate)]
     if not watching:
         return block(
-            f"{listed(short(one.arn) for one in found)} speak{'s' * (len(found) == 1)} gRPC, and no gate sees its failures",
+            f"{listed(resource(one.arn) for one in found)} speak{'s' * (len(found) == 1)} gRPC, and no gate sees its failures",
             "a failed call is HTTP 200 with the failure in its `grpc-status` trailer, which no metric of the load balancer counts: "
             "a dead service could reach 100 %",
             "Add a `metric` or `alarm` gate on the failed calls that the service itself counts.",
@@ -53,7 +54,7 @@ def grpc(plan: Plan, survey: Survey) -> CheckResult:
 def grpc_health(plan: Plan, survey: Survey) -> CheckResult:
     """The health check of a gRPC group fails when the service is not there."""
     blind = [
-        f"{short(one.arn)} takes code {one.matcher or UNIMPLEMENTED} for healthy"
+        f"{resource(one.arn)} takes code {one.matcher or UNIMPLEMENTED} for healthy"
         for one in _grpc(plan, survey)
         if _matches(one.matcher, UNIMPLEMENTED)
     ]
@@ -69,7 +70,7 @@ def grpc_health(plan: Plan, survey: Survey) -> CheckResult:
 def stream_resets(plan: Plan, survey: Survey) -> CheckResult:
     """Reset streams become errors of the load balancer, which the gates count."""
     forwarding = [
-        short(one.arn)
+        resource(one.arn)
         for one in _groups(plan, survey).values()
         if one.protocol_version != "HTTP1" and one.attributes.get(RESETS) == "true"
     ]

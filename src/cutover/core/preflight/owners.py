@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from cutover.core.arn import resource
 from cutover.core.observation import Survey
 from cutover.core.plan import Plan
 from cutover.core.preflight.finding import (
@@ -14,7 +15,6 @@ from cutover.core.preflight.finding import (
     need,
     need_all,
     ok,
-    short,
     warn,
 )
 
@@ -33,12 +33,12 @@ def _tags(plan: Plan, survey: Survey) -> Iterator[tuple[str, str, str]]:
         for facts in need_all(survey.routes, [r.id for r in plan.routes], "route").values()
     }
     for arn, listener in need_all(survey.listeners, sorted(planned), "listener").items():
-        yield from ((short(arn), key, value) for key, value in listener.tags.items())
+        yield from ((resource(arn), key, value) for key, value in listener.tags.items())
     for route, facts in need_all(survey.routes, [r.id for r in plan.routes], "route").items():
-        yield from ((short(route), key, value) for key, value in facts.tags.items())
+        yield from ((resource(route), key, value) for key, value in facts.tags.items())
     arns = [group for route in plan.routes for group in (route.source, route.destination)]
     for arn, group in need_all(survey.groups, arns, "target group").items():
-        yield from ((short(arn), key, value) for key, value in group.tags.items())
+        yield from ((resource(arn), key, value) for key, value in group.tags.items())
 
 
 def controller(plan: Plan, survey: Survey) -> CheckResult:

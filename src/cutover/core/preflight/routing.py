@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from cutover.core.arn import resource
 from cutover.core.observation import RouteFacts, Survey
 from cutover.core.plan import Plan
 from cutover.core.preflight.finding import (
@@ -14,7 +15,6 @@ from cutover.core.preflight.finding import (
     need,
     need_all,
     ok,
-    short,
     warn,
 )
 from cutover.core.preflight.split import nearest_text, split
@@ -46,20 +46,24 @@ def routes(plan: Plan, survey: Survey) -> CheckResult:
         facts = found[route.id]
         foreign = sorted(set(facts.action_types) - KNOWN_ACTIONS)
         if "forward" not in facts.action_types:
-            wrong.append(f"{short(route.id)} does not forward: {', '.join(facts.action_types)}")
+            wrong.append(f"{resource(route.id)} does not forward: {', '.join(facts.action_types)}")
         elif foreign:
             wrong.append(
-                f"{short(route.id)} has an action this version does not know: {foreign[0]}"
+                f"{resource(route.id)} has an action this version does not know: {foreign[0]}"
             )
         elif facts.bare_actions:
             wrong.append(
-                f"{short(route.id)} has an action {facts.bare_actions[0]} without settings that this version can read"
+                f"{resource(route.id)} has an action {facts.bare_actions[0]} without settings that this version can read"
             )
         elif not facts.form.source_present:
-            wrong.append(f"{short(route.id)} does not forward to its source {short(route.source)}")
+            wrong.append(
+                f"{resource(route.id)} does not forward to its source {resource(route.source)}"
+            )
     places = Counter(_place(route, facts) for route, facts in found.items())
     wrong += [
-        f"{short(place)} is planned {times} times" for place, times in places.items() if times > 1
+        f"{resource(place)} is planned {times} times"
+        for place, times in places.items()
+        if times > 1
     ]
     if wrong:
         return block(
@@ -74,7 +78,7 @@ def unmodelled(plan: Plan, survey: Survey) -> CheckResult:
     """No action holds what this version cannot read, and would lose by writing the list back."""
     found = _routes(plan, survey)
     lost = [
-        f"{short(route)} has {', '.join(facts.form.unmodelled)}"
+        f"{resource(route)} has {', '.join(facts.form.unmodelled)}"
         for route, facts in found.items()
         if facts.form.unmodelled
     ]
@@ -100,10 +104,10 @@ def groups(plan: Plan, survey: Survey) -> CheckResult:
             ]
             if any(name != route.load_balancer for name in names):
                 wrong.append(
-                    f"{short(arn)} is used by {listed(n for n in names if n != route.load_balancer)}"
+                    f"{resource(arn)} is used by {listed(n for n in names if n != route.load_balancer)}"
                 )
             elif must and not names:
-                wrong.append(f"{short(arn)} is used by no load balancer")
+                wrong.append(f"{resource(arn)} is used by no load balancer")
     if wrong:
         return block(
             listed(wrong),
@@ -116,13 +120,13 @@ def groups(plan: Plan, survey: Survey) -> CheckResult:
 def application_balancer(plan: Plan, survey: Survey) -> CheckResult:
     """Only Application Load Balancers: others have no HTTP evidence."""
     other = [
-        short(route.id) for route in plan.routes if not route.load_balancer.startswith("app/")
+        resource(route.id) for route in plan.routes if not route.load_balancer.startswith("app/")
     ]
     found = need_all(
         survey.groups, [g for r in plan.routes for g in (r.source, r.destination)], "target group"
     )
     other += [
-        f"{short(arn)} speaks {g.protocol}"
+        f"{resource(arn)} speaks {g.protocol}"
         for arn, g in found.items()
         if g.protocol not in ("HTTP", "HTTPS")
     ]
@@ -144,7 +148,7 @@ def complete(plan: Plan, survey: Survey) -> CheckResult:
     loose = [use.arn for use in uses if use.arn not in covered]
     if loose:
         return block(
-            f"{listed(short(arn) for arn in loose)} also forward{'s' * (len(loose) == 1)} to a planned group",
+            f"{listed(resource(arn) for arn in loose)} also forward{'s' * (len(loose) == 1)} to a planned group",
             "share and evidence are measured per group: traffic of a route that does not move would hide the truth",
             "Add it to `routes`, or to `leave` with a reason.",
         )
@@ -159,7 +163,7 @@ def start_weight(plan: Plan, survey: Survey) -> CheckResult:
         weight = facts.form.weight if facts.form.attached else 0
         if weight is None:
             return block(
-                f"both groups of {short(route)} weigh 0",
+                f"both groups of {resource(route)} weigh 0",
                 "what it does now is not documented by AWS, so there is nothing safe to return to",
                 "Give the source its weight by hand first.",
             )
@@ -171,7 +175,9 @@ def start_weight(plan: Plan, survey: Survey) -> CheckResult:
     if len(weights) == 1 and max(weights) < first:
         return ok(f"the destination starts at {weight_text(max(weights))} on every route")
     return block(
-        listed(f"{short(route)} is at {weight_text(weight)}" for route, weight in starts.items()),
+        listed(
+            f"{resource(route)} is at {weight_text(weight)}" for route, weight in starts.items()
+        ),
         f"every route must start at 0, or all at one weight below the first step ({weight_text(first)})",
         "Set them alike by hand, take out the steps that are done, or finish the other rollout first.",
     )
@@ -183,7 +189,7 @@ def weights(plan: Plan, survey: Survey) -> CheckResult:
     for route, facts in _routes(plan, survey).items():
         count = len(facts.other_groups) + 1 + facts.form.attached
         if not facts.form.attached and count >= MOST_GROUPS:
-            wrong.append(f"{short(route)} already has {count} groups, AWS takes {MOST_GROUPS}")
+            wrong.append(f"{resource(route)} already has {count} groups, AWS takes {MOST_GROUPS}")
         if not any(facts.other_groups.values()):
             continue
         for weight in (0, *(step.weight for step in plan.steps)):
@@ -192,7 +198,7 @@ def weights(plan: Plan, survey: Survey) -> CheckResult:
             except ValueError:
                 able = nearest_text(weight, facts.pair_sum)
                 wrong.append(
-                    f"{short(route)} cannot be at {weight_text(weight)} (pair sum {facts.pair_sum}; nearest: {able})"
+                    f"{resource(route)} cannot be at {weight_text(weight)} (pair sum {facts.pair_sum}; nearest: {able})"
                 )
     if wrong:
         return block(
@@ -207,7 +213,7 @@ def stickiness(plan: Plan, survey: Survey) -> CheckResult:
     """A rollback can recall clients that a cookie would keep on the destination."""
     found = _routes(plan, survey)
     stuck = [
-        f"{short(route)}: {facts.recipe_why}"
+        f"{resource(route)}: {facts.recipe_why}"
         for route, facts in found.items()
         if facts.recipe == "none"
     ]
@@ -241,7 +247,7 @@ def sticky_bake(plan: Plan, survey: Survey) -> CheckResult:
 def cognito(plan: Plan, survey: Survey) -> CheckResult:
     """A write of a Cognito action needs one more permission, which no read can prove."""
     with_it = [
-        short(r)
+        resource(r)
         for r, facts in _routes(plan, survey).items()
         if "authenticate-cognito" in facts.action_types
     ]
