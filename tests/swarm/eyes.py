@@ -80,7 +80,9 @@ class Eyes(Observer):
         self._reach("reply", call.operation)
 
     def met(self, kind: str, operation: str) -> None:
-        self.cells[f"{_OF.get(operation, 'survey')} {kind}", self._called_in] += 1
+        # one that stood still while another process ended the run asks once more: that belongs to no phase
+        if self._called_in != NO_PROCESS:
+            self.cells[f"{_OF.get(operation, 'survey')} {kind}", self._called_in] += 1
 
     def told(self, record: Record) -> None:
         self.epoch = max(self.epoch, record.epoch)
