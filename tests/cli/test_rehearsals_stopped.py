@@ -169,3 +169,46 @@ def assert_nobody_left(group: int) -> None:
             return
         SystemClock().sleep(100)
     pytest.fail("a process of the rehearsals is left")
+
+
+_IN_A_CALLBACK = """import os, signal, sys, weakref
+from pathlib import Path
+from cutover.app.rehearsal import rehearse
+from cutover.app.scenarios import load_scenario
+from cutover.core.errors import StoppedError
+from cutover.emulator.witness import Witness
+from cutover.local.disk import RealDisk
+from cutover.local.plan_file import load_plan
+from cutover.local.state_directory import StateDirectory
+
+class Thing: pass
+
+class SignalsInACallback(Witness):
+    def begins(self, balancer, now_ms):
+        thing = Thing()
+        ref = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        del thing
+
+name, scenario = load_scenario("healthy")
+place = StateDirectory(Path(sys.argv[2]), RealDisk())
+try:
+    rehearse(
+        load_plan(Path(sys.argv[1])).plan, scenario, name=name, plan_text="", seed=0, place=place, witness=SignalsInACallback()
+    )
+except StoppedError as stopped:
+    print(int(stopped.exit_code))
+"""
+
+
+def test_a_signal_while_the_world_is_built_is_heard_wherever_python_stands(
+    minimal: Path, tmp_path: Path
+) -> None:
+    """Python prints and drops what is raised in the callback of a weak reference."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IN_A_CALLBACK, minimal, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.stdout, done.stderr) == (f"{128 + signal.SIGTERM}\n", "")

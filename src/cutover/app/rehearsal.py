@@ -164,9 +164,10 @@ def _attended(
     try:
         paced = None if pace is None else one.stop.pacing(pace)
         with ExitStack() as stack:
-            with one.stop.safely():
-                built = World.build(one.plan, one.scenario, one.seed, pace=paced, witness=witness)
-                world = stack.enter_context(built)
+            one.stop.check()
+            built = World.build(one.plan, one.scenario, one.seed, pace=paced, witness=witness)
+            world = stack.enter_context(built)
+            one.stop.check()  # not raised inside: Python drops what a handler raises in a weakref's callback
             result = _result(one, name, world, (world.listener, *listeners, one.stop))
         ended = result.outcome
     except SignalError:
