@@ -184,7 +184,7 @@ class Surveyor(ABC):
 
     @abstractmethod
     def survey(self, plan: Plan) -> Survey:
-        """All facts, read side by side and read-only; what cannot be read is `Missing`."""
+        """All facts, read side by side and read-only; what cannot be read is `Unknown`."""
 
     @abstractmethod
     def identity(self) -> Reading[Identity]:

@@ -5,8 +5,7 @@ from typing import Any
 
 from cutover.aws.calibration import calibrate
 from cutover.aws.cloudwatch import CloudWatchMetrics
-from cutover.core.observation import beside_source
-from cutover.core.observation.survey import Missing, Seen
+from cutover.core.observation import Known, Unknown, beside_source
 from cutover.core.plan import Plan
 from tests.aws.topology import INLINE, START, stubbed
 from tests.fakes import plan_of
@@ -33,7 +32,10 @@ def answer(*values: dict[Any, float], status: str = "Complete") -> tuple[str, di
 
 def calibrated(*pages: tuple[str, dict[str, Any]], plan: Plan = PLAN) -> Any:
     return calibrate(
-        plan, CloudWatchMetrics(stubbed("cloudwatch", *pages), INLINE, plan.observe), START.wall_ms
+        plan,
+        CloudWatchMetrics(stubbed("cloudwatch", *pages), INLINE, plan.observe),
+        START.wall_ms,
+        START,
     )
 
 
@@ -65,8 +67,8 @@ def test_percentiles_are_the_sources_last_hour_in_ms_the_plans_own_too() -> None
         ERRORS,
         quiet_hour(),
     )
-    assert found == Seen(
-        {PAIR: {"p50": 60, "p95": 170, "p99": 330, "p99.9": 1200, "elb_bad_ppm": 1000}}
+    assert found == Known(
+        {PAIR: {"p50": 60, "p95": 170, "p99": 330, "p99.9": 1200, "elb_bad_ppm": 1000}}, START
     )
 
 
@@ -79,20 +81,20 @@ def test_an_hour_that_was_cut_in_two_speaks_by_its_larger_part() -> None:
         ERRORS,
         quiet_hour(),
     )
-    assert isinstance(found, Seen)
+    assert isinstance(found, Known)
     assert found.value[PAIR]["p95"] == 200
 
 
 def test_a_source_without_requests_has_no_percentiles_and_no_rate() -> None:
-    assert calibrated(answer({}, {}, {}, {}, {}), answer({}, {}, {}, {}), quiet_hour()) == Seen(
-        {PAIR: {}}
+    assert calibrated(answer({}, {}, {}, {}, {}), answer({}, {}, {}, {}), quiet_hour()) == Known(
+        {PAIR: {}}, START
     )
 
 
 def test_the_noise_of_the_minutes_before_is_measured_with_the_rest() -> None:
     minutes = quiet_hour(source_requests=6000.0, source_slower_2000=6.25)
     found = calibrated(answer({}, {}, {}, {}, {}), ERRORS, minutes)
-    assert isinstance(found, Seen)
+    assert isinstance(found, Known)
     own = found.value[PAIR]
     assert own["rate.latency.p99.9.max"] == 1_042  # 6.25 of 6,000: fractions count
     assert own["elb_bad_ppm"] == 1000
@@ -101,12 +103,12 @@ def test_the_noise_of_the_minutes_before_is_measured_with_the_rest() -> None:
 
 def test_noise_that_was_read_in_part_is_no_calibration() -> None:
     found = calibrated(answer({}, {}, {}, {}, {}), ERRORS, quiet_hour(status="PartialData"))
-    assert found == Missing("CloudWatch answered only in part")
+    assert found == Unknown("CloudWatch answered only in part")
 
 
 def test_half_an_answer_is_no_calibration() -> None:
     found = calibrated(answer({}, {}, {}, {}, {}, status="PartialData"), ERRORS)
-    assert isinstance(found, Missing)
+    assert isinstance(found, Unknown)
 
 
 def test_the_source_is_also_held_against_the_limit_that_only_the_destination_has() -> None:
@@ -116,5 +118,5 @@ def test_the_source_is_also_held_against_the_limit_that_only_the_destination_has
     )
     percentiles = answer({EIGHT: 0.06}, {EIGHT: 0.2}, {EIGHT: 0.33}, {EIGHT: 5e4})
     found = calibrated(percentiles, ERRORS, minutes, plan=plan)
-    assert isinstance(found, Seen)
+    assert isinstance(found, Known)
     assert found.value[PAIR]["rate.latency.versus_source"] == 30_000

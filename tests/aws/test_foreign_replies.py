@@ -22,12 +22,11 @@ from cutover.aws.survey import AwsSurveyor
 from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import CutoverError
 from cutover.core.observation import Known, Minute, Unknown
-from cutover.core.observation.survey import Missing
 from cutover.core.values import RouteId
 from cutover.ports import Change, Unconditional, WriteOutcome, WriteResult
 from tests.aws.peer import Peer, http, peer
 from tests.aws.test_wire import split
-from tests.aws.topology import StepClock
+from tests.aws.topology import START, StepClock
 from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, TWO_ROUTES, plan_of
 
 PAGE = "<html><head><title>Log in</title></head><body>Welcome to the airport<br></body></html>"
@@ -177,8 +176,8 @@ def surveys(ports: Ports) -> list[Any]:
 
 def calibrates(ports: Ports) -> list[Any]:
     return [
-        calibration.calibrate(PLAN, ports.metrics, NOW_MS),
-        calibration.recent_requests(PLAN, ports.metrics, NOW_MS),
+        calibration.calibrate(PLAN, ports.metrics, NOW_MS, START),
+        calibration.recent_requests(PLAN, ports.metrics, NOW_MS, START),
     ]
 
 
@@ -200,7 +199,7 @@ def knows_nothing(found: Any) -> bool:
         return found.result is WriteResult.AMBIGUOUS
     if isinstance(found, Minute):
         return not found.answered
-    return isinstance(found, Unknown | Missing | CutoverError)
+    return isinstance(found, Unknown | CutoverError)
 
 
 @pytest.mark.parametrize("port", PORTS)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cutover.aws.survey import AwsSurveyor
-from cutover.core.observation import AlarmState, Survey
-from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.observation import AlarmState, Known, Survey, Unknown
+from cutover.core.observation.survey import Fact
 from cutover.core.plan import Plan
 from cutover.core.preflight import CHECKS, Severity, run_checks
 from cutover.core.values import RouteId
@@ -52,7 +52,7 @@ def survey(
 
 
 def seen(fact: Fact[Any]) -> Any:
-    assert isinstance(fact, Seen), fact
+    assert isinstance(fact, Known), fact
     return fact.value
 
 
@@ -150,9 +150,9 @@ def test_a_group_that_is_gone_is_missing_and_hides_nothing_else(there: World) ->
     gone = there.destination[:-4] + "beef"
     routes = [{"rule": there.rule, "source": there.source, "destination": gone}]
     found = survey(there, plan_for(there, routes=routes))
-    assert isinstance(found.groups[gone], Missing)
-    assert isinstance(found.groups[there.source], Seen)
-    assert isinstance(found.routes[there.rule], Missing)
+    assert isinstance(found.groups[gone], Unknown)
+    assert isinstance(found.groups[there.source], Known)
+    assert isinstance(found.routes[there.rule], Unknown)
 
 
 def test_every_denied_read_names_its_permission(there: World) -> None:
@@ -186,8 +186,8 @@ def test_every_denied_read_names_its_permission(there: World) -> None:
         *found.groups.values(),
         *found.health.values(),
     ]
-    assert all(isinstance(fact, Missing) for fact in facts)
-    named = {fact.missing_permission for fact in facts if isinstance(fact, Missing)}
+    assert all(isinstance(fact, Unknown) for fact in facts)
+    named = {fact.missing_permission for fact in facts if isinstance(fact, Unknown)}
     assert named == {p for some in operations.values() for p in some.values()} - {
         "elasticloadbalancing:DescribeTargetGroupAttributes"  # its group was not readable at all
     }

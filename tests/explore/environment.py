@@ -30,7 +30,6 @@ from cutover.core.observation import (
     Survey,
     Unknown,
 )
-from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan
 from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState, evolve
@@ -522,7 +521,7 @@ class _Surveyor(Surveyor):
         }
         survey = self._well.survey(plan)
         gone = {
-            route: Missing("there is no such rule")
+            route: Unknown("there is no such rule")
             for route, place in play.places.items()
             if place.live is None
         }

@@ -10,7 +10,6 @@ from cutover.aws.history import Rates, request_rates
 from cutover.aws.metric_names import MetricNames, source_requests
 from cutover.core.errors import CredentialsError, CutoverError, ExitCode, RefusedError
 from cutover.core.observation import Comparison, MetricFacts, Survey, Unknown
-from cutover.core.observation.survey import Missing
 from cutover.core.plan import Plan
 from cutover.core.plan.arns import target_group_name
 from cutover.core.preflight import Finding, run_checks
@@ -76,7 +75,7 @@ def previews(plan: Plan, inspection: Inspection) -> tuple[RoutePreview, ...]:
     router = inspection.clients.router
     found: list[RoutePreview] = []
     for route, fact in inspection.survey.routes.items():
-        if isinstance(fact, Missing):
+        if isinstance(fact, Unknown):
             continue
         form = fact.value.form
         after: list[tuple[Weight, RouteConfig]] = []

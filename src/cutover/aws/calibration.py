@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from cutover.aws.cloudwatch import Answered, CloudWatchMetrics
+from cutover.aws.facts import fact_of
 from cutover.aws.series import ALB, Query, group_dimensions, query_of
-from cutover.core.moment import floor_to
+from cutover.core.moment import Moment, floor_to
 from cutover.core.observation import (
     Absent,
     Calibration,
@@ -18,7 +19,7 @@ from cutover.core.observation import (
     Unknown,
     beside_source,
 )
-from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.observation.survey import Fact
 from cutover.core.plan import Plan
 from cutover.core.preflight.variability import MINUTES, measured
 from cutover.core.values import HOUR, MINUTE, PPM
@@ -29,7 +30,7 @@ _ELB_BAD: Final = ("elb_502", "elb_503", "elb_504")
 
 
 def recent_requests(
-    plan: Plan, metrics: CloudWatchMetrics, now_ms: int
+    plan: Plan, metrics: CloudWatchMetrics, now_ms: int, at: Moment
 ) -> Fact[Mapping[str, int]]:
     """By pair, the source's requests of the last 15 settled minutes; 0 where it had no datapoint."""
     end = floor_to(now_ms - plan.observe.settle, plan.observe.period)
@@ -37,14 +38,14 @@ def recent_requests(
     queries = {pair.id: query_of(Series(Side.SOURCE, "requests"), pair) for pair in plan.pairs}
     answers = metrics.ask(list(queries.values()), start, end, plan.observe.period)
     if isinstance(answers, Unknown):
-        return Missing(answers.reason, PERMISSION if answers.denied else "")
+        return fact_of(answers, PERMISSION)
     if not all(answers[query].complete for query in queries.values()):
-        return Missing("CloudWatch answered only in part")
-    return Seen({pair: round(_sum(answers[query])) for pair, query in queries.items()})
+        return Unknown("CloudWatch answered only in part")
+    return Known({pair: round(_sum(answers[query])) for pair, query in queries.items()}, at)
 
 
 def calibrate(
-    plan: Plan, metrics: CloudWatchMetrics, now_ms: int
+    plan: Plan, metrics: CloudWatchMetrics, now_ms: int, at: Moment
 ) -> Fact[Mapping[str, Mapping[str, int]]]:
     """By pair: the source's `p50 p95 p99` and the plan's own percentiles (ms) of the last hour, and its noise.
 
@@ -75,9 +76,9 @@ def calibrate(
     )
     for answers in (percentiles, errors):
         if isinstance(answers, Unknown):
-            return Missing(answers.reason, PERMISSION if answers.denied else "")
+            return fact_of(answers, PERMISSION)
         if not all(answered.complete for answered in answers.values()):
-            return Missing("CloudWatch answered only in part")
+            return Unknown("CloudWatch answered only in part")
     assert not isinstance(percentiles, Unknown)  # noqa: S101  # said above, for the type checker
     assert not isinstance(errors, Unknown)  # noqa: S101
     found = {
@@ -85,9 +86,9 @@ def calibrate(
         for pair in plan.pairs
     }
     noise = _noise(plan, metrics, now_ms, found)
-    if isinstance(noise, Missing):
+    if isinstance(noise, Unknown):
         return noise
-    return Seen({pair: {**own, **noise.value.get(pair, {})} for pair, own in found.items()})
+    return Known({pair: {**own, **noise.value.get(pair, {})} for pair, own in found.items()}, at)
 
 
 def _noise(
@@ -97,12 +98,12 @@ def _noise(
     end = floor_to(now_ms - plan.observe.settle, period)
     wanted = {pair: beside_source(series) for pair, series in plan.series(known).items()}
     reading = metrics.read(wanted, end - MINUTES * period, end)
-    if isinstance(reading, Unknown):
-        return Missing(reading.reason, PERMISSION if reading.denied else "")
-    minutes = reading.value if isinstance(reading, Known) else ()
-    if any(Absent.UNKNOWN in minute.counts.values() for minute in minutes):
-        return Missing("CloudWatch answered only in part")
-    return Seen(measured(plan, minutes, known))
+    minutes = fact_of(reading, PERMISSION)
+    if isinstance(minutes, Unknown):
+        return minutes
+    if any(Absent.UNKNOWN in minute.counts.values() for minute in minutes.value):
+        return Unknown("CloudWatch answered only in part")
+    return Known(measured(plan, minutes.value, known), minutes.at)
 
 
 def percentile_queries(plan: Plan, pair: Comparison) -> dict[str, Query]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from cutover.aws.retry import Failure
 from cutover.aws.session import AwsSession
-from cutover.core.observation import AutoScaling, Reading, readings
-from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.moment import Moment
+from cutover.core.observation import AutoScaling, Known, Reading, Unknown
+from cutover.core.observation.survey import Fact
 
 T = TypeVar("T")
 
@@ -21,20 +23,24 @@ MOST_ZONES: Final = 25
 Asked = Callable[[], T | Failure]
 
 
-def fact(answer: T | Failure, permission: str) -> Fact[T]:
-    """A read's answer as a fact; one that was denied names the permission."""
+def fact(answer: T | Failure, permission: str, at: Moment) -> Fact[T]:
+    """A read's answer as a fact; one that was denied names the permission.
+
+    Args:
+        answer: what the read gave.
+        permission: what the read needs.
+        at: a moment before the call: what was learned is at least as new.
+    """
     if isinstance(answer, Failure):
-        return Missing(f"{answer.code}: {answer.message}", permission if answer.denied else "")
-    return Seen(answer)
+        return fact_of(answer.unknown(), permission)
+    return Known(answer, at)
 
 
 def fact_of(reading: Reading[T], permission: str) -> Fact[T]:
-    """A port's reading as a fact."""
-    if isinstance(reading, readings.Known):
-        return Seen(reading.value)
-    if isinstance(reading, readings.Unknown):
-        return Missing(reading.reason, permission if reading.denied else "")
-    return Missing("it was not asked")
+    """A port's reading as a fact; one that was denied names the permission."""
+    if isinstance(reading, Unknown):
+        return replace(reading, missing_permission=permission) if reading.denied else reading
+    return reading if isinstance(reading, Known) else Unknown("it was not asked")
 
 
 class Elb:

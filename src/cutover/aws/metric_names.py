@@ -12,22 +12,23 @@ from typing import Any, Final
 
 from cutover.aws.calibration import PERMISSION
 from cutover.aws.cloudwatch import Answered, CloudWatchMetrics
-from cutover.aws.facts import fact
+from cutover.aws.facts import fact, fact_of
 from cutover.aws.fanout import Fanout
 from cutover.aws.retry import Failure
 from cutover.aws.series import Query, query_of
 from cutover.aws.session import AwsSession
-from cutover.core.moment import floor_to
+from cutover.core.moment import Moment, floor_to
 from cutover.core.observation import (
     Comparison,
     CustomMetric,
+    Known,
     Listed,
     MetricFacts,
     Series,
     Side,
     Unknown,
 )
-from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.observation.survey import Fact
 from cutover.core.plan import Plan
 from cutover.core.preflight.custom import LOOK_BACK
 
@@ -47,11 +48,13 @@ class MetricNames:
 
     def beside(self, asked: Iterable[CustomMetric]) -> dict[CustomMetric, Fact[Listed]]:
         """Whether each exists, and those most like it."""
+        at = self._aws.clock.now()
         calls: dict[CustomMetric, Callable[[], Listed | Failure]] = {
             one: self._looking(one) for one in dict.fromkeys(asked)
         }
         return {
-            one: fact(answer, LIST_PERMISSION) for one, answer in self._fanout.run(calls).items()
+            one: fact(answer, LIST_PERMISSION, at)
+            for one, answer in self._fanout.run(calls).items()
         }
 
     def _looking(self, asked: CustomMetric) -> Callable[[], Listed | Failure]:
@@ -104,7 +107,7 @@ def _likeness(one: str, other: str) -> float:
 
 
 def custom_facts(
-    plan: Plan, metrics: CloudWatchMetrics, names: MetricNames, now_ms: int
+    plan: Plan, metrics: CloudWatchMetrics, names: MetricNames, now_ms: int, at: Moment
 ) -> Fact[Mapping[str, MetricFacts]]:
     """By name of the plan's metric gates, what CloudWatch has of their metrics in the last hours."""
     asked = {
@@ -115,19 +118,19 @@ def custom_facts(
         if one.custom is not None
     }
     if not asked:
-        return Seen({})
+        return Known({}, at)
     period = plan.observe.period
     end = floor_to(now_ms - plan.observe.settle, period)
     start = end - LOOK_BACK // period * period
     queries = {name: _query(custom, plan.pairs[0]) for name, custom in asked.items()}
     answers = metrics.ask(list(queries.values()), start, end, period)
     if isinstance(answers, Unknown):
-        return Missing(answers.reason, PERMISSION if answers.denied else "")
+        return fact_of(answers, PERMISSION)
     if not all(answers[query].complete for query in queries.values()):
-        return Missing("CloudWatch answered only in part")
+        return Unknown("CloudWatch answered only in part")
     empty = [custom for name, custom in asked.items() if not answers[queries[name]].points]
     listed = names.beside(empty)
-    return Seen(
+    return Known(
         {
             name: MetricFacts(
                 custom,
@@ -137,7 +140,8 @@ def custom_facts(
                 listed=listed.get(custom),
             )
             for name, custom in asked.items()
-        }
+        },
+        at,
     )
 
 
@@ -145,7 +149,7 @@ def silent_sources(
     plan: Plan, requests: Fact[Mapping[str, int]], names: MetricNames
 ) -> dict[str, MetricFacts]:
     """By pair whose source had no request, how that was asked and what is near it."""
-    if isinstance(requests, Missing):
+    if isinstance(requests, Unknown):
         return {}
     asked = {pair.id: source_requests(pair) for pair in plan.pairs if not requests.value[pair.id]}
     listed = names.beside(asked.values())

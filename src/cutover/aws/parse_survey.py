@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cutover.aws.alb import listener_of
 from cutover.aws.facts import fact
 from cutover.aws.retry import Failure
-from cutover.core.observation import GroupFacts, ListenerFacts, RuleUse
-from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.moment import Moment
+from cutover.core.observation import GroupFacts, Known, ListenerFacts, RuleUse, Unknown
+from cutover.core.observation.survey import Fact
 from cutover.core.plan import Plan, Route
 
 Answer = Any
@@ -21,12 +22,13 @@ ELB: Final = "elasticloadbalancing:"
 
 @dataclass(frozen=True)
 class Elements:
-    """The first side-by-side look: what exists."""
+    """The first side-by-side look: what exists. It began at `at`."""
 
     balancers: Mapping[str, Answer]
     listeners: Mapping[str, Answer]  # by load balancer ARN
     groups: Mapping[str, Answer]
     attributes: Mapping[str, Answer]
+    at: Moment
 
 
 def permission(route: Route) -> str:
@@ -56,19 +58,21 @@ def group_facts(
     arn: str, seen: Elements, tags: Mapping[str, Fact[Mapping[str, str]]]
 ) -> Fact[GroupFacts]:
     """One target group, with what was read of it."""
-    answer: Fact[list[dict[str, Any]]] = fact(seen.groups[arn], ELB + "DescribeTargetGroups")
-    attributes: Fact[dict[str, str]] = fact(
-        seen.attributes[arn], ELB + "DescribeTargetGroupAttributes"
+    answer: Fact[list[dict[str, Any]]] = fact(
+        seen.groups[arn], ELB + "DescribeTargetGroups", seen.at
     )
-    if isinstance(answer, Missing):
+    attributes: Fact[dict[str, str]] = fact(
+        seen.attributes[arn], ELB + "DescribeTargetGroupAttributes", seen.at
+    )
+    if isinstance(answer, Unknown):
         return answer
-    if isinstance(attributes, Missing):
+    if isinstance(attributes, Unknown):
         return attributes
     found = next((one for one in answer.value if one["TargetGroupArn"] == arn), None)
     if found is None:
-        return Missing("AWS does not know this target group")
-    own = tags.get(arn, Seen({}))
-    return Seen(
+        return Unknown("AWS does not know this target group")
+    own = tags.get(arn)
+    return Known(
         GroupFacts(
             arn=arn,
             name=found["TargetGroupName"],
@@ -78,9 +82,10 @@ def group_facts(
             target_type=str(found.get("TargetType", "instance")),
             sticky=attributes.value.get("stickiness.enabled") == "true",
             attributes=attributes.value,
-            tags=own.value if isinstance(own, Seen) else {},
+            tags=own.value if isinstance(own, Known) else {},
             matcher=_matcher(found),
-        )
+        ),
+        seen.at,
     )
 
 
@@ -91,21 +96,21 @@ def _matcher(group: Mapping[str, Any]) -> str:
 
 def rule_uses(
     groups: Sequence[str],
-    listeners: Mapping[str, Answer],
+    seen: Elements,
     rules: Mapping[str, Answer],
     planned: Sequence[str],
 ) -> Fact[tuple[RuleUse, ...]]:
-    """Every rule and default action that forwards to a planned group; Missing when any is unread.
+    """Every rule and default action that forwards to a planned group; Unknown when any is unread.
 
     Lists that lack a planned route (by ARN) are not the lists of its load balancer, and prove nothing.
     """
     found: list[RuleUse] = []
     named: set[str] = set()
-    for by_balancer, what in ((listeners, "DescribeListeners"), (rules, "DescribeRules")):
+    for by_balancer, what in ((seen.listeners, "DescribeListeners"), (rules, "DescribeRules")):
         for arn, answer in by_balancer.items():
-            got: Fact[list[dict[str, Any]]] = fact(answer, ELB + what)
-            if isinstance(got, Missing):
-                return Missing(f"{arn}: {got.reason}", got.missing_permission)
+            got: Fact[list[dict[str, Any]]] = fact(answer, ELB + what, seen.at)
+            if isinstance(got, Unknown):
+                return replace(got, reason=f"{arn}: {got.reason}")
             for item in got.value:
                 named.add(str(item.get("RuleArn") or item["ListenerArn"]))
                 if item.get("IsDefault"):
@@ -114,8 +119,8 @@ def rule_uses(
                 if used:
                     found.append(RuleUse(item.get("RuleArn") or item["ListenerArn"], used))
     if unnamed := [arn for arn in planned if arn not in named]:
-        return Missing(f"the lists of its load balancer do not name {unnamed[0]}")
-    return Seen(tuple(found))
+        return Unknown(f"the lists of its load balancer do not name {unnamed[0]}")
+    return Known(tuple(found), seen.at)
 
 
 def _forwards_to(actions: Sequence[Mapping[str, Any]], groups: Sequence[str]) -> tuple[str, ...]:
@@ -129,36 +134,38 @@ def _forwards_to(actions: Sequence[Mapping[str, Any]], groups: Sequence[str]) ->
 
 
 def listener_facts(
-    listeners: Mapping[str, Answer], tags: Mapping[str, Fact[Mapping[str, str]]]
+    seen: Elements, tags: Mapping[str, Fact[Mapping[str, str]]]
 ) -> dict[str, Fact[ListenerFacts]]:
     """The listeners of the planned load balancers; one that was not listed stands under its balancer."""
     found: dict[str, Fact[ListenerFacts]] = {}
-    for balancer, answer in listeners.items():
-        got: Fact[list[dict[str, Any]]] = fact(answer, ELB + "DescribeListeners")
-        if isinstance(got, Missing):
+    for balancer, answer in seen.listeners.items():
+        got: Fact[list[dict[str, Any]]] = fact(answer, ELB + "DescribeListeners", seen.at)
+        if isinstance(got, Unknown):
             found[balancer] = got
             continue
         for item in got.value:
             arn = item["ListenerArn"]
-            own = tags.get(arn, Seen({}))
+            own = tags.get(arn, Known({}, seen.at))
             found[arn] = (
-                own if isinstance(own, Missing) else Seen(ListenerFacts(arn, balancer, own.value))
+                own
+                if isinstance(own, Unknown)
+                else Known(ListenerFacts(arn, balancer, own.value), seen.at)
             )
     return found
 
 
 def all_tags(
-    tags: Mapping[str, Fact[Mapping[str, str]]], balancers: Sequence[str]
+    tags: Mapping[str, Fact[Mapping[str, str]]], balancers: Sequence[str], at: Moment
 ) -> Fact[Mapping[str, str]]:
     """The tags of all planned load balancers together.
 
-    Missing when the tags of *any* resource of the plan were not readable: a controller that owns a rule
+    Unknown when the tags of *any* resource of the plan were not readable: a controller that owns a rule
     or group must not hide behind a failed read.
     """
     together: dict[str, str] = {}
     for arn, own in tags.items():
-        if isinstance(own, Missing):
-            return Missing(f"{arn}: {own.reason}", own.missing_permission)
+        if isinstance(own, Unknown):
+            return replace(own, reason=f"{arn}: {own.reason}")
         if arn in balancers:
             together.update(own.value)
-    return Seen(together)
+    return Known(together, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cutover.aws import route_config
@@ -30,14 +31,17 @@ from cutover.aws.restored import recipe_for
 from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.target_health import AlbTargetHealth
+from cutover.core.moment import Moment
 from cutover.core.observation import (
     AlarmState,
     Identity,
+    Known,
     Reading,
     RouteFacts,
     Survey,
+    Unknown,
 )
-from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.observation.survey import Fact
 from cutover.core.plan import Plan, Route
 from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId
@@ -48,7 +52,7 @@ Claims = Callable[[Sequence[RouteId]], Mapping[RouteId, str]]
 
 
 class AwsSurveyor(Surveyor):
-    """Reads a `Survey` with what the session may read; everything else is `Missing`.
+    """Reads a `Survey` with what the session may read; everything else is `Unknown`.
 
     Args:
         aws: the session.
@@ -70,6 +74,7 @@ class AwsSurveyor(Surveyor):
 
     def survey(self, plan: Plan) -> Survey:
         aws, fanout = self._aws, self._fanout
+        at = aws.clock.now()  # before every call: what is learned is at least as new as this
         identity = fact_of(self.identity(), "sts:GetCallerIdentity")
         groups = tuple(
             dict.fromkeys(
@@ -81,7 +86,7 @@ class AwsSurveyor(Surveyor):
             aws, fanout, {route.id: Ends(route.source, route.destination) for route in plan.routes}
         )
         readings = router.read([route.id for route in plan.routes])
-        seen = self._elements(balancers, groups)
+        seen = self._elements(balancers, groups, at)
         listeners = [
             item
             for answer in seen.listeners.values()
@@ -92,17 +97,17 @@ class AwsSurveyor(Surveyor):
             {one["ListenerArn"]: self._elb.rules(one["ListenerArn"]) for one in listeners}
         )
         tags = self._tags(
-            (*balancers, *(one["ListenerArn"] for one in listeners), *rule_arns(plan), *groups)
+            (*balancers, *(one["ListenerArn"] for one in listeners), *rule_arns(plan), *groups), at
         )
         others = self._others(plan, seen)
         now_ms = aws.clock.now().wall_ms + aws.skew_ms
         metrics = CloudWatchMetrics(aws, fanout, plan.observe)
-        names, requests = MetricNames(aws, fanout), recent_requests(plan, metrics, now_ms)
+        names, requests = MetricNames(aws, fanout), recent_requests(plan, metrics, now_ms, at)
         health = AlbTargetHealth(aws, fanout).read(groups)
         return Survey(
             identity=identity,
             region=aws.region,
-            skew_ms=Seen(aws.skew_ms),
+            skew_ms=Known(aws.skew_ms, at),
             routes={
                 route.id: self._route(
                     route, fact_of(readings[route.id], permission(route)), seen, rules, tags
@@ -111,15 +116,15 @@ class AwsSurveyor(Surveyor):
             },
             groups={arn: group_facts(arn, seen, tags) for arn in groups},
             health={arn: fact_of(health[arn], ELB + "DescribeTargetHealth") for arn in groups},
-            uses=rule_uses(groups, seen.listeners, rules, [route.id for route in plan.routes]),
-            balancer_tags=all_tags(tags, balancers),
-            listeners=listener_facts(seen.listeners, tags),
-            auto_scaling=fact(others["auto_scaling"], "autoscaling:DescribeAutoScalingGroups"),
-            dns_aliases=fact(others["aliases"], "route53:ListResourceRecordSets"),
+            uses=rule_uses(groups, seen, rules, [route.id for route in plan.routes]),
+            balancer_tags=all_tags(tags, balancers, at),
+            listeners=listener_facts(seen, tags),
+            auto_scaling=fact(others["auto_scaling"], "autoscaling:DescribeAutoScalingGroups", at),
+            dns_aliases=fact(others["aliases"], "route53:ListResourceRecordSets", at),
             metrics=requests,
-            calibration=calibrate(plan, metrics, now_ms),
-            alarms=self._alarms(plan),
-            custom=custom_facts(plan, metrics, names, now_ms),
+            calibration=calibrate(plan, metrics, now_ms, at),
+            alarms=self._alarms(plan, at),
+            custom=custom_facts(plan, metrics, names, now_ms, at),
             silent=silent_sources(plan, requests, names),
             claimed_by=self._claims([route.id for route in plan.routes]),
             emulated=aws.emulated,
@@ -129,7 +134,7 @@ class AwsSurveyor(Surveyor):
     def _side_by_side(self, calls: Mapping[str, Callable[[], Any]]) -> dict[str, Answer]:
         return dict(self._fanout.run(calls))
 
-    def _elements(self, balancers: Sequence[str], groups: Sequence[str]) -> Elements:
+    def _elements(self, balancers: Sequence[str], groups: Sequence[str], at: Moment) -> Elements:
         elb = self._elb
         asked = {
             **{f"balancer {arn}": elb.balancer(arn) for arn in balancers},
@@ -147,9 +152,10 @@ class AwsSurveyor(Surveyor):
             under("listeners", balancers),
             under("group", groups),
             under("attributes", groups),
+            at,
         )
 
-    def _tags(self, arns: Sequence[str]) -> dict[str, Fact[Mapping[str, str]]]:
+    def _tags(self, arns: Sequence[str], at: Moment) -> dict[str, Fact[Mapping[str, str]]]:
         once = list(dict.fromkeys(arns))
         batches = [once[n : n + TAGS_BATCH] for n in range(0, len(once), TAGS_BATCH)]
         answers = self._side_by_side(
@@ -163,8 +169,8 @@ class AwsSurveyor(Surveyor):
         found: dict[str, Fact[Mapping[str, str]]] = {}
         for n, batch in enumerate(batches):
             for arn in batch:
-                got = fact(alone.get(arn, answers[str(n)]), ELB + "DescribeTags")
-                found[arn] = Seen(got.value.get(arn, {})) if isinstance(got, Seen) else got
+                got = fact(alone.get(arn, answers[str(n)]), ELB + "DescribeTags", at)
+                found[arn] = Known(got.value.get(arn, {}), at) if isinstance(got, Known) else got
         return found
 
     def _others(self, plan: Plan, seen: Elements) -> dict[str, Answer]:
@@ -181,10 +187,10 @@ class AwsSurveyor(Surveyor):
             }
         )
 
-    def _alarms(self, plan: Plan) -> Fact[Mapping[str, AlarmState]]:
+    def _alarms(self, plan: Plan, at: Moment) -> Fact[Mapping[str, AlarmState]]:
         names = [str(gate.spec.name) for gate in plan.gates if gate.kind == "alarm"]
         if not names:
-            return Seen({})
+            return Known({}, at)
         return fact_of(
             CloudWatchAlarms(self._aws, self._fanout).read(names), "cloudwatch:DescribeAlarms"
         )
@@ -197,16 +203,16 @@ class AwsSurveyor(Surveyor):
         rules: Mapping[str, Answer],
         tags: Mapping[str, Fact[Mapping[str, str]]],
     ) -> Fact[RouteFacts]:
-        if isinstance(form, Missing):
+        if isinstance(form, Unknown):
             return form
         ends = Ends(route.source, route.destination)
         found = form.value
         sticky = self._target_sticky(found, ends, seen)
-        if isinstance(sticky, Missing):
+        if isinstance(sticky, Unknown):
             return sticky
         recipe, why = recipe_for(found, ends, sticky)
-        own = tags.get(route.id, Seen({}))
-        return Seen(
+        own = tags.get(route.id)
+        return Known(
             RouteFacts(
                 form=found,
                 recipe=recipe,
@@ -215,16 +221,17 @@ class AwsSurveyor(Surveyor):
                 is_default=not is_rule(route.id) or is_default(route.id, rules),
                 action_types=route_config.action_types(found),
                 other_groups=route_config.others(found, ends),
-                tags=own.value if isinstance(own, Seen) else {},
+                tags=own.value if isinstance(own, Known) else {},
                 sticky_seconds=route_config.sticky_seconds(found),
                 pair_sum=route_config.pair_sum(found, ends),
                 bare_actions=route_config.bare_actions(found),
-            )
+            ),
+            seen.at,
         )
 
     def _target_sticky(
         self, form: RouteConfig, ends: Ends, seen: Elements
-    ) -> tuple[str, ...] | Missing:
+    ) -> tuple[str, ...] | Unknown:
         """The groups of the action, with ours attached, whose target stickiness is on."""
         every = tuple(
             dict.fromkeys((ends.source, ends.destination, *route_config.weights_of(form)))
@@ -234,10 +241,10 @@ class AwsSurveyor(Surveyor):
         sticky = []
         for arn in every:
             got: Fact[Mapping[str, str]] = fact(
-                answers[arn], ELB + "DescribeTargetGroupAttributes"
+                answers[arn], ELB + "DescribeTargetGroupAttributes", seen.at
             )
-            if isinstance(got, Missing):
-                return Missing(f"stickiness of {arn}: {got.reason}", got.missing_permission)
+            if isinstance(got, Unknown):
+                return replace(got, reason=f"stickiness of {arn}: {got.reason}")
             if got.value.get("stickiness.enabled") == "true":
                 sticky.append(arn)
         return tuple(sticky)

@@ -22,7 +22,6 @@ from cutover.core.observation import (
     Survey,
     Unknown,
 )
-from cutover.core.observation.survey import Missing
 from cutover.core.state import Phase, replay
 from cutover.core.state import evidence as evid
 from cutover.core.values import MINUTE, SECOND
@@ -73,7 +72,10 @@ def test_a_caller_that_is_not_known_refuses_with_the_credentials_code() -> None:
     bench = Bench()
 
     def nobody(survey: Survey) -> Survey:
-        return replace(survey, identity=Missing("expired", "sts:GetCallerIdentity"))
+        return replace(
+            survey,
+            identity=Unknown("expired", denied=True, missing_permission="sts:GetCallerIdentity"),
+        )
 
     bench.surveyor.change = nobody
     assert bench.run() == ExitCode.CREDENTIALS
@@ -83,7 +85,8 @@ def test_a_caller_that_is_not_known_refuses_with_the_credentials_code() -> None:
 def test_a_calibration_that_is_missing_leaves_the_gates_without_one() -> None:
     bench = Bench()
     bench.surveyor.change = lambda survey: replace(
-        survey, calibration=Missing("denied", "cloudwatch:GetMetricData")
+        survey,
+        calibration=Unknown("denied", denied=True, missing_permission="cloudwatch:GetMetricData"),
     )
     bench.run()
     assert bench.events(ev.Snapshot)[0].calibration == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,14 +15,16 @@ from cutover.core.observation import (
     GroupFacts,
     GroupHealth,
     Identity,
+    Known,
     Listed,
     ListenerFacts,
     MetricFacts,
     RouteFacts,
     RuleUse,
     Survey,
+    Unknown,
 )
-from cutover.core.observation.survey import Missing, Seen
+from cutover.core.observation.survey import Fact
 from cutover.core.plan import Plan
 from cutover.core.preflight import CHECKS, Finding, Severity, blocked, run_checks
 from cutover.core.preflight.caller import planned_ms
@@ -30,7 +32,9 @@ from cutover.core.preflight.custom import cannot_exist
 from cutover.core.preflight.grpc import RESETS
 from cutover.core.routing import RouteConfig, config_body, config_of
 from cutover.core.values import RouteId, Weight
-from tests.fakes import DESTINATION, LISTENER, QUIET, RULE, SOURCE, plan_of
+from tests.fakes import DESTINATION, LISTENER, QUIET, RULE, SOURCE, START, plan_of
+
+T = TypeVar("T")
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
 BALANCER = (
@@ -40,7 +44,16 @@ OTHER = BALANCER.replace("prod-web", "internal")
 THIRD = SOURCE.replace("checkout-ec2", "beta")
 RULE_2 = RULE[:-4] + "beef"
 PLAN = plan_of(managed_by="none")
-DENIED = Missing("AccessDenied: no", "some:Permission")
+
+
+def known(value: T) -> Fact[T]:
+    """A fact that was read."""
+    return Known(value, START)
+
+
+DENIED = Unknown(
+    "AccessDenied: no", "AccessDenied", denied=True, missing_permission="some:Permission"
+)
 
 Change = Callable[[Survey], Survey]
 
@@ -64,40 +77,41 @@ def group(arn: str, **changes: Any) -> GroupFacts:
 
 ZONES = {"a": 2, "c": 2}
 SOUND = Survey(
-    identity=Seen(Identity(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:role/ops")),
+    identity=known(Identity(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:role/ops")),
     region=REGION,
-    skew_ms=Seen(0),
-    routes={RouteId(RULE): Seen(route())},
-    groups={SOURCE: Seen(group(SOURCE)), DESTINATION: Seen(group(DESTINATION))},
+    skew_ms=known(0),
+    routes={RouteId(RULE): known(route())},
+    groups={SOURCE: known(group(SOURCE)), DESTINATION: known(group(DESTINATION))},
     health={
-        SOURCE: Seen(GroupHealth(4, 4, ZONES, {}, ZONES)),
-        DESTINATION: Seen(GroupHealth(0, 4, {}, {"unused/Target.NotInUse": 4}, ZONES)),
+        SOURCE: known(GroupHealth(4, 4, ZONES, {}, ZONES)),
+        DESTINATION: known(GroupHealth(0, 4, {}, {"unused/Target.NotInUse": 4}, ZONES)),
     },
-    uses=Seen((RuleUse(RULE, (SOURCE,)),)),
-    balancer_tags=Seen({"team": "shop"}),
-    listeners={LISTENER: Seen(ListenerFacts(LISTENER, BALANCER))},
-    auto_scaling=Seen(()),
-    dns_aliases=Seen(()),
-    metrics=Seen({PLAN.pairs[0].id: 90_000}),
-    calibration=Seen({PLAN.pairs[0].id: {"p50": 60, "p95": 170, "p99": 330, **QUIET}}),
-    alarms=Seen({}),
+    uses=known((RuleUse(RULE, (SOURCE,)),)),
+    balancer_tags=known({"team": "shop"}),
+    listeners={LISTENER: known(ListenerFacts(LISTENER, BALANCER))},
+    auto_scaling=known(()),
+    dns_aliases=known(()),
+    metrics=known({PLAN.pairs[0].id: 90_000}),
+    calibration=known({PLAN.pairs[0].id: {"p50": 60, "p95": 170, "p99": 330, **QUIET}}),
+    alarms=known({}),
+    custom=known({}),
     emulated=True,
     at_ms=1_000_000,
 )
 
 
 def with_route(**changes: Any) -> Change:
-    return lambda survey: replace(survey, routes={RouteId(RULE): Seen(route(**changes))})
+    return lambda survey: replace(survey, routes={RouteId(RULE): known(route(**changes))})
 
 
 def with_group(arn: str, **changes: Any) -> Change:
     return lambda survey: replace(
-        survey, groups={**survey.groups, arn: Seen(group(arn, **changes))}
+        survey, groups={**survey.groups, arn: known(group(arn, **changes))}
     )
 
 
 def with_health(arn: str, health: GroupHealth) -> Change:
-    return lambda survey: replace(survey, health={**survey.health, arn: Seen(health)})
+    return lambda survey: replace(survey, health={**survey.health, arn: known(health)})
 
 
 def having(**changes: Any) -> Change:
@@ -118,12 +132,12 @@ def test_a_sound_plan_passes_every_check_and_every_check_says_what_it_saw() -> N
 
 def static(left_ms: int | None) -> Change:
     expires = None if left_ms is None else SOUND.at_ms + left_ms
-    return having(identity=Seen(Identity(ACCOUNT, "arn", expires, refreshes=False)))
+    return having(identity=known(Identity(ACCOUNT, "arn", expires, refreshes=False)))
 
 
 def asg(minimum: int, serving: int, *, suspended: bool = False) -> Change:
     return having(
-        auto_scaling=Seen((AutoScaling("checkout", minimum, serving, serving, suspended),))
+        auto_scaling=known((AutoScaling("checkout", minimum, serving, serving, suspended),))
     )
 
 
@@ -133,7 +147,7 @@ B, W = Severity.BLOCK, Severity.WARN
 BAD: list[tuple[Any, ...]] = [
     (
         "account",
-        having(identity=Seen(Identity("111122223333", "arn:x"))),
+        having(identity=known(Identity("111122223333", "arn:x"))),
         B,
         "in account 111122223333",
     ),
@@ -143,7 +157,7 @@ BAD: list[tuple[Any, ...]] = [
     ("credentials", static(None), B, "nobody knows when they end"),
     ("credentials", static(600_000), B, "end in 10m"),
     ("credentials", static(planned_ms(PLAN) + 15 * 60_000 - 1), B, "the credentials end in"),
-    ("clock", having(skew_ms=Seen(-61_000)), B, "-1m1s"),
+    ("clock", having(skew_ms=known(-61_000)), B, "-1m1s"),
     ("clock", having(skew_ms=DENIED), B, "could not be read"),
     ("claimed", having(claimed_by={RouteId(RULE): "checkout-7"}), B, "run checkout-7 claims"),
     ("routes", having(routes={RouteId(RULE): DENIED}), B, "could not be read"),
@@ -158,7 +172,7 @@ BAD: list[tuple[Any, ...]] = [
     ("routes", with_route(form=form(source=False)), B, "does not forward to its source"),
     (
         "groups",
-        having(groups={**SOUND.groups, DESTINATION: Missing("TargetGroupNotFound: gone")}),
+        having(groups={**SOUND.groups, DESTINATION: Unknown("TargetGroupNotFound: gone")}),
         B,
         "NotFound",
     ),
@@ -167,7 +181,7 @@ BAD: list[tuple[Any, ...]] = [
     ("application-balancer", with_group(DESTINATION, protocol="TCP"), B, "speaks TCP"),
     (
         "routes-complete",
-        having(uses=Seen((RuleUse(RULE, (SOURCE,)), RuleUse(RULE_2, (SOURCE,))))),
+        having(uses=known((RuleUse(RULE, (SOURCE,)), RuleUse(RULE_2, (SOURCE,))))),
         B,
         "beef",
     ),
@@ -244,11 +258,11 @@ BAD: list[tuple[Any, ...]] = [
     ),
     ("source-capacity", asg(2, 4), B, "may shrink from 4 to 2"),
     ("source-capacity", having(auto_scaling=DENIED), B, "could not be read"),
-    ("dns-alias", having(dns_aliases=Seen(("www.shop.example.",))), W, "www.shop.example."),
+    ("dns-alias", having(dns_aliases=known(("www.shop.example.",))), W, "www.shop.example."),
     ("dns-alias", having(dns_aliases=DENIED), W, "could not be read"),
     (
         "controller",
-        having(balancer_tags=Seen({"elbv2.k8s.aws/cluster": "prod"})),
+        having(balancer_tags=known({"elbv2.k8s.aws/cluster": "prod"})),
         B,
         "elbv2.k8s.aws/cluster=prod",
     ),
@@ -268,7 +282,7 @@ BAD: list[tuple[Any, ...]] = [
         "controller",
         having(
             listeners={
-                LISTENER: Seen(ListenerFacts(LISTENER, BALANCER, {"elbv2.k8s.aws/cluster": "p"}))
+                LISTENER: known(ListenerFacts(LISTENER, BALANCER, {"elbv2.k8s.aws/cluster": "p"}))
             }
         ),
         B,
@@ -283,7 +297,7 @@ BAD: list[tuple[Any, ...]] = [
         B,
         "aws:cloudformation:stack-id",
     ),
-    ("metrics", having(metrics=Seen({PLAN.pairs[0].id: 0})), B, "no requests of the source"),
+    ("metrics", having(metrics=known({PLAN.pairs[0].id: 0})), B, "no requests of the source"),
     ("metrics", having(metrics=DENIED), B, "could not be read"),
 ]
 
@@ -305,7 +319,7 @@ def test_each_check_sees_what_it_is_for(
 
 GOOD: list[tuple[Any, ...]] = [
     ("credentials", static(planned_ms(PLAN) + 15 * 60_000)),
-    ("clock", having(skew_ms=Seen(60_000))),
+    ("clock", having(skew_ms=known(60_000))),
     ("start-weight", with_route(form=form(0, attached=True))),
     ("start-weight", with_route(form=form(49, attached=True))),
     ("weights", with_route(other_groups={THIRD: 100}, pair_sum=900)),
@@ -371,22 +385,27 @@ ZERO = {"statistic": "Sum", "missing": "zero"}
     [
         (None, {}, W, "not looked at"),
         (MetricFacts(DEPTH), {}, W, "no datapoint in the last 3h"),
-        (MetricFacts(DEPTH, listed=Missing("Throttling: no")), {}, W, "Throttling: no"),
-        (MetricFacts(DEPTH, listed=Seen(Listed(True))), {}, W, "but it exists"),
-        (MetricFacts(DEPTH, listed=Seen(Listed(True))), {"per": "request"}, Severity.OK, "exists"),
-        (MetricFacts(DEPTH, listed=Seen(Listed(False))), {}, W, "has nothing of that namespace"),
-        (MetricFacts(COUNT, listed=Seen(Listed(False))), ZERO, Severity.OK, "takes for zero"),
-        (MetricFacts(COUNT, listed=Seen(Listed(True))), ZERO, Severity.OK, "but it exists"),
-        (MetricFacts(COUNT, listed=Seen(Listed(True))), {"statistic": "Sum"}, W, "but it exists"),
+        (MetricFacts(DEPTH, listed=Unknown("Throttling: no")), {}, W, "Throttling: no"),
+        (MetricFacts(DEPTH, listed=known(Listed(True))), {}, W, "but it exists"),
         (
-            MetricFacts(DEPTH, listed=Seen(Listed(False, (replace(DEPTH, dimensions=()),)))),
+            MetricFacts(DEPTH, listed=known(Listed(True))),
+            {"per": "request"},
+            Severity.OK,
+            "exists",
+        ),
+        (MetricFacts(DEPTH, listed=known(Listed(False))), {}, W, "has nothing of that namespace"),
+        (MetricFacts(COUNT, listed=known(Listed(False))), ZERO, Severity.OK, "takes for zero"),
+        (MetricFacts(COUNT, listed=known(Listed(True))), ZERO, Severity.OK, "but it exists"),
+        (MetricFacts(COUNT, listed=known(Listed(True))), {"statistic": "Sum"}, W, "but it exists"),
+        (
+            MetricFacts(DEPTH, listed=known(Listed(False, (replace(DEPTH, dimensions=()),)))),
             {},
             B,
             "published with the dimensions (none), never with (Queue)",
         ),
         (
             MetricFacts(
-                DEPTH, listed=Seen(Listed(False, (replace(DEPTH, dimensions=()),), whole=False))
+                DEPTH, listed=known(Listed(False, (replace(DEPTH, dimensions=()),), whole=False))
             ),
             {},
             W,
@@ -402,7 +421,7 @@ def test_a_metric_gate_without_data_is_told_by_what_cloudwatch_has(
 ) -> None:
     spec = {"name": "depth", "namespace": "Shop", "metric": "Depth", "statistic": "Average"}
     plan = plan_of(gates=[{"errors": {"max": "1%"}}, {"metric": {**spec, "max": 9, **gate}}])
-    custom = Seen({} if facts is None else {"metric.depth": facts})
+    custom = known({} if facts is None else {"metric.depth": facts})
     finding = findings(having(custom=custom)(SOUND), plan)["metric-gates"]
     assert (finding.severity, says in finding.seen) == (severity, True), finding
     assert findings(having(custom=DENIED)(SOUND), plan)["metric-gates"].severity is B
@@ -439,31 +458,31 @@ def test_routes_that_start_unalike_are_refused() -> None:
         ]
     )
     unlike = {
-        RouteId(RULE): Seen(route(form=form(10, attached=True))),
-        RouteId(RULE_2): Seen(route()),
+        RouteId(RULE): known(route(form=form(10, attached=True))),
+        RouteId(RULE_2): known(route()),
     }
     assert findings(replace(SOUND, routes=unlike), plan)["start-weight"].severity is B
-    alike = dict.fromkeys(unlike, Seen(route(form=form(10, attached=True))))
+    alike = dict.fromkeys(unlike, known(route(form=form(10, attached=True))))
     assert findings(replace(SOUND, routes=alike), plan)["start-weight"].severity is Severity.OK
 
 
 def test_a_listener_and_its_default_rule_are_one_route_twice() -> None:
     ends = {"source": SOURCE, "destination": DESTINATION}
     plan = plan_of(routes=[{"rule": RULE, **ends}, {"listener": LISTENER, **ends}])
-    default = Seen(route(is_default=True))
+    default = known(route(is_default=True))
     twice = replace(SOUND, routes={RouteId(RULE): default, RouteId(LISTENER): default})
     assert "is planned 2 times" in findings(twice, plan)["routes"].seen
 
 
 def test_what_is_left_on_purpose_is_complete() -> None:
-    both = having(uses=Seen((RuleUse(RULE, (SOURCE,)), RuleUse(RULE_2, (SOURCE,)))))(SOUND)
+    both = having(uses=known((RuleUse(RULE, (SOURCE,)), RuleUse(RULE_2, (SOURCE,)))))(SOUND)
     plan = plan_of(leave=[{"rule": RULE_2, "why": "internal path, moves next week"}])
     assert findings(both, plan)["routes-complete"].severity is Severity.OK
 
 
 def test_a_planned_default_rule_covers_its_listeners_default_action() -> None:
     survey = replace(
-        with_route(is_default=True)(SOUND), uses=Seen((RuleUse(LISTENER, (SOURCE,)),))
+        with_route(is_default=True)(SOUND), uses=known((RuleUse(LISTENER, (SOURCE,)),))
     )
     assert findings(survey)["routes-complete"].severity is Severity.OK
 
@@ -512,7 +531,7 @@ def test_a_stack_is_no_surprise_when_the_plan_says_so() -> None:
 def test_an_alarm_must_exist_and_be_quiet(state: AlarmState, severity: Severity) -> None:
     plan = plan_of(gates=[{"errors": {"max": "1%"}}, {"alarm": {"name": "burn"}}])
     assert (
-        findings(having(alarms=Seen({"burn": state}))(SOUND), plan)["alarms"].severity is severity
+        findings(having(alarms=known({"burn": state}))(SOUND), plan)["alarms"].severity is severity
     )
     assert findings(having(alarms=DENIED)(SOUND), plan)["alarms"].severity is B
 
@@ -537,7 +556,7 @@ def waiving(check: str) -> Plan:
 
 
 def test_a_waiver_turns_a_block_into_a_warning_with_its_reason() -> None:
-    owned = having(balancer_tags=Seen({"elbv2.k8s.aws/cluster": "prod"}))(SOUND)
+    owned = having(balancer_tags=known({"elbv2.k8s.aws/cluster": "prod"}))(SOUND)
     finding = findings(owned, waiving("controller"))["controller"]
     assert finding.severity is W
     assert WAIVED_WHY in finding.why
@@ -607,6 +626,7 @@ def test_nothing_known_passes_nothing_that_could_block() -> None:
         metrics=DENIED,
         calibration=DENIED,
         alarms=DENIED,
+        custom=DENIED,
     )
     passed = {f.id for f in run_checks(PLAN, blind) if f.severity is Severity.OK}
     # what rests on the plan alone, or on no gate of this plan

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from cutover.core.observation import Absent, Count, Minute, beside_source
-from cutover.core.observation.survey import Missing, Seen
+from cutover.core.observation import Absent, Count, Minute, Unknown, beside_source
 from cutover.core.plan import Plan
 from cutover.core.preflight import Finding, Severity, run_checks
 from cutover.core.preflight.variability import MINUTES, measured
 from cutover.core.values import MINUTE
-from tests.core.preflight.test_checks import SOUND
+from tests.core.preflight.test_checks import SOUND, known
 from tests.fakes import TWO_ROUTES, plan_of
 
 START_MS = 1_800_000_000_000
@@ -59,7 +58,7 @@ def noted(plan: Plan, minutes: Iterable[Minute], known: Any = None) -> Mapping[s
 
 def found(plan: Plan, calibration: Mapping[str, int], check: str = "noise") -> Finding:
     whole = {pair.id: {"p95": 170, **calibration} for pair in plan.pairs}
-    survey = replace(SOUND, calibration=Seen(whole))
+    survey = replace(SOUND, calibration=known(whole))
     return next(one for one in run_checks(plan, survey) if one.id == check)
 
 
@@ -153,7 +152,10 @@ def test_gates_that_are_not_judged_by_evidence_have_no_noise_to_measure() -> Non
 
 
 def test_what_could_not_be_read_warns_and_never_blocks() -> None:
-    survey = replace(SOUND, calibration=Missing("denied", "cloudwatch:GetMetricData"))
+    survey = replace(
+        SOUND,
+        calibration=Unknown("denied", denied=True, missing_permission="cloudwatch:GetMetricData"),
+    )
     every = {one.id: one for one in run_checks(plan_of(gates=[ERRORS]), survey)}
     assert every["noise"].severity is every["unanswered"].severity is Severity.WARN
     assert "cloudwatch:GetMetricData" in every["noise"].fix

@@ -15,8 +15,6 @@ from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
 from cutover.core.journal.events import CheckFound, Gap, Observed, Snapshot
 from cutover.core.observation import CommandName, Known, NotAsked, Survey, Unknown
-from cutover.core.observation.survey import Missing
-from cutover.core.observation.survey import Seen as SeenFact
 from cutover.core.preflight import run_checks
 from cutover.core.routing import config_body
 from cutover.core.state import Hold, Phase
@@ -118,7 +116,7 @@ def _survey(turn: Turn) -> Decision:
             turn.add(CheckFound(found.id, found.severity, found.seen, found.why, found.fix))
     blocks = [found for found in findings if found.severity == "block"]
     if blocks:
-        denied = isinstance(survey.identity, Missing) and survey.identity.missing_permission
+        denied = isinstance(survey.identity, Unknown) and survey.identity.missing_permission
         why = "; ".join(f"{found.id}: {found.why}" for found in blocks)
         return refuse(turn, why, ExitCode.CREDENTIALS if denied else ExitCode.REFUSED)
     turn.add(Observed("survey", _kept(turn, survey)))
@@ -134,19 +132,17 @@ def _kept(turn: Turn, survey: Survey) -> dict[str, object]:
     """What later phases need of the survey."""
     sources = {pair.source for pair in turn.plan.pairs}
     return {
-        "recipes": {
-            r: f.value.recipe for r, f in survey.routes.items() if isinstance(f, SeenFact)
-        },
+        "recipes": {r: f.value.recipe for r, f in survey.routes.items() if isinstance(f, Known)},
         "checked": {
-            r: f.value.form.hash for r, f in survey.routes.items() if isinstance(f, SeenFact)
+            r: f.value.form.hash for r, f in survey.routes.items() if isinstance(f, Known)
         },
         "source_healthy": {
             group: fact.value.healthy
             for group, fact in survey.health.items()
-            if group in sources and isinstance(fact, SeenFact)
+            if group in sources and isinstance(fact, Known)
         },
         "calibration": {p: dict(c) for p, c in survey.calibration.value.items()}
-        if isinstance(survey.calibration, SeenFact)
+        if isinstance(survey.calibration, Known)
         else {},
     }
 

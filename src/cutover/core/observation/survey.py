@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from cutover.core.observation.minutes import CustomMetric
-from cutover.core.observation.readings import AlarmState, GroupHealth, Identity
+from cutover.core.observation.readings import AlarmState, GroupHealth, Identity, Known, Unknown
 from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True)
-class Seen(Generic[T_co]):
-    """A fact that was read."""
-
-    value: T_co
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A fact nobody could read: it blocks if its check would. Names the permission that lacks."""
-
-    reason: str
-    missing_permission: str = ""
-
-
-Fact = Seen[T_co] | Missing
+Fact = Known[T_co] | Unknown
+"""A reading that was asked for, as all of a survey is. One that is Unknown blocks if its check would."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +141,7 @@ class Survey:
     metrics: Fact[Mapping[str, int]]  # by pair id: source requests in the last 15 settled minutes
     calibration: Fact[Mapping[str, Mapping[str, int]]]
     alarms: Fact[Mapping[str, AlarmState]]
-    custom: Fact[Mapping[str, MetricFacts]] = field(
-        default_factory=lambda: Seen({})
-    )  # by name of the plan's metric gates
+    custom: Fact[Mapping[str, MetricFacts]]  # by name of the plan's metric gates
     silent: Mapping[str, MetricFacts] = field(
         default_factory=dict
     )  # by pair id: the source's requests, where there were none

@@ -7,8 +7,7 @@ from typing import Final
 
 from cutover.core.arn import resource
 from cutover.core.gates.metric import MISSING_MINUTES
-from cutover.core.observation import CustomMetric, Listed, MetricFacts, Survey
-from cutover.core.observation.survey import Missing
+from cutover.core.observation import CustomMetric, Listed, MetricFacts, Survey, Unknown
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.preflight.finding import CheckResult, Severity, block, listed, need, ok, warn
 from cutover.core.values import HOUR, duration_text
@@ -22,7 +21,7 @@ _NEVER: Final = "a gate without data is UNKNOWN: the run would hold at its first
 def looked_for(facts: MetricFacts) -> str:
     """What was asked, word for word, and what exists that is nearest to it."""
     asked = f"asked for {facts.asked.text}"
-    if isinstance(facts.listed, Missing):
+    if isinstance(facts.listed, Unknown):
         need = facts.listed.missing_permission
         why = f"grant {need}" if need else facts.listed.reason
         return f"{asked} (what exists beside it could not be listed: {why})"
@@ -58,7 +57,7 @@ def _judged(gate: PlannedGate, found: Mapping[str, MetricFacts]) -> CheckResult:
     if facts.points:
         return _sparse(gate, facts)
     nothing = f"{name}: no datapoint in the last {duration_text(LOOK_BACK)}"
-    if facts.listed is None or isinstance(facts.listed, Missing):
+    if facts.listed is None or isinstance(facts.listed, Unknown):
         return warn(
             f"{nothing}; {looked_for(facts)}",
             _NEVER,

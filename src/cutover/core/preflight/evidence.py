@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cutover.core.observation import AlarmState, Survey
-from cutover.core.observation.survey import Seen
+from cutover.core.observation import AlarmState, Known, Survey
 from cutover.core.plan import Plan
 from cutover.core.plan.risk import nothing_keeps, outlooks_of, over_budget
 from cutover.core.preflight.custom import looked_for
@@ -97,7 +96,7 @@ def measured_rate(survey: Survey) -> float | None:
     None seen is no measurement: "0 at risk" would be a promise.
     """
     found = survey.metrics
-    return sum(found.value.values()) / RATE_MINUTES or None if isinstance(found, Seen) else None
+    return sum(found.value.values()) / RATE_MINUTES or None if isinstance(found, Known) else None
 
 
 def alarms(plan: Plan, survey: Survey) -> CheckResult:

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cutover.core.arn import resource
-from cutover.core.observation import Survey
-from cutover.core.observation.survey import Fact, Missing, Seen
+from cutover.core.observation import Known, Survey, Unknown
+from cutover.core.observation.survey import Fact
 from cutover.core.plan import Plan
 
 K = TypeVar("K")
@@ -63,10 +63,10 @@ class Check:
 class Unread(Exception):  # noqa: N818  # not an error of ours: a fact nobody could read
     """Raised by `need`; `run_checks` turns it into a block."""
 
-    def __init__(self, what: str, missing: Missing) -> None:
+    def __init__(self, what: str, unknown: Unknown) -> None:
         super().__init__(what)
         self.what = what
-        self.missing = missing
+        self.unknown = unknown
 
 
 def need(fact: Fact[T], what: str) -> T:
@@ -75,7 +75,7 @@ def need(fact: Fact[T], what: str) -> T:
     Raises:
         Unread: when nobody could read it.
     """
-    if isinstance(fact, Seen):
+    if isinstance(fact, Known):
         return fact.value
     raise Unread(what, fact)
 
@@ -86,7 +86,7 @@ def need_all(facts: Mapping[K, Fact[T]], keys: Iterable[K], what: str) -> dict[K
     Raises:
         Unread: when nobody could read one of them.
     """
-    absent = Missing("it was not looked at")
+    absent = Unknown("it was not looked at")
     return {
         key: need(facts.get(key, absent), f"{what} {resource(str(key))}")
         for key in dict.fromkeys(keys)
@@ -95,10 +95,10 @@ def need_all(facts: Mapping[K, Fact[T]], keys: Iterable[K], what: str) -> dict[K
 
 def unread(error: Unread, severity: Severity = Severity.BLOCK) -> CheckResult:
     """What a check says about a fact that nobody could read."""
-    permission = error.missing.missing_permission
+    permission = error.unknown.missing_permission
     return CheckResult(
         severity,
-        f"{error.what} could not be read: {error.missing.reason}",
+        f"{error.what} could not be read: {error.unknown.reason}",
         "what is unknown is never good",
         f"Grant {permission}." if permission else "Try again; if it stays, look at the reason.",
     )
