@@ -34,7 +34,6 @@ from cutover.core.observation import (
     Survey,
     Unknown,
 )
-from cutover.core.observation.survey import Seen
 from cutover.core.plan import Plan
 from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState, replay
@@ -148,9 +147,14 @@ class FakeMailbox(Inbox):
         self.give_up_ms = clock.at.boot_ms + 48 * 3_600_000
 
     def say(
-        self, name: CommandName, why: str = "", signal: int = 0, who: str = "ana@bastion"
+        self,
+        name: CommandName,
+        why: str = "",
+        signal: int = 0,
+        who: str = "ana@bastion",
+        id: str = "",  # noqa: A002  as OperatorCommand names it
     ) -> None:
-        self._said.append(OperatorCommand(name, who, why, signal=signal))
+        self._said.append(OperatorCommand(name, who, why, signal=signal, id=id))
         self.log.add(Ordered, str(name))
 
     def say_in(self, ms: int, name: CommandName, why: str = "", signal: int = 0) -> None:
@@ -440,12 +444,13 @@ class FakeSurveyor(Surveyor):
         lb_arn = (
             f"arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/{balancer}"
         )
+        at = self._clock.now()
         survey = Survey(
-            identity=Seen(Identity("123456789012", "arn:aws:iam::123456789012:role/ops")),
+            identity=Known(Identity("123456789012", "arn:aws:iam::123456789012:role/ops"), at),
             region="ap-northeast-1",
-            skew_ms=Seen(0),
+            skew_ms=Known(0, at),
             routes={
-                route.id: Seen(
+                route.id: Known(
                     RouteFacts(
                         self._router.forms[route.id],
                         recipe="keep",
@@ -453,31 +458,38 @@ class FakeSurveyor(Surveyor):
                         listener=LISTENER,
                         is_default=route.kind == "listener",
                         action_types=("forward",),
-                    )
+                    ),
+                    at,
                 )
                 for route in plan.routes
             },
             groups={
-                g: Seen(
-                    GroupFacts(g, g.split("/")[-2], (lb_arn,), "HTTP", "HTTP1", "ip", sticky=False)
+                g: Known(
+                    GroupFacts(
+                        g, g.split("/")[-2], (lb_arn,), "HTTP", "HTTP1", "ip", sticky=False
+                    ),
+                    at,
                 )
                 for g in groups
             },
             health={
-                g: Seen(h)
+                g: Known(h, at)
                 for g, h in self._health.groups.items()
                 if isinstance(h, GroupHealth) and g in groups
             },
-            uses=Seen(tuple(RuleUse(r.id, (r.source, r.destination)) for r in plan.routes)),
-            balancer_tags=Seen({}),
-            listeners={LISTENER: Seen(ListenerFacts(LISTENER, lb_arn))},
-            auto_scaling=Seen(()),
-            dns_aliases=Seen(()),
-            metrics=Seen({pair.id: 90_000 for pair in plan.pairs}),
-            calibration=Seen(
-                {pair.id: {"p50": 60, "p95": 170, "p99": 330, **QUIET} for pair in plan.pairs}
+            uses=Known(tuple(RuleUse(r.id, (r.source, r.destination)) for r in plan.routes), at),
+            balancer_tags=Known({}, at),
+            listeners={LISTENER: Known(ListenerFacts(LISTENER, lb_arn), at)},
+            auto_scaling=Known((), at),
+            dns_aliases=Known((), at),
+            metrics=Known({pair.id: 90_000 for pair in plan.pairs}, at),
+            calibration=Known(
+                {pair.id: {"p50": 60, "p95": 170, "p99": 330, **QUIET} for pair in plan.pairs}, at
             ),
-            alarms=Seen({g.spec.name: AlarmState.OK for g in plan.gates if g.kind == "alarm"}),
+            alarms=Known(
+                {g.spec.name: AlarmState.OK for g in plan.gates if g.kind == "alarm"}, at
+            ),
+            custom=Known({}, at),
             emulated=True,
         )
         return self.change(survey)

@@ -13,6 +13,7 @@ import pytest
 from cutover.app import api
 from cutover.app.commands import NoReply, Queued, say
 from cutover.app.live import Options, restore_text_of
+from cutover.app.offline import operator
 from cutover.core.errors import LeaseError, UsageError
 from cutover.core.journal.events import GateJudged, WordSaid
 from cutover.core.moment import wall_text
@@ -457,8 +458,10 @@ def test_an_approval_that_a_dead_run_had_asked_for_waits_for_who_takes_it_up(
     aws: Aws, place: StateDirectory
 ) -> None:
     run = crashed_run(place, aws, Phase.HOLDING, hold="approval")
-    assert called("approve", "--json").object["became"] == "waits"
-    assert len(list(run.words.iterdir())) == 1
+    told = called("approve", "--json").object
+    assert told["became"] == "waits"
+    (file,) = run.words.iterdir()
+    assert json.loads(file.read_text())["id"] == told["id"] != ""
     assert called("status", "--json").object["waiting"] == ["approve"]
 
 
@@ -636,7 +639,9 @@ def test_a_rollback_that_a_process_heard_and_died_of_is_done_by_who_said_it(
         (word,) = LocalInbox(run, clock).wait(clock.now().plus(60_000))
         text = restore_text_of("1", "r", run.id)
         journal = FileJournal.open_existing(run, restore_text=text)
-        journal.append(WordSaid(word.name, word.who, word.why, word.source), clock.now())
+        journal.append(
+            WordSaid(word.name, word.who, word.why, word.source, id=word.id), clock.now()
+        )
         journal.close()
         lease.close()
 
@@ -663,6 +668,20 @@ def test_a_rollback_is_journalled_once_and_its_word_is_gone(
     assert list(run.words.iterdir()) == []
     said = [json.loads(line) for line in run.journal.read_text().splitlines()]
     assert [one["word"] for one in said if one["type"] == "word"] == ["rollback"]
+
+
+def test_a_rollback_that_the_same_person_said_elsewhere_is_journalled_with_its_own_id(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+    other = OperatorCommand(CommandName.ROLLBACK, operator(), "enough", id="fedcba9876543210")
+    leave_word(run, other, SystemClock().now())
+    assert called("rollback", "--why", "enough").code == 3
+    assert list(run.words.iterdir()) == []
+    said = [json.loads(line) for line in run.journal.read_text().splitlines()]
+    ids = [one["id"] for one in said if one["type"] == "word"]
+    assert len(set(ids)) == 2
+    assert ids[1] == other.id, "who said it there waits for the record of this one"
 
 
 def test_the_process_that_leaves_a_run_as_it_is_disarms_its_script_itself(

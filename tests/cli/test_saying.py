@@ -25,6 +25,7 @@ from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.values import RouteId
 from cutover.local.command_pipe import CommandPipe
 from cutover.local.disk import Disk, RealDisk
+from cutover.local.inbox import LocalInbox, leave_word, waiting_words
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
 from cutover.local.run_directory import RunDirectory
@@ -34,6 +35,9 @@ from cutover.ports import Clock
 from tests.local.samples import AT, SNAPSHOT, restore_text
 
 ROUTE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1/2"
+
+
+OURS, THEIRS = "0123456789abcdef", "fedcba9876543210"
 
 
 class Process:
@@ -51,7 +55,11 @@ class Process:
             assert isinstance(self.journal.append(event, self.now), Known)
 
     def hears(self, word: OperatorCommand) -> None:
-        self.writes(WordSaid(word.name, word.who, word.why, word.source))
+        self.writes(WordSaid(word.name, word.who, word.why, word.source, id=word.id))
+
+    def hears_all(self, inbox: LocalInbox) -> None:
+        for word in inbox.wait(AT):
+            self.hears(word)
 
     def turns_to(self, after: str, before: str = "BAKING") -> None:
         self.writes(PhaseChanged(before, after, "said so", 0))
@@ -107,10 +115,15 @@ def types(heard: object) -> list[object]:
     return [one["type"] for one in heard.followed]
 
 
+def ids(heard: object) -> list[object]:
+    assert isinstance(heard, Acknowledged), heard
+    return [one.get("id") for one in heard.followed if one["type"] == "word"]
+
+
 def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    pause = OperatorCommand(CommandName.PAUSE, "ana")
+    pause = OperatorCommand(CommandName.PAUSE, "ana", id=OURS)
     nothing = [lambda: None] * 10
     process.acts = [lambda: process.hears(pause), *nothing, lambda: process.turns_to("HOLDING")]
     assert types(say(place, run, pause, clock=waits)) == ["word", "phase"]
@@ -119,7 +132,7 @@ def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
 def test_a_note_before_the_phase_is_not_taken_for_the_answer(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    resume = OperatorCommand(CommandName.RESUME, "ana")
+    resume = OperatorCommand(CommandName.RESUME, "ana", id=OURS)
     process.acts = [
         lambda: process.hears(resume),
         lambda: process.writes(Note("something else")),
@@ -133,7 +146,7 @@ def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
 ) -> None:
     process.looks_again()
     process.now = AT.plus(1_000)
-    pause = OperatorCommand(CommandName.PAUSE, "ana")
+    pause = OperatorCommand(CommandName.PAUSE, "ana", id=OURS)
     process.acts = [lambda: process.hears(pause), process.looks_again]
     assert types(say(place, run, pause, clock=waits)) == ["word"]
     assert waits.waited <= 600
@@ -142,7 +155,7 @@ def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
 def test_a_process_that_never_looks_again_is_not_waited_for_without_end(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    pause = OperatorCommand(CommandName.PAUSE, "ana")
+    pause = OperatorCommand(CommandName.PAUSE, "ana", id=OURS)
     process.acts = [lambda: process.hears(pause)]
     assert types(say(place, run, pause, clock=waits)) == ["word"]
     assert waits.waited <= 6_000
@@ -151,7 +164,7 @@ def test_a_process_that_never_looks_again_is_not_waited_for_without_end(
 def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    leave = OperatorCommand(CommandName.LEAVE, "ana", "they know")
+    leave = OperatorCommand(CommandName.LEAVE, "ana", "they know", id=OURS)
     process.acts = [
         lambda: process.hears(leave),
         lambda: process.turns_to("ABANDONED", "HOLDING"),
@@ -164,7 +177,7 @@ def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
 def test_a_process_that_hears_and_ends_while_the_word_is_made_durable_is_not_missed(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    leave = OperatorCommand(CommandName.LEAVE, "ana", "they know")
+    leave = OperatorCommand(CommandName.LEAVE, "ana", "they know", id=OURS)
 
     class Slow(RealDisk):
         """A disk on which the process is done before the speaker's word is durable."""
@@ -240,6 +253,73 @@ def test_a_word_that_lies_there_is_not_left_twice(
     assert isinstance(left, Queued)
     assert say(place, run, rollback, left=left, clock=waits) == left
     assert list(run.words.iterdir()) == [left.path]
+
+
+def test_two_commands_of_one_name_and_person_in_flight_are_answered_each_with_its_own(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    ours = OperatorCommand(CommandName.RESUME, "ana", id=OURS)
+    theirs = OperatorCommand(CommandName.RESUME, "ana", id=THEIRS)
+    left = Queued(leave_word(run, theirs, AT), 0, id=THEIRS)
+    process.acts = [
+        lambda: process.hears(theirs),
+        lambda: process.writes(Note("resume refused: the live form is not ours")),
+        lambda: process.hears(ours),
+        lambda: process.turns_to("SETTLING", "HOLDING"),
+    ]
+    answer = say(place, run, ours, clock=waits)
+    assert types(answer) == ["word", "phase"], "what became of the other one is not its answer"
+    assert ids(answer) == [OURS]
+    other = say(place, run, theirs, left=left, clock=waits)
+    assert types(other) == ["word", "note", "word", "phase"]
+    assert ids(other)[0] == THEIRS
+
+
+def test_a_command_of_the_same_name_and_person_is_no_answer_to_another_one(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    theirs = OperatorCommand(CommandName.ROLLBACK, "ana", id=THEIRS)
+    without = OperatorCommand(CommandName.ROLLBACK, "ana")
+    process.acts = [lambda: process.hears(theirs), lambda: process.hears(without)]
+    ours = OperatorCommand(CommandName.ROLLBACK, "ana", id=OURS)
+    assert isinstance(say(place, run, ours, clock=waits, within_ms=2_000), NoReply)
+    assert process.acts == []
+
+
+def test_a_command_without_an_id_gets_one_of_its_own(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    process.lease.close()
+    pause = OperatorCommand(CommandName.PAUSE, "ana")
+    first, second = (say(place, run, pause, clock=waits) for _ in range(2))
+    assert isinstance(first, Queued)
+    assert isinstance(second, Queued)
+    assert sorted((first.id, second.id)) == sorted(word.id for word in waiting_words(run))
+    assert len({first.id, second.id, ""}) == 3
+
+
+def test_a_command_that_lies_there_is_answered_by_the_id_that_it_lies_there_with(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
+) -> None:
+    left = Queued(
+        leave_word(run, OperatorCommand(CommandName.PAUSE, "ana", id=OURS), AT), 0, id=OURS
+    )
+    process.acts = [lambda: process.hears_all(LocalInbox(run, waits))]
+    without = OperatorCommand(CommandName.PAUSE, "ana")
+    assert ids(say(place, run, without, left=left, clock=waits)) == [OURS]
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["through a file", "through the pipe"])
+def test_a_command_comes_back_with_its_id(
+    place: StateDirectory, run: RunDirectory, process: Process, waits: Waits, *, full: bool
+) -> None:
+    pipe = CommandPipe.open(run)
+    inbox = LocalInbox(run, waits, pipe=pipe)
+    process.acts = [lambda: process.hears_all(inbox)]
+    disk = Full() if full else RealDisk()
+    pause = OperatorCommand(CommandName.PAUSE, "ana", id=OURS)
+    assert ids(say(place, RunDirectory(run.path, disk), pause, clock=waits)) == [OURS]
+    pipe.close()
 
 
 def _disarm(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pty
 import select
@@ -11,6 +12,7 @@ import termios
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -411,6 +413,25 @@ def test_a_word_reaches_the_loop_through_the_pipe_and_wakes_it(
     mailbox = LocalInbox(run, clock, pipe=pipe)
     assert mailbox.wait(clock.now().plus(60_000)) == (FINISH,)
     assert mailbox.wait(clock.now()) == ()
+
+
+def test_a_command_has_the_same_id_from_a_file_and_from_the_pipe_and_one_without_has_none(
+    run: RunDirectory, pipe: CommandPipe
+) -> None:
+    mine = replace(RESUME, id="0123456789abcdef")
+    send(run, mine)
+    leave_word(run, mine, AT)
+    leave_word(run, RESUME, AT.plus(1))
+    assert LocalInbox(run, Still(), pipe=pipe).wait(AT) == (mine, mine, RESUME)
+
+
+def test_a_command_as_an_older_version_left_it_has_no_id(run: RunDirectory) -> None:
+    leave_word(run, PAUSE, AT)
+    (file,) = run.words.iterdir()
+    text = json.loads(file.read_text())
+    del text["id"]
+    file.write_text(json.dumps(text))
+    assert LocalInbox(run, Still()).wait(AT) == (PAUSE,)
 
 
 def test_a_reason_longer_than_a_pipe_takes_at_once_is_cut(

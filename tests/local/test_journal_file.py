@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 import string
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,12 @@ def test_every_record_type_comes_back_as_it_was_written() -> None:
 
 def test_the_format_of_this_version_never_changes() -> None:
     assert journal_of() == GOLDEN.read_bytes()
+
+
+def test_a_field_that_came_later_is_written_only_where_it_says_something() -> None:
+    said = events.WordSaid("pause", "ana", "lunch", "words")
+    assert "id" not in body(said)
+    assert body(replace(said, id="0123456789abcdef")) == {**body(said), "id": "0123456789abcdef"}
 
 
 def test_every_type_as_format_1_wrote_it_is_read_as_this_version_reads_its_own() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from cutover.core.errors import LeaseError, RefusedError, UsageError
 from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import send
+from cutover.local.disk import unguessable
 from cutover.local.inbox import leave_word
 from cutover.local.lease import Holder, driver
 from cutover.local.run_directory import TERMINAL, RunDirectory
@@ -47,11 +48,13 @@ class Queued:
     """No process drives the run: the word lies in `path`, or nowhere on a disk that takes nothing.
 
     `start` is how long the journal was when the word was left. `piped`: it went through the pipe of a process.
+    `id`: the id that the word was left with, and that its record will have.
     """
 
     path: Path | None
     start: int
     piped: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,17 @@ def say(
     clock: Clock | None = None,
     within_ms: int = HEARD_WITHIN_MS,
 ) -> Acknowledged | Queued | NoReply | Unreached:
-    """Leave the word first, then see who hears it; with `left` it lies there already.
+    """Leave the word first, then see who hears it; with `left` it lies there already, under the id that it has there.
+
+    A word without an id gets one: its record in the journal is known by nothing else.
 
     Raises:
         RefusedError: when neither the disk nor the pipe takes the word; its hint says what works then.
         LeaseError: when nobody can tell whether a process drives the run; a rollback goes on without.
     """
     clock = clock or SystemClock()
+    lies_there = left if left is not None and left.path is not None else None
+    word = replace(word, id=(lies_there.id if lies_there else "") or word.id or unguessable())
 
     def find() -> Holder | None:
         try:
@@ -97,24 +104,36 @@ def say(
 
     # looked up before: the process may hear the word, act and end while it is being made durable
     last = find()
-    if left is None or left.path is None:
+    if lies_there is None:
         try:
-            left = _leave(run, word, clock)
+            lies_there = _leave(run, word, clock)
         except RefusedError as error:
             if word.name is not CommandName.ROLLBACK:
                 raise
             if last is not None and find() is not None:
                 return Unreached(last, str(error))
             # whoever says it does it: a full disk must not keep the traffic where it is (docs/promises.md P13)
-            return Queued(None, _size(run))
+            return Queued(None, _size(run), id=word.id)
+    return _answer(run, lies_there, last, find, clock=clock, within_ms=within_ms)
 
+
+def _answer(
+    run: RunDirectory,
+    left: Queued,
+    last: Holder | None,
+    find: Callable[[], Holder | None],
+    *,
+    clock: Clock,
+    within_ms: int,
+) -> Acknowledged | Queued | NoReply:
+    """What becomes of the command that lies there; `last` held the lease before it was left."""
     deadline = clock.now().plus(within_ms)
     while True:
         found = find()
         last = found or last
-        if last is not None and _since(run, left.start, word):
+        if last is not None and _since(run, left.start, left.id):
             return Acknowledged(
-                last, *_what_followed(run, left.start, word, clock, lambda: find() is not None)
+                last, *_what_followed(run, left.start, left.id, clock, lambda: find() is not None)
             )
         if found is None:
             return left
@@ -127,7 +146,7 @@ def _leave(run: RunDirectory, word: OperatorCommand, clock: Clock) -> Queued:
     """The word in a file, which outlives every process; else in the pipe of the one that drives the run."""
     start = _size(run)
     try:
-        return Queued(leave_word(run, word, clock.now()), start)
+        return Queued(leave_word(run, word, clock.now()), start, id=word.id)
     except RefusedError as refused:
         try:
             send(run, word)
@@ -136,13 +155,13 @@ def _leave(run: RunDirectory, word: OperatorCommand, clock: Clock) -> Queued:
                 f"{refused}; and no process listens at {run.pipe}: {error.strerror or error}",
                 hint=refused.hint,
             ) from None
-        return Queued(None, start, piped=True)
+        return Queued(None, start, piped=True, id=word.id)
 
 
 def _what_followed(
     run: RunDirectory,
     start: int,
-    word: OperatorCommand,
+    command_id: str,
     clock: Clock,
     driven: Callable[[], bool],
 ) -> tuple[tuple[dict[str, Any], ...], bool]:
@@ -152,7 +171,7 @@ def _what_followed(
         # looked at before the journal: what is over has written everything
         gone = not driven()
         beat = _beat(run)
-        followed = _since(run, start, word)
+        followed = _since(run, start, command_id)
         phase = next((str(one.get("after")) for one in followed if one.get("type") == "phase"), "")
         if gone or clock.now().after(until) > 0:
             return followed, gone
@@ -193,8 +212,8 @@ def _size(run: RunDirectory) -> int:
         return 0
 
 
-def _since(run: RunDirectory, start: int, word: OperatorCommand) -> tuple[dict[str, Any], ...]:
-    """The journal's records from the word on, unverified: they are only shown."""
+def _since(run: RunDirectory, start: int, command_id: str) -> tuple[dict[str, Any], ...]:
+    """The journal's records from the word with this id on, unverified: they are only shown."""
     try:
         new = run.journal_bytes()[start:]
     except UsageError:
@@ -207,11 +226,7 @@ def _since(run: RunDirectory, start: int, word: OperatorCommand) -> tuple[dict[s
             continue
         if not isinstance(data, dict):
             continue
-        ours = (
-            data.get("type") == "word"
-            and data.get("word") == word.name
-            and data.get("who") == word.who
-        )
+        ours = data.get("type") == "word" and data.get("id") == command_id
         if found or ours:
             found.append(data)
     return tuple(found)

@@ -244,9 +244,14 @@ class RunSession:
 
 
 def _is_one_of(word: OperatorCommand, words: Sequence[OperatorCommand]) -> bool:
-    """The same word in a file: whoever brings it left it there too, and nobody says it twice."""
-    said = {(one.name, one.who, one.why, one.detail) for one in words}
-    return (word.name, word.who, word.why, word.detail) in said
+    """The same word in a file: whoever brings it left it there too, and nobody says it twice.
+
+    Another one that says the same has another id, and is heard: whoever said it waits for its record. Without an id
+    nothing but its content tells.
+    """
+    said = [one for one in words if one.id == word.id or not (one.id and word.id)]
+    content = (word.name, word.who, word.why, word.detail)
+    return any((one.name, one.who, one.why, one.detail) == content for one in said)
 
 
 def restore_text_of(account: str, region: str, run_id: str) -> RestoreText:

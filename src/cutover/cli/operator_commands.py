@@ -26,11 +26,14 @@ _OVER = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 
 
 def word_of(name: str, why: str, detail: str = "") -> OperatorCommand:
-    """The word as this user says it."""
+    """The word as this user says it, with an id of its own."""
     from cutover.app.offline import operator
     from cutover.core.observation import CommandName, OperatorCommand
+    from cutover.local.disk import unguessable
 
-    return OperatorCommand(CommandName(name), operator(), why, "first", detail=detail)
+    return OperatorCommand(
+        CommandName(name), operator(), why, "first", detail=detail, id=unguessable()
+    )
 
 
 def tell_run(
@@ -155,6 +158,7 @@ def _word_body(
     return {
         "run": run.id,
         "word": word.name.value,
+        "id": word.id,
         "who": word.who,
         "why": word.why,
         "became": became,

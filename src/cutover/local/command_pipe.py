@@ -113,6 +113,7 @@ def word_text(word: OperatorCommand, why: str | None = None) -> str:
         "who": word.who,
         "why": word.why if why is None else why,
         "detail": word.detail,
+        "id": word.id,
     }
     return canonical_json(said)
 
@@ -136,6 +137,7 @@ def parse_word(text: bytes) -> OperatorCommand:
         data.get("who", "unknown"),
         data.get("why", ""),
         detail=data.get("detail", ""),
+        id=data.get("id", ""),
     )
 
 

@@ -32,6 +32,19 @@ def test_pause_holds_and_resume_bakes_afresh() -> None:
     assert raised.after(resumed) >= 10 * MINUTE
 
 
+def test_two_commands_of_one_person_in_one_turn_are_journalled_each_with_its_id() -> None:
+    bench = Bench()
+
+    def twice() -> None:
+        bench.mailbox.say(CommandName.PAUSE, id="first")
+        bench.mailbox.say(CommandName.PAUSE, id="second")
+
+    bench.at_weight(50, twice, 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 20 * MINUTE)
+    assert bench.run() == ExitCode.COMPLETED
+    assert [word.id for word in bench.events(ev.WordSaid)] == ["first", "second", ""]
+
+
 def test_a_breach_while_paused_still_rolls_back() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 6 * MINUTE)

@@ -35,7 +35,9 @@ def learn(turn: Turn) -> None:
         detail = word.detail
         if word.name is CommandName.APPROVE:
             detail = str(_approval_asked(turn))
-        turn.add(WordSaid(word.name, word.who, word.why, word.source, word.signal, detail))
+        turn.add(
+            WordSaid(word.name, word.who, word.why, word.source, word.signal, detail, word.id)
+        )
     _forms(turn)
     _minutes(turn)
     _health(turn)

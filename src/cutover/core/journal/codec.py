@@ -32,9 +32,18 @@ UPCASTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _slow_in_th
 """From version N to N+1: pure functions on the decoded record, applied after the hash check."""
 
 
+ADDED: Mapping[str, frozenset[str]] = {"word": frozenset({"id"})}
+"""Fields that version 2 got later, by record type: not written while empty, so that a record without them has the bytes
+that it always had."""
+
+
 def body(event: Event) -> dict[str, Any]:
     """The event as JSON-ready data, without its type."""
-    return {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    data = {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    for name in ADDED.get(event.type, ()):
+        if not data[name]:
+            del data[name]
+    return data
 
 
 def parse(type_name: str, data: Mapping[str, Any]) -> Event:

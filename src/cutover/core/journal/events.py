@@ -188,6 +188,7 @@ class WordSaid:
     source: str = ""
     signal: int = 0
     detail: str = ""
+    id: str = ""  # the command's own; empty for keys, signals and kill switches
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,14 @@ class Unknown:
 
     `code` is the AWS error code or a short word (`timeout`, `disk_full`); `denied` is true when
     credentials or permissions are the reason; `gone` when the service says that what was asked for does
-    not exist (any more).
+    not exist (any more); `missing_permission` names what to grant, where the asker knows it.
     """
 
     reason: str
     code: str = ""
     denied: bool = False
     gone: bool = False
+    missing_permission: str = ""
 
 
 OWNED = "owned"
@@ -68,7 +69,11 @@ class CommandName(StrEnum):
 
 @dataclass(frozen=True)
 class OperatorCommand:
-    """One word, who said it, why, and through what."""
+    """One word, who said it, why, and through what.
+
+    `id` tells it from every other one, so that whoever said it knows the answer to it. Empty for what nobody waits
+    to see answered: keys, signals, kill switches, and what could not be read.
+    """
 
     name: CommandName
     who: str
@@ -76,6 +81,7 @@ class OperatorCommand:
     source: str = "words"  # words, signal, keyboard, first
     signal: int = 0
     detail: str = ""  # for finish: detach_source
+    id: str = ""
 
     @property
     def stops(self) -> bool:
