@@ -74,6 +74,6 @@ def _records() -> Iterator[Record]:
     for number in range(RECORDS - len(first)):
         at = at.plus(MINUTE)
         event: Event = MinuteSettled(
-            newest.pair, newest.at_ms + (number + 1) * MINUTE, newest.counts
+            newest.comparison, newest.at_ms + (number + 1) * MINUTE, newest.counts
         )
         yield Record(len(first) + number + 1, 1, at, event)

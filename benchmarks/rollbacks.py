@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from benchmarks.measuring import Figure, wall
 from cutover.aws.alb import AlbRouter
 from cutover.aws.fanout import Threads
-from cutover.aws.route_config import Ends, form_of_actions
+from cutover.aws.route_config import Ends, config_of_actions
 from cutover.aws.session import open_session
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
@@ -97,7 +97,7 @@ def measure() -> list[Figure]:
         session = open_session(clock, profile=None, region="ap-northeast-1", dry_run=False)
         routes = [RouteId(f"{RULE[:-4]}{number:04x}") for number in range(ROUTES)]
         router = AlbRouter(session, Threads(clock), dict.fromkeys(routes, ENDS))
-        changes = [Change(route, form_of_actions([ACTION], ENDS)) for route in routes]
+        changes = [Change(route, config_of_actions([ACTION], ENDS)) for route in routes]
 
         def write(count: int) -> None:
             outcomes = router.write(changes[:count], Unconditional())

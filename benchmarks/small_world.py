@@ -13,7 +13,7 @@ from cutover.core.plan import Plan
 from cutover.core.routing import RouteConfig, config_body
 from cutover.core.state import RunState, evolve
 from cutover.core.values import Weight
-from tests.fakes import START, Bench, form
+from tests.fakes import START, Bench, config
 
 REQUESTS = 6_000
 
@@ -28,10 +28,10 @@ class SmallWorld:
         self.survey = bench.surveyor.survey(plan)
         groups = [plan.routes[0].source, plan.routes[0].destination]
         self.health = bench.health.read(groups)
-        self.forms = {
-            weight: form(weight) for weight in (0, *(int(step.weight) for step in plan.steps))
+        self.configs = {
+            weight: config(weight) for weight in (0, *(int(step.weight) for step in plan.steps))
         }
-        wanted = plan.series({})[plan.pairs[0]]
+        wanted = plan.series({})[plan.comparisons[0]]
         self.quiet: dict[str, Count] = dict.fromkeys(
             (one.key for one in wanted), Absent.NO_DATAPOINT
         )
@@ -41,7 +41,7 @@ class SmallWorld:
         """Drive the run to its end; the exit code."""
         plan, route = self.plan, self.plan.routes[0].id
         now, self.turns = START, 0
-        live = form(0, attached=False)
+        live = config(0, attached=False)
         weights: list[tuple[int, int]] = [(0, 0)]
         minutes: dict[int, Minute] = {}
         state = self._record(RunState(), _opening(plan), now)
@@ -50,7 +50,7 @@ class SmallWorld:
         while True:
             self.turns += 1
             observation = Observation(
-                forms={route: Known(live, now)} if look.forms else {},
+                configs={route: Known(live, now)} if look.configs else {},
                 minutes=self._minutes(look.minutes_from_ms, now, weights, minutes),
                 health=self.health if look.health else {},
                 identity=self.identity if look.identity else NOT_ASKED,
@@ -69,7 +69,7 @@ class SmallWorld:
             if isinstance(decision.effect, SetWeight):
                 weight = decision.effect.weight
                 state = self._wrote(state, live, weight, now)
-                live = self.forms[int(weight)]
+                live = self.configs[int(weight)]
                 weights.append((now.wall_ms, int(weight)))
             previous, look, now = now, decision.look, _later(now, decision.wake)
             due = now
@@ -79,7 +79,7 @@ class SmallWorld:
 
     def _wrote(self, state: RunState, pre: RouteConfig, weight: Weight, now: Moment) -> RunState:
         route = self.plan.routes[0].id
-        post = config_body(self.forms[int(weight)])
+        post = config_body(self.configs[int(weight)])
         intent = Intent(route, "move", state.target, 1, pre.hash, post, int(weight), "bench")
         state = self._record(state, intent, now)
         return self._record(state, Outcome(route, 1, "applied"), now)
@@ -99,7 +99,7 @@ class SmallWorld:
             if at not in kept:
                 weight = next(w for since, w in reversed(weights) if since <= at)
                 kept[at] = Minute(
-                    self.plan.pairs[0].id, at, {**self.quiet, **counts(weight)}, settled=True
+                    self.plan.comparisons[0].id, at, {**self.quiet, **counts(weight)}, settled=True
                 )
             found.append(kept[at])
         return Known(tuple(found), now)

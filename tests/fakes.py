@@ -137,8 +137,8 @@ class FakeClock(Clock):
         self.at = self.at.plus(max(0, until.after(self.at)))
 
 
-class FakeMailbox(Inbox):
-    """Words said by a script; waiting moves the clock."""
+class FakeInbox(Inbox):
+    """Commands said by a script; waiting moves the clock."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -161,7 +161,7 @@ class FakeMailbox(Inbox):
         self._clock.call_in(ms, lambda: self.say(name, why, signal))
 
     def stopping(self) -> str:
-        return next((word.name for word in self._said if word.stops), "")
+        return next((command.name for command in self._said if command.stops), "")
 
     def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         if self._clock.at.boot_ms > self.give_up_ms:
@@ -173,7 +173,7 @@ class FakeMailbox(Inbox):
         return said
 
 
-def form(
+def config(
     weight: int | None,
     *,
     attached: bool = True,
@@ -181,7 +181,7 @@ def form(
     tag: str = "",
     source: bool = True,
 ) -> RouteConfig:
-    """A form whose text is its own description."""
+    """A config whose text is its own description."""
     text = json.dumps(
         {"w": weight, "attached": attached, "sticky": sticky, "tag": tag, "source": source}
     )
@@ -198,20 +198,20 @@ class WriteFault:
 
 
 class FakeRouter(Router):
-    """Forms in memory, with faults and other people's hands."""
+    """Configs in memory, with faults and other people's hands."""
 
     def __init__(
         self, clock: FakeClock, routes: Sequence[RouteId], found: RouteConfig | None = None
     ) -> None:
         self.clock = clock
         self.log = Log(clock.now)
-        live = dict.fromkeys(routes, found or form(0, attached=False))
-        self.forms = Forms(live, lambda: self.log)
+        live = dict.fromkeys(routes, found or config(0, attached=False))
+        self.configs = Forms(live, lambda: self.log)
         self.writes: list[tuple[int, RouteId, RouteConfig]] = []
         self.faults: list[WriteFault] = []
         self.read_fails: Callable[[RouteId], Unknown | None] = lambda _route: None
         self.killed_at: Callable[[str], None] = lambda _where: None
-        self.found = found or form(0, attached=False)
+        self.found = found or config(0, attached=False)
         self.unprepared: Unknown | None = None
         self.at_the_wire: Callable[[], None] = lambda: None
 
@@ -221,18 +221,18 @@ class FakeRouter(Router):
         found: dict[RouteId, Reading[RouteConfig]] = {}
         for route in routes:
             failed = self.read_fails(route)
-            found[route] = failed or Known(self.forms[route], self.clock.now())
+            found[route] = failed or Known(self.configs[route], self.clock.now())
         return found
 
-    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
-        return _with(form, w=int(weight), attached=True)
+    def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        return _with(config, w=int(weight), attached=True)
 
     def restored(
         self,
         route: RouteId,
         live: RouteConfig,
         snapshot: RouteConfig,
-        recipe: str,
+        stickiness_strategy: str,
         *,
         verbatim: bool,
     ) -> RouteConfig | None:
@@ -240,8 +240,8 @@ class FakeRouter(Router):
             return None
         return snapshot if verbatim else _with(live, w=snapshot.weight or 0)
 
-    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
-        return _with(form, w=1000, source=False)
+    def detach(self, route: RouteId, config: RouteConfig) -> RouteConfig:
+        return _with(config, w=1000, source=False)
 
     def prepare(self) -> Reading[None]:
         return self.unprepared or Known(None, self.clock.now())
@@ -276,17 +276,17 @@ class FakeRouter(Router):
                 )
             if fault.kind == "timeout":
                 return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
-        self.forms.carry_out(change.route, change.form)
-        self.log.took(change.route, change.form, number)
-        self.writes.append((self.clock.at.wall_ms, change.route, change.form))
+        self.configs.carry_out(change.route, change.config)
+        self.log.took(change.route, change.config, number)
+        self.writes.append((self.clock.at.wall_ms, change.route, change.config))
         if fault is not None and fault.kind == "mismatch":
             return WriteOutcome(WriteResult.AMBIGUOUS, MISMATCH, "other weights in the answer")
         if fault is not None and fault.kind == "lost":
             return WriteOutcome(WriteResult.AMBIGUOUS, "timeout", "read timed out")
         return WriteOutcome(WriteResult.APPLIED, request_id="r-1")
 
-    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
-        return tuple(f"aws elbv2 modify-rule --rule-arn {route}" for route in forms)
+    def restore_commands(self, configs: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
+        return tuple(f"aws elbv2 modify-rule --rule-arn {route}" for route in configs)
 
     def weights(self) -> list[int | None]:
         """The weights written, in order."""
@@ -341,10 +341,10 @@ class FakeMetrics(Metrics):
                 counts.update(
                     {one.key: self._rest(one, counts) for one in series if one.key not in counts}
                 )
-            for pair, series in wanted.items():
+            for comparison, series in wanted.items():
                 found = {one.key: counts.get(one.key, Absent.NO_DATAPOINT) for one in series}
                 minutes.append(
-                    Minute(pair.id, at_ms, found, settled=at_ms + period + settle <= end_ms)
+                    Minute(comparison.id, at_ms, found, settled=at_ms + period + settle <= end_ms)
                 )
         return Known(tuple(minutes), self._clock.now())
 
@@ -439,8 +439,12 @@ class FakeSurveyor(Surveyor):
         self.change: Callable[[Survey], Survey] = lambda survey: survey
 
     def survey(self, plan: Plan) -> Survey:
-        groups = {g for pair in plan.pairs for g in (pair.source, pair.destination)}
-        balancer = plan.pairs[0].load_balancer
+        groups = {
+            g
+            for comparison in plan.comparisons
+            for g in (comparison.source, comparison.destination)
+        }
+        balancer = plan.comparisons[0].load_balancer
         lb_arn = (
             f"arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/{balancer}"
         )
@@ -452,9 +456,9 @@ class FakeSurveyor(Surveyor):
             routes={
                 route.id: Known(
                     RouteFacts(
-                        self._router.forms[route.id],
-                        recipe="keep",
-                        recipe_why="no stickiness",
+                        self._router.configs[route.id],
+                        stickiness_strategy="keep",
+                        stickiness_strategy_why="no stickiness",
                         listener=LISTENER,
                         is_default=route.kind == "listener",
                         action_types=("forward",),
@@ -482,9 +486,13 @@ class FakeSurveyor(Surveyor):
             listeners={LISTENER: Known(ListenerFacts(LISTENER, lb_arn), at)},
             auto_scaling=Known((), at),
             dns_aliases=Known((), at),
-            metrics=Known({pair.id: 90_000 for pair in plan.pairs}, at),
+            metrics=Known({comparison.id: 90_000 for comparison in plan.comparisons}, at),
             calibration=Known(
-                {pair.id: {"p50": 60, "p95": 170, "p99": 330, **QUIET} for pair in plan.pairs}, at
+                {
+                    comparison.id: {"p50": 60, "p95": 170, "p99": 330, **QUIET}
+                    for comparison in plan.comparisons
+                },
+                at,
             ),
             alarms=Known(
                 {g.spec.name: AlarmState.OK for g in plan.gates if g.kind == "alarm"}, at
@@ -609,17 +617,17 @@ class SeenRunner(Runner):
         super().__init__(bench.plan, ports, replay(bench.plan, bench.journal.records))
         self._bench = bench
 
-    def turn(self, words: tuple[OperatorCommand, ...] = ()) -> Moment | ExitCode:
+    def turn(self, commands: tuple[OperatorCommand, ...] = ()) -> Moment | ExitCode:
         bench, before = self._bench, self.state.seq
         try:
-            ended = super().turn(words)
+            ended = super().turn(commands)
         except Killed:
             bench.log.died(bench.plan, replay(bench.plan, bench.journal.records))
             raise
         if self.state.seq != before:
             bench.log.told(bench.plan, self.state)
         if isinstance(ended, ExitCode):
-            bench.log.ended(int(ended), bench.router.forms)
+            bench.log.ended(int(ended), bench.router.configs)
         return ended
 
 
@@ -637,7 +645,7 @@ class Bench:
         self.surveyor = FakeSurveyor(self.plan, self.clock, self.router, self.health)
         self.journal = FakeJournal()
         self.lease = FakeLease()
-        self.mailbox = FakeMailbox(self.clock)
+        self.inbox = FakeInbox(self.clock)
         self.told = Told()
         self.state = RunState()
         self.log = Log(self.clock.now)
@@ -646,7 +654,7 @@ class Bench:
 
     def _tell_log(self) -> None:
         """Every fake tells the same log, also one that a test put in another's place."""
-        self.router.log = self.journal.log = self.mailbox.log = self.log
+        self.router.log = self.journal.log = self.inbox.log = self.log
 
     def open(self, *, exit_on_hold: bool = False) -> None:
         """Open the run in the journal."""
@@ -674,17 +682,17 @@ class Bench:
             False,
         )
 
-    def run(self, *words: CommandName, exit_on_hold: bool = False) -> int:
+    def run(self, *commands: CommandName, exit_on_hold: bool = False) -> int:
         """Start a process (the first one opens the run) and let it end."""
         return self._process(
-            tuple(OperatorCommand(name, "ana@bastion", source="first") for name in words),
+            tuple(OperatorCommand(name, "ana@bastion", source="first") for name in commands),
             exit_on_hold,
         )
 
     def start(self, *, exit_on_hold: bool = False) -> Runner:
         """A process that has the lease and has not looked yet; the first one opens the run."""
         self._tell_log()
-        self.log.begin(setting_of(self.plan, self.router.forms))
+        self.log.begin(setting_of(self.plan, self.router.configs))
         self.log.started()
         if not self.journal.records:
             self.open(exit_on_hold=exit_on_hold)
@@ -701,17 +709,17 @@ class Bench:
             self.journal,
             SeenLease(self.lease, self.log),
             self.clock,
-            self.mailbox,
+            self.inbox,
             (self.told,),
         )
         return SeenRunner(self, ports)
 
-    def _process(self, words: tuple[OperatorCommand, ...], exit_on_hold: bool) -> int:
+    def _process(self, commands: tuple[OperatorCommand, ...], exit_on_hold: bool) -> int:
         runner = self.start(exit_on_hold=exit_on_hold)
-        for word in words:
-            self.log.add(Ordered, str(word.name))
+        for command in commands:
+            self.log.add(Ordered, str(command.name))
         try:
-            return int(runner.run(words))
+            return int(runner.run(commands))
         finally:
             self.state = runner.state
 

@@ -23,7 +23,7 @@ from cutover.core.state import RunState, evolve, replay
 from cutover.core.values import MINUTE
 from cutover.local.journal_file import encode
 from tests.explore.found import FOUND
-from tests.fakes import TWO_ROUTES, Bench, Killed, form, plan_of
+from tests.fakes import TWO_ROUTES, Bench, Killed, config, plan_of
 
 HERE = Path(__file__).parent / "journals"
 
@@ -44,7 +44,7 @@ def stories() -> dict[str, Callable[[], Bench]]:
 
     def interrupted() -> Bench:
         bench = Bench()
-        bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
+        bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
         bench.run()
         return bench
 
@@ -52,11 +52,11 @@ def stories() -> dict[str, Callable[[], Bench]]:
         bench = Bench()
         route = bench.plan.routes[0].id
         bench.at_weight(
-            50, lambda: bench.router.forms.update({route: form(0, tag="terraform")}), 5 * MINUTE
+            50,
+            lambda: bench.router.configs.update({route: config(0, tag="terraform")}),
+            5 * MINUTE,
         )
-        bench.at_weight(
-            50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 9 * MINUTE
-        )
+        bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=15), 9 * MINUTE)
         bench.run()
         return bench
 
@@ -84,18 +84,16 @@ def stories() -> dict[str, Callable[[], Bench]]:
         bench = Bench()
         route = bench.plan.routes[0].id
         bench.at_weight(
-            50, lambda: bench.router.forms.update({route: bench.router.found}), 5 * MINUTE
+            50, lambda: bench.router.configs.update({route: bench.router.found}), 5 * MINUTE
         )
-        bench.at_weight(
-            50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 9 * MINUTE
-        )
+        bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=15), 9 * MINUTE)
         bench.run()
         bench.start()
         at = bench.clock.at
-        bench.journal.append(ev.WordSaid("leave", "ana@bastion"), at)
+        bench.journal.append(ev.CommandGiven("leave", "ana@bastion"), at)
         found = bench.router.found
-        seen = {"route": route, "hash": found.hash, "form": config_body(found)}
-        bench.journal.append(ev.Observed("form", seen), at)
+        seen = {"route": route, "hash": found.hash, "config": config_body(found)}
+        bench.journal.append(ev.Observed("config", seen), at)
         bench.journal.append(ev.Verified(route, found.hash, 0, at.wall_ms, at.wall_ms), at)
         bench.state = replay(bench.plan, bench.journal.records)
         return bench
@@ -130,7 +128,7 @@ def facts(state: RunState) -> dict[str, Any]:
     }
 
 
-def next_decision(plan: Plan, state: RunState, word: CommandName) -> dict[str, Any]:
+def next_decision(plan: Plan, state: RunState, command: CommandName) -> dict[str, Any]:
     """What a new process decides first, when every route reads as the newest write or commit says."""
     if state.last is None:
         raise ValueError("an empty journal")
@@ -140,16 +138,18 @@ def next_decision(plan: Plan, state: RunState, word: CommandName) -> dict[str, A
     )
     state = evolve(plan, state, taken)
     later = now.plus(1_000)
-    forms = {}
+    configs = {}
     for route, known in state.routes.items():
         live = known.sent.post if known.sent is not None and known.sent.result else known.committed
         if live is not None:
-            forms[route] = Known(live, later)
-    groups = {g for pair in plan.pairs for g in (pair.source, pair.destination)}
+            configs[route] = Known(live, later)
+    groups = {
+        g for comparison in plan.comparisons for g in (comparison.source, comparison.destination)
+    }
     seen = Observation(
-        forms=forms,
+        configs=configs,
         health={g: Known(GroupHealth(6, 6, {"a": 3, "c": 3}), later) for g in sorted(groups)},
-        words=(OperatorCommand(word, "ana@bastion", source="first"),),
+        commands=(OperatorCommand(command, "ana@bastion", source="first"),),
     )
     decision = decide(plan, state, seen, later)
     moves = [
@@ -193,8 +193,8 @@ def _keep(place: Path, name: str, plan: Plan, records: Sequence[ev.Record]) -> N
         "plan": plan.data(),
         "state": facts(state),
         "next": {
-            str(word): next_decision(plan, state, word)
-            for word in (CommandName.RESUME, CommandName.ROLLBACK)
+            str(command): next_decision(plan, state, command)
+            for command in (CommandName.RESUME, CommandName.ROLLBACK)
         },
     }
     (place / f"{name}.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")

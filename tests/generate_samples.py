@@ -95,7 +95,7 @@ def history_rows(seed: int, days: int, per_minute: float, *, incident: bool) -> 
         yield ",".join((at.strftime("%Y-%m-%dT%H:%MZ"), *map(str, counts), "0"))
 
 
-def pair_rows(seed: int, per_minute: float) -> Iterator[str]:
+def comparison_rows(seed: int, per_minute: float) -> Iterator[str]:
     """A day on which two groups served side by side, and the destination alone lost a node for 20 minutes."""
     chance, service = Random(seed), Service()
     began = datetime(2026, 11, 18, tzinfo=UTC)
@@ -114,7 +114,7 @@ def tables() -> dict[str, str]:
     made = {
         "quiet-night.csv": judge_rows(1, 1_200, Service(), last=4),
         "bad-deploy.csv": judge_rows(2, 6_000, Service(errors=0.02), last=1),
-        "side-by-side.csv": pair_rows(4, 2_000),
+        "side-by-side.csv": comparison_rows(4, 2_000),
         "two-days.csv": history_rows(3, 2, 6_000, incident=True),
     }
     return {name: "\n".join(rows) + "\n" for name, rows in made.items()}

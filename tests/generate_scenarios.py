@@ -27,7 +27,7 @@ rate carries a unit. `cutover rehearse PLAN --scenario NAME|FILE` runs one, `cut
 | verdict | means | exit code |
 |---|---|---|
 | as expected | all of the trouble happened, and the run ended as `expect` says | 0; the run's own without `expect` |
-| not reached | an entry never began, or met nothing: a fault on a call that was never made, an effect on a side without requests, a word that no process heard. The reason says what it waited for | 9 |
+| not reached | an entry never began, or met nothing: a fault on a call that was never made, an effect on a side without requests, a command that no process heard. The reason says what it waited for | 9 |
 | let through | your plan let it through: the run should have been stopped and went on, or harmed more people than it may. `caught_by` names the gate that is there for it | 9 |
 | otherwise | it ended otherwise than expected, for example a healthy cutover was taken back | 9 |
 | does not apply | the plan lacks what the scenario `needs`: a gate, an approval, a last step at 100 | alone 2; with `--all` it does not count |

@@ -54,12 +54,12 @@ def _moves() -> list[str]:
 def _holds() -> list[str]:
     rows = []
     for hold, rule in HOLDS.items():
-        ends = "by itself when its cause is gone" if rule.clears else "by a word"
+        ends = "by itself when its cause is gone" if rule.clears else "by a command"
         then = "a fresh bake" if rule.afresh else "the evidence goes on"
         late = "rolls back, if the plan lets it" if rule.rolls_back else "people are told again"
-        words = HOLD_WORDS[hold]
+        commands = HOLD_WORDS[hold]
         rows.append(
-            f"| `{hold}` | {words.label} | {ends} | {then} | {late} | {_cell(words.command)} |"
+            f"| `{hold}` | {commands.label} | {ends} | {then} | {late} | {_cell(commands.command)} |"
         )
     head = [
         "| Reason | In words | Ends | Then | At its deadline | What a person types |",

@@ -29,7 +29,7 @@ PLAN = Path(__file__).parent.parent / "plans" / "checkout.yaml"
         ["journal", "verify"],
         ["pause"],
     ],
-    ids=lambda command: " ".join(Path(word).name for word in command),
+    ids=lambda command: " ".join(Path(command).name for command in command),
 )
 def test_a_light_command_loads_nothing_heavy(command: list[str], tmp_path: Path) -> None:
     done = subprocess.run(

@@ -46,7 +46,7 @@ from cutover.core.plan import Plan
 from cutover.core.routing import config_body
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import MINUTE, Weight
-from tests.fakes import START, Bench, form, plan_of
+from tests.fakes import START, Bench, config, plan_of
 
 ORIGIN_MS = START.wall_ms // MINUTE * MINUTE
 """Minute 0 of the world begins here; the run starts in some second of it, as runs do."""
@@ -100,13 +100,13 @@ class Product:
     def __init__(self, variant: Variant) -> None:
         self.plan = plan = variant.plan()
         bench = Bench(plan)
-        self.pair = plan.pairs[0]
+        self.comparison = plan.comparisons[0]
         self.route = plan.routes[0].id
         self.identity: Reading[Identity] = bench.surveyor.identity()
         self.survey: Survey = bench.surveyor.survey(plan)
-        self.health = bench.health.read([self.pair.source, self.pair.destination])
-        measured = {self.pair.id: {"p50": 65, "p95": latency.P95_MS, "p99": latency.P99_MS}}
-        wanted = plan.series(measured)[self.pair]
+        self.health = bench.health.read([self.comparison.source, self.comparison.destination])
+        measured = {self.comparison.id: {"p50": 65, "p95": latency.P95_MS, "p99": latency.P99_MS}}
+        wanted = plan.series(measured)[self.comparison]
         self.quiet: dict[str, Count] = dict.fromkeys(
             (one.key for one in wanted), Absent.NO_DATAPOINT
         )
@@ -117,7 +117,7 @@ class Product:
 
 
 class _Run:
-    """One run's state: the journal's fold, the live form, and what CloudWatch has published."""
+    """One run's state: the journal's fold, the live config, and what CloudWatch has published."""
 
     def __init__(self, product: Product, world: World) -> None:
         self.product, self.world = product, world
@@ -125,7 +125,7 @@ class _Run:
         self.poll = self.plan.observe.poll / MINUTE
         self.course = Course()
         self.state = RunState()
-        self.live = form(0, attached=False)
+        self.live = config(0, attached=False)
         self._minutes: dict[tuple[int, object], Minute] = {}
         self.proof: float | None = None
         self.cause = ""
@@ -141,7 +141,7 @@ class _Run:
         while True:
             at = _minute(now)
             seen = Observation(
-                forms={self.product.route: Known(self.live, now)} if look.forms else {},
+                configs={self.product.route: Known(self.live, now)} if look.configs else {},
                 minutes=self._published(look.minutes_from_ms, now),
                 health=self.product.health if look.health else {},
                 identity=self.product.identity if look.identity else NOT_ASKED,
@@ -202,7 +202,7 @@ class _Run:
             self.proof = _minute(now)
 
     def _wrote(self, move: SetWeight, now: Moment) -> None:
-        weight, post = int(move.weight), form(int(move.weight))
+        weight, post = int(move.weight), config(int(move.weight))
         intent = Intent(
             self.product.route,
             "move",
@@ -238,7 +238,7 @@ class _Run:
             row = None if shown is None else self.world.visible(t, self.course, at)
             counts = self.product.quiet if row is None else {**self.product.quiet, **_counts(row)}
             start = ORIGIN_MS + t * MINUTE
-            found = Minute(self.product.pair.id, start, counts, settled=settled)
+            found = Minute(self.product.comparison.id, start, counts, settled=settled)
             self._minutes[key] = found
         return found
 

@@ -54,10 +54,10 @@ class WriteOutcome:
 
 @dataclass(frozen=True)
 class Change:
-    """One route and the form it shall have."""
+    """One route and the config it shall have."""
 
     route: RouteId
-    form: RouteConfig
+    config: RouteConfig
 
 
 class Permit(ABC):
@@ -103,11 +103,11 @@ class Router(ABC):
         """
 
     @abstractmethod
-    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
-        """`form` with the pair at `weight` and nothing else changed; attaches the destination if absent.
+    def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        """`config` with the comparison at `weight` and nothing else changed; attaches the destination if absent.
 
         Raises:
-            ValueError: when the form cannot carry the weight (preflight refuses such plans).
+            ValueError: when the config cannot carry the weight (preflight refuses such plans).
         """
 
     @abstractmethod
@@ -116,18 +116,18 @@ class Router(ABC):
         route: RouteId,
         live: RouteConfig,
         snapshot: RouteConfig,
-        recipe: str,
+        stickiness_strategy: str,
         *,
         verbatim: bool,
     ) -> RouteConfig | None:
         """The way back: the snapshot (`verbatim`), or `live` with only our two weights changed.
 
-        `recipe` (see `RouteFacts`) is followed even over verbatim. None when our groups are gone.
+        `stickiness strategy` (see `RouteFacts`) is followed even over verbatim. None when our groups are gone.
         """
 
     @abstractmethod
-    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
-        """`form` without the source's group: the destination alone keeps the pair's traffic."""
+    def detach(self, route: RouteId, config: RouteConfig) -> RouteConfig:
+        """`config` without the source's group: the destination alone keeps the comparison's traffic."""
 
     @abstractmethod
     def prepare(self) -> Reading[None]:
@@ -146,8 +146,8 @@ class Router(ABC):
         """
 
     @abstractmethod
-    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
-        """One plain `aws elbv2 modify-...` line per route that writes the form without this tool."""
+    def restore_commands(self, configs: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
+        """One plain `aws elbv2 modify-...` line per route that writes the config without this tool."""
 
 
 class Metrics(ABC):
@@ -157,7 +157,7 @@ class Metrics(ABC):
     def read(
         self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
     ) -> Reading[tuple[Minute, ...]]:
-        """Every period of every pair that starts in [start_ms, end_ms), oldest first.
+        """Every period of every comparison that starts in [start_ms, end_ms), oldest first.
 
         `end_ms` is now on AWS's clock: a period is settled when it ended `observe.settle` before.
         """
@@ -261,17 +261,17 @@ class Clock(ABC):
 
 
 class Inbox(ABC):
-    """Words of operators and signals, and the loop's only sleep."""
+    """Commands of operators and signals, and the loop's only sleep."""
 
     @abstractmethod
     def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
-        """The words said by now; returns early when one arrives. A past `until` only polls."""
+        """The commands said by now; returns early when one arrives. A past `until` only polls."""
 
     @abstractmethod
     def stopping(self) -> str:
         """Which pause, rollback, switch or signal waits to be heard, for people; empty for none.
 
-        It takes nothing: the next `wait` still returns the word. Thread-safe, quick, never raises: asked
+        It takes nothing: the next `wait` still returns the command. Thread-safe, quick, never raises: asked
         at the wire. In doubt (a key was pressed, a file cannot be read) something waits.
         """
 

@@ -74,13 +74,13 @@ class Ports:
     journal: Journal
     lease: Lease
     clock: Clock
-    mailbox: Inbox
+    inbox: Inbox
     listeners: tuple[Listener, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Forward(Permit):
-    """A raise, attach or detach leaves in time, while the lease lasts, and before any word that stops."""
+    """A raise, attach or detach leaves in time, while the lease lasts, and before any command that stops."""
 
     ports: Ports
     not_after: Moment
@@ -100,7 +100,7 @@ class _Forward(Permit):
             return "the lease ends too soon"
         if owner := self.ports.lease.other_owner():
             return f"{owner} has the lease"
-        if said := self.ports.mailbox.stopping():
+        if said := self.ports.inbox.stopping():
             return f"{said} came before it was sent"
         return ""
 
@@ -167,27 +167,27 @@ class Runner:
             Detach: self._detach,  # type: ignore[dict-item]
         }
 
-    def run(self, first_words: Sequence[OperatorCommand] = ()) -> ExitCode:
+    def run(self, first_commands: Sequence[OperatorCommand] = ()) -> ExitCode:
         """Loop until a decision ends it."""
-        words = tuple(first_words)
-        while isinstance(wake := self.turn(words), Moment):
-            words = self._wait(wake)
+        commands = tuple(first_commands)
+        while isinstance(wake := self.turn(commands), Moment):
+            commands = self._wait(wake)
         return wake
 
     def _wait(self, wake: Moment) -> tuple[OperatorCommand, ...]:
-        said = self._asked(lambda: self._ports.mailbox.wait(wake))
+        said = self._asked(lambda: self._ports.inbox.wait(wake))
         if not isinstance(said, Unknown):
             return said
         self._ports.clock.sleep(SECOND)  # without ears the loop goes on, at a pace
         return ()
 
-    def turn(self, words: tuple[OperatorCommand, ...] = ()) -> Moment | ExitCode:
+    def turn(self, commands: tuple[OperatorCommand, ...] = ()) -> Moment | ExitCode:
         """Observe, decide, journal and act once: when to look again, or the exit code."""
         look = self.loop.look
         if look is None:
             self._keep_snapshot_again()
             look = first_look(self.plan, self.state, self._ports.clock.now())
-        observation = self._observe(looked_for(self.state, look, words), words)
+        observation = self._observe(looked_for(self.state, look, commands), commands)
         now = self._ports.clock.now()
         decision = decide(self.plan, self.state, observation, now)
         self._carry_out(decision, observation, now)
@@ -228,14 +228,18 @@ class Runner:
         for listener in self._ports.listeners:
             self._asked(lambda one=listener: tell(one))  # type: ignore[misc]
 
-    def _observe(self, look: ReadRequest, words: tuple[OperatorCommand, ...]) -> Observation:
+    def _observe(self, look: ReadRequest, commands: tuple[OperatorCommand, ...]) -> Observation:
         """Look at what was asked; the lease is renewed last, between observe and act."""
         ports, plan, state = self._ports, self.plan, self.state
         began = ports.clock.now()
         start_ms = look.minutes_from_ms
         minutes = NOT_ASKED if start_ms is None else self._asked(lambda: self._minutes(start_ms))
         groups = sorted(
-            {group for pair in plan.pairs for group in (pair.source, pair.destination)}
+            {
+                group
+                for comparison in plan.comparisons
+                for group in (comparison.source, comparison.destination)
+            }
         )
         names = sorted({gate.spec.name for gate in plan.gates if gate.kind == "alarm"})
         survey = self._asked(self._survey) if look.survey else NOT_ASKED
@@ -249,12 +253,12 @@ class Runner:
             identity=self._asked(ports.surveyor.identity) if look.identity else NOT_ASKED,
             survey=survey,
             health=self._each(groups, ports.health.read) if look.health and not lost else {},
-            forms=self._each(tuple(state.routes), partial(ports.router.read, once=look.once))
-            if look.forms and not lost
+            configs=self._each(tuple(state.routes), partial(ports.router.read, once=look.once))
+            if look.configs and not lost
             else {},
             journal=self.loop.journal,
             lease=self._asked(lambda: ports.lease.renew(ports.clock.now())),
-            words=words,
+            commands=commands,
             aws_skew_ms=0 if isinstance(skew_ms, Unknown) else skew_ms,
             previous=self.loop.previous,
             due=self.loop.due,
@@ -335,10 +339,10 @@ class Runner:
 
     def _keep(self, snapshot: Snapshot) -> None:
         """snapshot.json and restore.sh; without them nothing is raised."""
-        forms = {RouteId(route): config_of(body) for route, body in snapshot.forms.items()}
+        configs = {RouteId(route): config_of(body) for route, body in snapshot.configs.items()}
         ports = self._ports
         kept = self._asked(
-            lambda: ports.journal.keep_snapshot(snapshot, ports.router.restore_commands(forms))
+            lambda: ports.journal.keep_snapshot(snapshot, ports.router.restore_commands(configs))
         )
         if isinstance(kept, Unknown):
             self.loop = replace(self.loop, journal=kept)
@@ -346,16 +350,18 @@ class Runner:
     def _keep_snapshot_again(self) -> None:
         """A process that may go forward needs them too: an earlier one may have met a full disk."""
         state = self.state
-        forms = {
+        configs = {
             str(r): config_body(k.snapshot)
             for r, k in state.routes.items()
             if k.snapshot is not None
         }
-        if state.phase not in _MAY_WRITE or not forms:
+        if state.phase not in _MAY_WRITE or not configs:
             return
-        recipes = {str(route): known.recipe for route, known in state.routes.items()}
+        stickiness_strategies = {
+            str(route): known.stickiness_strategy for route, known in state.routes.items()
+        }
         calibration = state.evidence.calibration
-        self._keep(Snapshot(forms, recipes, state.source_healthy, calibration))
+        self._keep(Snapshot(configs, stickiness_strategies, state.source_healthy, calibration))
 
     def _tell(self, record: Record) -> None:
         self._listeners(lambda one: one.told(record))
@@ -388,7 +394,7 @@ class Runner:
             try:
                 changes.append(Change(route, aimed(route, live)))
             except ValueError as error:
-                # only a form that a person accepted after preflight: nothing is sent, the step times out
+                # only a config that a person accepted after preflight: nothing is sent, the step times out
                 self._note_once(f"not written: {error}")
                 return
             pres[route] = live.hash
@@ -435,8 +441,8 @@ class Runner:
         self._send(changes, _Back(self._ports))
 
     def _read(self, route: RouteId, observation: Observation) -> RouteConfig:
-        """The form that this turn's decision saw: it decides on a forward write only when it saw one."""
-        reading = observation.forms[route]
+        """The config that this turn's decision saw: it decides on a forward write only when it saw one."""
+        reading = observation.configs[route]
         assert isinstance(reading, Known)  # noqa: S101 - see above
         return reading.value
 
@@ -448,7 +454,7 @@ class Runner:
             self.state.target,
             self._attempt(change.route, kind, weight),
             pre,
-            config_body(change.form),
+            config_body(change.config),
             weight,
             why,
         )
@@ -457,10 +463,10 @@ class Runner:
         self, back: RestoreRoute, observation: Observation
     ) -> tuple[RouteConfig | None, str]:
         known = self.state.routes[back.route]
-        reading = observation.forms.get(back.route)
+        reading = observation.configs.get(back.route)
         live = reading.value if isinstance(reading, Known) else None
         if live is None:
-            live = known.seen.form if known.seen is not None else known.committed
+            live = known.seen.config if known.seen is not None else known.committed
         if (
             live is None or known.snapshot is None
         ):  # pragma: no cover - back.py asks for no such route,
@@ -468,12 +474,12 @@ class Runner:
         snapshot = known.snapshot
         post = self._asked(
             lambda: self._ports.router.restored(
-                back.route, live, snapshot, known.recipe, verbatim=back.verbatim
+                back.route, live, snapshot, known.stickiness_strategy, verbatim=back.verbatim
             )
         )
         if isinstance(post, Unknown):
             post = snapshot  # what cannot be changed can still be put back as it was found
-        return post, "" if back.blind else live.hash
+        return post, "" if back.unread else live.hash
 
     def _attempt(self, route: RouteId, kind: str, weight: int) -> int:
         sent, began = self.state.routes[route].sent, self.state.turned

@@ -26,14 +26,14 @@ def router(there: World, *more: RouteId) -> AlbRouter:
     return AlbRouter(there.aws, INLINE, dict.fromkeys(routes, there.ends))
 
 
-def form(alb: AlbRouter, route: RouteId) -> RouteConfig:
+def config(alb: AlbRouter, route: RouteId) -> RouteConfig:
     reading = alb.read([route])[route]
     assert isinstance(reading, Known), reading
     return reading.value
 
 
 def aimed(alb: AlbRouter, route: RouteId, weight: int) -> Change:
-    return Change(route, alb.with_weight(route, form(alb, route), Weight(weight)))
+    return Change(route, alb.with_weight(route, config(alb, route), Weight(weight)))
 
 
 def test_a_rule_and_a_default_action_move_together_and_read_back(there: World) -> None:
@@ -44,18 +44,18 @@ def test_a_rule_and_a_default_action_move_together_and_read_back(there: World) -
     assert all(o.request_id for o in outcomes.values())
     assert list(outcomes) == [there.rule, listener]
     for route in (there.rule, listener):
-        assert weights_of(form(alb, route)) == {there.source: 750, there.destination: 250}
-        assert form(alb, route).weight == 250
+        assert weights_of(config(alb, route)) == {there.source: 750, there.destination: 250}
+        assert config(alb, route).weight == 250
 
 
 def test_the_snapshot_comes_back_exactly(there: World) -> None:
     alb = router(there)
-    before = form(alb, there.rule)
+    before = config(alb, there.rule)
     alb.write([aimed(alb, there.rule, 500)], Unconditional())
-    back = alb.restored(there.rule, form(alb, there.rule), before, "keep", verbatim=True)
+    back = alb.restored(there.rule, config(alb, there.rule), before, "keep", verbatim=True)
     assert back is not None
     alb.write([Change(there.rule, back)], Unconditional())
-    assert form(alb, there.rule) == before
+    assert config(alb, there.rule) == before
 
 
 def test_what_is_restored_is_what_was_found_to_the_letter(there: World) -> None:
@@ -71,11 +71,11 @@ def test_what_is_restored_is_what_was_found_to_the_letter(there: World) -> None:
     ]
     there.elb.modify_rule(RuleArn=there.rule, Actions=found)
     alb, before = router(there), there.rule_actions()
-    snapshot = config_of(json.loads(json.dumps(config_body(form(alb, there.rule)))))
+    snapshot = config_of(json.loads(json.dumps(config_body(config(alb, there.rule)))))
     alb.write([aimed(alb, there.rule, 500)], Unconditional())
     moved = there.rule_actions()[0]["ForwardConfig"]
     assert moved["TargetGroupStickinessConfig"]["DurationSeconds"] == 3600
-    back = alb.restored(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=True)
+    back = alb.restored(there.rule, config(alb, there.rule), snapshot, "keep", verbatim=True)
     assert back is not None
     alb.write([Change(there.rule, back)], Unconditional())
     assert there.rule_actions() == before
@@ -91,11 +91,11 @@ def test_a_duration_that_is_off_survives_a_change_of_our_two_weights_only(there:
     off = {"Enabled": False, "DurationSeconds": 600}
     theirs = {"TargetGroups": groups, "TargetGroupStickinessConfig": off}
     alb = router(there)
-    snapshot = form(alb, there.rule)
+    snapshot = config(alb, there.rule)
     there.elb.modify_rule(
         RuleArn=there.rule, Actions=[{"Type": "forward", "ForwardConfig": theirs}]
     )
-    back = alb.restored(there.rule, form(alb, there.rule), snapshot, "keep", verbatim=False)
+    back = alb.restored(there.rule, config(alb, there.rule), snapshot, "keep", verbatim=False)
     assert back is not None
     alb.write([Change(there.rule, back)], Unconditional())
     assert there.rule_actions()[0]["ForwardConfig"]["TargetGroupStickinessConfig"] == off
@@ -103,16 +103,16 @@ def test_a_duration_that_is_off_survives_a_change_of_our_two_weights_only(there:
 
 def test_a_default_rule_is_read_and_written_through_its_listener(there: World) -> None:
     alb = router(there)
-    form(alb, there.default_rule)
+    config(alb, there.default_rule)
     faults = Faults({}).install(there.aws)
     outcome = alb.write([aimed(alb, there.default_rule, 10)], Unconditional())[there.default_rule]
     assert outcome.result is WriteResult.APPLIED
     assert faults.calls[-1] == "ModifyListener"
     assert "ModifyRule" not in faults.calls
-    assert form(alb, there.default_rule).weight == 10
-    assert alb.restore_commands({there.default_rule: form(alb, there.default_rule)})[0].startswith(
-        f"aws elbv2 modify-listener --listener-arn {there.listener} "
-    )
+    assert config(alb, there.default_rule).weight == 10
+    assert alb.restore_commands({there.default_rule: config(alb, there.default_rule)})[
+        0
+    ].startswith(f"aws elbv2 modify-listener --listener-arn {there.listener} ")
 
 
 def test_many_routes_are_read_in_few_calls(there: World) -> None:
@@ -175,7 +175,7 @@ def test_a_write_is_sent_once_and_its_outcome_is_only_as_sure_as_the_reply(
     assert (outcome.result, outcome.code) == (result, code)
     assert outcome.denied == (fault in ("denied", "expired"))
     assert faults.calls == ["ModifyRule"]
-    assert (form(alb, there.rule).weight == 100) is applied
+    assert (config(alb, there.rule).weight == 100) is applied
 
 
 def test_one_routes_failure_does_not_stop_the_others(there: World) -> None:
@@ -263,7 +263,7 @@ def test_jwt_validation_is_sent_back_as_it_was_read(there: World) -> None:
         "elbv2", ("describe_rules", {"Rules": [{"RuleArn": there.rule, "Actions": [jwt, last]}]})
     )
     alb = AlbRouter(aws, INLINE, {there.rule: there.ends})
-    with_weight = alb.with_weight(there.rule, form(alb, there.rule), Weight(10))
+    with_weight = alb.with_weight(there.rule, config(alb, there.rule), Weight(10))
     command = alb.restore_commands({there.rule: with_weight})[0]
     sent = json.loads(shlex.split(command)[6])
     assert sent[0] == jwt
@@ -272,12 +272,12 @@ def test_jwt_validation_is_sent_back_as_it_was_read(there: World) -> None:
 
 def test_a_restore_command_is_one_plain_line_with_everything_in_it(there: World) -> None:
     alb = router(there)
-    found = form(alb, there.rule)
-    words = shlex.split(alb.restore_commands({there.rule: found})[0])
-    assert words[:5] == ["aws", "elbv2", "modify-rule", "--rule-arn", there.rule]
-    assert words[5] == "--actions"
-    assert json.loads(words[6]) == there.rule_actions()
-    assert words[7:] == ["--region", "eu-west-1"]
+    found = config(alb, there.rule)
+    commands = shlex.split(alb.restore_commands({there.rule: found})[0])
+    assert commands[:5] == ["aws", "elbv2", "modify-rule", "--rule-arn", there.rule]
+    assert commands[5] == "--actions"
+    assert json.loads(commands[6]) == there.rule_actions()
+    assert commands[7:] == ["--region", "eu-west-1"]
 
 
 def test_arns_lead_to_their_listener_and_balancer(there: World) -> None:
@@ -307,6 +307,6 @@ def test_a_rule_that_turns_out_to_be_the_default_is_written_through_its_listener
     )
     stubber.activate()
     alb = AlbRouter(aws, INLINE, {there.rule: there.ends})
-    change = Change(there.rule, form(router(there), there.rule))
+    change = Change(there.rule, config(router(there), there.rule))
     assert alb.write([change], Unconditional())[there.rule].result is WriteResult.NOT_APPLIED
     assert alb.write([change], Unconditional())[there.rule].result is WriteResult.APPLIED

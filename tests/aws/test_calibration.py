@@ -11,7 +11,7 @@ from tests.aws.topology import INLINE, START, stubbed
 from tests.fakes import plan_of
 
 PLAN = plan_of(gates=[{"latency": {"percentile": 99.9, "max": "2s"}}])
-PAIR = PLAN.pairs[0].id
+COMPARISON = PLAN.comparisons[0].id
 NINE = START.wall.replace(minute=0, second=0)
 EIGHT = NINE - timedelta(hours=1)
 
@@ -46,7 +46,7 @@ def quiet_hour(
     status: str = "Complete", plan: Plan = PLAN, **values: float
 ) -> tuple[str, dict[str, Any]]:
     """The source's last minutes; what is not named has no datapoint."""
-    wanted = beside_source(plan.series({PAIR: {"p95": 200}})[PLAN.pairs[0]])
+    wanted = beside_source(plan.series({COMPARISON: {"p95": 200}})[PLAN.comparisons[0]])
     return answer(
         *(
             dict.fromkeys(LATELY, values[one.key.replace(".", "_")])
@@ -68,7 +68,8 @@ def test_percentiles_are_the_sources_last_hour_in_ms_the_plans_own_too() -> None
         quiet_hour(),
     )
     assert found == Known(
-        {PAIR: {"p50": 60, "p95": 170, "p99": 330, "p99.9": 1200, "elb_bad_ppm": 1000}}, START
+        {COMPARISON: {"p50": 60, "p95": 170, "p99": 330, "p99.9": 1200, "elb_bad_ppm": 1000}},
+        START,
     )
 
 
@@ -82,12 +83,12 @@ def test_an_hour_that_was_cut_in_two_speaks_by_its_larger_part() -> None:
         quiet_hour(),
     )
     assert isinstance(found, Known)
-    assert found.value[PAIR]["p95"] == 200
+    assert found.value[COMPARISON]["p95"] == 200
 
 
 def test_a_source_without_requests_has_no_percentiles_and_no_rate() -> None:
     assert calibrated(answer({}, {}, {}, {}, {}), answer({}, {}, {}, {}), quiet_hour()) == Known(
-        {PAIR: {}}, START
+        {COMPARISON: {}}, START
     )
 
 
@@ -95,7 +96,7 @@ def test_the_noise_of_the_minutes_before_is_measured_with_the_rest() -> None:
     minutes = quiet_hour(source_requests=6000.0, source_slower_2000=6.25)
     found = calibrated(answer({}, {}, {}, {}, {}), ERRORS, minutes)
     assert isinstance(found, Known)
-    own = found.value[PAIR]
+    own = found.value[COMPARISON]
     assert own["rate.latency.p99.9.max"] == 1_042  # 6.25 of 6,000: fractions count
     assert own["elb_bad_ppm"] == 1000
     assert "cv.latency.p99.9.max" in own
@@ -119,4 +120,4 @@ def test_the_source_is_also_held_against_the_limit_that_only_the_destination_has
     percentiles = answer({EIGHT: 0.06}, {EIGHT: 0.2}, {EIGHT: 0.33}, {EIGHT: 5e4})
     found = calibrated(percentiles, ERRORS, minutes, plan=plan)
     assert isinstance(found, Known)
-    assert found.value[PAIR]["rate.latency.versus_source"] == 30_000
+    assert found.value[COMPARISON]["rate.latency.versus_source"] == 30_000

@@ -26,7 +26,7 @@ from tests.aws.topology import INLINE, Faults, raw, session, stubbed
 
 SOURCE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/ec2/0123"
 DESTINATION = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/eks/4567"
-PAIR = Comparison("ec2>eks", "app/prod/89ab", SOURCE, DESTINATION)
+COMPARISON = Comparison("ec2>eks", "app/prod/89ab", SOURCE, DESTINATION)
 REQUESTS = Series(Side.SOURCE, "requests")
 ERRORS = Series(Side.SOURCE, "target_5xx")
 SLOWER = Series(Side.DESTINATION, "slower", over_ms=800)
@@ -63,7 +63,7 @@ def minutes(
 ) -> tuple[Minute, ...]:
     metrics = CloudWatchMetrics(aws, INLINE, Observe())
     end = START + length * MINUTE if now_ms is None else now_ms
-    reading = metrics.read({PAIR: series}, START, end)
+    reading = metrics.read({COMPARISON: series}, START, end)
     assert isinstance(reading, Known), reading
     return reading.value
 
@@ -74,7 +74,7 @@ def test_a_minute_carries_a_number_where_there_is_one_and_says_where_there_is_no
     assert first.counts == {"source.requests": 100, "source.target_5xx": Absent.NO_DATAPOINT}
     assert second.counts == {"source.requests": 90, "source.target_5xx": 3}
     assert (first.at_ms, second.at_ms) == (START, START + MINUTE)
-    assert first.pair == PAIR.id
+    assert first.comparison == COMPARISON.id
 
 
 def test_whole_counts_are_rounded_up_and_custom_values_are_in_milli_units() -> None:
@@ -176,7 +176,7 @@ def test_a_minute_is_settled_when_it_ended_long_enough_ago() -> None:
 def test_the_window_begins_with_its_first_whole_minute() -> None:
     aws = stubbed("cloudwatch", page(result("q0", {1: 1.0})))
     reading = CloudWatchMetrics(aws, INLINE, Observe()).read(
-        {PAIR: (REQUESTS,)}, START + 1, START + 2 * MINUTE
+        {COMPARISON: (REQUESTS,)}, START + 1, START + 2 * MINUTE
     )
     assert isinstance(reading, Known)
     assert [m.at_ms for m in reading.value] == [START + MINUTE]
@@ -184,7 +184,7 @@ def test_the_window_begins_with_its_first_whole_minute() -> None:
 
 def test_an_empty_window_asks_nothing() -> None:
     reading = CloudWatchMetrics(session(), INLINE, Observe()).read(
-        {PAIR: (REQUESTS,)}, START, START
+        {COMPARISON: (REQUESTS,)}, START, START
     )
     assert isinstance(reading, Known)
     assert reading.value == ()
@@ -208,7 +208,7 @@ def test_a_refused_call_is_unknown(fault: str, denied: bool) -> None:
     aws = session()
     Faults({"GetMetricData": [fault]}).install(aws, "cloudwatch")
     reading = CloudWatchMetrics(aws, INLINE, Observe()).read(
-        {PAIR: (REQUESTS,)}, START, START + MINUTE
+        {COMPARISON: (REQUESTS,)}, START, START + MINUTE
     )
     assert isinstance(reading, Unknown)
     assert reading.denied is denied
@@ -287,14 +287,14 @@ def test_the_request_is_aligned_ascending_and_without_units() -> None:
 def test_each_series_has_its_metric(
     series: Series, metric: str, statistic: str, dimensions: dict[str, str]
 ) -> None:
-    query = query_of(series, PAIR)
+    query = query_of(series, COMPARISON)
     assert (query.metric, query.statistic) == (metric, statistic)
     assert query.dimensions == tuple(sorted(dimensions.items()))
 
 
 def test_a_series_nobody_publishes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"balancer\.target_5xx"):
-        query_of(Series(Side.BALANCER, "target_5xx"), PAIR)
+        query_of(Series(Side.BALANCER, "target_5xx"), COMPARISON)
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ NOW = 1_800_000_000_000 // HOUR * HOUR + 17 * MINUTE + 5_000
 END = NOW // MINUTE * MINUTE - 2 * MINUTE
 GATES = [{"errors": {"max": "1%"}}, {"latency": {"versus_source": {"ratio": 1.25}}}]
 PLAN = plan_of(gates=GATES)
-PAIR = PLAN.pairs[0]
-KNOWN = {PAIR.id: {"p95": 200}}
+COMPARISON = PLAN.comparisons[0]
+KNOWN = {COMPARISON.id: {"p95": 200}}
 
 
 class Archive(CloudWatchMetrics):
@@ -55,11 +55,13 @@ def test_every_minute_of_the_days_comes_once_and_in_order() -> None:
     assert minutes[0].number("source.requests") == 7
 
 
-def test_every_pair_of_a_plan_has_its_minutes() -> None:
+def test_every_comparison_of_a_plan_has_its_minutes() -> None:
     plan = plan_of(routes=TWO_ROUTES, gates=GATES)
     minutes = list(history.read(plan, Archive(), 1, NOW))
-    assert [minute.pair for minute in minutes[: len(plan.pairs)]] == [p.id for p in plan.pairs]
-    assert len(minutes) == len(plan.pairs) * DAY // MINUTE
+    assert [minute.comparison for minute in minutes[: len(plan.comparisons)]] == [
+        p.id for p in plan.comparisons
+    ]
+    assert len(minutes) == len(plan.comparisons) * DAY // MINUTE
 
 
 def test_what_the_destination_is_judged_by_is_read_of_the_source_too() -> None:
@@ -228,20 +230,20 @@ def test_a_plan_without_requests_has_no_rate() -> None:
 def test_the_rate_is_of_all_target_groups_each_counted_once() -> None:
     plan = plan_of(routes=TWO_ROUTES, gates=GATES)
     rates = history.request_rates(plan, Archive(value=60.0), 1, NOW)
-    groups = {(p.load_balancer, g) for p in plan.pairs for g in (p.source, p.destination)}
+    groups = {(p.load_balancer, g) for p in plan.comparisons for g in (p.source, p.destination)}
     assert rates is not None
     assert rates.mean == len(groups)
 
 
 def test_the_usual_percentile_is_the_median_of_the_hours() -> None:
     found = history.usual_percentiles(PLAN, Archive(value=0.17), 14, NOW)
-    assert found == {PAIR.id: {"p50": 170, "p95": 170, "p99": 170}}
+    assert found == {COMPARISON.id: {"p50": 170, "p95": 170, "p99": 170}}
 
 
 def test_what_was_put_is_read_back_and_minutes_without_traffic_have_no_datapoint() -> None:
     dimensions = [
-        {"Name": "LoadBalancer", "Value": PAIR.load_balancer},
-        {"Name": "TargetGroup", "Value": PAIR.source.rsplit(":", 1)[-1]},
+        {"Name": "LoadBalancer", "Value": COMPARISON.load_balancer},
+        {"Name": "TargetGroup", "Value": COMPARISON.source.rsplit(":", 1)[-1]},
     ]
     raw("cloudwatch").put_metric_data(
         Namespace="AWS/ApplicationELB",

@@ -88,7 +88,11 @@ def test_routes_groups_and_health_are_seen_as_they_are(there: World) -> None:
     assert seen(found.identity).account == "123456789012"
     assert (found.region, found.emulated, found.at_ms) == ("eu-west-1", True, START.wall_ms)
     rule = seen(found.routes[there.rule])
-    assert (rule.recipe, rule.listener, rule.is_default) == ("keep", there.listener, False)
+    assert (rule.stickiness_strategy, rule.listener, rule.is_default) == (
+        "keep",
+        there.listener,
+        False,
+    )
     assert rule.action_types == ("forward",)
     assert seen(found.routes[RouteId(there.listener)]).is_default
     source = seen(found.groups[there.source])
@@ -128,11 +132,11 @@ def test_tags_of_everything_planned_are_seen(there: World) -> None:
     assert seen(found.groups[there.source]).tags == {}
 
 
-def test_target_stickiness_of_any_group_decides_the_recipe(there: World) -> None:
+def test_target_stickiness_of_any_group_decides_the_stickiness_strategy(there: World) -> None:
     sticky = [{"Key": "stickiness.enabled", "Value": "true"}]
     there.elb.modify_target_group_attributes(TargetGroupArn=there.destination, Attributes=sticky)
     found = survey(there)
-    assert seen(found.routes[there.rule]).recipe == "none"
+    assert seen(found.routes[there.rule]).stickiness_strategy == "none"
     assert seen(found.groups[there.destination]).sticky
 
 
@@ -200,10 +204,10 @@ def test_every_denied_read_names_its_permission(there: World) -> None:
 def test_the_source_is_measured_over_its_last_hour(there: World) -> None:
     traffic(there)
     found = survey(there)
-    pair = plan_for(there).pairs[0].id
+    comparison = plan_for(there).comparisons[0].id
     # settled ends at 08:58: 15 minutes of 100 requests, and one ELB error per 100
-    assert seen(found.metrics)[pair] == pytest.approx(1500, abs=200)
-    assert seen(found.calibration)[pair]["elb_bad_ppm"] == round(1_000_000 / 101)
+    assert seen(found.metrics)[comparison] == pytest.approx(1500, abs=200)
+    assert seen(found.calibration)[comparison]["elb_bad_ppm"] == round(1_000_000 / 101)
 
 
 def test_alarms_are_seen_by_name(there: World) -> None:

@@ -41,7 +41,7 @@ R = TypeVar("R")
 
 
 def split(weight: int) -> RouteConfig:
-    alone = route_config.form_of_actions(
+    alone = route_config.config_of_actions(
         [{"Type": "forward", "TargetGroupArn": ENDS.source}], ENDS
     )
     return route_config.with_weight(alone, ENDS, Weight(weight))
@@ -53,7 +53,7 @@ CHANGES = {
     "detach": Change(LISTENER, route_config.detach(split(1000), ENDS)),
     "restore": Change(
         RULE,
-        route_config.form_of_actions(
+        route_config.config_of_actions(
             [
                 {
                     "Type": "forward",

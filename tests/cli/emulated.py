@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from cutover.app.live import restore_text_of
 from cutover.aws.alb import AlbRouter
 from cutover.aws.fanout import Inline
-from cutover.aws.route_config import Ends, form_of_actions
+from cutover.aws.route_config import Ends, config_of_actions
 from cutover.aws.session import AwsSession
 from cutover.core.journal.events import (
     Event,
@@ -79,9 +79,9 @@ class Aws:
     def ends(self) -> Ends:
         return Ends(self.source, self.destination)
 
-    def form(self) -> RouteConfig:
+    def config(self) -> RouteConfig:
         found = self.client("elbv2").describe_listeners(ListenerArns=[self.listener])
-        return form_of_actions(found["Listeners"][0]["DefaultActions"], self.ends)
+        return config_of_actions(found["Listeners"][0]["DefaultActions"], self.ends)
 
     def router(self) -> AlbRouter:
         session: Any = self.endpoint
@@ -91,7 +91,7 @@ class Aws:
     def set_weight(self, weight: int) -> RouteConfig:
         """Split the traffic as a run would have done."""
         router, route = self.router(), RouteId(self.listener)
-        aimed = router.with_weight(route, self.form(), Weight(weight))
+        aimed = router.with_weight(route, self.config(), Weight(weight))
         router.write([Change(route, aimed)], Unconditional())
         return aimed
 
@@ -99,7 +99,7 @@ class Aws:
         """Everything to the source, the destination not attached."""
         actions = [{"Type": "forward", "TargetGroupArn": self.source}]
         self.client("elbv2").modify_listener(ListenerArn=self.listener, DefaultActions=actions)
-        return self.form()
+        return self.config()
 
     def plan_text(self, **more: str) -> str:
         lines = [

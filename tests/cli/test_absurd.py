@@ -47,9 +47,9 @@ def says_too(run: RunDirectory, **record: Any) -> None:
 
 
 ABSURD: dict[str, dict[str, Any]] = {
-    "a time": {"type": "minute", "pair": "p", "at_ms": 10**18, "counts": {}},
+    "a time": {"type": "minute", "comparison": "p", "at_ms": 10**18, "counts": {}},
     "a route": {"type": "observed", "what": "unreadable", "facts": {"route": "nowhere"}},
-    "a form": {"type": "observed", "what": "form", "facts": {"route": [], "form": 7}},
+    "a config": {"type": "observed", "what": "config", "facts": {"route": [], "config": 7}},
 }
 
 
@@ -73,22 +73,22 @@ def test_absurd_content_is_damage_and_a_rollback_goes_back_from_the_snapshot(
     assert f"cutover rollback {run.id}" in resumed.err
     back = called("rollback", run.id)
     assert back.code == 3, back.out + back.err
-    assert aws.form().weight == 0
+    assert aws.config().weight == 0
 
 
 @pytest.mark.parametrize(
-    "form", [7, {}, {"text": 10**18, "weight": []}, {"text": "[", "weight": 10**18}]
+    "config", [7, {}, {"text": 10**18, "weight": []}, {"text": "[", "weight": 10**18}]
 )
 def test_an_absurd_snapshot_beside_a_damaged_journal_names_what_works_without_both(
-    aws: Aws, place: StateDirectory, form: Any
+    aws: Aws, place: StateDirectory, config: Any
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     kept = json.loads(run.snapshot.read_text())
     kept.pop("hash")
-    absurd = form if not isinstance(form, dict) or not form else {
-        "attached": False, "source_present": True, "sticky": False, **form
+    absurd = config if not isinstance(config, dict) or not config else {
+        "attached": False, "source_present": True, "sticky": False, **config
     }  # fmt: skip
-    kept["snapshot"]["forms"][aws.listener] = absurd
+    kept["snapshot"]["configs"][aws.listener] = absurd
     run.snapshot.write_text(json.dumps({**kept, "hash": digest(canonical_json(kept))}))
     lines = run.journal.read_bytes().splitlines(keepends=True)
     run.journal.write_bytes(b"graffiti\n" + b"".join(lines))
@@ -123,4 +123,4 @@ def test_no_absurd_journal_makes_a_rollback_fall_over(
     back = called("rollback", run.id)
     assert back.code in (2, 3, 4, 7), back.out + back.err
     if back.code == 3:
-        assert not aws.form().weight
+        assert not aws.config().weight

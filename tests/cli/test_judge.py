@@ -159,9 +159,9 @@ def test_a_narrow_terminal_gets_one_line_for_each_look_and_the_last_sentence_who
     columns: int,
 ) -> None:
     ours, theirs = pty.openpty()
-    words = ["judge", "--plan", str(PLAN), "--csv", str(SAMPLES / "tiny.csv")]
+    commands = ["judge", "--plan", str(PLAN), "--csv", str(SAMPLES / "tiny.csv")]
     done = subprocess.run(
-        [sys.executable, "-m", "cutover", *words],
+        [sys.executable, "-m", "cutover", *commands],
         stdout=theirs,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "COLUMNS": str(columns)},
@@ -466,9 +466,9 @@ def test_a_directory_is_no_table_and_nothing_was_judged(tmp_path: Path) -> None:
     assert "nothing was judged" in shown.err
 
 
-@pytest.mark.parametrize("words", [("judge", "--plan", PLAN), ("backtest", PLAN)])
-def test_an_empty_name_of_a_table_is_said(words: tuple[object, ...]) -> None:
-    shown = called(*words, "--csv", "")
+@pytest.mark.parametrize("commands", [("judge", "--plan", PLAN), ("backtest", PLAN)])
+def test_an_empty_name_of_a_table_is_said(commands: tuple[object, ...]) -> None:
+    shown = called(*commands, "--csv", "")
     assert (shown.code, shown.out) == (2, "")
     assert "error: --csv is empty" in shown.err
 

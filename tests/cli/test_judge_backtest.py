@@ -21,7 +21,7 @@ from tests.generate_samples import Service, poisson
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = ROOT / "plans" / "judge.yaml"
 TWO_DAYS = ROOT / "plans" / "samples" / "two-days.csv"
-PAIR = "checkout-ec2>checkout-eks"
+COMPARISON = "checkout-ec2>checkout-eks"
 
 
 def backtested(tmp_path: Path, text: str, *more: object, plan: Path = PLAN) -> Called:
@@ -39,7 +39,7 @@ def service(hours: int = 30, errors: float = 0.001, per_minute: float = 6_000) -
     return lines
 
 
-def pair(destination: Service, hours: int = 26) -> str:
+def comparison(destination: Service, hours: int = 26) -> str:
     chance, source = Random(11), Service()
     sides = (f"{side}_{n}" for side in ("source", "destination") for n in generate_samples.GROUP)
     lines = [",".join(("minute", *sides))]
@@ -147,17 +147,17 @@ def test_one_start_is_not_called_starts(tmp_path: Path) -> None:
 
 
 def test_two_groups_that_really_served_are_compared_as_they_were(tmp_path: Path) -> None:
-    fine = backtested(tmp_path, pair(Service()), "--pair", PAIR, "--json").object
+    fine = backtested(tmp_path, comparison(Service()), "--pair", COMPARISON, "--json").object
     assert (fine["divided"], fine["rolled_back"]) == (False, 0)
-    worse = backtested(tmp_path, pair(Service(errors=0.02)), "--json").object
+    worse = backtested(tmp_path, comparison(Service(errors=0.02)), "--json").object
     assert worse["rolled_back"] == worse["starts"] - worse["cut_off"]
     assert worse["too_twitchy"] == "yes"
 
 
-def test_a_pair_that_the_plan_or_the_table_does_not_have_is_refused(tmp_path: Path) -> None:
-    shown = backtested(tmp_path, pair(Service(), 2), "--pair", "a>b")
-    assert (shown.code, "its pairs are: checkout-ec2>checkout-eks" in shown.err) == (2, True)
-    shown = backtested(tmp_path, "\n".join(service(2)), "--pair", PAIR)
+def test_a_comparison_that_the_plan_or_the_table_does_not_have_is_refused(tmp_path: Path) -> None:
+    shown = backtested(tmp_path, comparison(Service(), 2), "--pair", "a>b")
+    assert (shown.code, "its comparisons are: checkout-ec2>checkout-eks" in shown.err) == (2, True)
+    shown = backtested(tmp_path, "\n".join(service(2)), "--pair", COMPARISON)
     assert (shown.code, "the minutes of one service" in shown.err) == (2, True)
 
 

@@ -16,7 +16,7 @@ from cutover.cli.console import Frame, Pipe, guarded
 from cutover.core.errors import UsageError
 from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
-from cutover.local.inbox import leave_word
+from cutover.local.inbox import enqueue
 from cutover.local.journal import FileJournal
 from cutover.local.plan_file import load_plan
 from cutover.local.state_directory import StateDirectory
@@ -112,7 +112,7 @@ def test_what_files_of_a_run_say_is_harmless_in_every_reader(place: StateDirecto
     place.prepare()
     run = place.create("shop-1", (ROOT / "plans" / "minimal.yaml").read_text())
     evil = "\x1b[2J\nrun shop-1: COMPLETED\u202e"
-    leave_word(run, OperatorCommand(CommandName.PAUSE, evil, evil, "first"), SystemClock().now())
+    enqueue(run, OperatorCommand(CommandName.PAUSE, evil, evil, "first"), SystemClock().now())
     (run.path / "beat.json").write_text(json.dumps({"last": evil, "next": evil, "pid": evil}))
     (run.path / "journal.jsonl").write_text(f'{{"type":"{evil}"}}\n' * 2)
     for command in (

@@ -155,6 +155,6 @@ def test_a_scenario_that_expects_nothing_gives_the_runs_own_code(
 ) -> None:
     scenario = tmp_path / "mine.yaml"
     scenario.write_text(
-        "description: rolled back by hand\noperator: [{when: {step: 1, after: 5m}, word: rollback}]\n"
+        "description: rolled back by hand\noperator: [{when: {step: 1, after: 5m}, command: rollback}]\n"
     )
     assert called("rehearse", minimal, "--scenario", scenario).code == 3

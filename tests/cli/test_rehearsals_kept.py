@@ -103,7 +103,9 @@ def test_a_plan_that_nothing_changes_is_kept_word_for_word(
     minimal: Path, place: StateDirectory, tmp_path: Path
 ) -> None:
     scenario = tmp_path / "mine.yaml"
-    scenario.write_text("description: nothing\noperator: [{when: {after: 1m}, word: rollback}]\n")
+    scenario.write_text(
+        "description: nothing\noperator: [{when: {after: 1m}, command: rollback}]\n"
+    )
     called("rehearse", minimal, "--scenario", scenario)
     assert the_only(place).plan.read_text() == minimal.read_text()
 

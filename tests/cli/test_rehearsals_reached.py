@@ -44,7 +44,7 @@ faults:
   - {operation: ModifyListener, kind: throttled}
   - {operation: DescribeRules, kind: partial_data}
   - {operation: Modify*, kind: throttled, skip: 99}
-operator: [{when: {hold: drift}, word: rollback}]
+operator: [{when: {hold: drift}, command: rollback}]
 crash: [{when: {phase: ROLLING_BACK}, point: before_write}]
 expect: {outcome: completed, harmed_at_most: 0}
 """
@@ -59,7 +59,7 @@ TOLD = [
     "`faults` entry 1 (operation: ModifyListener, kind: throttled) began, but no ModifyListener call",
     "`faults` entry 2 (operation: DescribeRules, kind: partial_data) began, but no DescribeRules call",
     "`faults` entry 3 (operation: Modify*, kind: throttled, skip: 99) began, but no Modify* call",
-    "`operator` entry 1 (word: rollback) never began: it waits for a hold for `drift`",
+    "`operator` entry 1 (command: rollback) never began: it waits for a hold for `drift`",
     "`crash` entry 1 (point: before_write) never began: it waits for phase ROLLING_BACK",
 ]
 
@@ -108,9 +108,9 @@ faults:
   - {when: {way: 100%}, operation: Modify*, kind: lost_reply, times: 1}
   - {when: {way: 50%, bake: 30%}, operation: DescribeRules, kind: delayed, by: 1s, times: 1}
 operator:
-  - {when: {way: 50%, bake: 60%}, word: pause}
-  - {when: {hold: paused, after: 1m}, word: resume}
-  - {when: {hold: drift, after: 1m}, word: rollback}
+  - {when: {way: 50%, bake: 60%}, command: pause}
+  - {when: {hold: paused, after: 1m}, command: resume}
+  - {when: {hold: drift, after: 1m}, command: rollback}
 crash: [{when: {way: 50%}, point: after_write, back_after: 5m}]
 expect: {outcome: rolled_back, weight: 0, held: paused, no_raise_after: true}
 """

@@ -15,14 +15,14 @@ from cutover.app.commands import NoReply, Queued, say
 from cutover.app.live import Options, restore_text_of
 from cutover.app.offline import operator
 from cutover.core.errors import LeaseError, UsageError
-from cutover.core.journal.events import GateJudged, WordSaid
+from cutover.core.journal.events import CommandGiven, GateJudged
 from cutover.core.moment import wall_text
 from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.state import Phase
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
 from cutover.local.disk import RealDisk
-from cutover.local.inbox import LocalInbox, leave_word
+from cutover.local.inbox import LocalInbox, enqueue
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
 from cutover.local.plan_file import plan_of_text
@@ -88,7 +88,7 @@ def test_plan_shows_every_weight_of_a_route_and_its_way_back(plan: Path, aws: Aw
         assert group in shown.out
     assert "rollback" in shown.out
     assert "ignore_changes = [default_action]" in shown.out
-    assert not aws.form().attached
+    assert not aws.config().attached
 
 
 def test_a_plan_without_measured_traffic_promises_no_risk_of_zero(plan: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_run_that_is_stopped_in_preflight_is_refused_and_frees_its_routes(
     assert shown.objects[-1]["phase"] == "REFUSED"
     assert [one["type"] for one in shown.objects[:2]] == ["run_open", "lease"]
     assert claims(place) == []
-    assert not aws.form().attached
+    assert not aws.config().attached
 
 
 def test_a_second_run_on_a_route_is_refused_with_6_and_leaves_nothing(
@@ -156,22 +156,22 @@ def test_rollback_of_a_crashed_run_restores_what_was_found(
     aws: Aws, place: StateDirectory
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
-    assert aws.form().weight == 50
+    assert aws.config().weight == 50
     shown = called("rollback", "--why", "enough", "--json")
     assert shown.code == 3
     assert shown.objects[-1]["phase"] == "ROLLED_BACK"
-    assert not aws.form().attached
+    assert not aws.config().attached
     assert claims(place) == []
     assert phases(run)[-1] == "ROLLED_BACK"
     said = [json.loads(line) for line in run.journal.read_text().splitlines()]
-    assert [one["why"] for one in said if one["type"] == "word"] == ["enough"]
+    assert [one["why"] for one in said if one["type"] == "command"] == ["enough"]
     assert called("rollback", "shop-1").code == 3
 
 
 def test_resume_of_a_crashed_rollback_goes_on_back(aws: Aws, place: StateDirectory) -> None:
     crashed_run(place, aws, Phase.ROLLING_BACK)
     assert called("resume").code == 3
-    assert not aws.form().attached
+    assert not aws.config().attached
 
 
 def test_a_damaged_journal_refuses_to_go_forward_and_says_where(
@@ -189,7 +189,7 @@ def test_a_damaged_journal_refuses_to_go_forward_and_says_where(
     assert shown.code == 7
     assert "not known" in shown.out
     assert called("status", "--json").object["damage"]
-    assert aws.form().weight == 50
+    assert aws.config().weight == 50
 
 
 @pytest.mark.parametrize("journal", ["missing", "empty", "directory"])
@@ -232,7 +232,7 @@ def test_a_journal_without_a_record_never_refuses_a_rollback(
     assert called("status").code == 7
     assert called("resume").code == 7
     assert called("rollback").code == 3
-    assert aws.form().weight == 0
+    assert aws.config().weight == 0
 
 
 @pytest.mark.parametrize("command", [("finish", "--leave-as-is", "x"), ("resume",)])
@@ -240,25 +240,21 @@ def test_a_rollback_that_waits_in_the_run_comes_before_what_anybody_else_says(
     aws: Aws, place: StateDirectory, command: tuple[str, ...]
 ) -> None:
     run = crashed_run(place, aws, Phase.HOLDING)
-    leave_word(
-        run, OperatorCommand(CommandName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now()
-    )
+    enqueue(run, OperatorCommand(CommandName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now())
     assert called(*command).code == 3
     assert phases(run)[-1] == "ROLLED_BACK"
-    assert not aws.form().attached
+    assert not aws.config().attached
 
 
-def test_status_says_which_words_the_next_process_will_hear(
+def test_status_says_which_commands_the_next_process_will_hear(
     aws: Aws, place: StateDirectory
 ) -> None:
     run = crashed_run(place, aws, Phase.HOLDING)
     assert called("status", "--json").object["waiting"] == []
-    leave_word(
-        run, OperatorCommand(CommandName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now()
-    )
+    enqueue(run, OperatorCommand(CommandName.ROLLBACK, "ana@bastion", "stop"), SystemClock().now())
     assert called("status", "--json").object["waiting"] == ["rollback"]
     assert "rollback said by ana@bastion waits for" in " ".join(called("status").out.split())
-    (run.words / "000-torn.json").write_text("{")
+    (run.commands / "000-torn.json").write_text("{")
     assert called("status", "--json").object["waiting"] == ["pause", "rollback"]
 
 
@@ -282,7 +278,7 @@ def test_a_damaged_journal_never_refuses_a_rollback(aws: Aws, place: StateDirect
     run = crashed_run(place, aws, Phase.BAKING)
     damaged(run)
     assert called("rollback").code == 3
-    assert aws.form().weight == 0
+    assert aws.config().weight == 0
     assert (run.path / "journal.damaged-1.jsonl").exists()
     assert called("journal", "verify", run.id).code == 0
     assert claims(place) == []
@@ -300,14 +296,14 @@ def test_a_state_directory_that_a_group_can_write_to_refuses_a_resume_and_warns_
     assert back.code == 3, back.err
     assert "warning: " in back.err
     assert "can be written by its group" in back.err
-    assert not aws.form().weight
+    assert not aws.config().weight
 
 
 def test_a_journal_that_is_gone_never_refuses_a_rollback(aws: Aws, place: StateDirectory) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     run.journal.unlink()
     assert called("rollback", run.id).code == 3
-    assert aws.form().weight == 0
+    assert aws.config().weight == 0
 
 
 def test_without_journal_and_snapshot_a_rollback_says_what_works(
@@ -337,7 +333,7 @@ def test_a_real_run_is_never_continued_on_an_emulator(aws: Aws, place: StateDire
         shown = called(command)
         assert shown.code == 7
         assert "never continue each other" in shown.err
-    assert aws.form().weight == 50
+    assert aws.config().weight == 50
 
 
 def test_a_completed_run_can_be_finished_and_then_its_script_does_nothing(
@@ -352,7 +348,7 @@ def test_a_completed_run_can_be_finished_and_then_its_script_does_nothing(
     assert claims(place) == []
     script = subprocess.run(["sh", run.restore], capture_output=True, text=True, check=False)
     assert script.returncode == 1
-    assert aws.form().weight == 50
+    assert aws.config().weight == 50
     assert called("rollback", run.id).code == 2
 
 
@@ -365,7 +361,7 @@ def test_finish_refuses_drift(aws: Aws, place: StateDirectory) -> None:
 def test_a_completed_run_can_still_be_rolled_back(aws: Aws, place: StateDirectory) -> None:
     crashed_run(place, aws, Phase.COMPLETED)
     assert called("rollback").code == 3
-    assert not aws.form().attached
+    assert not aws.config().attached
 
 
 def test_finish_means_nothing_in_the_middle_of_a_run(aws: Aws, place: StateDirectory) -> None:
@@ -380,7 +376,7 @@ def test_a_held_run_can_be_left_as_it_is_with_a_reason(aws: Aws, place: StateDir
     assert called("finish", "--leave-as-is", " ").code == 2
     assert called("finish", "--leave-as-is", "EC2 is gone").code == 0
     assert phases(run)[-1] == "ABANDONED"
-    assert aws.form().weight == 50
+    assert aws.config().weight == 50
 
 
 @pytest.mark.parametrize(
@@ -393,7 +389,7 @@ def test_a_held_run_can_be_left_as_it_is_with_a_reason(aws: Aws, place: StateDir
     ],
 )
 @pytest.mark.parametrize("command", ["pause", "approve"])
-def test_a_word_that_nobody_hears_says_so_and_leaves_nothing(
+def test_a_command_that_nobody_hears_says_so_and_leaves_nothing(
     aws: Aws, place: StateDirectory, phase: Phase, says: str, command: str
 ) -> None:
     run = crashed_run(place, aws, phase)
@@ -403,7 +399,7 @@ def test_a_word_that_nobody_hears_says_so_and_leaves_nothing(
     assert "no process drives run shop-1, so nothing is" in said.err
     assert says in said.err
     assert said.out == ""
-    assert list(run.words.iterdir()) == []
+    assert list(run.commands.iterdir()) == []
     assert called(command, "--json").object["exit_code"] == 7
     assert run.journal.read_bytes() == before
 
@@ -432,7 +428,9 @@ def test_a_run_that_never_began_offers_no_way_back_that_is_not_there(
         assert "restore.sh" not in said.err
 
 
-def test_a_hint_never_names_a_word_that_the_phase_refuses(aws: Aws, place: StateDirectory) -> None:
+def test_a_hint_never_names_a_command_that_the_phase_refuses(
+    aws: Aws, place: StateDirectory
+) -> None:
     for phase in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
         run = crashed_run(place, aws, phase, run_id=f"shop-{phase.lower().replace('_', '-')}")
         assert "--leave-as-is" not in called("finish", run.id).err
@@ -451,7 +449,7 @@ def test_a_completed_run_has_nothing_to_pause_or_to_approve(
     said = called(command)
     assert said.code == 2
     assert f"run shop-1 is COMPLETED: there is nothing to {command}" in said.err
-    assert list(run.words.iterdir()) == []
+    assert list(run.commands.iterdir()) == []
 
 
 def test_an_approval_that_a_dead_run_had_asked_for_waits_for_who_takes_it_up(
@@ -460,7 +458,7 @@ def test_an_approval_that_a_dead_run_had_asked_for_waits_for_who_takes_it_up(
     run = crashed_run(place, aws, Phase.HOLDING, hold="approval")
     told = called("approve", "--json").object
     assert told["became"] == "waits"
-    (file,) = run.words.iterdir()
+    (file,) = run.commands.iterdir()
     assert json.loads(file.read_text())["id"] == told["id"] != ""
     assert called("status", "--json").object["waiting"] == ["approve"]
 
@@ -477,7 +475,7 @@ def test_a_run_that_nobody_drives_never_looks_again(
     assert "12:00:15" not in shown
     assert "the last look was at 2026-03-02T12:00:00.000Z" in shown
     if phase is Phase.COMPLETED:
-        assert "the run rests until somebody says a word to it" in shown
+        assert "the run rests until somebody gives a command to it" in shown
         assert "nobody watches" not in shown
     told = called("status", "--json").object
     assert told["advance_in_ms"] is None
@@ -494,22 +492,22 @@ def test_a_run_that_nobody_drives_never_looks_again(
     assert f"looks again {soon}" in works
 
 
-def test_a_process_that_does_not_hear_is_named_and_the_word_stays(
+def test_a_process_that_does_not_hear_is_named_and_the_command_stays(
     aws: Aws, place: StateDirectory
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     lease = locked(place, aws, run.id)
-    word = OperatorCommand(CommandName.ROLLBACK, "ana@bastion")
+    command = OperatorCommand(CommandName.ROLLBACK, "ana@bastion")
     try:
-        answer = say(place, run, word, within_ms=1)
+        answer = say(place, run, command, within_ms=1)
     finally:
         lease.close()
     assert isinstance(answer, NoReply)
     assert answer.by.run == run.id
-    assert len(list(run.words.iterdir())) == 1
+    assert len(list(run.commands.iterdir())) == 1
 
 
-def test_words_to_a_run_that_is_over_are_usage_errors(aws: Aws, place: StateDirectory) -> None:
+def test_commands_to_a_run_that_is_over_are_usage_errors(aws: Aws, place: StateDirectory) -> None:
     crashed_run(place, aws, Phase.PREFLIGHT)
     assert called("rollback").code == 7
     for command in ("pause", "approve", "resume", "finish"):
@@ -531,7 +529,7 @@ def test_break_glass_needs_no_run_and_reads_back_twice(
     shown = called("rollback", "--plan", plan, "--no-run", "--json")
     assert shown.code == 3
     assert list(shown.object["restored"]) == [aws.listener]
-    assert aws.form().weight == 0
+    assert aws.config().weight == 0
     assert not place.root.exists()
 
 
@@ -581,9 +579,9 @@ def test_a_replay_doubts_a_pass_that_its_minutes_do_not_show(
     aws: Aws, place: StateDirectory
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
-    pair = plan_of_text(run.plan.read_text()).plan.pairs[0].id
+    comparison = plan_of_text(run.plan.read_text()).plan.comparisons[0].id
     journal = FileJournal.open_existing(run, restore_text=restore_text_of("1", "r", run.id))
-    verdict = GateJudged("errors", pair, "PASS", "trust me", 1)
+    verdict = GateJudged("errors", comparison, "PASS", "trust me", 1)
     assert isinstance(journal.append(verdict, SystemClock().now()), Known)
     journal.close()
     shown = called("journal", "replay", "--json")
@@ -622,11 +620,11 @@ def test_a_rollback_that_cannot_have_the_lease_stays_for_whoever_gets_it(
         claim.unlink()
     assert refused.code == 6
     assert "the rollback stays" in refused.err
-    assert len(list(run.words.iterdir())) == 1
+    assert len(list(run.commands.iterdir())) == 1
     assert called("resume", run.id).code == 3
     assert phases(run)[-1] == "ROLLED_BACK"
-    assert not aws.form().attached
-    assert list(run.words.iterdir()) == []
+    assert not aws.config().attached
+    assert list(run.commands.iterdir()) == []
 
 
 def test_a_rollback_that_a_process_heard_and_died_of_is_done_by_who_said_it(
@@ -636,11 +634,12 @@ def test_a_rollback_that_a_process_heard_and_died_of_is_done_by_who_said_it(
     lease = locked(place, aws, run.id)
 
     def dies() -> None:
-        (word,) = LocalInbox(run, clock).wait(clock.now().plus(60_000))
+        (command,) = LocalInbox(run, clock).wait(clock.now().plus(60_000))
         text = restore_text_of("1", "r", run.id)
         journal = FileJournal.open_existing(run, restore_text=text)
         journal.append(
-            WordSaid(word.name, word.who, word.why, word.source, id=word.id), clock.now()
+            CommandGiven(command.name, command.who, command.why, command.source, id=command.id),
+            clock.now(),
         )
         journal.close()
         lease.close()
@@ -650,24 +649,26 @@ def test_a_rollback_that_a_process_heard_and_died_of_is_done_by_who_said_it(
     shown = called("rollback", run.id)
     process.join(60)
     assert shown.code == 3
-    assert not aws.form().attached
+    assert not aws.config().attached
     assert phases(run)[-1] == "ROLLED_BACK"
 
 
-def test_a_rollback_that_is_refused_leaves_no_word_behind(aws: Aws, place: StateDirectory) -> None:
+def test_a_rollback_that_is_refused_leaves_no_command_behind(
+    aws: Aws, place: StateDirectory
+) -> None:
     run = crashed_run(place, aws, Phase.BAKING, mode="live")
     assert called("rollback").code == 7
-    assert list(run.words.iterdir()) == []
+    assert list(run.commands.iterdir()) == []
 
 
-def test_a_rollback_is_journalled_once_and_its_word_is_gone(
+def test_a_rollback_is_journalled_once_and_its_command_is_gone(
     aws: Aws, place: StateDirectory
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     assert called("rollback", "--why", "enough").code == 3
-    assert list(run.words.iterdir()) == []
+    assert list(run.commands.iterdir()) == []
     said = [json.loads(line) for line in run.journal.read_text().splitlines()]
-    assert [one["word"] for one in said if one["type"] == "word"] == ["rollback"]
+    assert [one["command"] for one in said if one["type"] == "command"] == ["rollback"]
 
 
 def test_a_rollback_that_the_same_person_said_elsewhere_is_journalled_with_its_own_id(
@@ -675,11 +676,11 @@ def test_a_rollback_that_the_same_person_said_elsewhere_is_journalled_with_its_o
 ) -> None:
     run = crashed_run(place, aws, Phase.BAKING)
     other = OperatorCommand(CommandName.ROLLBACK, operator(), "enough", id="fedcba9876543210")
-    leave_word(run, other, SystemClock().now())
+    enqueue(run, other, SystemClock().now())
     assert called("rollback", "--why", "enough").code == 3
-    assert list(run.words.iterdir()) == []
+    assert list(run.commands.iterdir()) == []
     said = [json.loads(line) for line in run.journal.read_text().splitlines()]
-    ids = [one["id"] for one in said if one["type"] == "word"]
+    ids = [one["id"] for one in said if one["type"] == "command"]
     assert len(set(ids)) == 2
     assert ids[1] == other.id, "who said it there waits for the record of this one"
 

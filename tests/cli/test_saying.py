@@ -1,4 +1,4 @@
-"""A word to a run: who hears it, and how long its consequence is waited for. The run's process is played here."""
+"""A command to a run: who hears it, and how long its consequence is waited for. The run's process is played here."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from cutover.app.commands import Acknowledged, NoReply, Queued, Unreached, say
 from cutover.core.errors import RefusedError
 from cutover.core.journal.events import (
     Close,
+    CommandGiven,
     Event,
     Note,
     PhaseChanged,
     RunOpen,
-    WordSaid,
 )
 from cutover.core.moment import Moment
 from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.values import RouteId
 from cutover.local.command_pipe import CommandPipe
 from cutover.local.disk import Disk, RealDisk
-from cutover.local.inbox import LocalInbox, leave_word, waiting_words
+from cutover.local.inbox import LocalInbox, enqueue, queued_commands
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
 from cutover.local.run_directory import RunDirectory
@@ -54,12 +54,14 @@ class Process:
         for event in events:
             assert isinstance(self.journal.append(event, self.now), Known)
 
-    def hears(self, word: OperatorCommand) -> None:
-        self.writes(WordSaid(word.name, word.who, word.why, word.source, id=word.id))
+    def hears(self, command: OperatorCommand) -> None:
+        self.writes(
+            CommandGiven(command.name, command.who, command.why, command.source, id=command.id)
+        )
 
     def hears_all(self, inbox: LocalInbox) -> None:
-        for word in inbox.wait(AT):
-            self.hears(word)
+        for command in inbox.wait(AT):
+            self.hears(command)
 
     def turns_to(self, after: str, before: str = "BAKING") -> None:
         self.writes(PhaseChanged(before, after, "said so", 0))
@@ -117,7 +119,7 @@ def types(heard: object) -> list[object]:
 
 def ids(heard: object) -> list[object]:
     assert isinstance(heard, Acknowledged), heard
-    return [one.get("id") for one in heard.followed if one["type"] == "word"]
+    return [one.get("id") for one in heard.followed if one["type"] == "command"]
 
 
 def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
@@ -126,7 +128,7 @@ def test_a_phase_that_a_slow_disk_takes_late_is_still_told(
     pause = OperatorCommand(CommandName.PAUSE, "ana", id=OURS)
     nothing = [lambda: None] * 10
     process.acts = [lambda: process.hears(pause), *nothing, lambda: process.turns_to("HOLDING")]
-    assert types(say(place, run, pause, clock=waits)) == ["word", "phase"]
+    assert types(say(place, run, pause, clock=waits)) == ["command", "phase"]
 
 
 def test_a_note_before_the_phase_is_not_taken_for_the_answer(
@@ -138,17 +140,17 @@ def test_a_note_before_the_phase_is_not_taken_for_the_answer(
         lambda: process.writes(Note("something else")),
         lambda: process.turns_to("SETTLING", "HOLDING"),
     ]
-    assert types(say(place, run, resume, clock=waits)) == ["word", "note", "phase"]
+    assert types(say(place, run, resume, clock=waits)) == ["command", "note", "phase"]
 
 
-def test_a_word_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
+def test_a_command_that_changes_nothing_is_not_waited_for_longer_than_its_turn(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     process.looks_again()
     process.now = AT.plus(1_000)
     pause = OperatorCommand(CommandName.PAUSE, "ana", id=OURS)
     process.acts = [lambda: process.hears(pause), process.looks_again]
-    assert types(say(place, run, pause, clock=waits)) == ["word"]
+    assert types(say(place, run, pause, clock=waits)) == ["command"]
     assert waits.waited <= 600
 
 
@@ -157,11 +159,11 @@ def test_a_process_that_never_looks_again_is_not_waited_for_without_end(
 ) -> None:
     pause = OperatorCommand(CommandName.PAUSE, "ana", id=OURS)
     process.acts = [lambda: process.hears(pause)]
-    assert types(say(place, run, pause, clock=waits)) == ["word"]
+    assert types(say(place, run, pause, clock=waits)) == ["command"]
     assert waits.waited <= 6_000
 
 
-def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
+def test_a_command_that_ends_the_run_is_answered_when_its_process_is_gone(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     leave = OperatorCommand(CommandName.LEAVE, "ana", "they know", id=OURS)
@@ -171,26 +173,26 @@ def test_a_word_that_ends_the_run_is_answered_when_its_process_is_gone(
         lambda: None,
         process.ends,
     ]
-    assert types(say(place, run, leave, clock=waits)) == ["word", "phase", "close"]
+    assert types(say(place, run, leave, clock=waits)) == ["command", "phase", "close"]
 
 
-def test_a_process_that_hears_and_ends_while_the_word_is_made_durable_is_not_missed(
+def test_a_process_that_hears_and_ends_while_the_command_is_made_durable_is_not_missed(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     leave = OperatorCommand(CommandName.LEAVE, "ana", "they know", id=OURS)
 
     class Slow(RealDisk):
-        """A disk on which the process is done before the speaker's word is durable."""
+        """A disk on which the process is done before the speaker's command is durable."""
 
         def sync_directory(self, path: Path) -> None:
-            if path == run.words:
+            if path == run.commands:
                 process.hears(leave)
                 process.turns_to("ABANDONED", "HOLDING")
                 process.ends()
             super().sync_directory(path)
 
     slow = RunDirectory(run.path, Slow())
-    assert types(say(place, slow, leave, clock=waits)) == ["word", "phase", "close"]
+    assert types(say(place, slow, leave, clock=waits)) == ["command", "phase", "close"]
 
 
 class Full(RealDisk):
@@ -210,7 +212,7 @@ def test_on_a_full_disk_a_rollback_that_nobody_hears_is_done_by_who_says_it(
     assert answer.path is None
 
 
-def test_on_a_full_disk_a_word_reaches_a_living_process_through_its_pipe(
+def test_on_a_full_disk_a_command_reaches_a_living_process_through_its_pipe(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     full = RunDirectory(run.path, Full())
@@ -218,11 +220,11 @@ def test_on_a_full_disk_a_word_reaches_a_living_process_through_its_pipe(
     pause = OperatorCommand(CommandName.PAUSE, "ana", "lunch")
 
     def hears() -> None:
-        for word in pipe.take():
-            process.hears(word)
+        for command in pipe.take():
+            process.hears(command)
 
     process.acts = [hears, process.looks_again]
-    assert types(say(place, full, pause, clock=waits)) == ["word"]
+    assert types(say(place, full, pause, clock=waits)) == ["command"]
     silent = say(
         place, full, OperatorCommand(CommandName.ROLLBACK, "ana"), clock=waits, within_ms=1_000
     )
@@ -231,7 +233,7 @@ def test_on_a_full_disk_a_word_reaches_a_living_process_through_its_pipe(
     pipe.close()
 
 
-def test_on_a_full_disk_without_a_pipe_a_rollback_reaches_nobody_and_another_word_is_refused(
+def test_on_a_full_disk_without_a_pipe_a_rollback_reaches_nobody_and_another_command_is_refused(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     full = RunDirectory(run.path, Full())
@@ -244,7 +246,7 @@ def test_on_a_full_disk_without_a_pipe_a_rollback_reaches_nobody_and_another_wor
     assert "kill -TERM" in caught.value.hint
 
 
-def test_a_word_that_lies_there_is_not_left_twice(
+def test_a_command_that_lies_there_is_not_left_twice(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
     process.lease.close()
@@ -252,7 +254,7 @@ def test_a_word_that_lies_there_is_not_left_twice(
     left = say(place, run, rollback, clock=waits)
     assert isinstance(left, Queued)
     assert say(place, run, rollback, left=left, clock=waits) == left
-    assert list(run.words.iterdir()) == [left.path]
+    assert list(run.commands.iterdir()) == [left.path]
 
 
 def test_two_commands_of_one_name_and_person_in_flight_are_answered_each_with_its_own(
@@ -260,18 +262,18 @@ def test_two_commands_of_one_name_and_person_in_flight_are_answered_each_with_it
 ) -> None:
     ours = OperatorCommand(CommandName.RESUME, "ana", id=OURS)
     theirs = OperatorCommand(CommandName.RESUME, "ana", id=THEIRS)
-    left = Queued(leave_word(run, theirs, AT), 0, id=THEIRS)
+    left = Queued(enqueue(run, theirs, AT), 0, id=THEIRS)
     process.acts = [
         lambda: process.hears(theirs),
-        lambda: process.writes(Note("resume refused: the live form is not ours")),
+        lambda: process.writes(Note("resume refused: the live config is not ours")),
         lambda: process.hears(ours),
         lambda: process.turns_to("SETTLING", "HOLDING"),
     ]
     answer = say(place, run, ours, clock=waits)
-    assert types(answer) == ["word", "phase"], "what became of the other one is not its answer"
+    assert types(answer) == ["command", "phase"], "what became of the other one is not its answer"
     assert ids(answer) == [OURS]
     other = say(place, run, theirs, left=left, clock=waits)
-    assert types(other) == ["word", "note", "word", "phase"]
+    assert types(other) == ["command", "note", "command", "phase"]
     assert ids(other)[0] == THEIRS
 
 
@@ -294,16 +296,14 @@ def test_a_command_without_an_id_gets_one_of_its_own(
     first, second = (say(place, run, pause, clock=waits) for _ in range(2))
     assert isinstance(first, Queued)
     assert isinstance(second, Queued)
-    assert sorted((first.id, second.id)) == sorted(word.id for word in waiting_words(run))
+    assert sorted((first.id, second.id)) == sorted(command.id for command in queued_commands(run))
     assert len({first.id, second.id, ""}) == 3
 
 
 def test_a_command_that_lies_there_is_answered_by_the_id_that_it_lies_there_with(
     place: StateDirectory, run: RunDirectory, process: Process, waits: Waits
 ) -> None:
-    left = Queued(
-        leave_word(run, OperatorCommand(CommandName.PAUSE, "ana", id=OURS), AT), 0, id=OURS
-    )
+    left = Queued(enqueue(run, OperatorCommand(CommandName.PAUSE, "ana", id=OURS), AT), 0, id=OURS)
     process.acts = [lambda: process.hears_all(LocalInbox(run, waits))]
     without = OperatorCommand(CommandName.PAUSE, "ana")
     assert ids(say(place, run, without, left=left, clock=waits)) == [OURS]

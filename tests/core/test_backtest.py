@@ -24,8 +24,8 @@ from cutover.core.backtest import (
     Twitchy,
     attempt,
     attempts,
-    lens_of_table,
     looks,
+    mapping_of_table,
     past_of_minutes,
     past_of_rows,
     report_of,
@@ -42,7 +42,7 @@ from tests.fakes import plan_of
 ERRORS = {"errors": {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}}
 STEPS = [{"weight": 5, "bake": "10m"}, {"weight": 100, "bake": "10m"}]
 PLAN = plan_of(gates=[ERRORS], steps=STEPS)
-PAIR = PLAN.pairs[0]
+COMPARISON = PLAN.comparisons[0]
 ALL = frozenset(COLUMNS)
 FINE = Group(6_000, 6, 0, 300_000, 24_000)
 
@@ -59,7 +59,7 @@ def run(minutes: int, destination: Group, *, weight: int = 50, step: int = 0) ->
 
 
 def looked(rows: Iterable[Row], plan: Plan = PLAN) -> list[Evaluation]:
-    return list(looks(plan, plan.pairs[0], lens_of_table(plan, ALL), rows))
+    return list(looks(plan, plan.comparisons[0], mapping_of_table(plan, ALL), rows))
 
 
 def last(rows: Iterable[Row], plan: Plan = PLAN) -> Evaluation:
@@ -97,7 +97,7 @@ def test_nobody_left_to_compare_with_asks_a_person() -> None:
         *(Row(n, 1, 1000, NOTHING, Group(6_000, 300)) for n in range(3)),
     ]
     found = last(rows)
-    assert (found.decides.verdict, found.action) == (Verdict.BREACH, Action.ASK)
+    assert (found.decides.verdict, found.action) == (Verdict.BREACH, Action.ESCALATE)
 
 
 def test_a_sick_source_holds() -> None:
@@ -129,24 +129,24 @@ def test_each_column_belongs_to_the_first_latency_gate_that_can_use_it() -> None
         {"latency": {"percentile": 99.9, "max": "2s"}},
         {"latency": {"percentile": 50, "max": "1000ms"}},
     ]
-    lens = lens_of_table(plan_of(gates=gates), ALL)
-    assert [gate.name for gate in lens.gates] == ["latency", "latency.p50"]
-    assert lens.not_judged == {
+    mapping = mapping_of_table(plan_of(gates=gates), ALL)
+    assert [gate.name for gate in mapping.gates] == ["latency", "latency.p50"]
+    assert mapping.not_judged == {
         "latency.p99": "the column slow belongs to another latency gate of the plan",
         "latency.p99.9": "the column over_slo belongs to another latency gate of the plan",
     }
-    assert lens.slow_ms is not None
-    assert lens.over_ms not in lens.slow_ms, "a made-up limit is no real one"
+    assert mapping.slow_ms is not None
+    assert mapping.over_ms not in mapping.slow_ms, "a made-up limit is no real one"
 
 
 def test_gates_that_a_table_cannot_feed_and_columns_it_lacks_are_named() -> None:
     gates = [ERRORS, LATENCY, {"healthy": {"min": 1}}]
-    lens = lens_of_table(plan_of(gates=gates), frozenset({"requests", "errors"}))
-    assert dict(lens.not_judged) == {
+    mapping = mapping_of_table(plan_of(gates=gates), frozenset({"requests", "errors"}))
+    assert dict(mapping.not_judged) == {
         "latency": "the table has no slow",
         "healthy": "a table has no target health",
     }
-    assert lens.used == {"requests", "errors", "unanswered"}
+    assert mapping.used == {"requests", "errors", "unanswered"}
 
 
 def test_a_limit_that_was_never_measured_is_not_named() -> None:
@@ -168,8 +168,8 @@ def test_a_minute_that_the_table_leaves_out_is_unknown_once_a_newer_one_is_there
 
 
 def test_a_plan_without_latency_needs_no_latency() -> None:
-    lens = lens_of_table(PLAN, frozenset({"requests", "errors"}))
-    assert (lens.slow_ms, lens.over_ms, lens.made_up, dict(lens.calibration)) == (
+    mapping = mapping_of_table(PLAN, frozenset({"requests", "errors"}))
+    assert (mapping.slow_ms, mapping.over_ms, mapping.made_up, dict(mapping.calibration)) == (
         None,
         None,
         (),
@@ -262,7 +262,7 @@ def test_what_nobody_knows_is_divided_into_what_nobody_knows() -> None:
 
 
 def past(rows: Iterable[Row], plan: Plan = PLAN, *, divided: bool = True) -> History:
-    return past_of_rows(plan, plan.pairs[0], rows, ALL, divided=divided)
+    return past_of_rows(plan, plan.comparisons[0], rows, ALL, divided=divided)
 
 
 def service(minutes: int, change: Callable[[int], Group | None] = lambda _: None) -> list[Row]:
@@ -271,7 +271,7 @@ def service(minutes: int, change: Callable[[int], Group | None] = lambda _: None
 
 
 def started(rows: Iterable[Row], plan: Plan = PLAN, *, divided: bool = True) -> SimulatedCutover:
-    return attempt(plan, plan.pairs[0], past(rows, plan, divided=divided), 60)
+    return attempt(plan, plan.comparisons[0], past(rows, plan, divided=divided), 60)
 
 
 def test_a_healthy_past_completes_in_the_time_of_the_plan() -> None:
@@ -283,7 +283,7 @@ def test_a_healthy_past_completes_in_the_time_of_the_plan() -> None:
 
 
 def test_there_is_a_start_for_every_full_hour_with_an_hour_before_it() -> None:
-    found = list(attempts(PLAN, PAIR, past(service(60 * 5 + 1))))
+    found = list(attempts(PLAN, COMPARISON, past(service(60 * 5 + 1))))
     assert [one.began_ms % HOUR for one in found] == [0] * 5
     assert [one.ended for one in found] == [SimulatedEnd.COMPLETED] * 4 + [SimulatedEnd.CUT_OFF]
 
@@ -363,32 +363,32 @@ def test_a_table_of_one_service_holds_its_part_to_the_sources_own_percentile() -
     rows = service(120)
     rows[0] = replace(rows[0], known=False)
     found = past(rows, plan)
-    own, relative = found.lens.slow_ms or (0, 0)
+    own, relative = found.mapping.slow_ms or (0, 0)
     assert found.minutes[0].counts == {}
     assert found.minutes[1].counts[f"source.slower.{own}"] == 300_000
     assert found.minutes[1].counts[f"source.slower.{relative}"] == 300_000
-    assert attempt(plan, PAIR, found, 60).ended is SimulatedEnd.COMPLETED
+    assert attempt(plan, COMPARISON, found, 60).ended is SimulatedEnd.COMPLETED
 
 
 def test_cloudwatch_feeds_every_gate_but_those_on_live_facts() -> None:
     gates = [ERRORS, LATENCY, {"client_errors": {"max": "1%"}}, {"healthy": {"min": 1}}]
     plan = plan_of(gates=gates, steps=STEPS)
-    pair = plan.pairs[0]
-    ours = Minute(pair.id, 0, {"source.requests": 1, "balancer.elb_503": 3})
+    comparison = plan.comparisons[0]
+    ours = Minute(comparison.id, 0, {"source.requests": 1, "balancer.elb_503": 3})
     theirs = Minute("another", 0, {})
 
     def read(calibration: dict[str, int], *, divided: bool) -> History:
-        return past_of_minutes(plan, pair, [ours, theirs], calibration, divided=divided)
+        return past_of_minutes(plan, comparison, [ours, theirs], calibration, divided=divided)
 
     found = read({}, divided=True)
-    assert [gate.name for gate in found.lens.gates] == ["errors", "client_errors"]
-    assert dict(found.lens.not_judged) == {
+    assert [gate.name for gate in found.mapping.gates] == ["errors", "client_errors"]
+    assert dict(found.mapping.not_judged) == {
         "latency": "the source's p95 is not known",
         "healthy": "CloudWatch's past has no target health",
     }
     assert found.minutes == (ours,)
     served = read({"p95": 200}, divided=False)
-    assert "latency" in [gate.name for gate in served.lens.gates]
+    assert "latency" in [gate.name for gate in served.mapping.gates]
     assert served.minutes[0].counts["balancer.elb_503"] is Absent.NO_DATAPOINT
 
 

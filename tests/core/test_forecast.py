@@ -59,9 +59,9 @@ GATING_WEIGHTS = (5, 10, 20, 30, 50, 70, *range(100, FULL + 1, 50))
 
 
 def ground(
-    rps: float, *, trough: float = 0.7, peak: float = 1.3, pairs: int = 1
+    rps: float, *, trough: float = 0.7, peak: float = 1.3, comparisons: int = 1
 ) -> ForecastInputs:
-    traffic = TrafficRate(rps * 60 * trough, rps * 60 * peak, pairs)
+    traffic = TrafficRate(rps * 60 * trough, rps * 60 * peak, comparisons)
     return ForecastInputs(traffic, ERRORS, poll_ms=GATING_POLL)
 
 
@@ -233,8 +233,8 @@ def test_an_overload_costs_what_the_step_adds() -> None:
     assert found == [226, 905, 4_524, 5_655, 11_310]
 
 
-def test_the_same_traffic_in_more_pairs_is_seen_later() -> None:
-    one, two = outlooks(ground(5), USUAL)[1], outlooks(ground(5, pairs=2), USUAL)[1]
+def test_the_same_traffic_in_more_comparisons_is_seen_later() -> None:
+    one, two = outlooks(ground(5), USUAL)[1], outlooks(ground(5, comparisons=2), USUAL)[1]
     assert one.catches is not None
     assert two.catches is not None
     assert two.catches > one.catches
@@ -320,19 +320,19 @@ def test_the_last_bake_sees_a_slow_leak_and_bakes_are_no_shorter_than_lint_wants
 
 
 @pytest.mark.parametrize(
-    ("rps", "pairs", "held"),
+    ("rps", "comparisons", "held"),
     [(5_000, 1, 50), (100, 1, 50), (100, 10, 120), (24, 1, 50), (23, 1, 60), (10, 1, 120), (6, 1, 200), (5, 1, 0), (1, 1, 0)],
 )  # fmt: skip
 def test_what_is_held_back_is_the_least_that_stays_a_comparison_at_the_quietest_traffic(
-    rps: float, pairs: int, held: int
+    rps: float, comparisons: int, held: int
 ) -> None:
-    traffic = ground(rps, pairs=pairs).traffic
+    traffic = ground(rps, comparisons=comparisons).traffic
     assert proposed(traffic) == held
-    kept = traffic.trough / pairs * held / FULL
+    kept = traffic.trough / comparisons * held / FULL
     assert kept >= 50 or held == 0
     assert held in {0, 50} or kept * (held - 10) / held < 50
     if not held:
-        assert traffic.trough / pairs / 5 < 50
+        assert traffic.trough / comparisons / 5 < 50
 
 
 def test_a_hand_over_is_never_more_than_an_overload_may_fail() -> None:

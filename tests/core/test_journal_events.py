@@ -19,7 +19,7 @@ def test_an_event_reads_back_from_its_body() -> None:
         ev.PhaseChanged("BAKING", "HOLDING", "why", 2, hold="approval"),
         ev.MinuteSettled("p", 60_000, {"source.requests": 5, "source.target_5xx": "-", "x": "?"}),
         ev.Observed(
-            "form", {"route": "r", "form": {"text": "t", "attached": True, "list": [1, "2"]}}
+            "config", {"route": "r", "config": {"text": "t", "attached": True, "list": [1, "2"]}}
         ),
     ):
         assert codec.parse(event.type, codec.body(event)) == event
@@ -70,32 +70,3 @@ def test_no_datapoint_is_zero_only_where_requests_exist() -> None:
     assert minute.zero_if_requests("errors", "quiet") is None
     assert minute.zero_if_requests("lost", "requests") is None
     assert minute.zero_if_requests("n", "quiet") == 2
-
-
-@pytest.mark.parametrize("kind", ["minute", "corrected"])
-def test_slow_requests_of_a_version_1_journal_are_read_in_thousandths(kind: str) -> None:
-    old = {
-        "type": kind,
-        "pair": "p",
-        "at_ms": 60_000,
-        "counts": {
-            "source.requests": 100,
-            "source.slower.800": 3,
-            "destination.slower.1000": "-",
-            "destination.slower.800": "?",
-            "custom.slower.800": 7,
-        },
-    }
-    assert codec.UPCASTS[1](old)["counts"] == {
-        "source.requests": 100,
-        "source.slower.800": 3_000,
-        "destination.slower.1000": "-",
-        "destination.slower.800": "?",
-        "custom.slower.800": 7,
-    }
-    assert old["counts"] != codec.UPCASTS[1](old)["counts"], "the record itself stays as it was"
-
-
-def test_a_version_1_record_that_is_no_minute_stays_as_it_is() -> None:
-    said = {"type": "observed", "what": "x", "facts": {}, "counts": {"source.slower.800": 3}}
-    assert codec.UPCASTS[1](said) == said

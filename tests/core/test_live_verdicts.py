@@ -19,16 +19,16 @@ from tests.fakes import START, Bench, plan_of
 def baking() -> tuple[Bench, RunState]:
     """Six minutes into the bake at 50 %."""
     bench = Bench(plan_of())
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 11 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=15), 11 * MINUTE)
     bench.run()
     records = bench.journal.records
-    last = max(n for n, record in enumerate(records) if record.event.type == "word")
+    last = max(n for n, record in enumerate(records) if record.event.type == "command")
     return bench, replay(bench.plan, records[:last])
 
 
 def errors(verdict: Verdict, evidence: float = 0.4) -> LiveVerdict:
     signal = Signal("errors", evidence, 200.0, Counts(1740, 2), 2000, 0, 5200)
-    return LiveVerdict("errors", "pair", verdict, "", (signal,))
+    return LiveVerdict("errors", "comparison", verdict, "", (signal,))
 
 
 def test_a_gate_that_weighs_minutes_stands_with_its_live_evidence(
@@ -62,7 +62,7 @@ def test_the_line_says_step_counts_allowed_evidence_and_when_it_advances(
     baking: tuple[Bench, RunState],
 ) -> None:
     bench, state = baking
-    found = [errors(Verdict.PASS), LiveVerdict("latency", "pair", Verdict.PASS, "")]
+    found = [errors(Verdict.PASS), LiveVerdict("latency", "comparison", Verdict.PASS, "")]
     assert minute_line(bench.plan, state, 6 * MINUTE, found) == (
         "50 % step 6 of 10 min | errors 2 of 1,740, allowed 0.20 %, evidence 0.4 of 200 | latency ok | "
         "at most 0.52 % failing (95 %) -> advances in 4 min"

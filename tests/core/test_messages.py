@@ -1,4 +1,4 @@
-"""A story folded from a whole run: its steps, its oddities, its end."""
+"""A story folded from a whole run: its steps, its anomalies, its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cutover.core.messages import (
     stamp,
     tell,
 )
-from cutover.core.messages.anomalies import Anomalies, oddities_text
+from cutover.core.messages.anomalies import Anomalies, anomalies_text
 from cutover.core.messages.model import KEEP, tone_of
 from cutover.core.messages.phrases import route_names
 from cutover.core.observation import CommandName
@@ -82,9 +82,9 @@ def test_what_was_odd_without_a_breach_is_counted_and_said() -> None:
     bench.router.faults.append(WriteFault("throttle", route=LISTENER))
     assert bench.run() == 0
     story = told(bench)
-    assert story.oddities.ambiguous == 1
-    assert story.oddities.refused == 1
-    assert story.oddities.retried == 1
+    assert story.anomalies.ambiguous == 1
+    assert story.anomalies.refused == 1
+    assert story.anomalies.retried == 1
     assert ending(story)[1] == (
         "odd but no breach: 1 write without a clear answer, settled by reading, 1 write refused by AWS, 1 write tried again"
     )
@@ -96,13 +96,13 @@ def test_a_verdict_that_was_unknown_and_passed_again_is_odd() -> None:
         story = tell(
             story, ev.Record(seq, 1, START, ev.GateJudged("errors", "p", verdict, "why", 0))
         )
-    assert story.oddities.recovered == 1
+    assert story.anomalies.recovered == 1
 
 
 def test_a_paused_and_resumed_run_bakes_afresh() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE, "lunch"), 6 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE, "lunch"), 6 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 9 * MINUTE)
     assert bench.run() == 0
     story = RunView.begin(bench.plan)
     stands = []
@@ -112,7 +112,7 @@ def test_a_paused_and_resumed_run_bakes_afresh() -> None:
     paused = next(i for i, (stand, _) in enumerate(stands) if stand is StepStanding.HOLDING)
     assert stands[paused][1] > 0
     assert (StepStanding.SETTLING, 0) in stands[paused:]
-    assert story.oddities.holds == 1
+    assert story.anomalies.holds == 1
     assert any(line.text.endswith("says pause: lunch") for line in story.lines)
 
 
@@ -126,18 +126,18 @@ def test_memory_is_flat_however_much_is_said() -> None:
 
 
 def test_every_odd_event_is_counted_in_its_own_place() -> None:
-    form = config_body(RouteConfig("{}", Weight(0), attached=True))
+    config = config_body(RouteConfig("{}", Weight(0), attached=True))
     story = RunView.begin(plan_of())
     events: tuple[ev.Event, ...] = (
         ev.RunOpen("checkout", "x", "1", "r", "live", "0", (RULE,)),
         ev.LeaseTaken("ana", "bastion", 1),
-        ev.Intent(RULE, "move", 0, 1, "", form, 0, "x"),
+        ev.Intent(RULE, "move", 0, 1, "", config, 0, "x"),
         ev.Outcome(RULE, 1, "cancelled"),
         ev.Outcome(RULE, 1, "impossible"),
         ev.Gap("late", 40_000),
-        ev.Drift(RULE, "x", form),
+        ev.Drift(RULE, "x", config),
         ev.Observed("unreadable", {"route": RULE}),
-        ev.Observed("form", {"route": RULE, "form": form}),
+        ev.Observed("config", {"route": RULE, "config": config}),
         ev.MinuteCorrected("p", 0, {}),
         ev.CheckFound("net", "block", "seen", "why", "fix"),
         ev.CheckFound("alias", "warn", "seen", "why", "fix"),
@@ -145,8 +145,8 @@ def test_every_odd_event_is_counted_in_its_own_place() -> None:
     )
     for seq, event in enumerate(events, 1):
         story = tell(story, ev.Record(seq, 1, START, event))
-    assert story.oddities == Anomalies(cancelled=1, gaps=1, drifts=1, unreadable=1, corrected=1)
-    assert oddities_text(story.oddities) == (
+    assert story.anomalies == Anomalies(cancelled=1, gaps=1, drifts=1, unreadable=1, corrected=1)
+    assert anomalies_text(story.anomalies) == (
         "1 write not sent in time, 1 failed look at a route, 1 gap in time or sight, "
         "1 minute corrected by CloudWatch, 1 change by somebody else"
     )
@@ -165,7 +165,7 @@ def test_before_anything_was_read_the_ending_still_says_what_is_next() -> None:
 
 
 @pytest.mark.parametrize("phase", sorted(ACTIVE))
-def test_the_ending_offers_no_word_that_only_the_process_that_ended_could_hear(
+def test_the_ending_offers_no_command_that_only_the_process_that_ended_could_hear(
     phase: Phase,
 ) -> None:
     story = RunView.begin(plan_of())

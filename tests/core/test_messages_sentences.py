@@ -28,27 +28,27 @@ from tests.core.gates.world import Bench as Gate
 from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, START, TWO_ROUTES, plan_of
 
 PLAN = plan_of(routes=TWO_ROUTES)
-PAIR = PLAN.pairs[0].id
-FORM = RouteConfig("{}", Weight(50), attached=True)
+COMPARISON = PLAN.comparisons[0].id
+CONFIG = RouteConfig("{}", Weight(50), attached=True)
 AT_FIVE = RunState(
     phase=Phase.BAKING,
     step=0,
     target=0,
     weights=((START.wall_ms, 50),),
     routes={
-        RouteId(RULE): RouteState(committed=FORM),
-        RouteId(LISTENER): RouteState(committed=FORM),
+        RouteId(RULE): RouteState(committed=CONFIG),
+        RouteId(LISTENER): RouteState(committed=CONFIG),
     },
 )
 BACK = replace(AT_FIVE, phase=Phase.ROLLING_BACK, rollback_at=START, rollback_cause="breach")
-WHY = f"errors on {PAIR}: 90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source"
+WHY = f"errors on {COMPARISON}: 90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source"
 
 
 def say(event: ev.Event, state: RunState = AT_FIVE, epoch: int = 1) -> str | None:
     return sentence(PLAN, state, ev.Record(7, epoch, START, event))
 
 
-def test_a_refusal_promises_nothing_of_preflight_that_a_word_may_have_caused() -> None:
+def test_a_refusal_promises_nothing_of_preflight_that_a_command_may_have_caused() -> None:
     event = ev.PhaseChanged("PREFLIGHT", "REFUSED", "stopped before anything was written", -1)
     assert say(event, RunState()) == (
         "refused, nothing was written: stopped before anything was written"
@@ -80,7 +80,7 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
     ),
     (ev.CheckFound("caller", "ok", "fine", "", ""), RunState(), None),
     (
-        ev.Snapshot({RULE: config_body(FORM)}, {}, {}, {}),
+        ev.Snapshot({RULE: config_body(CONFIG)}, {}, {}, {}),
         RunState(),
         "wrote down 1 route as found; restore.sh puts that back without cutover",
     ),
@@ -89,9 +89,9 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         replace(AT_FIVE, phase=Phase.SHIFTING, target=1),
         "raised to 50 % on 2 routes, read back twice",
     ),
-    (ev.Intent(RULE, "move", 1, 1, "", config_body(FORM), 50, "x"), AT_FIVE, None),
+    (ev.Intent(RULE, "move", 1, 1, "", config_body(CONFIG), 50, "x"), AT_FIVE, None),
     (
-        ev.Intent(RULE, "move", 1, 2, "", config_body(FORM), 50, "x"),
+        ev.Intent(RULE, "move", 1, 2, "", config_body(CONFIG), 50, "x"),
         AT_FIVE,
         "writing 5 % to rule 9683b2d02a6cabee again (attempt 2)",
     ),
@@ -138,29 +138,29 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         "rule 9683b2d02a6cabee: restored, read back twice; the destination's weight is 0 %",
     ),
     (
-        ev.Effective(0, 0, {PAIR: 49}, "observed 4.9 % of 6000 requests at weight 5 %"),
+        ev.WeightObserved(0, 0, {COMPARISON: 49}, "observed 4.9 % of 6000 requests at weight 5 %"),
         AT_FIVE,
         "the split is in effect: observed 4.9 % of 6000 requests at weight 5 %",
     ),
-    (ev.GateJudged("errors", PAIR, "WAITING", "few", 0), AT_FIVE, None),
+    (ev.GateJudged("errors", COMPARISON, "WAITING", "few", 0), AT_FIVE, None),
     (
-        ev.GateJudged("errors", PAIR, "UNKNOWN", "no datapoint for 3 minutes", 0),
+        ev.GateJudged("errors", COMPARISON, "UNKNOWN", "no datapoint for 3 minutes", 0),
         AT_FIVE,
         "errors: no verdict: no datapoint for 3 minutes",
     ),
     (
-        ev.GateJudged("errors", PAIR, "PASS", "0 of 900 failed", 0),
-        replace(AT_FIVE, verdicts={("errors", PAIR): Verdicts("UNKNOWN", "", START)}),
+        ev.GateJudged("errors", COMPARISON, "PASS", "0 of 900 failed", 0),
+        replace(AT_FIVE, verdicts={("errors", COMPARISON): Verdicts("UNKNOWN", "", START)}),
         "errors: passes again: 0 of 900 failed",
     ),
-    (ev.GateJudged("errors", PAIR, "BREACH", "bad", 0), AT_FIVE, None),
+    (ev.GateJudged("errors", COMPARISON, "BREACH", "bad", 0), AT_FIVE, None),
     (
-        ev.GateJudged("errors", PAIR, "BREACH", "bad", 0),
+        ev.GateJudged("errors", COMPARISON, "BREACH", "bad", 0),
         replace(AT_FIVE, phase=Phase.ATTACHING),
         "errors: would be a breach: bad",
     ),
-    (ev.MinuteSettled(PAIR, 0, {"destination.requests": 9}), AT_FIVE, None),
-    (ev.MinuteCorrected(PAIR, 0, {"destination.requests": 9}), AT_FIVE, None),
+    (ev.MinuteSettled(COMPARISON, 0, {"destination.requests": 9}), AT_FIVE, None),
+    (ev.MinuteCorrected(COMPARISON, 0, {"destination.requests": 9}), AT_FIVE, None),
     (
         ev.Observed(
             "unreadable", {"route": RULE, "code": "Throttling", "reason": "Rate exceeded"}
@@ -170,7 +170,8 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
     ),
     (
         ev.Observed(
-            "alarming", {"gate": "errors", "pair": PAIR, "at_ms": 0, "why": "90 of 100 failed"}
+            "alarming",
+            {"gate": "errors", "comparison": COMPARISON, "at_ms": 0, "why": "90 of 100 failed"},
         ),
         AT_FIVE,
         "errors: 90 of 100 failed; reading that minute once more",
@@ -191,9 +192,9 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         replace(AT_FIVE, observed={"health": {"arn:x:targetgroup/eks/1": "3/3"}}),
         "healthy targets: eks 2 of 3 (was 3 of 3)",
     ),
-    (ev.Observed("form", {"route": RULE}), AT_FIVE, None),
-    (ev.WordSaid("pause", "ana", "lunch"), AT_FIVE, "ana says pause: lunch"),
-    (ev.WordSaid("interrupt", "keyboard", signal=2), AT_FIVE, "Ctrl-C received"),
+    (ev.Observed("config", {"route": RULE}), AT_FIVE, None),
+    (ev.CommandGiven("pause", "ana", "lunch"), AT_FIVE, "ana says pause: lunch"),
+    (ev.CommandGiven("interrupt", "keyboard", signal=2), AT_FIVE, "Ctrl-C received"),
     (
         ev.Gap("this turn is late", 45_000),
         AT_FIVE,
@@ -229,7 +230,7 @@ def test_every_record_type_has_a_sample() -> None:
     assert {type(event) for event, _, _ in SAMPLES} == set(ev.TYPES.values())
 
 
-def test_a_later_process_is_told_with_the_word_that_called_it() -> None:
+def test_a_later_process_is_told_with_the_command_that_called_it() -> None:
     assert (
         say(ev.LeaseTaken("ana", "b2", 9, "resume"), epoch=2)
         == "taken up by ana on b2 (pid 9) for `cutover resume`"
@@ -301,7 +302,7 @@ def test_a_hold_without_a_comparison_says_what_to_look_at_what_to_type_and_when_
 ):
     why = "errors on checkout-ec2>checkout-eks: 300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with"
     deadline = wall_text(START.plus(15 * MINUTE).wall)
-    told = say(ev.PhaseChanged("BAKING", "HOLDING", why, 0, hold="uncompared", deadline=deadline))
+    told = say(ev.PhaseChanged("BAKING", "HOLDING", why, 0, hold="no_control", deadline=deadline))
     assert told == (
         "holding at 5 %: errors: 300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with; look whether "
         "what both sides use fails too; `cutover rollback`, or `cutover pause` waits until you say more (`cutover resume` asks "
@@ -381,8 +382,8 @@ def test_a_breach_the_rollback_and_the_reason_are_one_sentence() -> None:
     ("attempt", "how"), [(1, "in one write per route"), (3, "in up to 3 writes per route")]
 )
 def test_the_end_of_a_rollback_says_how_and_why(attempt: int, how: str) -> None:
-    sent = Sent("restore", 0, attempt, "", FORM, 0, START)
-    known = RouteState(snapshot=FORM, committed=FORM, sent=sent, restored=START)
+    sent = Sent("restore", 0, attempt, "", CONFIG, 0, START)
+    known = RouteState(snapshot=CONFIG, committed=CONFIG, sent=sent, restored=START)
     state = replace(BACK, routes={RouteId(RULE): known})
     assert say(ev.PhaseChanged("ROLLING_BACK", "ROLLED_BACK", WHY, 0), state) == (
         f"rolled back {how}; read back twice, and again 60 s later; the reason: breach on errors: "
@@ -391,11 +392,13 @@ def test_the_end_of_a_rollback_says_how_and_why(attempt: int, how: str) -> None:
 
 
 def test_evidence_that_stops_is_not_called_by_the_machines_own_name() -> None:
-    assert say(ev.GateJudged("minutes", PAIR, "UNKNOWN", "no settled minute for 185 s", 0)) == (
-        "evidence: no verdict: no settled minute for 185 s"
+    assert say(
+        ev.GateJudged("minutes", COMPARISON, "UNKNOWN", "no settled minute for 185 s", 0)
+    ) == ("evidence: no verdict: no settled minute for 185 s")
+    why = (
+        f"blind for 10m in an unproven step; minutes on {COMPARISON}: no settled minute for 600 s"
     )
-    why = f"blind for 10m in an unproven step; minutes on {PAIR}: no settled minute for 600 s"
-    assert say(ev.PhaseChanged("BAKING", "ROLLING_BACK", why, 0, cause="blind")) == (
+    assert say(ev.PhaseChanged("BAKING", "ROLLING_BACK", why, 0, cause="no_data")) == (
         "blind for 10m in an unproven step; evidence: no settled minute for 600 s -> rolling back from 5 %"
     )
 
@@ -404,7 +407,7 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
     for event in (
         ev.Note("a\nb\x1b[2Jc\u202ed\x9b"),
         ev.Outcome(RULE, 1, "not_applied", "X", "evil\r\n2026 COMPLETED\x1b]0;title\x07"),
-        ev.WordSaid("pause", "eve\x1b[31m", "line\u2028break"),
+        ev.CommandGiven("pause", "eve\x1b[31m", "line\u2028break"),
     ):
         told = say(event)
         assert told is not None
@@ -439,8 +442,8 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
             "rule 9683b2d02a6cabee: taken as it is now, at 5 %",
         ),
         (
-            ev.GateJudged("errors", PAIR, "PASS", "fine", 0),
-            replace(AT_FIVE, verdicts={("errors", PAIR): Verdicts("PASS", "", START)}),
+            ev.GateJudged("errors", COMPARISON, "PASS", "fine", 0),
+            replace(AT_FIVE, verdicts={("errors", COMPARISON): Verdicts("PASS", "", START)}),
             None,
         ),
         (
@@ -464,7 +467,9 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
             "approved -> back to baking 5 % (step 1 of 3); the evidence went on meanwhile",
         ),
         (
-            ev.PhaseChanged("ATTACHING", "ROLLING_BACK", "rollback said by ana", -1, cause="word"),
+            ev.PhaseChanged(
+                "ATTACHING", "ROLLING_BACK", "rollback said by ana", -1, cause="command"
+            ),
             RunState(phase=Phase.ATTACHING),
             "rollback said by ana -> rolling back (no step was raised)",
         ),
@@ -489,7 +494,7 @@ def test_the_rarer_turns_are_told_too(event: ev.Event, state: RunState, told: st
     assert say(event, state) == told
 
 
-def test_a_gate_names_its_pair_where_there_are_several() -> None:
+def test_a_gate_names_its_comparison_where_there_are_several() -> None:
     other = {
         "listener": LISTENER,
         "source": SOURCE.replace("checkout-ec2", "cart-ec2"),

@@ -1,4 +1,4 @@
-"""The plan as the engine uses it: pairs, series, windows, defaults, hash, and what lint asks."""
+"""The plan as the engine uses it: comparisons, series, windows, defaults, hash, and what lint asks."""
 
 from __future__ import annotations
 
@@ -62,22 +62,29 @@ def test_numbers_in_a_plan_are_integers_with_their_unit() -> None:
     assert plan.traffic == 6000.0
 
 
-def test_routes_with_the_same_groups_share_one_pair() -> None:
+def test_routes_with_the_same_groups_share_one_comparison() -> None:
     same = {"source": group("shop-ec2"), "destination": group("shop-eks")}
     other = {"source": group("cart-ec2"), "destination": group("cart-eks")}
     second = RULE.replace("9683", "1111")
     plan = plan_of(
         routes=[{"rule": RULE, **same}, {"listener": LISTENER, **same}, {"rule": second, **other}]
     )
-    assert [pair.id for pair in plan.pairs] == ["shop-ec2>shop-eks", "cart-ec2>cart-eks"]
-    assert plan.pair_of(RouteId(RULE)) is not None
-    assert plan.pair_of(RouteId(RULE)) == plan.pair_of(RouteId(LISTENER)) == plan.pairs[0]
-    assert plan.pair_of(RouteId(second)).load_balancer == "app/prod/50dc6c495c0c9188"
+    assert [comparison.id for comparison in plan.comparisons] == [
+        "shop-ec2>shop-eks",
+        "cart-ec2>cart-eks",
+    ]
+    assert plan.comparison_of(RouteId(RULE)) is not None
+    assert (
+        plan.comparison_of(RouteId(RULE))
+        == plan.comparison_of(RouteId(LISTENER))
+        == plan.comparisons[0]
+    )
+    assert plan.comparison_of(RouteId(second)).load_balancer == "app/prod/50dc6c495c0c9188"
     with pytest.raises(KeyError):
-        plan.pair_of(RouteId("arn:other"))
+        plan.comparison_of(RouteId("arn:other"))
 
 
-def test_a_pair_is_asked_for_its_share_and_for_every_gate_once() -> None:
+def test_a_comparison_is_asked_for_its_share_and_for_every_gate_once() -> None:
     plan = plan_of(gates=[{"errors": {"max": "1%"}}, {"lb_errors": {"max": "1%"}}])
     (asked,) = plan.series({}).values()
     assert len(asked) == len(set(asked))
@@ -159,7 +166,7 @@ def test_two_balancers_need_two_sets_of_groups() -> None:
             {"listener": elsewhere, "source": group("cart-ec2"), "destination": group("cart-eks")},
         ]
     )
-    assert {pair.load_balancer for pair in plan.pairs} == {
+    assert {comparison.load_balancer for comparison in plan.comparisons} == {
         "app/prod/50dc6c495c0c9188",
         "app/other/50dc6c495c0c9188",
     }

@@ -64,19 +64,19 @@ def test_every_hold_has_a_rule_and_only_missing_or_bad_evidence_rolls_back() -> 
     assert {hold for hold, rule in HOLDS.items() if rule.rolls_back} == {
         Hold.GATE,
         Hold.SHARED,
-        Hold.UNCOMPARED,
+        Hold.NO_CONTROL,
         Hold.NO_DATA,
         Hold.EVIDENCE,
         Hold.SHARE,
         Hold.UNHEALTHY,
     }
-    assert {hold for hold, rule in HOLDS.items() if rule.asks} == {Hold.UNCOMPARED}
+    assert {hold for hold, rule in HOLDS.items() if rule.asks} == {Hold.NO_CONTROL}
 
 
 def test_the_state_folded_live_is_the_state_replayed_at_every_prefix_end() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 20 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 20 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert replay(bench.plan, bench.journal.records) == bench.state
 
@@ -84,25 +84,25 @@ def test_the_state_folded_live_is_the_state_replayed_at_every_prefix_end() -> No
 def test_memory_of_minutes_stays_bounded_and_old_ones_are_folded_away() -> None:
     plan = plan_of()
     evidence = evid.begin(plan)
-    pair = plan.pairs[0].id
+    comparison = plan.comparisons[0].id
     for at in range(1_000):
         minute = ev.minute_of(
             ev.MinuteSettled(
-                pair, at * MINUTE, {"source.requests": 100, "destination.requests": 5}
+                comparison, at * MINUTE, {"source.requests": 100, "destination.requests": 5}
             )
         )
         evidence = evid.fold(plan, evidence, evid.Folded(minute, 50, MINUTE))
-    assert len(evidence.pairs[plan.pairs[0].id].recent) <= 2 * evid.KEEP
-    assert evidence.minute(pair, 0) is None
-    assert evidence.minute(pair, 999 * MINUTE) is not None
+    assert len(evidence.comparisons[plan.comparisons[0].id].recent) <= 2 * evid.KEEP
+    assert evidence.minute(comparison, 0) is None
+    assert evidence.minute(comparison, 999 * MINUTE) is not None
 
 
 def test_a_corrected_minute_folds_as_if_it_had_been_so_from_the_start() -> None:
     plan = plan_of()
-    pair = plan.pairs[0].id
+    comparison = plan.comparisons[0].id
 
     def folded(at: int, errors: int) -> evid.Folded:
-        asked = plan.series({})[plan.pairs[0]]
+        asked = plan.series({})[plan.comparisons[0]]
         counts: dict[str, int | str] = {series.key: "-" for series in asked}
         counts |= {"source.requests": 900, "source.target_2xx": 900, "balancer.requests": 1000}
         counts |= {
@@ -110,7 +110,9 @@ def test_a_corrected_minute_folds_as_if_it_had_been_so_from_the_start() -> None:
             "destination.target_2xx": 100 - errors,
             "destination.target_5xx": errors,
         }
-        return evid.Folded(ev.minute_of(ev.MinuteSettled(pair, at * MINUTE, counts)), 100, MINUTE)
+        return evid.Folded(
+            ev.minute_of(ev.MinuteSettled(comparison, at * MINUTE, counts)), 100, MINUTE
+        )
 
     early = right = evid.begin(plan)
     for at in range(1, 300):
@@ -119,8 +121,8 @@ def test_a_corrected_minute_folds_as_if_it_had_been_so_from_the_start() -> None:
     corrected = folded(298, 40).minute
     assert corrected is not None
     mended = evid.correct(plan, early, corrected)
-    assert mended.pairs[pair].memories == right.pairs[pair].memories
-    assert mended.pairs[pair].memories != early.pairs[pair].memories
+    assert mended.comparisons[comparison].memories == right.comparisons[comparison].memories
+    assert mended.comparisons[comparison].memories != early.comparisons[comparison].memories
 
 
 def test_an_outcome_without_an_intent_changes_nothing() -> None:

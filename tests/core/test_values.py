@@ -114,13 +114,13 @@ def test_a_minute_begins_at_its_floor() -> None:
     assert floor_to(125_000, 60_000) == 120_000
 
 
-def test_a_form_reads_back_from_its_body() -> None:
+def test_a_config_reads_back_from_its_body() -> None:
     for weight in (None, Weight(0), Weight(250)):
-        form = RouteConfig('{"x":1}', weight, attached=True, sticky=True)
-        assert config_of(config_body(form)) == form
-        assert len(form.hash) == 64
+        config = RouteConfig('{"x":1}', weight, attached=True, sticky=True)
+        assert config_of(config_body(config)) == config
+        assert len(config.hash) == 64
 
 
-def test_a_body_that_is_no_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a form"):
+def test_a_body_that_is_no_config_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a config"):
         config_of({"text": "x"})

@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments, again and again, until somebody's word brings them to an end.
+"""Runs that are killed at random moments, again and again, until somebody's command brings them to an end.
 
 `python -m tests.crash.kill_loop --budget SECONDS --seed N` goes on for a while, several runs at a time;
 a failure names the seed that repeats its choices (the operating system's own timing it cannot repeat).
@@ -64,10 +64,10 @@ def _live(stage: Stage, chance: random.Random, told: list[str]) -> None:
         _undisturbed(stage)
         if not stage.records():
             return
-        word = chance.choice(("resume", "resume", "rollback"))
-        told.append(word)
+        command = chance.choice(("resume", "resume", "rollback"))
+        told.append(command)
         _arm(stage, chance, told)
-        process = stage.drive(word, "one")
+        process = stage.drive(command, "one")
     if process.popen.poll() in (None, -signal.SIGKILL):
         _undisturbed(stage)
         process.popen.kill()

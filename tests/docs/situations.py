@@ -109,7 +109,7 @@ def _refused(stage: Stage) -> bool:
     return stage.phase() == "ROLLING_BACK" and stage.records()[-1]["type"] == "outcome"
 
 
-def uncompared(stage: Stage) -> None:
+def no_control(stage: Stage) -> None:
     """A run whose destination fails at 100 %, and nobody can tell whether the source would too."""
     only = "acknowledge_big_bang: true\nhold_back: 0%\n"
     safety = "{blind_budget: 60s, on_shared_after_raise: hold}"
@@ -142,7 +142,7 @@ SITUATIONS: Final[dict[str, Callable[[Stage], None]]] = {
     "expired": expired,
     "silent": silent,
     "stuck": stuck,
-    "uncompared": uncompared,
+    "no-control": no_control,
 }
 
 MEANWHILE: Final[dict[str, Callable[[Stage], None]]] = {

@@ -26,7 +26,7 @@ AT_ONCE = 10
 Scene = tuple[str, list[Command | Mark]]
 
 
-def scenes(page: Path) -> list[Scene]:
+def contexts(page: Path) -> list[Scene]:
     """A page cut where its situation changes."""
     found: list[Scene] = []
     for step in steps(page):
@@ -39,7 +39,7 @@ def scenes(page: Path) -> list[Scene]:
     return found
 
 
-ALL = [(page, number) for page in PAGES for number in range(len(scenes(page)))]
+ALL = [(page, number) for page in PAGES for number in range(len(contexts(page)))]
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +51,20 @@ def played(
     with serving() as emulator, ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
             (page.name, number): pool.submit(
-                play, scenes(page)[number], place / f"{page.stem}-{number}", emulator
+                play, contexts(page)[number], place / f"{page.stem}-{number}", emulator
             )
             for page, number in ALL
         }
 
 
-def play(scene: Scene, place: Path, emulator: Emulator) -> str:
+def play(context: Scene, place: Path, emulator: Emulator) -> str:
     """Play a scene; what went otherwise than it says, empty when nothing did."""
     stage = Stage.build(place, emulator)
     stage.state = place / ".local" / "state" / "cutover"
     stage.witness._state = stage.state
     try:
-        SITUATIONS[scene[0]](stage)
-        for step in scene[1]:
+        SITUATIONS[context[0]](stage)
+        for step in context[1]:
             if isinstance(step, Mark):
                 MEANWHILE[step.name](stage)
             elif wrong := step.differs(*_shell(stage, step.text)):

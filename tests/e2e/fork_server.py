@@ -68,12 +68,12 @@ class ForkServer:
         self._place = place
 
     def start(
-        self, words: Sequence[str], environment: Mapping[str, str], out: IO[str], err: IO[str]
+        self, commands: Sequence[str], environment: Mapping[str, str], out: IO[str], err: IO[str]
     ) -> Forked:
         """`cutover WORDS` in a session of its own."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.connect(str(self._place))
-        asked = json.dumps([list(words), dict(environment)]).encode()
+        asked = json.dumps([list(commands), dict(environment)]).encode()
         socket.send_fds(connection, [asked], [out.fileno(), err.fileno()])
         return Forked(connection, int(connection.recv(64)))
 
@@ -143,7 +143,7 @@ def _serve(place: str) -> None:
     os._exit(0)
 
 
-def _become(words: list[str], environment: dict[str, str], out: int, err: int) -> None:
+def _become(commands: list[str], environment: dict[str, str], out: int, err: int) -> None:
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, descriptor in enumerate((nothing, out, err)):
@@ -151,7 +151,7 @@ def _become(words: list[str], environment: dict[str, str], out: int, err: int) -
     os.closerange(3, 256)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["cutover", *words]
+    sys.argv = ["cutover", *commands]
     sys.stdin, sys.stdout, sys.stderr = (  # they live as long as the process
         open(number, mode, encoding="utf-8", errors=errors, closefd=False, buffering=buffering)  # noqa: SIM115
         for number, mode, errors, buffering in (

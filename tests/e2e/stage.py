@@ -211,7 +211,7 @@ class Stage:
 
     def start(
         self,
-        *words: object,
+        *commands: object,
         env: Mapping[str, str | None] | None = None,
         stdout: int | None = None,
     ) -> Process:
@@ -223,11 +223,11 @@ class Stage:
         with out.open("w") as out_file, err.open("w") as err_file:
             if stdout is None and self.emulator.forks is not None:
                 popen = self.emulator.forks.start(
-                    [*map(str, words)], self.environment(env), out_file, err_file
+                    [*map(str, commands)], self.environment(env), out_file, err_file
                 )
             else:
                 popen = subprocess.Popen(
-                    [sys.executable, "-m", "cutover", *map(str, words)],
+                    [sys.executable, "-m", "cutover", *map(str, commands)],
                     env=self.environment(env),
                     stdin=subprocess.DEVNULL,
                     stdout=out_file if stdout is None else stdout,
@@ -235,23 +235,23 @@ class Stage:
                     text=True,
                     start_new_session=True,
                 )
-        process = Process(f"cutover {' '.join(map(str, words))}", popen, out, err)
+        process = Process(f"cutover {' '.join(map(str, commands))}", popen, out, err)
         self.processes.append(process)
         return process
 
-    def drive(self, *words: object, env: Mapping[str, str | None] | None = None) -> Process:
+    def drive(self, *commands: object, env: Mapping[str, str | None] | None = None) -> Process:
         """Start a command that becomes the runner: the witness kills this one when it is told to."""
-        process = self.start(*words, env=env)
+        process = self.start(*commands, env=env)
         self.witness.serves(process.pid)
         return process
 
-    def run(self, plan: Path, *words: object) -> Process:
+    def run(self, plan: Path, *commands: object) -> Process:
         """Start `cutover run PLAN --yes`."""
-        return self.drive("run", plan, "--yes", "--run-id", "one", *words)
+        return self.drive("run", plan, "--yes", "--run-id", "one", *commands)
 
-    def say(self, *words: object, env: Mapping[str, str | None] | None = None) -> Done:
+    def say(self, *commands: object, env: Mapping[str, str | None] | None = None) -> Done:
         """Run a command to its end."""
-        process = self.start(*words, env=env)
+        process = self.start(*commands, env=env)
         code = process.ends()
         return Done(code, process.out.read_text("utf-8"), process.err.read_text("utf-8"))
 
@@ -351,7 +351,7 @@ class Stage:
     def copy(self) -> Path:
         """The state directory as it is, beside it."""
         place = self.path / f"copy-{len(list(self.path.glob('copy-*')))}"
-        shutil.copytree(self.state, place, ignore=shutil.ignore_patterns("words.pipe"))
+        shutil.copytree(self.state, place, ignore=shutil.ignore_patterns("commands.pipe"))
         return place
 
 

@@ -48,7 +48,7 @@ def test_a_full_disk_stops_the_raise_and_not_the_rollback(stage: Stage) -> None:
         run = stage.run(stage.plan("weight: 10, bake: 30s", "weight: 100, bake: 2s"))
         stage.until_phase("BAKING", run, step=0)
         ballast = _fill(stage.state)
-        stage.until("a word about it", lambda: "No space left" in run.said, run)
+        stage.until("a command about it", lambda: "No space left" in run.said, run)
         stage.witness.traffic.break_destination(0.5)
         code = run.ends()
         assert code == 3, stage.story()
@@ -124,14 +124,14 @@ def test_a_torn_last_line_never_happened(stage: Stage) -> None:
 def _fill_to_the_last_byte(stage: Stage, run: Process) -> None:
     """Until the run has given up the room that it kept for the hold, and that is taken too."""
     _fill(stage.state)
-    stage.until("a word about it", lambda: "No space left" in run.said, run)
+    stage.until("a command about it", lambda: "No space left" in run.said, run)
     _fill(stage.state, "more")
 
 
 def _run_at_10(stage: Stage) -> Process:
     plan = stage.plan("weight: 10, bake: 60s", "weight: 100, bake: 2s")
-    words = ("run", plan, "--yes", "--run-id", "one")
-    run = stage.drive(*words)
+    commands = ("run", plan, "--yes", "--run-id", "one")
+    run = stage.drive(*commands)
     stage.until_phase("BAKING", run, step=0)
     return run
 
@@ -148,8 +148,10 @@ def test_a_rollback_reaches_a_living_run_on_a_full_disk(stage: Stage) -> None:
         assert not stage.witness.problems
         assert "ROLLED_BACK" in stage.say("status", "one").out
         exported = stage.say("journal", "export", "one").out.splitlines()
-        words = [one for one in map(json.loads, exported) if one["type"] == "word"]
-        assert [(one["word"], one["why"]) for one in words] == [("rollback", "the phone rings")]
+        commands = [one for one in map(json.loads, exported) if one["type"] == "command"]
+        assert [(one["command"], one["why"]) for one in commands] == [
+            ("rollback", "the phone rings")
+        ]
 
 
 def test_a_rollback_that_can_reach_nobody_restores_the_routes_itself_and_says_so(
@@ -158,7 +160,7 @@ def test_a_rollback_that_can_reach_nobody_restores_the_routes_itself_and_says_so
     with _small_disk(stage.state):
         run = _run_at_10(stage)
         _fill_to_the_last_byte(stage, run)
-        (stage.directory / "words.pipe").unlink()
+        (stage.directory / "commands.pipe").unlink()
         said = stage.say("rollback", "one")
         assert said.code == 4, said.said + stage.story()
         assert stage.shares() == {0.0}, said.said

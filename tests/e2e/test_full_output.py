@@ -41,9 +41,9 @@ def test_a_full_standard_output_does_not_keep_a_run_from_going_back(
 
 
 def test_a_run_completes_with_0_although_nobody_could_read_it(stage: Stage) -> None:
-    for words in (("run", stage.plan(), "--yes", "--run-id", "one"), ("finish", "one")):
+    for commands in (("run", stage.plan(), "--yes", "--run-id", "one"), ("finish", "one")):
         with _no_room() as full:
-            process = stage.start(*words, stdout=full)
+            process = stage.start(*commands, stdout=full)
         stage.witness.serves(process.pid)
         stage.expect(process, 0)
         assert "`cutover journal show` say what happened" in process.said

@@ -1,4 +1,4 @@
-"""`kill -9` at the worst moments: what follows from the files alone converges, forward by a person's word and back."""
+"""`kill -9` at the worst moments: what follows from the files alone converges, forward by a person's command and back."""
 
 from __future__ import annotations
 
@@ -64,14 +64,16 @@ def test_after_a_kill_rollback_restores_and_resume_completes(stage: Stage, death
     after = stage.records()[before:]
     assert next(one for one in after if one["type"] == "phase")["hold"] == "crashed"
     first = next((n for n, one in enumerate(after) if one["type"] == "intent"), len(after))
-    assert any(one["type"] == "word" for one in after[:first]), "nothing moves before the word"
+    assert any(one["type"] == "command" for one in after[:first]), (
+        "nothing moves before the command"
+    )
     stage.verified()
 
 
 @pytest.mark.parametrize("does", ["kill", "kill_after"])
-@pytest.mark.parametrize("word", ["resume", "rollback"])
+@pytest.mark.parametrize("command", ["resume", "rollback"])
 def test_a_rollback_that_dies_is_finished_whatever_is_said(
-    stage: Stage, does: Does, word: str
+    stage: Stage, does: Does, command: str
 ) -> None:
     run = stage.run(stage.plan("weight: 10, bake: 30s"))
     stage.until_phase("BAKING", run, step=0)
@@ -79,7 +81,7 @@ def test_a_rollback_that_dies_is_finished_whatever_is_said(
     stage.witness.traffic.break_destination(0.5)
     stage.expect(run, -9)
     assert stage.phase() == "ROLLING_BACK"
-    stage.expect(stage.drive(word, "one"), 3)
+    stage.expect(stage.drive(command, "one"), 3)
     assert stage.is_restored()
     assert max(stage.climbs()) == 0.1, "no raise after the rollback began"
     stage.verified()

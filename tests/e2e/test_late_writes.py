@@ -51,10 +51,14 @@ def nobody_listens() -> str:
 def test_without_a_network_a_command_says_so_and_asks_nobody_to_log_in(
     stage: Stage, command: str, silent: bool
 ) -> None:
-    words = [command, stage.plan("weight: 10, bake: 2s"), *(["--yes"] if command == "run" else [])]
+    commands = [
+        command,
+        stage.plan("weight: 10, bake: 2s"),
+        *(["--yes"] if command == "run" else []),
+    ]
     with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections, and says nothing
         url = f"http://127.0.0.1:{mute.getsockname()[1]}" if silent else nobody_listens()
-        done = stage.say(*words, env={"AWS_ENDPOINT_URL": url})
+        done = stage.say(*commands, env={"AWS_ENDPOINT_URL": url})
     assert done.code == 7, done.said
     assert "log in" not in done.said
     assert ("Read timeout" if silent else "Could not connect") in done.said

@@ -41,7 +41,7 @@ def test_a_process_that_wakes_up_to_find_its_run_completed_by_another_writes_not
     stage.verified()
 
 
-def test_a_process_whose_run_is_driven_by_another_by_now_ends_and_hears_no_word_for_it(
+def test_a_process_whose_run_is_driven_by_another_by_now_ends_and_hears_no_command_for_it(
     stage: Stage,
 ) -> None:
     first = stage.run(stage.plan("weight: 10, bake: 60s"))

@@ -24,14 +24,15 @@ def killed(stage: Stage) -> None:
 def test_a_rollback_and_a_resume_at_once_end_rolled_back(stage: Stage, first: str) -> None:
     killed(stage)
     both = {
-        word: stage.start(word, "one") for word in sorted(("resume", "rollback"), key=first.__ne__)
+        command: stage.start(command, "one")
+        for command in sorted(("resume", "rollback"), key=first.__ne__)
     }
     assert both["rollback"].ends() in (0, 3), both["rollback"].said
     both["resume"].ends()
     assert stage.phase() == "ROLLED_BACK", stage.story()
     assert stage.is_restored()
     assert max(stage.climbs()) <= 0.1
-    assert list((stage.directory / "words").iterdir()) == []
+    assert list((stage.directory / "commands").iterdir()) == []
     stage.sound()
     stage.verified()
 

@@ -30,10 +30,10 @@ def test_a_signal_journals_a_hold_and_ends_the_process(
     stage.until_phase("BAKING", run, step=0)
     run.signal(number)
     stage.expect(run, code)
-    word = next(one for one in stage.records() if one["type"] == "word")
+    command = next(one for one in stage.records() if one["type"] == "command")
     close = stage.records()[-1]
     assert (close["type"], close["exit_code"], close["phase"]) == ("close", code, "HOLDING")
-    assert _seconds(word, close) < PATIENCE
+    assert _seconds(command, close) < PATIENCE
     assert stage.shares() == {0.1}
     assert "cutover resume one" in run.said
     stage.expect(stage.drive("rollback", "one"), 3)

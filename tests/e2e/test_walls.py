@@ -34,8 +34,8 @@ def test_an_emulated_run_cannot_be_continued_on_real_aws(stage: Stage) -> None:
     run.signal(signal.SIGTERM)
     stage.expect(run, 143)
     calls = len(stage.witness.calls)
-    for word in ("resume", "rollback"):
-        done = stage.say(word, "one", env={**OFFLINE, "AWS_ENDPOINT_URL": None})
+    for command in ("resume", "rollback"):
+        done = stage.say(command, "one", env={**OFFLINE, "AWS_ENDPOINT_URL": None})
         assert done.code == 7, done.said
         assert "emulated" in done.err
     assert len(stage.witness.calls) == calls

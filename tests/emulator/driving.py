@@ -69,13 +69,13 @@ class Drive:
             self.journal,
             FakeLease(),
             world.clock,
-            world.mailbox,
+            world.inbox,
             (world.listener,),
         )
 
     def run(self) -> Ending:
         """From the first look to the end, through every scripted crash."""
-        plan, words = self.plan, tuple[str, ...]()
+        plan, commands = self.plan, tuple[str, ...]()
         self._note(
             RunOpen(
                 plan.name,
@@ -89,26 +89,28 @@ class Drive:
         )
         while True:
             try:
-                code = int(self._once(words))
+                code = int(self._once(commands))
             except RunnerKilledError as death:
-                words = self.world.revive(death)
-                if not words:
+                commands = self.world.revive(death)
+                if not commands:
                     return self._ending(-1)
             except RehearsalOverError:
                 return self._ending(-1)
             else:
                 return self._ending(code)
 
-    def _once(self, words: Sequence[str]) -> int:
-        self.journal.epoch += bool(words)
+    def _once(self, commands: Sequence[str]) -> int:
+        self.journal.epoch += bool(commands)
         self._note(
             LeaseTaken(
-                "rehearsal", "host", 1, words[0] if words else "run", int(self.exit_on_hold)
+                "rehearsal", "host", 1, commands[0] if commands else "run", int(self.exit_on_hold)
             )
         )
         runner = Runner(self.plan, self.ports(), replay(self.plan, self.journal.records))
         return runner.run(
-            tuple(OperatorCommand(CommandName(name), "operator", source="first") for name in words)
+            tuple(
+                OperatorCommand(CommandName(name), "operator", source="first") for name in commands
+            )
         )
 
     def _note(self, event: Event) -> None:

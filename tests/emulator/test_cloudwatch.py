@@ -90,13 +90,13 @@ def test_only_the_exact_series_answers(quiet: World, asked: dict[str, Any]) -> N
 
 
 def test_the_order_of_dimensions_does_not_matter(quiet: World) -> None:
-    pair = [
+    comparison = [
         {"Name": "LoadBalancer", "Value": GROUP["LoadBalancer"]},
         {"Name": "TargetGroup", "Value": SOURCE.rpartition(":")[2]},
     ]
     one, other = (
         ask(quiet, query(**stat(Dimensions=d)))["MetricDataResults"][0]["Values"]
-        for d in (pair, pair[::-1])
+        for d in (comparison, comparison[::-1])
     )
     assert one == other != []
 

@@ -1,4 +1,4 @@
-"""Calls that go wrong, and whether they took effect; health; second writers; crashes; words; endings."""
+"""Calls that go wrong, and whether they took effect; health; second writers; crashes; commands; endings."""
 
 from __future__ import annotations
 
@@ -180,14 +180,16 @@ def test_no_except_exception_survives_a_crash() -> None:
     assert not issubclass(RehearsalOverError, Exception)
 
 
-def test_words_come_at_their_time_and_wake_the_loop() -> None:
-    with world({"operator": [{"when": {"after": "3m"}, "word": "pause", "why": "lunch"}]}) as made:
+def test_commands_come_at_their_time_and_wake_the_loop() -> None:
+    with world(
+        {"operator": [{"when": {"after": "3m"}, "command": "pause", "why": "lunch"}]}
+    ) as made:
         start = made.clock.now()
-        assert made.mailbox.wait(start.plus(2 * MINUTE)) == ()
-        words = made.mailbox.wait(start.plus(20 * MINUTE))
-        assert [(w.name, w.why) for w in words] == [(CommandName.PAUSE, "lunch")]
+        assert made.inbox.wait(start.plus(2 * MINUTE)) == ()
+        commands = made.inbox.wait(start.plus(20 * MINUTE))
+        assert [(w.name, w.why) for w in commands] == [(CommandName.PAUSE, "lunch")]
         assert made.clock.now().after(start) == 3 * MINUTE
-        assert made.mailbox.wait(start) == ()
+        assert made.inbox.wait(start) == ()
 
 
 def test_somebody_approves_some_time_after_being_asked() -> None:
@@ -196,29 +198,29 @@ def test_somebody_approves_some_time_after_being_asked() -> None:
         made.listener.told(
             Record(1, 1, start, PhaseChanged("BAKING", "HOLDING", "asked", 1, "approval"))
         )
-        words = made.mailbox.wait(start.plus(60 * MINUTE))
-        assert [w.name for w in words] == [CommandName.APPROVE]
+        commands = made.inbox.wait(start.plus(60 * MINUTE))
+        assert [w.name for w in commands] == [CommandName.APPROVE]
         assert made.clock.now().after(start) == 7 * MINUTE
 
 
 def test_a_rehearsal_ends_at_its_limit() -> None:
     with world({"limit": "2h"}) as made:
         start = made.clock.now()
-        assert made.mailbox.wait(start.plus(119 * MINUTE)) == ()
+        assert made.inbox.wait(start.plus(119 * MINUTE)) == ()
         with pytest.raises(RehearsalOverError):
-            made.mailbox.wait(start.plus(121 * MINUTE))
+            made.inbox.wait(start.plus(121 * MINUTE))
 
 
 def test_conditions_by_phase_hold_and_going_back() -> None:
     says = [
-        {"when": {"phase": "BAKING"}, "word": "pause"},
-        {"when": {"hold": "drift"}, "word": "resume"},
-        {"when": {"going_back": True}, "word": "finish"},
+        {"when": {"phase": "BAKING"}, "command": "pause"},
+        {"when": {"hold": "drift"}, "command": "resume"},
+        {"when": {"going_back": True}, "command": "finish"},
     ]
     with world({"operator": says, "approve_after": "never"}) as made:
 
         def heard() -> list[str]:
-            return [str(w.name) for w in made.mailbox.wait(made.clock.now().plus(1000))]
+            return [str(w.name) for w in made.inbox.wait(made.clock.now().plus(1000))]
 
         assert heard() == []
         made.listener.told(

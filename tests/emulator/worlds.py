@@ -57,7 +57,7 @@ def world(
 
 
 def moved(world: World, weight: int, route: str = RULE) -> Any:
-    """Write the pair at `weight` percent with a plain client."""
+    """Write the comparison at `weight` percent with a plain client."""
     elb = world.session.client("elbv2", config=ONCE)
     actions = [forward({SOURCE: 100 - weight, DESTINATION: weight})]
     if route == RULE:

@@ -9,7 +9,7 @@ from cutover.core.routing import RouteConfig
 from cutover.core.values import MINUTE, SECOND
 from tests.explore.oracle import with_oracle
 from tests.explore.world import Configuration
-from tests.fakes import TWO_ROUTES, form, plan_of
+from tests.fakes import TWO_ROUTES, config, plan_of
 from tests.promises.facts import Setting
 
 OBSERVE = {"period": "60s", "settle": "60s", "poll": "60s", "confirm": "60s"}
@@ -36,7 +36,7 @@ def _configured(
     }
     said["safety"] = {**SAFETY, **changes.get("safety", {})}
     plan = with_oracle(plan_of(**said))
-    found = found or form(0, attached=False)
+    found = found or config(0, attached=False)
     setting = Setting(
         routes=tuple(str(route.id) for route in plan.routes),
         weights=tuple(int(step.weight) for step in plan.steps),
@@ -67,8 +67,8 @@ def configurations() -> Mapping[str, Configuration]:
         _configured("two-routes", faults=2, routes=list(TWO_ROUTES)),
         _configured("three-steps", faults=2, steps=three),
         _configured("control-share", faults=2, hold_back="10%"),
-        _configured("sticky", faults=2, found=form(0, attached=False, sticky=True)),
-        _configured("above-zero", faults=2, found=form(100)),
+        _configured("sticky", faults=2, found=config(0, attached=False, sticky=True)),
+        _configured("above-zero", faults=2, found=config(100)),
         _configured("approval", faults=2, steps=approve),
         _configured("other-answers", faults=2, safety=eager),
         _configured("fine-grain", faults=1, grain_ms=2 * SECOND),

@@ -56,7 +56,7 @@ from cutover.runner import Ports
 from tests.explore.choices import Chooser, Option
 from tests.explore.oracle import COUNTS, FAILED
 from tests.explore.world import REMEMBERED, Configuration, Flying, Node, World
-from tests.fakes import FakeClock, FakeHealth, FakeRouter, FakeSurveyor, form
+from tests.fakes import FakeClock, FakeHealth, FakeRouter, FakeSurveyor, config
 from tests.promises import facts as fact
 
 PER_MINUTE = 6_000
@@ -97,7 +97,8 @@ LEASES = _options(faults=("lost", "another owner"))
 PREPARES = _options(faults=("not ready",))
 _WIRE_FAULTS = (Option("slow", 1), Option("another owner", 1))
 WIRES = {
-    cost: (CALM, *(Option(word, cost) for word in _STOPPING), *_WIRE_FAULTS) for cost in (0, 1)
+    cost: (CALM, *(Option(command, cost) for command in _STOPPING), *_WIRE_FAULTS)
+    for cost in (0, 1)
 }
 FATES = _options(
     faults=(
@@ -157,7 +158,7 @@ class Play:
         self.at = node.world.at
         self.places = dict(zip(node.routes, node.world.places, strict=True))
         self.split = node.world.split
-        self.words = node.world.words
+        self.commands = node.world.commands
         self.disk = node.world.disk
         self.owned = node.world.owned
         self.skew_ms = node.world.skew_ms
@@ -182,7 +183,7 @@ class Play:
             self.at,
             tuple(self.places.values()),
             shortened(self.split, state, self.plan),
-            self.words,
+            self.commands,
             self.disk,
             self.owned,
             self.skew_ms,
@@ -339,27 +340,27 @@ class _Router(Router):
         )
         return Known(seen, play.at)
 
-    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
-        if not form.attached and not form.source_present:
+    def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        if not config.attached and not config.source_present:
             raise ValueError("neither of the planned groups is in the action")
-        return self._pure.with_weight(route, form, weight)
+        return self._pure.with_weight(route, config, weight)
 
     def restored(
         self,
         route: RouteId,
         live: RouteConfig,
         snapshot: RouteConfig,
-        recipe: str,
+        stickiness_strategy: str,
         *,
         verbatim: bool,
     ) -> RouteConfig | None:
-        return self._pure.restored(route, live, snapshot, recipe, verbatim=verbatim)
+        return self._pure.restored(route, live, snapshot, stickiness_strategy, verbatim=verbatim)
 
-    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
-        return self._pure.detach(route, form)
+    def detach(self, route: RouteId, config: RouteConfig) -> RouteConfig:
+        return self._pure.detach(route, config)
 
-    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
-        return self._pure.restore_commands(forms)
+    def restore_commands(self, configs: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
+        return self._pure.restore_commands(configs)
 
     def prepare(self) -> Reading[None]:
         play = self._env.play
@@ -375,7 +376,7 @@ class _Router(Router):
         elif meanwhile == "another owner":
             _owner(play)
         elif meanwhile:
-            play.words = (*play.words, meanwhile)
+            play.commands = (*play.commands, meanwhile)
             play.facts.append(fact.Ordered(play.ms, meanwhile))
         numbers = {route: number for number, route in enumerate(play.places, 1)}
         return {
@@ -389,9 +390,9 @@ class _Router(Router):
         fate = play.act(f"write of route {number}", FATES)
         if fate == "dies before":
             play.died()
-        weight = int(change.form.weight or 0)
+        weight = int(change.config.weight or 0)
         play.writes += 1
-        play.facts.append(fact.Sent(play.ms, route, change.form.text, weight, play.writes))
+        play.facts.append(fact.Sent(play.ms, route, change.config.text, weight, play.writes))
         gone = play.places[route].live is None
         if fate == "throttled" or (gone and fate in ("", "another reply")):
             play.facts.append(fact.Replied(play.ms, route, play.writes, "refused"))
@@ -403,11 +404,11 @@ class _Router(Router):
             return WriteOutcome(WriteResult.NOT_APPLIED, "AccessDenied", "no", denied=True)
         if fate in ("late", "dies, and it is late"):
             place = play.places[route]
-            flying = (*place.flying, Flying(play.writes, change.form))
+            flying = (*place.flying, Flying(play.writes, change.config))
             play.places[route] = replace(place, flying=flying)
         elif fate != "lost before" and not gone:
-            play.change(route, change.form)
-            play.facts.append(fact.Took(play.ms, route, change.form.text, weight, play.writes))
+            play.change(route, change.config)
+            play.facts.append(fact.Took(play.ms, route, change.config.text, weight, play.writes))
         if fate.startswith("dies"):
             play.died()
         if fate in ("lost before", "lost after", "late"):
@@ -451,14 +452,14 @@ class _Metrics(Metrics):
                 continue
             bad = how in ("half published", "bad already") and not settled and weight > 0
             silent = how == "destination silent"
-            for pair, series in wanted.items():
+            for comparison, series in wanted.items():
                 counts = {
                     one.key: _count(
                         one, weight, bad=bad, half=how == "half published", silent=silent
                     )
                     for one in series
                 }
-                found.append(Minute(pair.id, at_ms, counts, settled=settled))
+                found.append(Minute(comparison.id, at_ms, counts, settled=settled))
         return Known(tuple(found), play.at)
 
 
@@ -485,7 +486,7 @@ class _Health(TargetHealth):
         how = play.pick("target health", HEALTHS)
         found: dict[str, Reading[GroupHealth]] = {}
         for group in groups:
-            source = any(pair.source == group for pair in play.plan.pairs)
+            source = any(comparison.source == group for comparison in play.plan.comparisons)
             health = WELL
             if source and how.startswith("source"):
                 health = NONE if how == "source none" else SHORT
@@ -516,7 +517,7 @@ class _Surveyor(Surveyor):
     def survey(self, plan: Plan) -> Survey:
         play = self._env.play
         found = play.configuration.found
-        self._shim.forms = {  # type: ignore[assignment]
+        self._shim.configs = {  # type: ignore[assignment]
             route: place.live or found for route, place in play.places.items()
         }
         survey = self._well.survey(plan)
@@ -639,11 +640,11 @@ class _Mailbox(Inbox):
         raise NotImplementedError("the search says when a turn comes")
 
     def stopping(self) -> str:
-        return next((word for word in self._env.play.words if word in _STOPPING), "")
+        return next((command for command in self._env.play.commands if command in _STOPPING), "")
 
 
-def word_of(name: str) -> OperatorCommand:
-    """A command as the mailbox returns it; `finish detach` and `resume first` have their details."""
+def command_of(name: str) -> OperatorCommand:
+    """A command as the inbox returns it; `finish detach` and `resume first` have their details."""
     base, _, detail = name.partition(" ")
     return OperatorCommand(
         CommandName(base),
@@ -672,9 +673,9 @@ def foreign(kind: str, live: RouteConfig, found: RouteConfig) -> RouteConfig | N
     if kind == "restored by hand":
         return found
     if kind == "destination removed":
-        return form(0, attached=False, tag="foreign")
+        return config(0, attached=False, tag="foreign")
     if kind == "both removed":
-        return form(None, attached=False, source=False, tag="foreign")
+        return config(None, attached=False, source=False, tag="foreign")
     if kind == "sticky":
-        return form(weight, sticky=True, tag="foreign")
-    return form(500 if kind == "other weight" else weight, tag="foreign")
+        return config(weight, sticky=True, tag="foreign")
+    return config(500 if kind == "other weight" else weight, tag="foreign")

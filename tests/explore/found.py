@@ -89,7 +89,7 @@ def torn(kept: int, turns: int) -> Run:
 FOUND = {
     # breadth first, 1 fault, 6 turns: SHIFTING although a gate said UNKNOWN (P3, P21)
     "first-raise-unknown": Run("small", {6: ("verdict: unknown",)}, 6),
-    # breadth first, 1 fault, 3 turns: the snapshot was a form that nobody had checked, and was written over (P7)
+    # breadth first, 1 fault, 3 turns: the snapshot was a config that nobody had checked, and was written over (P7)
     "changed-in-checks": Run("small", {2: ("meanwhile: route 1: destination removed",)}, 3),
     # breadth first, 2 faults, 13 turns: SETTLING at 25 % with the routes at 0 %, and 100 % next (P5)
     "torn-as-it-is": torn(2, 20),
@@ -103,7 +103,7 @@ FOUND = {
         },
         25,
     ),
-    # a walk: the snapshot was written over somebody else's form while it could not be read (P10)
+    # a walk: the snapshot was written over somebody else's config while it could not be read (P10)
     "foreign-and-unread": Run(
         "other-answers",
         {

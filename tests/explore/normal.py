@@ -111,8 +111,8 @@ class Normal:
             known = self._texts[text] = _digest(text.encode())
         return known
 
-    def _form(self, form: RouteConfig | None) -> bytes:
-        return b"" if form is None else self._text(form.text)
+    def _config(self, config: RouteConfig | None) -> bytes:
+        return b"" if config is None else self._text(config.text)
 
     def _memory(self, memory: Any, now_ms: int, horizon: int) -> Any:
         """A promise's memory, with its times as ages."""
@@ -126,15 +126,17 @@ class Normal:
 
     def _world(self, world: World, state: RunState) -> tuple[Any, ...]:
         now = world.at.wall_ms
-        # a minute that every pair has journalled is never asked for with another answer
-        known = [state.journalled_ms.get(pair.id, 0) for pair in self._plan.pairs]
+        # a minute that every comparison has journalled is never asked for with another answer
+        known = [
+            state.journalled_ms.get(comparison.id, 0) for comparison in self._plan.comparisons
+        ]
         newest = min(known, default=0)
         return (
             tuple(
                 (
-                    self._form(place.live),
-                    self._form(place.older) if place.older != place.live else b"=",
-                    tuple(self._form(one.form) for one in place.flying),
+                    self._config(place.live),
+                    self._config(place.older) if place.older != place.live else b"=",
+                    tuple(self._config(one.config) for one in place.flying),
                 )
                 for place in world.places
             ),
@@ -144,7 +146,7 @@ class Normal:
                 tuple((now - at, weight) for at, weight in world.split if at > newest),
                 world.skew_ms,
             ),
-            world.words,
+            world.commands,
             world.disk,
             world.owned,
         )
@@ -154,7 +156,7 @@ class Normal:
         asked = None
         if look is not None:
             asked = (
-                look.forms, look.once, look.health, look.alarms, look.identity, look.survey,
+                look.configs, look.once, look.health, look.alarms, look.identity, look.survey,
                 None
                 if look.minutes_from_ms is None or phase in _WITHOUT_EVIDENCE
                 else min(now.wall_ms - look.minutes_from_ms, 20 * 60_000),
@@ -175,7 +177,7 @@ class Normal:
         # no evidence ends such a hold, and what a person says in it begins afresh
         rule = None if held is None else HOLDS[held.reason]
         person = rule is not None and rule.afresh and not rule.clears and not rule.rolls_back
-        newest = {pair: now_ms - at for pair, at in state.journalled_ms.items()}
+        newest = {comparison: now_ms - at for comparison, at in state.journalled_ms.items()}
         return (
             phase.value,
             state.step,
@@ -213,16 +215,18 @@ class Normal:
             ),
             bool(state.shares) and not person,
             # only the age of the newest minute is compared, and how much of the bake it covers
-            tuple(sorted((pair, min(age, 10 * 60_000)) for pair, age in newest.items())),
+            tuple(
+                sorted((comparison, min(age, 10 * 60_000)) for comparison, age in newest.items())
+            ),
             None
             if newest or state.opened is None
             else _age(
                 state.opened, now, self._plan.observe.settle + 5 * self._plan.observe.period
             ),
             tuple(
-                (gate, pair, now_ms - at)
-                for gate, pair, at in sorted(state.alarming)
-                if at > state.journalled_ms.get(pair, 0)
+                (gate, comparison, now_ms - at)
+                for gate, comparison, at in sorted(state.alarming)
+                if at > state.journalled_ms.get(comparison, 0)
             ),
             tuple(sorted(state.asked)),
             tuple(sorted(one for one in state.approved if one >= 0)),
@@ -260,13 +264,13 @@ class Normal:
         return 0 if person else self._blind
 
     def _silent(self, state: RunState) -> tuple[Any, ...]:
-        """Of the newest minutes of each pair whether anybody had a request in them, whatever began since (`fresh`)."""
+        """Of the newest minutes of each comparison whether anybody had a request in them, whatever began since (`fresh`)."""
         return tuple(
             tuple(
                 bool(minute.number("source.requests") or minute.number("destination.requests"))
-                for minute in state.evidence.minutes(pair.id, 0)[-STALE_PERIODS:]
+                for minute in state.evidence.minutes(comparison.id, 0)[-STALE_PERIODS:]
             )
-            for pair in self._plan.pairs
+            for comparison in self._plan.comparisons
         )
 
     def _evidence(self, state: RunState, now_ms: int) -> tuple[Any, ...]:
@@ -280,9 +284,9 @@ class Normal:
                     now_ms - minute.at_ms,
                     *(_count(minute.counts[key]) for key in sorted(minute.counts)),
                 )
-                for minute in state.evidence.minutes(pair.id, began)[-HOLES_OF:]
+                for minute in state.evidence.minutes(comparison.id, began)[-HOLES_OF:]
             )
-            for pair in self._plan.pairs
+            for comparison in self._plan.comparisons
         )
         return (since, kept, self._silent(state))
 
@@ -301,8 +305,8 @@ class Normal:
         last = max(state.step, state.target) + 1 >= len(self._plan.steps)
         seen, doubt = known.seen, known.doubt
         return (
-            self._form(known.snapshot),
-            self._form(known.committed),
+            self._config(known.snapshot),
+            self._config(known.committed),
             self._sent(known.sent, state, now, back=back),
             # going back it is not asked since when
             None
@@ -311,17 +315,17 @@ class Normal:
             None
             if seen is None
             else (
-                self._form(seen.form),
+                self._config(seen.config),
                 # the routes are read once more after `confirm` before the run is over
                 _age(seen.since, now, COMMIT if back else self._near if last else DRIFT_AFTER),
                 # whether what the newest write found never went away
                 known.sent is not None
-                and seen.form.hash == known.sent.pre
+                and seen.config.hash == known.sent.pre
                 and seen.since.after(known.sent.at) <= 0,
             ),
             _age(known.unreadable_since, now, self._near),
             _age(known.gone_since, now, self._near),
-            # only the forms that may be met again are asked for; hashes are as good as forms
+            # only the configs that may be met again are asked for; hashes are as good as configs
             tuple(sorted(self._text(one) for one in known.written)),
             _age(known.restored, now, self._near),
             known.impossible,
@@ -350,7 +354,7 @@ class Normal:
             sent.step,
             attempt,
             self._text(sent.pre),
-            self._form(sent.post),
+            self._config(sent.post),
             sent.weight,
             age,
             # whether it is of this attempt: going back, of this process; else of this phase, too

@@ -27,7 +27,9 @@ JUDGEMENTS: Mapping[str, Judgement] = {
     ),
     "breach": Judgement(Verdict.BREACH, "bad"),
     "breach_hold": Judgement(Verdict.BREACH, "bad, and the plan says hold", on_breach="hold"),
-    "breach_ask": Judgement(Verdict.BREACH, "bad, and nobody can tell whose", on_breach="ask"),
+    "breach_ask": Judgement(
+        Verdict.BREACH, "bad, and nobody can tell whose", on_breach="escalate"
+    ),
 }
 """Every verdict, and what a breach may lead to."""
 
@@ -39,7 +41,7 @@ class OracleGate:
     Spec = AlarmSpec
 
     def needs(
-        self, spec: AlarmSpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: AlarmSpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """The columns that a judge of counts reads."""
         return _COLUMNS
@@ -50,23 +52,23 @@ class OracleGate:
     def restart(self, memory: None) -> None:
         """Nothing to forget."""
 
-    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, scene: GateContext) -> None:
+    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, context: GateContext) -> None:
         """Nothing to learn."""
 
     def verdict(
-        self, spec: AlarmSpec, memory: None, pair: Comparison, scene: GateContext
+        self, spec: AlarmSpec, memory: None, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """What the adversary picked; unknown when nobody looked."""
-        if not isinstance(scene.alarms, Known):
+        if not isinstance(context.alarms, Known):
             return JUDGEMENTS["unknown"]
-        said = str(scene.alarms.value.get(spec.name, "unknown"))
+        said = str(context.alarms.value.get(spec.name, "unknown"))
         found = JUDGEMENTS[said]
         if said == "shared_now":
-            return Judgement(found.verdict, found.why, began_ms=scene.now.wall_ms)
+            return Judgement(found.verdict, found.why, began_ms=context.now.wall_ms)
         return found
 
     def early(
-        self, spec: AlarmSpec, memory: None, minutes: Sequence[Minute], scene: GateContext
+        self, spec: AlarmSpec, memory: None, minutes: Sequence[Minute], context: GateContext
     ) -> Early | None:
         """An unsettled minute with failures of the destination is a breach."""
         bad = [minute for minute in minutes if minute.number(FAILED.key)]

@@ -28,7 +28,9 @@ def found(place: Path) -> tuple[int, str]:
     """What a search with a promise that drift breaks ends with, and what it says."""
     with pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
-        patch.setattr("builtins.print", lambda *words, **_: said.append(" ".join(map(str, words))))
+        patch.setattr(
+            "builtins.print", lambda *commands, **_: said.append(" ".join(map(str, commands)))
+        )
         code = main([*FIND, "--place", str(place)], (*PROMISES, NO_DRIFT))
     return code, "\n".join(said)
 

@@ -42,7 +42,7 @@ def test_a_restore_that_changes_nothing_is_not_shown_by_a_read_of_what_was_there
     assert node.world.writes == 5, "the restore is sent until one is answered"
 
 
-def test_a_form_of_somebody_else_that_a_restore_left_as_it_was_is_not_written_over_unread() -> (
+def test_a_config_of_somebody_else_that_a_restore_left_as_it_was_is_not_written_over_unread() -> (
     None
 ):
     live = FOUND["foreign-and-unread"].played().node.world.places[0].live

@@ -107,14 +107,14 @@ def test_a_write_on_its_way_is_kept_and_its_number_is_not() -> None:
 
 
 @pytest.mark.parametrize(("ages", "same"), [((9, 2), False), ((HOUR, 2 * HOUR), True)])
-def test_how_long_a_form_has_been_seen_matters_until_it_is_drift(
+def test_how_long_a_config_has_been_seen_matters_until_it_is_drift(
     ages: tuple[int, int], *, same: bool
 ) -> None:
     def seen(ms: int) -> Node:
         def change(state: RunState) -> RunState:
             known = state.routes[ROUTE]
             assert known.seen is not None
-            then = replace(known, seen=ObservedConfig(known.seen.form, _ago(BAKING, ms)))
+            then = replace(known, seen=ObservedConfig(known.seen.config, _ago(BAKING, ms)))
             return replace(state, routes={**state.routes, ROUTE: then})
 
         return _with(BAKING, change)
@@ -163,10 +163,10 @@ def test_how_long_a_verdict_stands_is_kept_where_it_is_compared(
 
 
 def test_minutes_in_which_nobody_had_a_request_are_kept_whatever_began_since() -> None:
-    plan, pair = SMALL.plan, SMALL.plan.pairs[0]
+    plan, comparison = SMALL.plan, SMALL.plan.comparisons[0]
 
     def of(requests: int) -> Node:
-        minute = Minute(pair.id, 0, {"source.requests": requests}, settled=True)
+        minute = Minute(comparison.id, 0, {"source.requests": requests}, settled=True)
         folded = evidence.fold(plan, evidence.begin(plan), Folded(minute, 0, 0))
         return _held(Hold.DRIFT, lambda state: replace(state, evidence=folded))
 
@@ -179,7 +179,7 @@ def test_what_the_world_has_is_kept() -> None:
     (place,) = world.places
     assert not _same(BAKING, replace(BAKING, world=replace(world, owned=True)))
     assert not _same(BAKING, replace(BAKING, world=replace(world, disk="full")))
-    assert not _same(BAKING, replace(BAKING, world=replace(world, words=("rollback",))))
+    assert not _same(BAKING, replace(BAKING, world=replace(world, commands=("rollback",))))
     gone = replace(place, live=None)
     assert not _same(BAKING, replace(BAKING, world=replace(world, places=(gone,))))
 
@@ -205,7 +205,7 @@ def _with_phase(node: Node, phase: Phase) -> Node:
 def test_routes_and_writes_have_the_fields_that_these_rules_were_made_for() -> None:
     """A new field goes into the normal form, or is left out there with a reason; then it is named here."""
     assert set(RouteState.__dataclass_fields__) == {
-        "snapshot", "recipe", "committed", "sent", "doubt", "seen", "unreadable_since", "gone_since", "written",
+        "snapshot", "stickiness_strategy", "committed", "sent", "doubt", "seen", "unreadable_since", "gone_since", "written",
         "restored", "impossible", "overwritten", "accepted", "strange",
     }  # fmt: skip
     assert set(Sent.__dataclass_fields__) == {

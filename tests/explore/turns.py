@@ -19,9 +19,9 @@ from tests.explore.environment import (
     Died,
     Environment,
     Play,
+    command_of,
     foreign,
     shortened,
-    word_of,
 )
 from tests.explore.world import Configuration, Flying, Node, Place, World
 from tests.fakes import START
@@ -186,14 +186,14 @@ class Transitions:
         self._env.play = play
         self._meanwhile(play, node)
         if node.running is None:
-            runner, words = self._started(play)
+            runner, commands = self._started(play)
         else:
-            runner, words = self._woken(play, node, node.running)
+            runner, commands = self._woken(play, node, node.running)
         running: RunState | None = None
         loop, wake, code = Loop(), play.at, node.code
         broken = []
         try:
-            result = runner.turn(tuple(word_of(word) for word in words))
+            result = runner.turn(tuple(command_of(command) for command in commands))
         except Died:
             pass
         except Exception as error:  # noqa: BLE001 - whatever it is, the search goes on beside it
@@ -292,10 +292,10 @@ class Transitions:
     def _woken(self, play: Play, node: Node, state: RunState) -> tuple[Runner, tuple[str, ...]]:
         answers = state.phase is Phase.HOLDING
         said = play.pick("command", self._answers if answers else self._said)
-        words = tuple(said.split("+")) if said else ()
-        play.facts.extend(fact.Ordered(play.ms, word) for word in words)
-        words, play.words = (*play.words, *words), ()
-        if words:
+        commands = tuple(said.split("+")) if said else ()
+        play.facts.extend(fact.Ordered(play.ms, command) for command in commands)
+        commands, play.commands = (*play.commands, *commands), ()
+        if commands:
             when = play.at
         else:
             grain = self.configuration.grain_ms
@@ -314,20 +314,20 @@ class Transitions:
                 when = when.plus(away)
                 play.facts.append(fact.Slept(play.ms + away, away))
         play.move_to(when)
-        return Runner(self.configuration.plan, self._env.ports, state, node.loop), words
+        return Runner(self.configuration.plan, self._env.ports, state, node.loop), commands
 
     def _started(self, play: Play) -> tuple[Runner, tuple[str, ...]]:
-        word = play.pick("command", tuple(Option(name) for name in FIRST))
+        command = play.pick("command", tuple(Option(name) for name in FIRST))
         comes = play.pick("it comes", _COMES)
         when = play.at if not comes else play.at.plus(AWAY_MS)
         if comes == "after a reboot":
             when = Moment(when.wall, 1_000, f"{when.boot_id}+")
         play.move_to(when)
-        play.facts.append(fact.Started(play.ms, (word,)))
+        play.facts.append(fact.Started(play.ms, (command,)))
         play.epoch += 1
         play.keep((LeaseTaken("ana@bastion", "bastion", 2),), play.at, durable=True)
-        words, play.words = (*play.words, word), ()
-        return Runner(self.configuration.plan, self._env.ports, play.folded()), words
+        commands, play.commands = (*play.commands, command), ()
+        return Runner(self.configuration.plan, self._env.ports, play.folded()), commands
 
 
 def _arrives(play: Play, route: RouteId, flying: Flying) -> None:
@@ -335,9 +335,9 @@ def _arrives(play: Play, route: RouteId, flying: Flying) -> None:
     rest = tuple(one for one in place.flying if one.number != flying.number)
     play.places[route] = replace(place, flying=rest)
     if place.live is not None:
-        play.change(route, flying.form)
-        weight = int(flying.form.weight or 0)
-        play.facts.append(fact.Took(play.ms, route, flying.form.text, weight, flying.number))
+        play.change(route, flying.config)
+        weight = int(flying.config.weight or 0)
+        play.facts.append(fact.Took(play.ms, route, flying.config.text, weight, flying.number))
 
 
 def _changed(play: Play, route: RouteId, live: RouteConfig | None) -> None:

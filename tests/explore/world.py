@@ -42,7 +42,7 @@ class Flying:
     """A write that left this machine and has not arrived: it may take effect at any later time, or never."""
 
     number: int
-    form: RouteConfig
+    config: RouteConfig
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class World:
 
     Attributes:
         split: (start of a minute, the destination's portion per mille in it), the newest last.
-        words: said, and not heard by anybody.
+        commands: said, and not heard by anybody.
         disk: `""` while it takes what is written; `full`: only the fallback does.
         owned: somebody else has the lease.
         skew_ms: AWS's clock minus this machine's.
@@ -75,7 +75,7 @@ class World:
     at: Moment
     places: tuple[Place, ...]
     split: tuple[tuple[int, int], ...] = ()
-    words: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
     disk: str = ""
     owned: bool = False
     skew_ms: int = 0

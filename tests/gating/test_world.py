@@ -89,13 +89,13 @@ def test_error_rates_and_their_spread_are_those_of_the_scenario() -> None:
 def test_both_sides_share_a_part_of_their_noise() -> None:
     half = Course()
     half.move(-100.0, 0.5)
-    pairs = [
+    comparisons = [
         (row.e_b / row.n_b, row.e_c / row.n_c)
         for world in worlds("null", 5000.0, 12)
         for row in (world.row(t, half) for t in range(60))
     ]
-    mean_b, mean_c = fmean(b for b, _ in pairs), fmean(c for _, c in pairs)
-    covariance = fmean((b - mean_b) * (c - mean_c) for b, c in pairs)
+    mean_b, mean_c = fmean(b for b, _ in comparisons), fmean(c for _, c in comparisons)
+    covariance = fmean((b - mean_b) * (c - mean_c) for b, c in comparisons)
     assert covariance / (mean_b * mean_c) == pytest.approx(0.2**2, rel=0.5)
 
 

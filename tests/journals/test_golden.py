@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cutover.core.journal.codec import VERSION
+from cutover.core.journal.codec import FIRST, VERSION
 from cutover.core.observation import CommandName
 from cutover.core.plan import Plan
 from cutover.core.state import replay
@@ -28,8 +28,8 @@ def test_a_golden_journal_folds_to_the_same_state_and_next_decision(path: Path) 
     assert contents.torn == b""
     state = replay(plan, contents.records)
     assert facts(state) == told["state"]
-    for word, decided in told["next"].items():
-        assert next_decision(plan, state, CommandName(word)) == decided
+    for command, decided in told["next"].items():
+        assert next_decision(plan, state, CommandName(command)) == decided
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -44,5 +44,5 @@ def test_a_golden_journal_breaks_no_promise(path: Path) -> None:
 
 def test_every_version_up_to_this_one_has_golden_journals() -> None:
     assert {path.parent.name for path in GOLDEN} == {
-        f"v{version}" for version in range(1, VERSION + 1)
+        f"v{version}" for version in range(FIRST, VERSION + 1)
     }

@@ -15,14 +15,14 @@ from cutover.local.state_directory import StateDirectory
 
 AT = Moment(datetime(2026, 11, 20, 12, 0, 0, 123_456, tzinfo=UTC), 5_000_123, "boot-a")
 RULE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener-rule/app/shop/50dc/f2f7/9683"
-FORM = {"text": "[]", "weight": 0, "attached": True, "source_present": True, "sticky": False}
+CONFIG = {"text": "[]", "weight": 0, "attached": True, "source_present": True, "sticky": False}
 
 OPEN = events.RunOpen("checkout", "ab" * 32, "111122223333", "eu-west-1", "live", "0.1.0", (RULE,))
 SNAPSHOT = events.Snapshot(
-    {RULE: FORM}, {RULE: "verbatim"}, {"arn:source": 6}, {"pair": {"p95": 120}}
+    {RULE: CONFIG}, {RULE: "verbatim"}, {"arn:source": 6}, {"comparison": {"p95": 120}}
 )
 PREFLIGHT = events.PhaseChanged("", "PREFLIGHT", "the run begins", -1)
-INTENT = events.Intent(RULE, "move", 0, 1, "aa" * 32, FORM, 10, "step 1 of 7")
+INTENT = events.Intent(RULE, "move", 0, 1, "aa" * 32, CONFIG, 10, "step 1 of 7")
 NOTE = events.Note('caf\u00e9 \u2028 \x1b[2J "quoted" \\ and \ud800')
 
 
@@ -39,18 +39,20 @@ EVERY_TYPE: tuple[Event, ...] = (
     INTENT,
     events.Outcome(RULE, 1, "ambiguous", "RequestTimeout", "no reply", ""),
     events.Verified(RULE, "bb" * 32, 10, 1_000, 3_000),
-    events.Effective(0, 1_700_000_000_000, {"pair": 11, "other": -1}, "inside the band"),
-    events.GateJudged("errors", "pair", "PASS", "0 of 900", 1_700_000_060_000, {"bad": 0}),
+    events.WeightObserved(
+        0, 1_700_000_000_000, {"comparison": 11, "other": -1}, "inside the band"
+    ),
+    events.GateJudged("errors", "comparison", "PASS", "0 of 900", 1_700_000_060_000, {"bad": 0}),
     events.MinuteSettled(
-        "pair", 1_700_000_000_000, {"destination.requests": 90, "destination.5xx": "-"}
+        "comparison", 1_700_000_000_000, {"destination.requests": 90, "destination.5xx": "-"}
     ),
     events.MinuteCorrected(
-        "pair", 1_700_000_000_000, {"destination.requests": 91, "destination.5xx": "?"}
+        "comparison", 1_700_000_000_000, {"destination.requests": 91, "destination.5xx": "?"}
     ),
     events.Observed("health", {"healthy": 3, "zones": ["a", "b"], "deep": {"ok": True}}),
-    events.WordSaid("pause", "ana", "lunch", "words"),
+    events.CommandGiven("pause", "ana", "lunch", "commands"),
     events.Gap("the machine slept", 61_000),
-    events.Drift(RULE, "bb" * 32, FORM),
+    events.Drift(RULE, "bb" * 32, CONFIG),
     NOTE,
     events.Close(5, "HOLDING", "held"),
 )

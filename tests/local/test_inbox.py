@@ -1,4 +1,4 @@
-"""Words reach the runner from files, switches, signals and keys."""
+"""Commands reach the runner from files, switches, signals and keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cutover.core.moment import Moment
 from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe, send
-from cutover.local.inbox import A_TURN, LocalInbox, leave_word
+from cutover.local.inbox import A_TURN, LocalInbox, enqueue
 from cutover.local.keyboard import Keyboard
 from cutover.local.run_directory import RunDirectory
 from cutover.local.signals import Signals
@@ -52,51 +52,51 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 @pytest.fixture
-def mailbox(run: RunDirectory) -> LocalInbox:
+def inbox(run: RunDirectory) -> LocalInbox:
     return LocalInbox(run, Still(), switches=[run.path.parents[1]])
 
 
-def names(words: tuple[OperatorCommand, ...]) -> list[CommandName]:
-    return [word.name for word in words]
+def names(commands: tuple[OperatorCommand, ...]) -> list[CommandName]:
+    return [command.name for command in commands]
 
 
-def test_words_arrive_whole_once_and_in_the_order_they_were_left(
-    run: RunDirectory, mailbox: LocalInbox
+def test_commands_arrive_whole_once_and_in_the_order_they_were_left(
+    run: RunDirectory, inbox: LocalInbox
 ) -> None:
-    for number, word in enumerate((PAUSE, RESUME, FINISH)):
-        leave_word(run, word, AT.plus(number))
-    assert mailbox.wait(AT) == (PAUSE, RESUME, FINISH)
-    assert mailbox.wait(AT) == ()
-    assert not list(run.words.iterdir())
+    for number, command in enumerate((PAUSE, RESUME, FINISH)):
+        enqueue(run, command, AT.plus(number))
+    assert inbox.wait(AT) == (PAUSE, RESUME, FINISH)
+    assert inbox.wait(AT) == ()
+    assert not list(run.commands.iterdir())
 
 
 def test_two_people_who_say_the_same_in_the_same_millisecond_are_both_heard(
-    run: RunDirectory, mailbox: LocalInbox
+    run: RunDirectory, inbox: LocalInbox
 ) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as somebody:
-        theirs = somebody.submit(leave_word, run, RESUME, AT).result()
+        theirs = somebody.submit(enqueue, run, RESUME, AT).result()
     # with one file for both, each could find its half-made file taken away by the other
-    assert leave_word(run, RESUME, AT) != theirs
-    assert mailbox.wait(AT) == (RESUME, RESUME)
+    assert enqueue(run, RESUME, AT) != theirs
+    assert inbox.wait(AT) == (RESUME, RESUME)
 
 
-def test_a_past_deadline_only_polls(mailbox: LocalInbox) -> None:
-    assert mailbox.wait(AT.plus(-1)) == ()
+def test_a_past_deadline_only_polls(inbox: LocalInbox) -> None:
+    assert inbox.wait(AT.plus(-1)) == ()
 
 
-def test_a_first_word_is_said_before_all_others(run: RunDirectory) -> None:
+def test_a_first_command_is_said_before_all_others(run: RunDirectory) -> None:
     first = OperatorCommand(CommandName.ROLLBACK, "ana", "told so", "first")
-    leave_word(run, PAUSE, AT)
-    mailbox = LocalInbox(run, Still(), first=[first])
-    assert mailbox.wait(AT) == (first, PAUSE)
-    assert mailbox.wait(AT) == ()
+    enqueue(run, PAUSE, AT)
+    inbox = LocalInbox(run, Still(), first=[first])
+    assert inbox.wait(AT) == (first, PAUSE)
+    assert inbox.wait(AT) == ()
 
 
-def test_a_word_that_stops_is_said_again_after_a_crash_and_one_that_goes_on_is_not(
+def test_a_command_that_stops_is_said_again_after_a_crash_and_one_that_goes_on_is_not(
     run: RunDirectory,
 ) -> None:
-    leave_word(run, PAUSE, AT)
-    leave_word(run, RESUME, AT.plus(1))
+    enqueue(run, PAUSE, AT)
+    enqueue(run, RESUME, AT.plus(1))
     assert LocalInbox(run, Still()).wait(AT) == (PAUSE, RESUME)
     assert LocalInbox(run, Still()).wait(AT) == (PAUSE,), (
         "a new process: the old one died before it journalled"
@@ -108,113 +108,111 @@ def test_a_word_that_stops_is_said_again_after_a_crash_and_one_that_goes_on_is_n
     ["", "{", "[]", "null", '{"name": "explode"}', '{"name": "interrupt"}', '{"name": "pause", "who": 7}',
      '{"name": ["pause"]}', "[" * 9_000, '{"name":"pause","why":"' + "x" * 20_000 + '"}', "\udcff"],
 )  # fmt: skip
-def test_a_word_that_cannot_be_read_holds_the_run(
-    run: RunDirectory, mailbox: LocalInbox, text: str
+def test_a_command_that_cannot_be_read_holds_the_run(
+    run: RunDirectory, inbox: LocalInbox, text: str
 ) -> None:
-    (run.words / "0-word.json").write_bytes(text.encode(errors="surrogateescape"))
-    (said,) = mailbox.wait(AT)
+    (run.commands / "0-command.json").write_bytes(text.encode(errors="surrogateescape"))
+    (said,) = inbox.wait(AT)
     assert said.name is CommandName.PAUSE
-    assert "0-word.json cannot be read" in said.why
-    assert mailbox.wait(AT) == ()
+    assert "0-command.json cannot be read" in said.why
+    assert inbox.wait(AT) == ()
 
 
-def test_a_link_or_a_fifo_in_the_place_of_a_word_holds_the_run_and_never_blocks_it(
-    run: RunDirectory, mailbox: LocalInbox
+def test_a_link_or_a_fifo_in_the_place_of_a_command_holds_the_run_and_never_blocks_it(
+    run: RunDirectory, inbox: LocalInbox
 ) -> None:
-    (run.words / "link.json").symlink_to("/etc/hostname")
-    os.mkfifo(run.words / "pipe.json")
-    assert names(mailbox.wait(AT)) == [CommandName.PAUSE, CommandName.PAUSE]
+    (run.commands / "link.json").symlink_to("/etc/hostname")
+    os.mkfifo(run.commands / "pipe.json")
+    assert names(inbox.wait(AT)) == [CommandName.PAUSE, CommandName.PAUSE]
 
 
-def test_a_half_written_word_is_not_seen(run: RunDirectory, mailbox: LocalInbox) -> None:
-    (run.words / ".1-pause.json.new").write_text("{")
-    assert mailbox.wait(AT) == ()
+def test_a_half_written_command_is_not_seen(run: RunDirectory, inbox: LocalInbox) -> None:
+    (run.commands / ".1-pause.json.new").write_text("{")
+    assert inbox.wait(AT) == ()
 
 
-def test_a_deleted_directory_of_words_holds_once(run: RunDirectory, mailbox: LocalInbox) -> None:
-    run.words.rmdir()
-    assert names(mailbox.wait(AT)) == [CommandName.PAUSE]
-    assert mailbox.wait(AT) == ()
-    run.words.mkdir()
-    assert mailbox.wait(AT) == ()
-    run.words.rmdir()
-    assert names(mailbox.wait(AT)) == [CommandName.PAUSE]
+def test_a_deleted_directory_of_commands_holds_once(run: RunDirectory, inbox: LocalInbox) -> None:
+    run.commands.rmdir()
+    assert names(inbox.wait(AT)) == [CommandName.PAUSE]
+    assert inbox.wait(AT) == ()
+    run.commands.mkdir()
+    assert inbox.wait(AT) == ()
+    run.commands.rmdir()
+    assert names(inbox.wait(AT)) == [CommandName.PAUSE]
 
 
-def test_a_word_on_a_disk_that_became_read_only_is_said_once() -> None:
+def test_a_command_on_a_disk_that_became_read_only_is_said_once() -> None:
     disk = SimDisk()
     run = new_run(Path("/"), disk)
-    leave_word(run, RESUME, AT)
+    enqueue(run, RESUME, AT)
     disk.fail("remove", errno.EROFS)
-    mailbox = LocalInbox(run, Still())
-    assert mailbox.wait(AT) == (RESUME,)
-    assert mailbox.wait(AT) == ()
+    inbox = LocalInbox(run, Still())
+    assert inbox.wait(AT) == (RESUME,)
+    assert inbox.wait(AT) == ()
 
 
-def test_a_word_that_the_disk_does_not_take_names_what_works_without_a_disk() -> None:
+def test_a_command_that_the_disk_does_not_take_names_what_works_without_a_disk() -> None:
     disk = SimDisk()
     run = new_run(Path("/"), disk)
     disk.fail("write", errno.ENOSPC)
     with pytest.raises(RefusedError, match="No space left") as caught:
-        leave_word(run, PAUSE, AT)
+        enqueue(run, PAUSE, AT)
     assert "kill -TERM" in caught.value.hint
     assert str(run.restore) in caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("switch", "word"), [("HOLD", CommandName.PAUSE), ("ROLLBACK", CommandName.ROLLBACK)]
+    ("switch", "command"), [("HOLD", CommandName.PAUSE), ("ROLLBACK", CommandName.ROLLBACK)]
 )
 @pytest.mark.parametrize("everywhere", [True, False])
 def test_a_kill_switch_is_said_once_each_time_it_is_touched(
-    run: RunDirectory, mailbox: LocalInbox, switch: str, word: CommandName, everywhere: bool
+    run: RunDirectory, inbox: LocalInbox, switch: str, command: CommandName, everywhere: bool
 ) -> None:
     path = (run.path.parents[1] if everywhere else run.path) / switch
     path.touch()
-    (said,) = mailbox.wait(AT)
-    assert (said.name, said.source) == (word, "switch")
+    (said,) = inbox.wait(AT)
+    assert (said.name, said.source) == (command, "switch")
     assert str(path) in said.why
-    assert mailbox.wait(AT) == ()
+    assert inbox.wait(AT) == ()
     path.unlink()
-    assert mailbox.wait(AT) == ()
+    assert inbox.wait(AT) == ()
     path.touch()
-    assert names(mailbox.wait(AT)) == [word]
+    assert names(inbox.wait(AT)) == [command]
 
 
 def test_a_resume_does_not_overrule_a_switch_that_is_still_on(
-    run: RunDirectory, mailbox: LocalInbox
+    run: RunDirectory, inbox: LocalInbox
 ) -> None:
     (run.path / "HOLD").touch()
-    mailbox.wait(AT)
-    leave_word(run, RESUME, AT)
-    assert names(mailbox.wait(AT)) == [CommandName.RESUME, CommandName.PAUSE]
+    inbox.wait(AT)
+    enqueue(run, RESUME, AT)
+    assert names(inbox.wait(AT)) == [CommandName.RESUME, CommandName.PAUSE]
     (run.path / "HOLD").unlink()
-    leave_word(run, RESUME, AT)
-    assert names(mailbox.wait(AT)) == [CommandName.RESUME]
+    enqueue(run, RESUME, AT)
+    assert names(inbox.wait(AT)) == [CommandName.RESUME]
 
 
 def test_a_switch_that_cannot_be_looked_at_holds() -> None:
     disk = SimDisk()
     run = new_run(Path("/"), disk)
-    mailbox = LocalInbox(run, Still())
+    inbox = LocalInbox(run, Still())
     disk.fail("look", errno.EIO)
-    assert set(names(mailbox.wait(AT))) == {CommandName.PAUSE}
-    assert mailbox.wait(AT) == ()
+    assert set(names(inbox.wait(AT))) == {CommandName.PAUSE}
+    assert inbox.wait(AT) == ()
 
 
-def test_a_wait_ends_early_when_a_word_is_left(run: RunDirectory) -> None:
+def test_a_wait_ends_early_when_a_command_is_left(run: RunDirectory) -> None:
     clock = SystemClock()
-    mailbox = LocalInbox(run, clock)
+    inbox = LocalInbox(run, clock)
     answer: list[tuple[OperatorCommand, ...]] = []
-    waiting = threading.Thread(
-        target=lambda: answer.append(mailbox.wait(clock.now().plus(60_000)))
-    )
+    waiting = threading.Thread(target=lambda: answer.append(inbox.wait(clock.now().plus(60_000))))
     waiting.start()
-    leave_word(run, PAUSE, clock.now())
+    enqueue(run, PAUSE, clock.now())
     waiting.join(30)
     assert answer == [(PAUSE,)]
 
 
-def test_a_wait_without_words_ends_at_its_deadline(run: RunDirectory) -> None:
+def test_a_wait_without_commands_ends_at_its_deadline(run: RunDirectory) -> None:
     clock = SystemClock()
     until = clock.now().plus(60)
     assert LocalInbox(run, clock).wait(until) == ()
@@ -229,15 +227,15 @@ def signals() -> Iterator[Signals]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_becomes_a_word_and_wakes_the_loop(
+def test_a_signal_becomes_a_command_and_wakes_the_loop(
     run: RunDirectory, signals: Signals, number: signal.Signals
 ) -> None:
     clock = SystemClock()
     before = signal.getsignal(number)
     with signals.installed():
         os.kill(os.getpid(), number)
-        (word,) = LocalInbox(run, clock, signals=signals).wait(clock.now().plus(60_000))
-    assert (word.name, word.signal, word.source, word.why) == (
+        (command,) = LocalInbox(run, clock, signals=signals).wait(clock.now().plus(60_000))
+    assert (command.name, command.signal, command.source, command.why) == (
         CommandName.INTERRUPT,
         number,
         "signal",
@@ -296,7 +294,7 @@ def pressed(keyboard: Keyboard, master: int, keys: bytes, at: Moment = AT) -> li
     return names(keyboard.take(at))
 
 
-def test_single_keys_are_words(terminal: tuple[int, int]) -> None:
+def test_single_keys_are_commands(terminal: tuple[int, int]) -> None:
     master, slave = terminal
     with OursKeyboard(slave).listening() as keyboard:
         assert pressed(keyboard, master, b"p") == [CommandName.PAUSE]
@@ -405,14 +403,14 @@ def pipe(run: RunDirectory) -> Iterator[CommandPipe]:
     found.close()
 
 
-def test_a_word_reaches_the_loop_through_the_pipe_and_wakes_it(
+def test_a_command_reaches_the_loop_through_the_pipe_and_wakes_it(
     run: RunDirectory, pipe: CommandPipe
 ) -> None:
     clock = SystemClock()
     send(run, FINISH)
-    mailbox = LocalInbox(run, clock, pipe=pipe)
-    assert mailbox.wait(clock.now().plus(60_000)) == (FINISH,)
-    assert mailbox.wait(clock.now()) == ()
+    inbox = LocalInbox(run, clock, pipe=pipe)
+    assert inbox.wait(clock.now().plus(60_000)) == (FINISH,)
+    assert inbox.wait(clock.now()) == ()
 
 
 def test_a_command_has_the_same_id_from_a_file_and_from_the_pipe_and_one_without_has_none(
@@ -420,14 +418,14 @@ def test_a_command_has_the_same_id_from_a_file_and_from_the_pipe_and_one_without
 ) -> None:
     mine = replace(RESUME, id="0123456789abcdef")
     send(run, mine)
-    leave_word(run, mine, AT)
-    leave_word(run, RESUME, AT.plus(1))
+    enqueue(run, mine, AT)
+    enqueue(run, RESUME, AT.plus(1))
     assert LocalInbox(run, Still(), pipe=pipe).wait(AT) == (mine, mine, RESUME)
 
 
 def test_a_command_as_an_older_version_left_it_has_no_id(run: RunDirectory) -> None:
-    leave_word(run, PAUSE, AT)
-    (file,) = run.words.iterdir()
+    enqueue(run, PAUSE, AT)
+    (file,) = run.commands.iterdir()
     text = json.loads(file.read_text())
     del text["id"]
     file.write_text(json.dumps(text))
@@ -438,12 +436,12 @@ def test_a_reason_longer_than_a_pipe_takes_at_once_is_cut(
     run: RunDirectory, pipe: CommandPipe
 ) -> None:
     send(run, OperatorCommand(CommandName.ROLLBACK, "ana", "\U0001f525" * 3_000))
-    (word,) = pipe.take()
-    assert word.name is CommandName.ROLLBACK
-    assert len(word.why) > 100
+    (command,) = pipe.take()
+    assert command.name is CommandName.ROLLBACK
+    assert len(command.why) > 100
 
 
-def test_a_line_that_is_no_word_holds_the_run(run: RunDirectory, pipe: CommandPipe) -> None:
+def test_a_line_that_is_no_command_holds_the_run(run: RunDirectory, pipe: CommandPipe) -> None:
     with run.pipe.open("w") as file:
         file.write("what?\n")
     assert names(pipe.take()) == [CommandName.PAUSE]
@@ -486,77 +484,75 @@ def test_a_file_in_the_place_of_the_pipe_is_replaced_and_a_directory_is_done_wit
     assert [path.name for path in run.path.iterdir() if path.name.endswith(".new")] == []
 
 
-def test_a_rollback_behind_thousands_of_words_is_heard_in_the_first_turn(
-    run: RunDirectory, mailbox: LocalInbox
+def test_a_rollback_behind_thousands_of_commands_is_heard_in_the_first_turn(
+    run: RunDirectory, inbox: LocalInbox
 ) -> None:
     approve = OperatorCommand(CommandName.APPROVE, "ana")
     for number in range(300):
-        leave_word(run, approve, AT.plus(number))
-    leave_word(run, ROLLBACK, AT.plus(300))
-    first = mailbox.wait(AT)
+        enqueue(run, approve, AT.plus(number))
+    enqueue(run, ROLLBACK, AT.plus(300))
+    first = inbox.wait(AT)
     assert first[0] == ROLLBACK
     assert len(first) == 1 + A_TURN, "a turn hears a bounded number of others"
-    said = [word for _ in range(20) for word in mailbox.wait(AT)]
+    said = [command for _ in range(20) for command in inbox.wait(AT)]
     assert names(tuple(said)).count(CommandName.APPROVE) == 300 - A_TURN
-    assert not list(run.words.iterdir())
+    assert not list(run.commands.iterdir())
 
 
-def test_what_was_said_before_a_pause_cannot_undo_it(
-    run: RunDirectory, mailbox: LocalInbox
-) -> None:
+def test_what_was_said_before_a_pause_cannot_undo_it(run: RunDirectory, inbox: LocalInbox) -> None:
     for number in range(A_TURN + 5):
-        leave_word(run, RESUME, AT.plus(number))
-    leave_word(run, PAUSE, AT.plus(1_000))
-    first = mailbox.wait(AT)
+        enqueue(run, RESUME, AT.plus(number))
+    enqueue(run, PAUSE, AT.plus(1_000))
+    first = inbox.wait(AT)
     assert first[0] == PAUSE
-    assert mailbox.stopping(), "it is said again in its place, so it still waits"
-    assert mailbox.wait(AT)[-1] == PAUSE
-    assert mailbox.wait(AT) == ()
-    assert mailbox.stopping() == ""
+    assert inbox.stopping(), "it is said again in its place, so it still waits"
+    assert inbox.wait(AT)[-1] == PAUSE
+    assert inbox.wait(AT) == ()
+    assert inbox.stopping() == ""
 
 
 def test_what_stops_is_seen_before_it_is_heard_and_what_goes_forward_is_not(
-    run: RunDirectory, mailbox: LocalInbox
+    run: RunDirectory, inbox: LocalInbox
 ) -> None:
-    assert mailbox.stopping() == ""
-    leave_word(run, RESUME, AT)
-    assert mailbox.stopping() == ""
-    leave_word(run, ROLLBACK, AT.plus(1))
-    assert "rollback" in mailbox.stopping()
-    assert mailbox.wait(AT) == (RESUME, ROLLBACK), "looking takes nothing"
-    assert mailbox.stopping() == "", "it was heard"
+    assert inbox.stopping() == ""
+    enqueue(run, RESUME, AT)
+    assert inbox.stopping() == ""
+    enqueue(run, ROLLBACK, AT.plus(1))
+    assert "rollback" in inbox.stopping()
+    assert inbox.wait(AT) == (RESUME, ROLLBACK), "looking takes nothing"
+    assert inbox.stopping() == "", "it was heard"
     (run.path / "HOLD").touch()
-    assert mailbox.stopping() == "the switch HOLD"
-    mailbox.wait(AT)
-    assert mailbox.stopping() == ""
+    assert inbox.stopping() == "the switch HOLD"
+    inbox.wait(AT)
+    assert inbox.stopping() == ""
 
 
 def test_a_stop_by_pipe_signal_or_key_is_seen_before_it_is_heard(
     run: RunDirectory, pipe: CommandPipe, signals: Signals, terminal: tuple[int, int]
 ) -> None:
-    mailbox = LocalInbox(run, Still(), pipe=pipe, signals=signals)
+    inbox = LocalInbox(run, Still(), pipe=pipe, signals=signals)
     send(run, RESUME)
-    assert mailbox.stopping() == ""
+    assert inbox.stopping() == ""
     send(run, ROLLBACK)
-    assert mailbox.stopping() == "rollback through words.pipe"
-    assert mailbox.wait(AT) == (RESUME, ROLLBACK)
+    assert inbox.stopping() == "rollback through commands.pipe"
+    assert inbox.wait(AT) == (RESUME, ROLLBACK)
     signals._handle(signal.SIGTERM, None)
-    assert mailbox.stopping() == "a signal"
-    assert names(mailbox.wait(AT)) == [CommandName.INTERRUPT]
-    assert mailbox.stopping() == ""
+    assert inbox.stopping() == "a signal"
+    assert names(inbox.wait(AT)) == [CommandName.INTERRUPT]
+    assert inbox.stopping() == ""
     master, slave = terminal
     with OursKeyboard(slave).listening() as keyboard:
-        mailbox = LocalInbox(run, Still(), keyboard=keyboard)
-        assert mailbox.stopping() == ""
+        inbox = LocalInbox(run, Still(), keyboard=keyboard)
+        assert inbox.stopping() == ""
         os.write(master, b"p")
         assert select.select([slave], [], [], 10)[0]
-        assert mailbox.stopping() == "a key"
+        assert inbox.stopping() == "a key"
 
 
-def test_words_that_cannot_be_looked_at_stop_a_raise(
-    run: RunDirectory, mailbox: LocalInbox
+def test_commands_that_cannot_be_looked_at_stop_a_raise(
+    run: RunDirectory, inbox: LocalInbox
 ) -> None:
-    run.words.rmdir()
-    assert mailbox.stopping() == "words/ cannot be read"
-    assert names(mailbox.wait(AT)) == [CommandName.PAUSE]
-    assert mailbox.stopping() == "", "it was said"
+    run.commands.rmdir()
+    assert inbox.stopping() == "commands/ cannot be read"
+    assert names(inbox.wait(AT)) == [CommandName.PAUSE]
+    assert inbox.stopping() == "", "it was said"

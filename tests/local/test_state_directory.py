@@ -57,7 +57,7 @@ def test_without_any_home_it_says_what_to_set() -> None:
 
 def test_a_run_directory_and_all_above_it_are_private(state: StateDirectory) -> None:
     run = state.create("shop-1", "version: 1\n")
-    for path in (state.root, state.leases, run.path.parent, run.path, run.words):
+    for path in (state.root, state.leases, run.path.parent, run.path, run.commands):
         assert path.stat().st_mode & 0o777 == 0o700
     assert run.plan.read_text() == "version: 1\n"
     assert run.plan.stat().st_mode & 0o777 == 0o600

@@ -73,7 +73,7 @@ def _link_file(source: str, to: str) -> None:
 
 
 def run(
-    root: Path, words: Sequence[str], within: float, more: Mapping[str, str] | None = None
+    root: Path, commands: Sequence[str], within: float, more: Mapping[str, str] | None = None
 ) -> Ran:
     """Python with these words in the copy, importing the copy's `cutover`; ended with all its children when time is over.
 
@@ -91,7 +91,7 @@ def run(
     }
     with (place / "out").open("w+", encoding="utf-8", errors="backslashreplace") as out:
         process = subprocess.Popen(
-            [sys.executable, *words],
+            [sys.executable, *commands],
             cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -68,11 +68,11 @@ class Hunter:
             return Hunted(self.name, Verdict.ABSENT, 0)
         spent = 0.0
         hunted = Hunted(self.name, Verdict.MISSED, 0)
-        for words in self.commands(bug, self.seconds):
+        for commands in self.commands(bug, self.seconds):
             left = self.seconds + self.slack - spent
             if left <= 0:
                 break
-            ran = run(root, words, left)
+            ran = run(root, commands, left)
             spent += ran.seconds
             hunted = replace(self.judged(ran), seconds=round(spent, 1))
             if hunted.verdict is not Verdict.MISSED:

@@ -68,8 +68,8 @@ def test_an_edit_changes_its_own_symbol_only() -> None:
     assert changed == SOURCE.replace("LIMIT = 2", "LIMIT = 3")
 
 
-def _tests(*words: str) -> Hunter:
-    command = ("-m", "pytest", "-q", "-x", "--tb=no", "-p", "no:cacheprovider", *words)
+def _tests(*commands: str) -> Hunter:
+    command = ("-m", "pytest", "-q", "-x", "--tb=no", "-p", "no:cacheprovider", *commands)
     needs = "tests/conftest.py"
     return Hunter(
         "suite", needs, lambda _bug, _seconds: (command,), 300, 0, first_red, adversary=False

@@ -23,7 +23,7 @@ from tests.promises.routes import Real, digest, name, put
 class Doubt(NamedTuple):
     """A route and the writes of ours that may still reach it.
 
-    `newest`: the form of the newest write, while nobody answered it. `novel`: nothing else can have put that form
+    `newest`: the form of the newest write, while nobody answered it. `novel`: nothing else can have put that config
     there. `older`: a write before it was never accounted for. `aimed`: the portion that the newest write was to give
     the destination. `left`: the one that the newest write gave it of which that is known, by its answer or by a read.
     """
@@ -41,14 +41,14 @@ class Restored(NamedTuple):
     routes: tuple[Doubt, ...] = ()
     back: bool = False
     accepted: bool = False
-    recipe: tuple[bool, ...] = ()
+    stickiness_strategy: tuple[bool, ...] = ()
 
 
 def _doubts(setting: Setting, memory: Restored) -> Restored:
     if memory.routes:
         return memory
     begun = tuple(
-        Doubt(one, frozenset({digest(one.form)}), one.weight, one.weight)
+        Doubt(one, frozenset({digest(one.config)}), one.weight, one.weight)
         for one in by_route.real(setting)
     )
     return memory._replace(routes=begun)
@@ -60,17 +60,17 @@ def _at(memory: Restored, number: int, one: Doubt) -> Restored:
 
 def _sends(setting: Setting, memory: Restored, fact: Sent) -> tuple[Restored, str]:
     memory = _doubts(setting, memory)
-    number, form = setting.routes.index(fact.route), digest(fact.form)
+    number, config = setting.routes.index(fact.route), digest(fact.config)
     one = memory.routes[number]
     return _at(
         memory,
         number,
         one._replace(
             aimed=fact.weight,
-            newest=form,
-            novel=form not in one.known,
+            newest=config,
+            novel=config not in one.known,
             older=one.older or bool(one.newest),
-            known=one.known | {form},
+            known=one.known | {config},
         ),
     ), ""
 
@@ -93,7 +93,7 @@ def _lands(setting: Setting, memory: Restored, fact: Took | Changed) -> tuple[Re
     number = setting.routes.index(fact.route)
     one = memory.routes[number]
     (real,) = by_route.changed((one.real,), 0, fact)
-    novel = one.novel and not (isinstance(fact, Changed) and digest(fact.form) == one.newest)
+    novel = one.novel and not (isinstance(fact, Changed) and digest(fact.config) == one.newest)
     return _at(memory, number, one._replace(real=real, novel=novel)), ""
 
 
@@ -103,7 +103,7 @@ def _shows(setting: Setting, memory: Restored, fact: Read) -> tuple[Restored, st
     one = memory.routes[number]
     (real,) = by_route.read((one.real,), 0, fact)
     one = one._replace(real=real)
-    if fact.form and one.novel and digest(fact.form) == one.newest:
+    if fact.config and one.novel and digest(fact.config) == one.newest:
         one = one._replace(left=one.aimed, newest="", novel=False)
     return _at(memory, number, one), ""
 
@@ -111,23 +111,25 @@ def _shows(setting: Setting, memory: Restored, fact: Read) -> tuple[Restored, st
 def _took_as_is(setting: Setting, memory: Restored, fact: Recorded) -> tuple[Restored, str]:
     memory = _doubts(setting, memory)
     number = setting.routes.index(fact.body["route"])
-    foreign = str(fact.body["form"]) not in memory.routes[number].known
+    foreign = str(fact.body["config"]) not in memory.routes[number].known
     return memory._replace(accepted=memory.accepted or foreign), ""
 
 
-def _recipe(setting: Setting, memory: Restored, fact: Recorded) -> tuple[Restored, str]:
-    recipes = fact.body["recipes"]
-    found = tuple(recipes.get(route, "keep") != "keep" for route in setting.routes)
-    return memory._replace(recipe=found), ""
+def _stickiness_strategy(
+    setting: Setting, memory: Restored, fact: Recorded
+) -> tuple[Restored, str]:
+    stickiness_strategies = fact.body["stickiness_strategies"]
+    found = tuple(stickiness_strategies.get(route, "keep") != "keep" for route in setting.routes)
+    return memory._replace(stickiness_strategy=found), ""
 
 
-def _differs(memory: Restored, number: int, form: str, weight: int, *, by_hand: bool) -> str:
+def _differs(memory: Restored, number: int, config: str, weight: int, *, by_hand: bool) -> str:
     """What a route is instead of restored; empty when it is."""
     real = memory.routes[number].real
     if real.weight != weight and not (by_hand and real.weight == 0):
         return f"and is at {real.weight} per mille"
-    touched = real.foreign or memory.accepted or any(memory.recipe) or by_hand
-    if not touched and real.form != form:
+    touched = real.foreign or memory.accepted or any(memory.stickiness_strategy) or by_hand
+    if not touched and real.config != config:
         return "and is not in the form that was found"
     return ""
 
@@ -140,13 +142,13 @@ def _says_restored(setting: Setting, memory: Restored, fact: Recorded) -> tuple[
     by_hand = before == "NEEDS_HUMAN"
     for number, route in enumerate(setting.routes):
         one = memory.routes[number]
-        form, weight = setting.found[route]
+        config, weight = setting.found[route]
         if not by_hand and (one.newest or one.older):
             return (
                 memory,
                 f"{name(route)} is called restored, and a write of ours to it was never answered",
             )
-        why = "" if one.real.stale else _differs(memory, number, form, weight, by_hand=by_hand)
+        why = "" if one.real.stale else _differs(memory, number, config, weight, by_hand=by_hand)
         if not why and not by_hand and weight not in (one.left, one.aimed):
             why = f"on reads alone: our newest write left it at {one.left} per mille"
         if why:
@@ -160,12 +162,12 @@ RESTORED = Promise(
     ends="A write that was sent before one that was answered is taken to be settled by it. Once AWS has refused to write a route back, reads of it are believed: whoever was told the commands may have run them. A change that no read showed yet is not seen.",
     start=Restored(),
     hears={Sent: _sends, Replied: _replied, Took: _lands, Changed: _lands, Read: _shows},
-    records={"phase": _says_restored, "verified": _took_as_is, "snapshot": _recipe},
+    records={"phase": _says_restored, "verified": _took_as_is, "snapshot": _stickiness_strategy},
 )
 
 
 class Effects(NamedTuple):
-    """Per route: the forms that AWS ever had there, and whether it carried the newest write out."""
+    """Per route: the configs that AWS ever had there, and whether it carried the newest write out."""
 
     had: tuple[frozenset[str], ...] = ()
     took: tuple[bool, ...] = ()
@@ -186,7 +188,7 @@ def _leaves(setting: Setting, memory: Effects, fact: Sent) -> tuple[Effects, str
 def _happened(setting: Setting, memory: Effects, fact: Took | Changed) -> tuple[Effects, str]:
     memory = _effects(setting, memory)
     number = setting.routes.index(fact.route)
-    had = put(memory.had, number, memory.had[number] | {digest(fact.form)})
+    had = put(memory.had, number, memory.had[number] | {digest(fact.config)})
     took = put(memory.took, number, True) if isinstance(fact, Took) else memory.took
     return Effects(had, took), ""
 
@@ -202,7 +204,7 @@ def _named(setting: Setting, memory: Effects, fact: Recorded) -> tuple[Effects, 
                 f"record {fact.seq}: a write of {route} is called applied, and AWS did not take it",
             )
         return memory, ""
-    if str(fact.body["form"]) not in memory.had[number]:
+    if str(fact.body["config"]) not in memory.had[number]:
         return (
             memory,
             f"record {fact.seq}: a form of {route} is called verified that AWS never had",
@@ -212,7 +214,7 @@ def _named(setting: Setting, memory: Effects, fact: Recorded) -> tuple[Effects, 
 
 EFFECT = Promise(
     id="N4",
-    text="An effect is named only when it happened: no write is called applied that AWS did not carry out, and no form verified that the route never had.",
+    text="An effect is named only when it happened: no write is called applied that AWS did not carry out, and no config verified that the route never had.",
     ends="",
     start=Effects(),
     hears={Sent: _leaves, Took: _happened, Changed: _happened},
@@ -241,18 +243,18 @@ def _moves(setting: Setting, memory: Known, fact: Took | Changed) -> tuple[Known
     number = setting.routes.index(fact.route)
     return memory._replace(
         may=put(memory.may, number, memory.may[number] | {fact.weight}),
-        real=put(memory.real, number, (fact.form, fact.weight)),
+        real=put(memory.real, number, (fact.config, fact.weight)),
     ), ""
 
 
 def _shown(setting: Setting, memory: Known, fact: Read) -> tuple[Known, str]:
     memory = _known(setting, memory)
     number = setting.routes.index(fact.route)
-    form, weight = memory.real[number]
-    if fact.form == form:
+    config, weight = memory.real[number]
+    if fact.config == config:
         return memory._replace(may=put(memory.may, number, frozenset({weight}))), ""
     if (
-        fact.form and fact.weight != UNTOLD
+        fact.config and fact.weight != UNTOLD
     ):  # an older answer: all that anybody can say is what AWS said
         return memory._replace(may=put(memory.may, number, memory.may[number] | {fact.weight})), ""
     return memory, ""

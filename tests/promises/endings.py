@@ -78,13 +78,13 @@ class Closing(NamedTuple):
 
 
 def _agrees(setting: Setting, memory: Closing, fact: Read) -> tuple[Closing, str]:
-    if not fact.form:
+    if not fact.config:
         return memory, ""
     just = memory.just or (("", 0),) * len(setting.routes)
-    number, form = setting.routes.index(fact.route), digest(fact.form)
-    if just[number][0] == form:
+    number, config = setting.routes.index(fact.route), digest(fact.config)
+    if just[number][0] == config:
         return memory, ""
-    return memory._replace(just=put(just, number, (form, At(fact.at_ms)))), ""
+    return memory._replace(just=put(just, number, (config, At(fact.at_ms)))), ""
 
 
 def _recorded(setting: Setting, memory: Closing, fact: Recorded) -> tuple[Closing, str]:
@@ -103,8 +103,8 @@ def _entered(setting: Setting, memory: Closing, fact: Recorded) -> tuple[Closing
     if after not in ("ROLLED_BACK", "COMPLETED") or by_hand:
         return memory, ""
     for number, route in enumerate(setting.routes):
-        form, since = memory.same[number] if memory.same else ("", 0)
-        if not form:
+        config, since = memory.same[number] if memory.same else ("", 0)
+        if not config:
             return memory, f"{after}, and {name(route)} was never read"
         age = fact.at_ms - since
         if age + setting.slack_ms < setting.confirm_ms:
@@ -133,7 +133,7 @@ def _exits(setting: Setting, memory: Closing, fact: Ended) -> tuple[Closing, str
 HONEST_END = Promise(
     id="P28",
     text="ROLLED_BACK and COMPLETED are said only when the reads of every route have agreed for `observe.confirm`; the exit code is the one that the journal closes with, and fits its phase.",
-    ends="`rollback --confirm-restored` is a person's word: one read must agree with it. A process whose run another one owns closes nothing.",
+    ends="`rollback --confirm-restored` is a person's command: one read must agree with it. A process whose run another one owns closes nothing.",
     start=Closing(),
     hears={Read: _agrees, Recorded: _recorded, Ended: _exits, Died: _died, Started: _died},
     records={"phase": _entered, "close": _closes},

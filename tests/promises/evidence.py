@@ -16,7 +16,7 @@ from tests.promises.promise import At, Promise
 from tests.promises.routes import name, put
 
 Verdicts = frozenset[tuple[str, str, str]]
-"""(gate, pair, verdict), the newest of each since evidence began afresh."""
+"""(gate, comparison, verdict), the newest of each since evidence began afresh."""
 
 
 NONE = -1
@@ -34,9 +34,9 @@ class Proof(NamedTuple):
         step: whose weight is committed, -1 before the first.
         raising: the step that the evidence allows to raise to, -1 for none.
         from_ms: minutes count from here on, or NONE, or LOST; 0 once the bake is covered, for then it does not matter.
-        newest: by pair, the newest settled minute since then, or FULL when the bake is covered.
+        newest: by comparison, the newest settled minute since then, or FULL when the bake is covered.
         said: the gates' verdicts since the evidence began afresh.
-        gates: (gate, pair) of everything that was ever judged.
+        gates: (gate, comparison) of everything that was ever judged.
         read: per route, the portion that was read last; -1 for unknown.
         back: the rollback began, and nothing of this matters any more.
     """
@@ -64,12 +64,12 @@ STALE_HOLDS = frozenset({"paused", "interrupted", "crashed", "drift"})
 def _minute(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
     if memory.back:
         return memory, ""
-    at_ms, pair = int(fact.body["at_ms"]), str(fact.body["pair"])
+    at_ms, comparison = int(fact.body["at_ms"]), str(fact.body["comparison"])
     settled_ms = at_ms + setting.period_ms + setting.settle_ms
     if memory.from_ms < 0 or at_ms < memory.from_ms:
         return memory, ""
     found = dict(memory.newest)
-    before, why = found.get(pair, at_ms - setting.period_ms), ""
+    before, why = found.get(comparison, at_ms - setting.period_ms), ""
     if before == FULL:
         return memory, ""
     if at_ms != before + setting.period_ms:
@@ -77,7 +77,7 @@ def _minute(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str
     if fact.wall_ms and fact.wall_ms + setting.slack_ms < settled_ms:
         early_ms = settled_ms - fact.wall_ms
         why = f"record {fact.seq}: a minute was taken for settled {early_ms} ms early"
-    found[pair] = At(at_ms)
+    found[comparison] = At(at_ms)
     return _filled(setting, memory._replace(newest=tuple(sorted(found.items())))), why
 
 
@@ -87,9 +87,10 @@ def _filled(setting: Setting, memory: Proof) -> Proof:
         return memory  # the split may be seen to be in effect only from a later minute on
     bake = _bake(setting, memory.step)
     newest = tuple(
-        (pair, FULL if _covered(setting, memory, at) >= bake else at) for pair, at in memory.newest
+        (comparison, FULL if _covered(setting, memory, at) >= bake else at)
+        for comparison, at in memory.newest
     )
-    full = all(at == FULL for _, at in newest) and len(newest) >= len(setting.pairs) > 0
+    full = all(at == FULL for _, at in newest) and len(newest) >= len(setting.comparisons) > 0
     return memory._replace(newest=newest, from_ms=0 if full else memory.from_ms)
 
 
@@ -110,10 +111,10 @@ def _bake(setting: Setting, step: int) -> int:
 def _judged(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, str]:
     if memory.back:
         return memory, ""
-    gate, pair, verdict = (str(fact.body[key]) for key in ("gate", "pair", "verdict"))
-    said = frozenset(one for one in memory.said if one[:2] != (gate, pair))
+    gate, comparison, verdict = (str(fact.body[key]) for key in ("gate", "comparison", "verdict"))
+    said = frozenset(one for one in memory.said if one[:2] != (gate, comparison))
     return memory._replace(
-        said=said | {(gate, pair, verdict)}, gates=memory.gates | {(gate, pair)}
+        said=said | {(gate, comparison, verdict)}, gates=memory.gates | {(gate, comparison)}
     ), ""
 
 
@@ -163,7 +164,7 @@ def _effective(setting: Setting, memory: Proof, fact: Recorded) -> tuple[Proof, 
     if memory.from_ms == LOST or from_ms <= memory.from_ms:
         return memory, why
     # the minute that showed the split counts: it was judged when it came, and what spoke against it is kept
-    newest = tuple((pair, at) for pair, at in memory.newest if at >= from_ms)
+    newest = tuple((comparison, at) for comparison, at in memory.newest if at >= from_ms)
     return _afresh(memory, from_ms)._replace(newest=newest), why
 
 
@@ -204,8 +205,13 @@ def _unproved(setting: Setting, memory: Proof, *, first: bool, hands_over: bool)
     if first:
         return ""
     newest = dict(memory.newest)
-    pairs = setting.pairs or tuple(sorted({pair for _, pair in memory.gates}))
-    short = min((_covered(setting, memory, newest.get(pair)) for pair in pairs), default=0)
+    comparisons = setting.comparisons or tuple(
+        sorted({comparison for _, comparison in memory.gates})
+    )
+    short = min(
+        (_covered(setting, memory, newest.get(comparison)) for comparison in comparisons),
+        default=0,
+    )
     bake = _bake(setting, memory.step)
     if short < bake:
         return f"when step {memory.step + 1} had {short} ms of its {bake} ms in settled minutes since evidence began"
@@ -213,7 +219,7 @@ def _unproved(setting: Setting, memory: Proof, *, first: bool, hands_over: bool)
 
 
 def _looked(setting: Setting, memory: Proof, fact: Read) -> tuple[Proof, str]:
-    if memory.back or fact.weight == -2 or not fact.form:
+    if memory.back or fact.weight == -2 or not fact.config:
         return memory, ""
     known = memory.read or (-1,) * len(setting.routes)
     return memory._replace(read=put(known, setting.routes.index(fact.route), fact.weight)), ""
@@ -255,7 +261,7 @@ PROOF = Promise(
     records={
         "minute": _minute,
         "gate": _judged,
-        "effective": _effective,
+        "weight_observed": _effective,
         "phase": _turned,
         "gap": _gap,
         "drift": _lost,

@@ -1,6 +1,6 @@
 """What can be seen of a run from outside, in the order in which it happened.
 
-Nothing of the engine is used here: a record is the JSON that the journal holds, a form is a text that is the same
+Nothing of the engine is used here: a record is the JSON that the journal holds, a config is a text that is the same
 for the same actions, and a time is what the observer's own clock said (ms since the epoch).
 """
 
@@ -22,10 +22,10 @@ class Setting:
         routes: their ARNs.
         weights: of the plan's steps, the destination's portion per mille.
         bakes: of the same steps, ms; 0 for a hand-over.
-        found: each route's form before the run, and the destination's portion in it.
+        found: each route's config before the run, and the destination's portion in it.
         period_ms, settle_ms, poll_ms, confirm_ms: of `observe`.
         source_reserve_ppm: of `safety`.
-        pairs: of source and destination, as `minute` and `gate` records name them; empty when the observer does not
+        comparisons: of source and destination, as `minute` and `gate` records name them; empty when the observer does not
             know them.
         slack_ms: how much later than it happened the observer may see something; 0 where it misses nothing.
         asks: steps that a person must approve, by their index.
@@ -41,7 +41,7 @@ class Setting:
     poll_ms: int = 15_000
     confirm_ms: int = 60_000
     source_reserve_ppm: int = 900_000
-    pairs: tuple[str, ...] = ()
+    comparisons: tuple[str, ...] = ()
     slack_ms: int = 0
     asks: tuple[int, ...] = ()
     secrets: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Fact:
 class Started(Fact):
     """A process of cutover began to drive the run, with these operator commands already said."""
 
-    words: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ class Sent(Fact):
     """A change of a route left this machine (its first byte did), whatever became of it."""
 
     route: str
-    form: str
+    config: str
     weight: int
     number: int = 0
     """Which of the run's writes it is: `Took` names the same."""
     rest: str = ""
-    """The form without the two weights of the pair and their groups; empty where the observer does not know."""
+    """The config without the two weights of the comparison and their groups; empty where the observer does not know."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Took(Fact):
     """AWS carried out a change that we sent: at once, or long after."""
 
     route: str
-    form: str
+    config: str
     weight: int
     number: int = 0
 
@@ -135,22 +135,22 @@ class Replied(Fact):
 
 @dataclass(frozen=True)
 class Changed(Fact):
-    """Somebody else changed a route; `weight` is -1 without the pair, `form` empty when the route is gone."""
+    """Somebody else changed a route; `weight` is -1 without the comparison, `config` empty when the route is gone."""
 
     route: str
-    form: str
+    config: str
     weight: int
 
 
 @dataclass(frozen=True)
 class Read(Fact):
-    """A read of a route was answered with this form (stale or not); empty when it failed."""
+    """A read of a route was answered with this config (stale or not); empty when it failed."""
 
     route: str
-    form: str
+    config: str
     gone: bool = False
     weight: int = UNTOLD
-    """The destination's portion in it, -1 without the pair."""
+    """The destination's portion in it, -1 without the comparison."""
     rest: str = ""
     """As in `Sent`."""
     stale: bool = False
@@ -171,7 +171,7 @@ class Health(Fact):
 class Shown(Fact):
     """What the process was shown of the evidence, before it decides on it: `pass waiting unknown shared breach`.
 
-    The worst of all gates and pairs.
+    The worst of all gates and comparisons.
     A `breach` is one whose gate goes back by itself. `both`: of every series that the verdict rests on both sides were published.
     """
 
@@ -183,7 +183,7 @@ class Shown(Fact):
 class Ordered(Fact):
     """A person's command or a signal reached the machine (the process may hear it later)."""
 
-    word: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -221,4 +221,4 @@ class Ended(Fact):
 
     exit_code: int
     live: Mapping[str, tuple[str, int]] = field(default_factory=dict, hash=False)
-    """The routes as they then are, where the observer knows them: form and portion."""
+    """The routes as they then are, where the observer knows them: config and portion."""

@@ -61,16 +61,16 @@ UNSEEN = frozenset({"N3", "P29", "P30"})
 """Promises that nothing here can break: which minutes a verdict rests on, and what is printed, is not seen."""
 
 
-def portion(form: RouteConfig) -> int:
-    """The destination's portion (per mille), -1 without the pair."""
-    if form.weight is not None:
-        return int(form.weight)
-    return 0 if form.source_present and not form.attached else -1
+def portion(config: RouteConfig) -> int:
+    """The destination's portion (per mille), -1 without the comparison."""
+    if config.weight is not None:
+        return int(config.weight)
+    return 0 if config.source_present and not config.attached else -1
 
 
-def rest(form: RouteConfig) -> str:
-    """What a fake form says beside the pair."""
-    known = json.loads(form.text)
+def rest(config: RouteConfig) -> str:
+    """What a fake config says beside the comparison."""
+    known = json.loads(config.text)
     return json.dumps({key: known[key] for key in ("sticky", "tag") if key in known})
 
 
@@ -81,13 +81,13 @@ def setting_of(plan: Plan, found: Mapping[RouteId, RouteConfig]) -> Setting:
         routes=tuple(str(route.id) for route in plan.routes),
         weights=tuple(int(step.weight) for step in plan.steps),
         bakes=tuple(step.bake for step in plan.steps),
-        found={str(route): (form.text, portion(form)) for route, form in found.items()},
+        found={str(route): (config.text, portion(config)) for route, config in found.items()},
         period_ms=observe.period,
         settle_ms=observe.settle,
         poll_ms=observe.poll,
         confirm_ms=observe.confirm,
         source_reserve_ppm=plan.safety.source_reserve,
-        pairs=tuple(pair.id for pair in plan.pairs),
+        comparisons=tuple(comparison.id for comparison in plan.comparisons),
         asks=tuple(number for number, step in enumerate(plan.steps) if step.approve),
     )
 
@@ -167,16 +167,16 @@ class Log:
     def sent(self, change: Change) -> int:
         """A write left; its number."""
         self.number += 1
-        form = change.form
-        self.add(Sent, str(change.route), form.text, portion(form), self.number, rest(form))
+        config = change.config
+        self.add(Sent, str(change.route), config.text, portion(config), self.number, rest(config))
         return self.number
 
-    def took(self, route: RouteId, form: RouteConfig, number: int) -> None:
-        self.add(Took, str(route), form.text, portion(form), number)
+    def took(self, route: RouteId, config: RouteConfig, number: int) -> None:
+        self.add(Took, str(route), config.text, portion(config), number)
 
-    def changed(self, route: RouteId, form: RouteConfig) -> None:
+    def changed(self, route: RouteId, config: RouteConfig) -> None:
         if self.setting is not None:
-            self.add(Changed, str(route), form.text, portion(form))
+            self.add(Changed, str(route), config.text, portion(config))
 
     def refused(self) -> None:
         self.add(DiskRefused)
@@ -193,8 +193,8 @@ class Log:
         self.add(Died)
         self.told(plan, state)
 
-    def ended(self, exit_code: int, forms: Mapping[RouteId, RouteConfig]) -> None:
-        live = {str(route): (form.text, portion(form)) for route, form in forms.items()}
+    def ended(self, exit_code: int, configs: Mapping[RouteId, RouteConfig]) -> None:
+        live = {str(route): (config.text, portion(config)) for route, config in configs.items()}
         self.add(Ended, exit_code, live)
 
     def told(self, plan: Plan, state: RunState) -> None:
@@ -218,20 +218,20 @@ def claimed(route: Mapping[str, Any]) -> int:
 
 
 class Forms(dict[RouteId, RouteConfig]):
-    """The live forms: what a test puts there is somebody else's change."""
+    """The live configs: what a test puts there is somebody else's change."""
 
-    def __init__(self, forms: Mapping[RouteId, RouteConfig], log: Callable[[], Log]) -> None:
-        super().__init__(forms)
+    def __init__(self, configs: Mapping[RouteId, RouteConfig], log: Callable[[], Log]) -> None:
+        super().__init__(configs)
         self._log = log
 
-    def __setitem__(self, route: RouteId, form: RouteConfig) -> None:
-        super().__setitem__(route, form)
-        self._log().changed(route, form)
+    def __setitem__(self, route: RouteId, config: RouteConfig) -> None:
+        super().__setitem__(route, config)
+        self._log().changed(route, config)
 
     def update(self, *others: Any, **named: RouteConfig) -> None:
-        for route, form in dict(*others, **named).items():
-            self[route] = form
+        for route, config in dict(*others, **named).items():
+            self[route] = config
 
-    def carry_out(self, route: RouteId, form: RouteConfig) -> None:
+    def carry_out(self, route: RouteId, config: RouteConfig) -> None:
         """A write of ours took effect."""
-        super().__setitem__(route, form)
+        super().__setitem__(route, config)

@@ -28,10 +28,10 @@ JOURNALLED = tuple(
 def journal_broken(plan: Plan, records: Sequence[Record], exit_code: int) -> list[str]:
     """One sentence for every promise that a run's records break; `exit_code` of its last process."""
     found = {
-        RouteId(route): config_of(form)
+        RouteId(route): config_of(config)
         for record in records
         if isinstance(record.event, Snapshot)
-        for route, form in record.event.forms.items()
+        for route, config in record.event.configs.items()
     }
     if not found:
         return []  # nothing was written, or it could not have been taken back
@@ -46,18 +46,18 @@ def _facts(record: Record) -> Iterator[Fact]:
     said: dict[str, Any] = body(event)
     if event.type == "lease":
         yield Started(at_ms)
-    if event.type == "word":
-        yield Ordered(at_ms, said["word"])
-    if event.type == "observed" and said["what"] == "form":
+    if event.type == "command":
+        yield Ordered(at_ms, said["command"])
+    if event.type == "observed" and said["what"] == "config":
         yield from _seen(at_ms, said["facts"])
     yield Recorded(at_ms, event.type, said, record.seq, record.epoch, wall_ms=at_ms)
     if event.type == "intent":
-        form = config_of(said["post"])
-        yield Sent(at_ms, said["route"], form.text, said["weight"])
-        yield Took(at_ms, said["route"], form.text, portion(form))
+        config = config_of(said["post"])
+        yield Sent(at_ms, said["route"], config.text, said["weight"])
+        yield Took(at_ms, said["route"], config.text, portion(config))
 
 
 def _seen(at_ms: int, facts: dict[str, Any]) -> Iterator[Fact]:
-    form = config_of(facts["form"])
-    yield Changed(at_ms, facts["route"], form.text, portion(form))
-    yield Read(at_ms, facts["route"], form.text, weight=portion(form))
+    config = config_of(facts["config"])
+    yield Changed(at_ms, facts["route"], config.text, portion(config))
+    yield Read(at_ms, facts["route"], config.text, weight=portion(config))

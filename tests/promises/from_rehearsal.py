@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cutover.aws.route_config import Ends, form_of_actions
+from cutover.aws.route_config import Ends, config_of_actions
 from cutover.core.journal.codec import body
 from cutover.core.journal.events import (
     Close,
@@ -52,13 +52,13 @@ from tests.promises.facts import (
 from tests.promises.from_bench import claimed, portion
 
 NOTHING = -1
-"""The portion of a route without the pair, and of one that does not exist."""
+"""The portion of a route without the comparison, and of one that does not exist."""
 
 
 class Seen(NamedTuple):
-    """A route's actions as the facts name them: text, portion, and what is not the pair's weights; no text: gone."""
+    """A route's actions as the facts name them: text, portion, and what is not the comparison's weights; no text: gone."""
 
-    form: str
+    config: str
     weight: int
     rest: str
 
@@ -70,9 +70,9 @@ def seen(actions: Actions, ends: Ends) -> Seen:
 
 @lru_cache(maxsize=4_096)
 def _seen(actions: str, ends: Ends) -> Seen:
-    """The same forms come at every look: their text is quicker to make than their canonical spelling."""
-    form = form_of_actions(normal_actions(literal_eval(actions)), ends)
-    rest: Any = json.loads(form.text)
+    """The same configs come at every look: their text is quicker to make than their canonical spelling."""
+    config = config_of_actions(normal_actions(literal_eval(actions)), ends)
+    rest: Any = json.loads(config.text)
     for action in rest:
         groups = (action.get("ForwardConfig") or {}).get("TargetGroups")
         if groups:
@@ -82,7 +82,7 @@ def _seen(actions: str, ends: Ends) -> Seen:
                 if one["TargetGroupArn"] not in (ends.source, ends.destination)
             ]
             action["ForwardConfig"]["TargetGroups"] = others
-    return Seen(form.text, portion(form), json.dumps(rest, sort_keys=True))
+    return Seen(config.text, portion(config), json.dumps(rest, sort_keys=True))
 
 
 def setting_of(plan: Plan, found: Mapping[str, Seen]) -> Setting:
@@ -91,13 +91,13 @@ def setting_of(plan: Plan, found: Mapping[str, Seen]) -> Setting:
         routes=tuple(str(route.id) for route in plan.routes),
         weights=tuple(int(step.weight) for step in plan.steps),
         bakes=tuple(step.bake for step in plan.steps),
-        found={route: (one.form, one.weight) for route, one in found.items()},
+        found={route: (one.config, one.weight) for route, one in found.items()},
         period_ms=plan.observe.period,
         settle_ms=plan.observe.settle,
         poll_ms=plan.observe.poll,
         confirm_ms=plan.observe.confirm,
         source_reserve_ppm=plan.safety.source_reserve,
-        pairs=tuple(pair.id for pair in plan.pairs),
+        comparisons=tuple(comparison.id for comparison in plan.comparisons),
     )
 
 
@@ -168,18 +168,18 @@ class Observer(Witness):
 
     def sent(self, number: int, route: str, actions: Actions) -> None:
         said = seen(actions, self._ends[route])
-        self.add(Sent, route, said.form, said.weight, number, said.rest)
+        self.add(Sent, route, said.config, said.weight, number, said.rest)
 
     def took(self, number: int, route: str) -> None:
         live = self._live(route)
-        self.add(Took, route, live.form, live.weight, number)
+        self.add(Took, route, live.config, live.weight, number)
 
     def replied(self, number: int, route: str, answer: str) -> None:
         self.add(Replied, route, number, answer)
 
     def changed(self, route: str) -> None:
         live = self._live(route)
-        self.add(Changed, route, live.form, live.weight)
+        self.add(Changed, route, live.config, live.weight)
 
     def answered(self, call: Call, body: Mapping[str, Any] | None) -> None:
         if call.operation in ("DescribeRules", "DescribeListeners"):
@@ -198,7 +198,7 @@ class Observer(Witness):
             if one is not None:
                 actions = one.get("Actions") or one.get("DefaultActions") or ()
                 read = seen(actions, self._ends[route])
-                self.add(Read, route, read.form, weight=read.weight, rest=read.rest)
+                self.add(Read, route, read.config, weight=read.weight, rest=read.rest)
                 if not self._kept:
                     self.found[route] = read
             else:
@@ -220,7 +220,7 @@ class Observer(Witness):
         """The run says one record."""
         event = record.event
         if isinstance(event, LeaseTaken):
-            first = event.first_word
+            first = event.first_command
             self.add(Started, () if first in ("", "run") else (first,))
         self._recorded(record)
         self._kept = self._kept or event.type == "snapshot"
@@ -254,7 +254,9 @@ class Observer(Witness):
     def ended(self, exit_code: int) -> None:
         """The process ended by itself."""
         live = {route: self._live(route) for route in self._ends}
-        self.add(Ended, exit_code, {route: (one.form, one.weight) for route, one in live.items()})
+        self.add(
+            Ended, exit_code, {route: (one.config, one.weight) for route, one in live.items()}
+        )
 
 
 class _Told(Listener):

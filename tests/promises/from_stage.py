@@ -135,8 +135,8 @@ def _setting(stage: Stage, journal: Journal) -> Setting | None:
     except (OSError, CutoverError):
         return None
     found = {
-        route: _routing(stage, json.loads(form["text"]))
-        for route, form in snapshot["forms"].items()
+        route: _routing(stage, json.loads(config["text"]))
+        for route, config in snapshot["configs"].items()
     }
     return replace(
         setting_of(plan, {}),
@@ -181,8 +181,8 @@ class _Facts:
                 if number > 2:
                     self._add((number, -2, 0), *self._end(records[number - 2], at_ms))
                 self._add((number, -1, 0), Started(at_ms))
-            if record["type"] == "word":
-                self._add((number, -1, 0), Ordered(at_ms, record["word"]))
+            if record["type"] == "command":
+                self._add((number, -1, 0), Ordered(at_ms, record["command"]))
             fact = Recorded(at_ms, record["type"], self._body(record), record["seq"])
             self._add((number, 0, 0), replace(fact, epoch=record["epoch"]))
         if records:
@@ -200,17 +200,17 @@ class _Facts:
             yield Died(at_ms)
 
     def _body(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The record with forms as they are compared here."""
+        """The record with configs as they are compared here."""
         said = dict(record)
         if record["type"] == "snapshot":
-            for form in record["forms"].values():
-                self._name(form["text"])
-        if record["type"] == "observed" and record["what"] == "form":
-            self._name(record["facts"]["form"]["text"])
+            for config in record["configs"].values():
+                self._name(config["text"])
+        if record["type"] == "observed" and record["what"] == "config":
+            self._name(record["facts"]["config"]["text"])
         if record["type"] == "intent":
             said["post"] = {**record["post"], "text": self._name(record["post"]["text"])}
         if record["type"] == "verified":
-            said["form"] = self._names.get(record["form"], record["form"])
+            said["config"] = self._names.get(record["config"], record["config"])
         return said
 
     def _name(self, text: str) -> str:
@@ -296,12 +296,12 @@ def _answer(call: Call) -> str:
 
 def _with_changes(facts: Sequence[Fact], setting: Setting) -> Iterator[Fact]:
     """A read that shows what nobody here wrote shows that somebody else did: the emulator is no liar."""
-    real = {route: form for route, (form, _) in setting.found.items()}
+    real = {route: config for route, (config, _) in setting.found.items()}
     for fact in facts:
         if isinstance(fact, Took | Changed):
-            real[fact.route] = fact.form
-        if isinstance(fact, Read) and fact.form and not fact.stale:
-            if fact.form != real[fact.route]:
-                yield Changed(fact.at_ms, fact.route, fact.form, fact.weight)
-            real[fact.route] = fact.form
+            real[fact.route] = fact.config
+        if isinstance(fact, Read) and fact.config and not fact.stale:
+            if fact.config != real[fact.route]:
+                yield Changed(fact.at_ms, fact.route, fact.config, fact.weight)
+            real[fact.route] = fact.config
         yield fact

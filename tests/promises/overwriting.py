@@ -21,7 +21,7 @@ FRESH_MS = 2_000
 
 
 ACCEPTS = frozenset({"accept_drift", "leave", "confirm_restored"})
-"""Words with which a person takes the routes as they are."""
+"""Commands with which a person takes the routes as they are."""
 
 
 def in_the_turn(setting: Setting, accept: int, fact: Recorded) -> bool:
@@ -30,7 +30,7 @@ def in_the_turn(setting: Setting, accept: int, fact: Recorded) -> bool:
 
 
 class Expected(NamedTuple):
-    """Per route: the forms that are ours, and what this process read last: its digest, and when.
+    """Per route: the configs that are ours, and what this process read last: its digest, and when.
 
     `accept`: when a person said that the routes may be as they are; -1 for never.
     """
@@ -52,7 +52,7 @@ def _looked(setting: Setting, memory: Expected, fact: Read) -> tuple[Expected, s
         return memory, ""
     memory = _expecting(setting, memory)
     number = setting.routes.index(fact.route)
-    seen = (digest(fact.form) if fact.form else "", At(fact.at_ms))
+    seen = (digest(fact.config) if fact.config else "", At(fact.at_ms))
     return memory._replace(read=put(memory.read, number, seen)), ""
 
 
@@ -65,14 +65,14 @@ def _meant(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected
         return memory._replace(ours=by_route.intended(memory.ours, number, fact)), ""
     if fact.type == "outcome":
         return memory._replace(ours=by_route.ended(memory.ours, number, fact)), ""
-    form = str(fact.body["form"])
-    if form in memory.ours[number].forms:
+    config = str(fact.body["config"])
+    if config in memory.ours[number].configs:
         return memory, ""
-    memory = memory._replace(ours=by_route.accepted(memory.ours, number, form))
+    memory = memory._replace(ours=by_route.accepted(memory.ours, number, config))
     if in_the_turn(setting, memory.accept, fact):
         return memory, ""
     route = name(setting.routes[number])
-    return memory, f"{route} was committed in a form that somebody else made and nobody accepted"
+    return memory, f"{route} was committed in a config that somebody else made and nobody accepted"
 
 
 def _turned(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected, str]:
@@ -83,7 +83,7 @@ def _turned(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expecte
 
 
 def _may_be(setting: Setting, memory: Expected, fact: Recorded) -> tuple[Expected, str]:
-    if memory.back or fact.body["word"] not in ACCEPTS:
+    if memory.back or fact.body["command"] not in ACCEPTS:
         return memory, ""
     return memory._replace(accept=At(fact.at_ms)), ""
 
@@ -99,8 +99,8 @@ def _overwrites(setting: Setting, memory: Expected, fact: Sent) -> tuple[Expecte
             memory,
             f"{name(fact.route)} was written, and the last read of it failed or never was",
         )
-    if seen not in memory.ours[number].forms:
-        return memory, f"{name(fact.route)} was written over a form that somebody else had made"
+    if seen not in memory.ours[number].configs:
+        return memory, f"{name(fact.route)} was written over a config that somebody else had made"
     age = fact.at_ms - at
     if age > FRESH_MS + setting.slack_ms:
         return memory, f"{name(fact.route)} was written {age} ms after it was read"
@@ -115,7 +115,7 @@ def _unread(setting: Setting, memory: Expected, fact: Fact) -> tuple[Expected, s
 
 NO_OVERWRITE = Promise(
     id="P7",
-    text="A forward write leaves at most 2 s after a read of its route, and only when that read showed a form that this run found, wrote, or was told to accept; nobody else's form is committed unless a person accepts it.",
+    text="A forward write leaves at most 2 s after a read of its route, and only when that read showed a config that this run found, wrote, or was told to accept; nobody else's config is committed unless a person accepts it.",
     ends="A change between that read and the write cannot be seen before it is overwritten (ELBv2 has no conditional write). A rollback: see P10.",
     start=Expected(),
     hears={Read: _looked, Sent: _overwrites, Started: _unread},
@@ -124,7 +124,7 @@ NO_OVERWRITE = Promise(
         "outcome": _meant,
         "verified": _meant,
         "phase": _turned,
-        "word": _may_be,
+        "command": _may_be,
     },
     horizon=lambda setting: FRESH_MS + setting.slack_ms + 1,
     # every route is read where it is written, and what a person accepts is committed in the turn that hears it
@@ -134,23 +134,26 @@ NO_OVERWRITE = Promise(
 
 def _rest(setting: Setting, memory: tuple[str, ...], fact: Read) -> tuple[tuple[str, ...], str]:
     memory = memory or ("",) * len(setting.routes)
-    if not fact.form:
+    if not fact.config:
         return memory, ""
     return put(memory, setting.routes.index(fact.route), fact.rest), ""
 
 
 def _keeps(setting: Setting, memory: tuple[str, ...], fact: Sent) -> tuple[tuple[str, ...], str]:
     before = memory[setting.routes.index(fact.route)] if memory else ""
-    if not before or not fact.rest or fact.form == setting.found[fact.route][0]:
+    if not before or not fact.rest or fact.config == setting.found[fact.route][0]:
         return memory, ""
     if before != fact.rest:
-        return memory, f"{name(fact.route)} was sent a form that differs in more than the pair"
+        return (
+            memory,
+            f"{name(fact.route)} was sent a config that differs in more than the comparison",
+        )
     return memory, ""
 
 
 ONLY_OURS = Promise(
     id="P8",
-    text="A write changes the weights of the plan's pair and nothing else: other groups, stickiness, authentication and the order of actions go back as they were read.",
+    text="A write changes the weights of the plan's comparison and nothing else: other groups, stickiness, authentication and the order of actions go back as they were read.",
     ends="A rollback of a route that nobody else touched writes the snapshot itself, whatever was read.",
     start=(),
     hears={Read: _rest, Sent: _keeps},

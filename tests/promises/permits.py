@@ -1,4 +1,4 @@
-"""What keeps a write from leaving: another owner, a disk that refuses, a word that stops, and that it was given up."""
+"""What keeps a write from leaving: another owner, a disk that refuses, a command that stops, and that it was given up."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ GOES_ON = frozenset({"resume", "accept_drift", "finish"})
 
 
 class Stopped(NamedTuple):
-    """The newest word that stops and was not taken back by one that goes on; and where the run is."""
+    """The newest command that stops and was not taken back by one that goes on; and where the run is."""
 
     said: str = ""
     completed: bool = False
@@ -96,15 +96,15 @@ class Stopped(NamedTuple):
 
 
 def _ordered(setting: Setting, memory: Stopped, fact: Ordered) -> tuple[Stopped, str]:
-    if memory.back or fact.word not in STOPS:
+    if memory.back or fact.command not in STOPS:
         return memory, ""
-    return memory._replace(said=fact.word), ""
+    return memory._replace(said=fact.command), ""
 
 
 def _heard(setting: Setting, memory: Stopped, fact: Recorded) -> tuple[Stopped, str]:
-    word = fact.body["word"]
+    command = fact.body["command"]
     # a completed run does not go forward by itself: what a person says of it there is said anew
-    if word in GOES_ON or (word == "pause" and memory.completed):
+    if command in GOES_ON or (command == "pause" and memory.completed):
         return memory._replace(said=""), ""
     return memory, ""
 
@@ -126,7 +126,7 @@ def _after_stop(setting: Setting, memory: Stopped, fact: Sent) -> tuple[Stopped,
     return memory, f"{name(fact.route)} was written forward after {memory.said} had been said"
 
 
-STOP_WORDS = Promise(
+STOP_COMMANDS = Promise(
     id="P26",
     text="Nothing goes forward after a pause, a rollback or a signal has reached the machine, though the process had not heard it yet; not before a person says go on.",
     ends="A write whose first byte has left cannot be called back. A run that is COMPLETED answers pause with a note: `finish`, said before it, goes on.",
@@ -138,7 +138,7 @@ STOP_WORDS = Promise(
         Died: _ended_it,
         Ended: _ended_it,
     },
-    records={"word": _heard, "phase": _stands},
+    records={"command": _heard, "phase": _stands},
 )
 
 

@@ -1,4 +1,4 @@
-"""What holds of a process, its journal and its words, whatever it drives."""
+"""What holds of a process, its journal and its commands, whatever it drives."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Acknowledged(NamedTuple):
     signal: bool = False
 
 
-def _word(setting: Setting, memory: Acknowledged, fact: Recorded) -> tuple[Acknowledged, str]:
-    if fact.body["word"] != "interrupt" or memory.back:
+def _command(setting: Setting, memory: Acknowledged, fact: Recorded) -> tuple[Acknowledged, str]:
+    if fact.body["command"] != "interrupt" or memory.back:
         return memory, ""
     return memory._replace(signal=True), ""
 
@@ -59,7 +59,7 @@ SIGNALS = Promise(
     ends="With `on_interrupt: rollback` it goes back instead. In a rollback two signals are refused and the third ends it (N5).",
     start=Acknowledged(),
     hears={Sent: _writes, Read: _looks, Ended: _exits, Started: _anew, Died: _anew},
-    records={"word": _word, "phase": _phase},
+    records={"command": _command, "phase": _phase},
 )
 
 

@@ -49,18 +49,18 @@ class Exact(NamedTuple):
     """Per route, what a restore must be.
 
     Attributes:
-        ours: the forms that are ours.
+        ours: the configs that are ours.
         seen: of the newest read that succeeded: nobody's yet "", ours "ours", somebody else's by its digest.
         unread: the newest read failed.
-        accepted: a person accepted somebody else's form once.
-        recipe: something else than the snapshot recalls its sticky clients.
+        accepted: a person accepted somebody else's config once.
+        stickiness strategy: something else than the snapshot recalls its sticky clients.
     """
 
     ours: tuple[Ours, ...] = ()
     seen: tuple[str, ...] = ()
     unread: tuple[bool, ...] = ()
     accepted: tuple[bool, ...] = ()
-    recipe: tuple[bool, ...] = ()
+    stickiness_strategy: tuple[bool, ...] = ()
     back: bool = False
     holding: bool = False
 
@@ -74,17 +74,17 @@ def _exact(setting: Setting, memory: Exact) -> Exact:
         seen=("",) * len(setting.routes),
         unread=no,
         accepted=no,
-        recipe=no,
+        stickiness_strategy=no,
     )
 
 
-def _recipes(setting: Setting, memory: Exact, fact: Recorded) -> tuple[Exact, str]:
-    recipes = fact.body["recipes"]
-    known = tuple(recipes.get(route, "keep") != "keep" for route in setting.routes)
-    return _exact(setting, memory)._replace(recipe=known), ""
+def _stickiness_strategies(setting: Setting, memory: Exact, fact: Recorded) -> tuple[Exact, str]:
+    stickiness_strategies = fact.body["stickiness_strategies"]
+    known = tuple(stickiness_strategies.get(route, "keep") != "keep" for route in setting.routes)
+    return _exact(setting, memory)._replace(stickiness_strategy=known), ""
 
 
-def _forms(setting: Setting, memory: Exact, fact: Recorded) -> tuple[Exact, str]:
+def _configs(setting: Setting, memory: Exact, fact: Recorded) -> tuple[Exact, str]:
     memory = _exact(setting, memory)
     number = setting.routes.index(fact.body["route"])
     if fact.type == "intent":
@@ -93,7 +93,7 @@ def _forms(setting: Setting, memory: Exact, fact: Recorded) -> tuple[Exact, str]
         return memory._replace(ours=by_route.intended(memory.ours, number, fact)), ""
     if fact.type == "outcome":
         return memory._replace(ours=by_route.ended(memory.ours, number, fact)), ""
-    if memory.holding and str(fact.body["form"]) not in memory.ours[number].forms:
+    if memory.holding and str(fact.body["config"]) not in memory.ours[number].configs:
         return memory._replace(accepted=put(memory.accepted, number, True)), ""
     return memory, ""
 
@@ -107,10 +107,10 @@ def _phase(setting: Setting, memory: Exact, fact: Recorded) -> tuple[Exact, str]
 def _seen(setting: Setting, memory: Exact, fact: Read) -> tuple[Exact, str]:
     memory = _exact(setting, memory)
     number = setting.routes.index(fact.route)
-    if not fact.form:
+    if not fact.config:
         return memory._replace(unread=put(memory.unread, number, True)), ""
-    form = digest(fact.form)
-    whose = "ours" if form in memory.ours[number].forms else form
+    config = digest(fact.config)
+    whose = "ours" if config in memory.ours[number].configs else config
     return memory._replace(
         unread=put(memory.unread, number, False), seen=put(memory.seen, number, whose)
     ), ""
@@ -121,7 +121,7 @@ def _restored(setting: Setting, memory: Exact, fact: Sent) -> tuple[Exact, str]:
         return memory, ""
     memory = _exact(setting, memory)
     number = setting.routes.index(fact.route)
-    form, weight = setting.found[fact.route]
+    config, weight = setting.found[fact.route]
     route = name(fact.route)
     if fact.weight != weight:
         return (
@@ -130,24 +130,27 @@ def _restored(setting: Setting, memory: Exact, fact: Sent) -> tuple[Exact, str]:
         )
     whose, accepted = memory.seen[number], memory.accepted[number]
     if memory.unread[number] and whose not in ("", "ours") and not accepted:
-        return memory, f"{route} was written unread, and somebody else's form was seen there last"
-    exact = whose == "ours" and not accepted and not memory.recipe[number]
-    if exact and fact.form != form:
-        return memory, f"{route} was ours, and was not restored to the form that was found"
+        return (
+            memory,
+            f"{route} was written unread, and somebody else's config was seen there last",
+        )
+    exact = whose == "ours" and not accepted and not memory.stickiness_strategy[number]
+    if exact and fact.config != config:
+        return memory, f"{route} was ours, and was not restored to the config that was found"
     return memory, ""
 
 
 EXACT = Promise(
     id="P10",
-    text="A rollback writes the form that was found. Where somebody else changed the route, only the pair's weights go back to what they were, and nothing is changed where they are so already; and such a route is not written while it cannot be read.",
-    ends="Sticky clients may have to be recalled: then the plan's recipe is written, with the weights that were found.",
+    text="A rollback writes the config that was found. Where somebody else changed the route, only the comparison's weights go back to what they were, and nothing is changed where they are so already; and such a route is not written while it cannot be read.",
+    ends="Sticky clients may have to be recalled: then the plan's stickiness strategy is written, with the weights that were found.",
     start=Exact(),
     hears={Read: _seen, Sent: _restored},
     records={
-        "snapshot": _recipes,
-        "intent": _forms,
-        "outcome": _forms,
-        "verified": _forms,
+        "snapshot": _stickiness_strategies,
+        "intent": _configs,
+        "outcome": _configs,
+        "verified": _configs,
         "phase": _phase,
     },
 )
@@ -205,7 +208,7 @@ def _turned(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, str
 
 
 def _shown(setting: Setting, memory: Going, fact: Read) -> tuple[Going, str]:
-    if not fact.form or fact.weight == UNTOLD:
+    if not fact.config or fact.weight == UNTOLD:
         return memory, ""
     at = memory.back_at or (False,) * len(setting.routes)
     found = setting.found[fact.route][1]
@@ -225,13 +228,13 @@ def _observed(setting: Setting, memory: Going, fact: Recorded) -> tuple[Going, s
         return memory._replace(cannot=memory.cannot | {facts["route"]}), ""
     if what == "gone":
         return memory._replace(gone=memory.gone | {facts["route"]}), ""
-    if what in ("form", "unreadable"):
+    if what in ("config", "unreadable"):
         return memory._replace(gone=memory.gone - {facts["route"]}), ""
     return memory, ""
 
 
 def _signalled(setting: Setting, memory: Going, fact: Ordered) -> tuple[Going, str]:
-    if fact.word != "interrupt":
+    if fact.command != "interrupt":
         return memory, ""
     return memory._replace(signals=min(memory.signals + 1, 3)), ""
 

@@ -1,4 +1,4 @@
-"""Memories by route, and the forms that a run may call its own: what several promises are folded from."""
+"""Memories by route, and the configs that a run may call its own: what several promises are folded from."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 @lru_cache(maxsize=4096)
-def digest(form: str) -> str:
-    """How a journal names a form: the SHA-256 of its text, in hex."""
-    return hashlib.sha256(form.encode()).hexdigest()
+def digest(config: str) -> str:
+    """How a journal names a config: the SHA-256 of its text, in hex."""
+    return hashlib.sha256(config.encode()).hexdigest()
 
 
 def put(memory: tuple[T, ...], number: int, value: T) -> tuple[T, ...]:
@@ -34,7 +34,7 @@ class Real(NamedTuple):
     it at some time.
     """
 
-    form: str
+    config: str
     weight: int
     stale: bool = False
     foreign: bool = False
@@ -49,17 +49,17 @@ def changed(memory: tuple[Real, ...], number: int, fact: Took | Changed) -> tupl
     """The routes after a change of one of them by us or by somebody else."""
     before = memory[number]
     foreign = before.foreign or isinstance(fact, Changed)
-    if (before.form, before.weight) == (fact.form, fact.weight):
+    if (before.config, before.weight) == (fact.config, fact.weight):
         return put(memory, number, before._replace(foreign=foreign))
-    return put(memory, number, Real(fact.form, fact.weight, stale=False, foreign=foreign))
+    return put(memory, number, Real(fact.config, fact.weight, stale=False, foreign=foreign))
 
 
 def read(memory: tuple[Real, ...], number: int, fact: Read) -> tuple[Real, ...]:
     """The routes after a read of one of them: was it answered with what is there?"""
     before = memory[number]
-    if not fact.form and not fact.gone:
+    if not fact.config and not fact.gone:
         return memory
-    stale = fact.form != before.form
+    stale = fact.config != before.config
     return memory if stale == before.stale else put(memory, number, before._replace(stale=stale))
 
 
@@ -69,7 +69,7 @@ class Ours(NamedTuple):
     `newest`: what the newest write of the route would make of it, when nothing else did so before; empty otherwise.
     """
 
-    forms: frozenset[str]
+    configs: frozenset[str]
     newest: str = ""
 
 
@@ -80,10 +80,10 @@ def ours(setting: Setting) -> tuple[Ours, ...]:
 
 def intended(memory: tuple[Ours, ...], number: int, fact: Recorded) -> tuple[Ours, ...]:
     """After an `intent` record."""
-    before, form = memory[number], digest(str(fact.body["post"]["text"]))
-    if form in before.forms:
+    before, config = memory[number], digest(str(fact.body["post"]["text"]))
+    if config in before.configs:
         return put(memory, number, before._replace(newest=""))
-    return put(memory, number, Ours(before.forms | {form}, form))
+    return put(memory, number, Ours(before.configs | {config}, config))
 
 
 def ended(memory: tuple[Ours, ...], number: int, fact: Recorded) -> tuple[Ours, ...]:
@@ -91,9 +91,9 @@ def ended(memory: tuple[Ours, ...], number: int, fact: Recorded) -> tuple[Ours, 
     before = memory[number]
     if not before.newest or fact.body["result"] not in ("not_applied", "cancelled"):
         return memory
-    return put(memory, number, Ours(before.forms - {before.newest}))
+    return put(memory, number, Ours(before.configs - {before.newest}))
 
 
-def accepted(memory: tuple[Ours, ...], number: int, form: str) -> tuple[Ours, ...]:
-    """After a form was committed that the run did not write (`form` is its digest)."""
-    return put(memory, number, Ours(memory[number].forms | {form}, memory[number].newest))
+def accepted(memory: tuple[Ours, ...], number: int, config: str) -> tuple[Ours, ...]:
+    """After a config was committed that the run did not write (`config` is its digest)."""
+    return put(memory, number, Ours(memory[number].configs | {config}, memory[number].newest))

@@ -1,4 +1,4 @@
-"""A route's actions as the adapters compare them: read from XML, from a form of fields, or from a journal's form."""
+"""A route's actions as the adapters compare them: read from XML, from a form of fields, or from a journal's config."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Routing:
 
     Attributes:
         text: the same for all that do the same.
-        portion: the destination's, per mille; -1 without the pair.
-        rest: the same without the pair.
+        portion: the destination's, per mille; -1 without the comparison.
+        rest: the same without the comparison.
     """
 
     text: str
@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
 
 
 def asked_actions(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The action list of a ModifyRule or ModifyListener, of its form fields."""
+    """The action list of a ModifyRule or ModifyListener, of its config fields."""
     nested: dict[str, Any] = {}
     for name, value in asked.items():
         first, *inner = name.split(".")

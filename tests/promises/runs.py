@@ -27,11 +27,11 @@ SETTING = Setting(
     weights=(50, 1000),
     bakes=(2 * MINUTE, 2 * MINUTE),
     found={A: ("found", 0), B: ("found", 0)},
-    pairs=("pair",),
+    comparisons=("comparison",),
     asks=(1,),
     secrets=("hunter2",),
 )
-FORMS = {0: "attached", 50: "at 5 %", 1000: "at 100 %"}
+CONFIGS = {0: "attached", 50: "at 5 %", 1000: "at 100 %"}
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def phase(before: str, after: str, step: int = 0, at: int = 0, **more: object) -
     return record("phase", at, before=before, after=after, step=step, **more)
 
 
-def intent(route: str = A, weight: int = 50, kind: str = "move", form: str = "") -> Recorded:
-    post = {"text": form or FORMS[weight], "weight": weight}
+def intent(route: str = A, weight: int = 50, kind: str = "move", config: str = "") -> Recorded:
+    post = {"text": config or CONFIGS[weight], "weight": weight}
     return record("intent", route=route, kind=kind, post=post, weight=weight, step=0)
 
 
@@ -86,36 +86,38 @@ def outcome(route: str = A, result: str = "applied", code: str = "") -> Recorded
     return record("outcome", route=route, result=result, code=code)
 
 
-def verified(route: str = A, weight: int = 50, form: str = "") -> Recorded:
-    return record("verified", route=route, weight=weight, form=digest(form or FORMS[weight]))
+def verified(route: str = A, weight: int = 50, config: str = "") -> Recorded:
+    return record("verified", route=route, weight=weight, config=digest(config or CONFIGS[weight]))
 
 
-def said(word: str) -> Recorded:
-    return record("word", word=word)
+def said(command: str) -> Recorded:
+    return record("command", command=command)
 
 
 def gate(verdict: str, name: str = "errors") -> Recorded:
-    return record("gate", gate=name, pair="pair", verdict=verdict)
+    return record("gate", gate=name, comparison="comparison", verdict=verdict)
 
 
 def minutes(*numbers: int) -> list[Recorded]:
-    return [record("minute", pair="pair", at_ms=number * MINUTE) for number in numbers]
+    return [record("minute", comparison="comparison", at_ms=number * MINUTE) for number in numbers]
 
 
-def sent(route: str = A, weight: int = 50, at: int = 0, form: str = "", rest: str = "") -> Sent:
-    return Sent(at, route, form or FORMS[weight], weight, rest=rest)
+def sent(route: str = A, weight: int = 50, at: int = 0, config: str = "", rest: str = "") -> Sent:
+    return Sent(at, route, config or CONFIGS[weight], weight, rest=rest)
 
 
-def took(route: str = A, weight: int = 50, form: str = "") -> Took:
-    return Took(0, route, form or FORMS[weight], weight)
+def took(route: str = A, weight: int = 50, config: str = "") -> Took:
+    return Took(0, route, config or CONFIGS[weight], weight)
 
 
-def changed(route: str = A, weight: int = 70, form: str = "theirs") -> Changed:
-    return Changed(0, route, form, weight)
+def changed(route: str = A, weight: int = 70, config: str = "theirs") -> Changed:
+    return Changed(0, route, config, weight)
 
 
-def read(route: str = A, form: str = "found", at: int = 0, weight: int = -2, **more: str) -> Read:
-    return Read(at, route, form, weight=weight, **more)  # type: ignore[arg-type]
+def read(
+    route: str = A, config: str = "found", at: int = 0, weight: int = -2, **more: str
+) -> Read:
+    return Read(at, route, config, weight=weight, **more)  # type: ignore[arg-type]
 
 
 def replied(route: str = A, answer: str = "applied") -> Replied:

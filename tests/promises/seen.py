@@ -42,9 +42,9 @@ class SeenRouter(Router):
         for route in routes:
             reading = found.get(route)
             if isinstance(reading, Known):
-                form = reading.value
-                seen = {"weight": portion(form), "rest": rest(form)}
-                self._log.add(Read, str(route), form.text, **seen)
+                config = reading.value
+                seen = {"weight": portion(config), "rest": rest(config)}
+                self._log.add(Read, str(route), config.text, **seen)
             else:
                 gone = isinstance(reading, Unknown) and reading.gone
                 self._log.add(Read, str(route), "", gone=gone)
@@ -60,28 +60,28 @@ class SeenRouter(Router):
             self._log.add(Replied, str(change.route), number, _answer(outcome))
         return outcomes
 
-    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
-        return self._router.with_weight(route, form, weight)
+    def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        return self._router.with_weight(route, config, weight)
 
     def restored(
         self,
         route: RouteId,
         live: RouteConfig,
         snapshot: RouteConfig,
-        recipe: str,
+        stickiness_strategy: str,
         *,
         verbatim: bool,
     ) -> RouteConfig | None:
-        return self._router.restored(route, live, snapshot, recipe, verbatim=verbatim)
+        return self._router.restored(route, live, snapshot, stickiness_strategy, verbatim=verbatim)
 
-    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
-        return self._router.detach(route, form)
+    def detach(self, route: RouteId, config: RouteConfig) -> RouteConfig:
+        return self._router.detach(route, config)
 
     def prepare(self) -> Reading[None]:
         return self._router.prepare()
 
-    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
-        return self._router.restore_commands(forms)
+    def restore_commands(self, configs: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
+        return self._router.restore_commands(configs)
 
 
 def _answer(outcome: WriteOutcome) -> str:
@@ -97,7 +97,7 @@ class SeenHealth(TargetHealth):
 
     def __init__(self, health: TargetHealth, plan: Plan, log: Log) -> None:
         self._health, self._log = health, log
-        self._sources = {pair.source for pair in plan.pairs}
+        self._sources = {comparison.source for comparison in plan.comparisons}
 
     def read(self, groups: Sequence[str]) -> Mapping[str, Reading[GroupHealth]]:
         found = self._health.read(groups)

@@ -22,7 +22,7 @@ def _shown(
 def _said(
     setting: Setting, memory: tuple[str, frozenset[str]], fact: Recorded
 ) -> tuple[tuple[str, frozenset[str]], str]:
-    key = f"{fact.body['gate']} on {fact.body['pair']}"
+    key = f"{fact.body['gate']} on {fact.body['comparison']}"
     unknown = memory[1] | {key} if fact.body["verdict"] == "UNKNOWN" else memory[1] - {key}
     return (memory[0], unknown), ""
 
@@ -91,7 +91,7 @@ BOTH_SIDES = Promise(
 Landing = tuple[tuple[str, int, int], ...]
 """Per source group: its healthy targets (-1 for unknown) as shown last, and at the start."""
 
-AUTOMATIC = frozenset({"breach", "deadline", "blind", "partial", "drift", "interrupt"})
+AUTOMATIC = frozenset({"breach", "deadline", "no_data", "partial", "drift", "interrupt"})
 """Causes of a rollback that no person said."""
 
 

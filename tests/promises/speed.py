@@ -80,7 +80,7 @@ def _refused(setting: Setting, memory: Due, fact: Recorded) -> tuple[Due, str]:
 def _looked(setting: Setting, memory: Due, fact: Read) -> tuple[Due, str]:
     memory, why = _late(setting, memory, fact)
     # a route that is not there, or cannot be read, may have to wait: what of it may be written is P10's
-    return (memory if fact.form else memory._replace(since=-1)), why
+    return (memory if fact.config else memory._replace(since=-1)), why
 
 
 def _owner(setting: Setting, memory: Due, fact: Owner) -> tuple[Due, str]:

@@ -21,7 +21,7 @@ from tests.promises.promise import At, Promise
 from tests.promises.routes import digest, name, put
 
 APART_MS = 2_000
-"""Two reads this far apart commit a form."""
+"""Two reads this far apart commit a config."""
 
 
 class Step(NamedTuple):
@@ -59,10 +59,10 @@ def _has(setting: Setting, memory: Step, fact: Took | Changed) -> tuple[Step, st
 
 def _seen(setting: Setting, memory: Step, fact: Read) -> tuple[Step, str]:
     memory = _begun(setting, memory)
-    number, form = setting.routes.index(fact.route), digest(fact.form)
-    if not fact.form or memory.same[number][0] == form:
+    number, config = setting.routes.index(fact.route), digest(fact.config)
+    if not fact.config or memory.same[number][0] == config:
         return memory, ""
-    return memory._replace(same=put(memory.same, number, (form, At(fact.at_ms)))), ""
+    return memory._replace(same=put(memory.same, number, (config, At(fact.at_ms)))), ""
 
 
 def _new_eyes(setting: Setting, memory: Step, fact: Fact) -> tuple[Step, str]:
@@ -72,10 +72,10 @@ def _new_eyes(setting: Setting, memory: Step, fact: Fact) -> tuple[Step, str]:
 def _committed(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
     memory = _begun(setting, memory)
     number = setting.routes.index(fact.body["route"])
-    form, since = memory.same[number]
+    config, since = memory.same[number]
     committed = put(memory.committed, number, int(fact.body["weight"]))
     memory = memory._replace(committed=committed)
-    age = fact.at_ms - since if form == fact.body["form"] else -1
+    age = fact.at_ms - since if config == fact.body["config"] else -1
     if age >= APART_MS or in_the_turn(setting, memory.accept, fact):
         return memory, ""
     route = name(setting.routes[number])
@@ -84,7 +84,7 @@ def _committed(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, st
 
 
 def _said(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
-    if fact.body["word"] not in ACCEPTS:
+    if fact.body["command"] not in ACCEPTS:
         return memory, ""
     return memory._replace(accept=At(fact.at_ms)), ""
 
@@ -105,11 +105,11 @@ def _all(setting: Setting, memory: Step, fact: Recorded) -> tuple[Step, str]:
 
 ALL_OR_HELD = Promise(
     id="P5",
-    text="A step's bake begins only when every route of the plan is at the step's weight, and a form is called verified only after two equal reads at least 2 s apart.",
+    text="A step's bake begins only when every route of the plan is at the step's weight, and a config is called verified only after two equal reads at least 2 s apart.",
     ends="A route that is changed after that is drift. What a person takes as it is (`--accept-drift`, `--leave-as-is`, `--confirm-restored`) is read once.",
     start=Step(),
     hears={Took: _has, Changed: _has, Read: _seen, Started: _new_eyes},
-    records={"verified": _committed, "phase": _all, "word": _said},
+    records={"verified": _committed, "phase": _all, "command": _said},
     horizon=lambda _setting: APART_MS,
     next_turn=lambda memory: memory._replace(accept=-1),
 )
@@ -123,10 +123,10 @@ def _sent(setting: Setting, memory: Unanswered, fact: Sent) -> tuple[Unanswered,
     if memory is None:
         return memory, ""
     memory = memory or ("",) * len(setting.routes)
-    number, form = setting.routes.index(fact.route), digest(fact.form)
-    again = memory[number] == form
+    number, config = setting.routes.index(fact.route), digest(fact.config)
+    again = memory[number] == config
     why = f"{name(fact.route)} was sent again, and nobody had answered the first time"
-    return put(memory, number, form), why if again else ""
+    return put(memory, number, config), why if again else ""
 
 
 def _answered(setting: Setting, memory: Unanswered, fact: Replied) -> tuple[Unanswered, str]:
@@ -137,7 +137,7 @@ def _answered(setting: Setting, memory: Unanswered, fact: Replied) -> tuple[Unan
 
 
 def _goes_on(setting: Setting, memory: Unanswered, fact: Recorded) -> tuple[Unanswered, str]:
-    if memory is None or fact.body["word"] not in GOES_ON:
+    if memory is None or fact.body["command"] not in GOES_ON:
         return memory, ""
     return (), ""
 
@@ -152,7 +152,7 @@ NOT_AGAIN = Promise(
     ends="What AWS refused is sent again. A restore is sent until one is answered.",
     start=(),
     hears={Sent: _sent, Replied: _answered},
-    records={"word": _goes_on, "phase": _turned},
+    records={"command": _goes_on, "phase": _turned},
 )
 
 
@@ -173,7 +173,7 @@ def _asks(setting: Setting, memory: Approvals, fact: Recorded) -> tuple[Approval
 
 def _approves(setting: Setting, memory: Approvals, fact: Recorded) -> tuple[Approvals, str]:
     asked, approved = memory
-    if fact.body["word"] != "approve" or asked < 0:
+    if fact.body["command"] != "approve" or asked < 0:
         return memory, ""
     return (-1, approved | {asked}), ""
 
@@ -183,7 +183,7 @@ APPROVED = Promise(
     text="A step that asks is raised only after the run held for it and a person then approved that very step.",
     ends="Who may approve is not checked.",
     start=(-1, frozenset()),
-    records={"phase": _asks, "word": _approves},
+    records={"phase": _asks, "command": _approves},
 )
 
 

@@ -8,7 +8,7 @@ from cutover.core.errors import ExitCode
 from cutover.core.observation import CommandName
 from cutover.core.values import MINUTE
 from cutover.ports import Change, Unconditional
-from tests.fakes import Bench, form
+from tests.fakes import Bench, config
 from tests.promises.facts import Changed, Recorded, Sent, Took
 from tests.promises.from_bench import watched
 from tests.promises.routing import asked_actions, routing, told_actions
@@ -39,7 +39,7 @@ def forward(**weights: int) -> list[dict[str, object]]:
     return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
 
 
-def test_a_form_is_the_same_in_an_answer_a_request_and_a_journal() -> None:
+def test_a_config_is_the_same_in_an_answer_a_request_and_a_journal() -> None:
     told = routing(told_actions(RULES)["arn:rule"], EC2, EKS)
     assert told == routing(asked_actions(ASKED), EC2, EKS)
     assert told == routing(forward(ec2=950, eks=50), EC2, EKS)
@@ -59,7 +59,7 @@ def test_what_is_beside_the_pair_is_told_from_it() -> None:
     assert routing(forward(ec2=950, eks=50), EC2, EKS).rest != routing(one, EC2, EKS).rest
 
 
-def test_a_client_secret_is_no_part_of_a_form() -> None:
+def test_a_client_secret_is_no_part_of_a_config() -> None:
     oidc = {"Type": "authenticate-oidc", "AuthenticateOidcConfig": {"ClientSecret": "hunter2"}}
     assert "hunter2" not in json.dumps(routing([oidc], EC2, EKS).text)
 
@@ -71,7 +71,7 @@ def test_what_is_no_answer_tells_of_no_route() -> None:
 def test_a_run_on_fakes_is_told_in_the_order_in_which_it_happened() -> None:
     with watched():
         bench = Bench()
-        bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+        bench.at_weight(50, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
         assert bench.run() == ExitCode.ROLLED_BACK
     told = [
         fact.type if isinstance(fact, Recorded) else type(fact).__name__
@@ -88,10 +88,10 @@ def test_a_write_past_the_journal_is_seen_on_fakes() -> None:
         route = bench.plan.routes[0].id
 
         def write_past_it() -> None:
-            bench.router.write([Change(route, form(500))], Unconditional())
+            bench.router.write([Change(route, config(500))], Unconditional())
 
         bench.at_weight(50, write_past_it, MINUTE)
-        bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
+        bench.inbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
         bench.run()
     assert {one.partition(":")[0] for one in bench.log.broken} >= {"P2", "P3"}
 
@@ -100,8 +100,10 @@ def test_what_a_test_puts_on_a_route_is_somebody_else_s_change() -> None:
     with watched():
         bench = Bench()
         route = bench.plan.routes[0].id
-        bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), MINUTE)
-        bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
+        bench.at_weight(
+            50, lambda: bench.router.configs.update({route: config(50, tag="tf")}), MINUTE
+        )
+        bench.inbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
         assert bench.run() == ExitCode.ROLLED_BACK
     assert [fact.weight for fact in bench.log.newest if isinstance(fact, Changed)] == [50]
     assert bench.log.broken == []

@@ -46,6 +46,6 @@ def test_an_observer_sees_what_was_read_sent_taken_answered_recorded_and_told(
     sent = [fact for fact in observer.facts if isinstance(fact, Sent)]
     assert [fact.weight for fact in sent] == [0, *(int(step.weight) for step in PLAN.steps)]
     took = [fact for fact in observer.facts if isinstance(fact, Took)]
-    assert [(fact.form, fact.number) for fact in took] == [
-        (fact.form, fact.number) for fact in sent
+    assert [(fact.config, fact.number) for fact in took] == [
+        (fact.config, fact.number) for fact in sent
     ]

@@ -35,18 +35,18 @@ def later(fact: Recorded, at: int = 2_000) -> Recorded:
 
 
 def both(*facts: Fact) -> list[Fact]:
-    return [took(), took(B), read(form="at 5 %"), read(B, "at 5 %"), *facts]
+    return [took(), took(B), read(config="at 5 %"), read(B, "at 5 %"), *facts]
 
 
 CASES = (
     keeps("P5", "every route was written and read twice", both(later(verified()), later(verified(B)), SETTLING)),
     keeps("P5", "no step is in effect while it attaches", phase("PREFLIGHT", "ATTACHING", -1)),
-    keeps("P5", "what a person takes as it is was read once", changed(), read(form="theirs"), said("leave"), verified(weight=70, form="theirs")),
+    keeps("P5", "what a person takes as it is was read once", changed(), read(config="theirs"), said("leave"), verified(weight=70, config="theirs")),
     breaks("P5", "one route was not verified", "SETTLING at 50 per mille without listener-rule/b", both(later(verified()), SETTLING)),
-    breaks("P5", "one route never had it", "without listener-rule/b", took(), read(form="at 5 %"), read(B, "at 5 %"),
+    breaks("P5", "one route never had it", "without listener-rule/b", took(), read(config="at 5 %"), read(B, "at 5 %"),
            later(verified()), later(verified(B)), SETTLING),
     breaks("P5", "the second read came too soon", "was read for 1999 ms only", both(later(verified(), 1_999))),
-    breaks("P5", "the second read showed something else", "not what was read last", both(read(form="found", at=1_000), later(verified()))),
+    breaks("P5", "the second read showed something else", "not what was read last", both(read(config="found", at=1_000), later(verified()))),
     breaks("P5", "the first read was another process's", "not what was read last", both(Started(0), later(verified()))),
     keeps("N7", "a refused write is sent again", sent(), replied(answer="refused"), sent()),
     keeps("N7", "a person looked and says go on", sent(), replied(answer="lost"), said("resume"), sent()),

@@ -19,7 +19,7 @@ from tests.promises.routes import name, put
 
 
 class Intents(NamedTuple):
-    """Per route: (form, kind, how many intents of it were not sent yet); and whether the disk refuses."""
+    """Per route: (config, kind, how many intents of it were not sent yet); and whether the disk refuses."""
 
     open: tuple[tuple[tuple[str, str, int], ...], ...] = ()
     broken: bool = False
@@ -34,14 +34,14 @@ def _intended(setting: Setting, memory: Intents, fact: Recorded) -> tuple[Intent
     if not fact.durable and fact.body["kind"] != "restore":
         return memory._replace(broken=True), ""
     number = setting.routes.index(fact.body["route"])
-    form, kind = str(fact.body["post"]["text"]), str(fact.body["kind"])
+    config, kind = str(fact.body["post"]["text"]), str(fact.body["kind"])
     here = {(one, what): many for one, what, many in memory.open[number]}
-    here[(form, kind)] = min(here.get((form, kind), 0) + 1, 2)
+    here[(config, kind)] = min(here.get((config, kind), 0) + 1, 2)
     return _with(memory, number, here)._replace(broken=memory.broken or not fact.durable), ""
 
 
 def _with(memory: Intents, number: int, here: dict[tuple[str, str], int]) -> Intents:
-    found = tuple(sorted((form, kind, many) for (form, kind), many in here.items() if many))
+    found = tuple(sorted((config, kind, many) for (config, kind), many in here.items() if many))
     left = put(memory.open, number, found)
     return memory._replace(open=left if any(left) else ())
 
@@ -50,10 +50,10 @@ def _written(setting: Setting, memory: Intents, fact: Sent) -> tuple[Intents, st
     memory = _begun(setting, memory)
     number = setting.routes.index(fact.route)
     here = {(one, what): many for one, what, many in memory.open[number]}
-    key = next((key for key in here if key[0] == fact.form), None)
+    key = next((key for key in here if key[0] == fact.config), None)
     if key is None:
-        found_form, found_weight = setting.found[fact.route]
-        if memory.broken and (fact.form == found_form or fact.weight == found_weight):
+        found_config, found_weight = setting.found[fact.route]
+        if memory.broken and (fact.config == found_config or fact.weight == found_weight):
             return memory, ""
         return memory, (
             f"{name(fact.route)} was sent {fact.weight} per mille, and no intent of it stood in the journal"
@@ -78,7 +78,7 @@ def _disk(setting: Setting, memory: Intents, fact: Fact) -> tuple[Intents, str]:
 
 WRITE_AHEAD = Promise(
     id="P2",
-    text="Every write is in the journal before it is sent: its route and the whole form to come, one intent for each time that it is sent, by the process that sends it.",
+    text="Every write is in the journal before it is sent: its route and the whole config to come, one intent for each time that it is sent, by the process that sends it.",
     ends="A restore is sent also while the disk takes nothing; its intent is kept beside the journal where that is possible.",
     start=Intents(),
     hears={

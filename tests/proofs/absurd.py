@@ -106,7 +106,7 @@ def run_with(place: Path, journal: bytes, plan: dict[str, Any]) -> RunDirectory:
     """A run directory that holds them."""
     run = RunDirectory(place / "runs" / RUN, RealDisk())
     StateDirectory(place).prepare()
-    run.words.mkdir(parents=True, mode=0o700)
+    run.commands.mkdir(parents=True, mode=0o700)
     run.plan.write_text(json.dumps(plan))
     run.journal.write_bytes(journal)
     return run

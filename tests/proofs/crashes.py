@@ -1,4 +1,4 @@
-"""The core on fakes, killed at random records and writes, until somebody's word brings it to an end."""
+"""The core on fakes, killed at random records and writes, until somebody's command brings it to an end."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Somebody:
 
     def _look(self) -> None:
         if self.looks:
-            self._bench.mailbox.say(CommandName.RESUME)
+            self._bench.inbox.say(CommandName.RESUME)
         self._bench.clock.call_in(HOUR, self._look)
 
 
@@ -87,22 +87,22 @@ def _life(seed: int) -> str:
     reaper = Reaper(chance)
     bench.journal.killed_at, bench.router.killed_at = reaper.recorded, reaper.wrote
     somebody = Somebody(bench)
-    words: tuple[CommandName, ...] = ()
+    commands: tuple[CommandName, ...] = ()
     for _ in range(MOST_DEATHS):
         reaper.arm()
         try:
-            bench.run(*words)
+            bench.run(*commands)
             break
         except Killed:
             somebody.looks = False
             _untouched_without_a_word(bench, reaper, seed)
             somebody.looks = True
-            words = (
+            commands = (
                 chance.choice((CommandName.RESUME, CommandName.RESUME, CommandName.ROLLBACK)),
             )
     reaper.disarm()
     if bench.state.phase not in (Phase.COMPLETED, Phase.ROLLED_BACK, Phase.REFUSED):
-        bench.run(*(words or (CommandName.RESUME,)))
+        bench.run(*(commands or (CommandName.RESUME,)))
     # a process that died after its last record had not folded it any more: what counts is the journal
     state = bench.state
     if state.seq < bench.journal.records[-1].seq:
@@ -126,7 +126,7 @@ def _untouched_without_a_word(bench: Bench, reaper: Reaper, seed: int) -> None:
     )
     if bench.state.phase in (Phase.COMPLETED, Phase.ROLLED_BACK, Phase.PREFLIGHT):
         return
-    bench.mailbox.say_in(60_000, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60_000, CommandName.INTERRUPT, signal=15)
     bench.run()
     after = sum(
         isinstance(record.event, Intent) and record.event.kind == "move"

@@ -36,7 +36,7 @@ class Health:
         slower: its requests over 1.25 times the source's p95, and over 800 ms; 5 % of the source's are over that p95.
         cv: how much the rate of a side varies by itself from minute to minute.
         shared: how much both vary together.
-        routes: of the plan; two are two pairs, and share alpha.
+        routes: of the plan; two are two comparisons, and share alpha.
         exact: the destination's rates and their variation are those that the judge itself allows in each minute, given
             what it knows of the source: nobody can be worse and still be healthy.
     """
@@ -54,7 +54,7 @@ class Health:
 
 KINDS = (
     Health("at the floor", True, 0.0002, 0.002, 0.05, 0.5),
-    Health("at the floor, two pairs", True, 0.0002, 0.002, 0.05, 0.35, routes=2),
+    Health("at the floor, two comparisons", True, 0.0002, 0.002, 0.05, 0.35, routes=2),
     Health("twice the source", True, 0.0025, 0.005, 0.05, 0.35, 0.2),
     Health("twice the source, cv 50 %", True, 0.0025, 0.005, 0.05, 0.5),
     Health("at max, near its source", True, 0.006, 0.010, 0.05, 0.35),
@@ -120,7 +120,7 @@ class World:
     common: float = field(default=0.0)
 
     def minute(
-        self, pair: Comparison, at: int, weight: float, memory: Edges | None = None
+        self, comparison: Comparison, at: int, weight: float, memory: Edges | None = None
     ) -> Minute:
         """Both sides in one minute; `at` counts from the first raise. `memory` says what is allowed, if that matters."""
         self.common = 0.8 * self.common + 0.6 * self.chance.gauss(0.0, 1.0)
@@ -143,7 +143,7 @@ class World:
         counts["balancer.requests"] = total or Absent.NO_DATAPOINT
         for name in ("elb_502", "elb_503", "elb_504"):
             counts[f"balancer.{name}"] = Absent.NO_DATAPOINT
-        return Minute(pair.id, START_MS + at * MINUTE, counts)
+        return Minute(comparison.id, START_MS + at * MINUTE, counts)
 
     def _side(
         self, side: str, requests: int, rates: tuple[Rate, Rate], limit: int

@@ -61,35 +61,35 @@ def cutover(seed: int, health: Health, rate: int) -> tuple[str, bool]:
     world = World(health, rate, random.Random(seed))
     intended = PLANS[health.routes]
     evidence = evid.begin(intended)
-    calibration = {pair.id: {"p95": TAU} for pair in intended.pairs}
+    calibration = {comparison.id: {"p95": TAU} for comparison in intended.comparisons}
     evidence = replace(evidence, calibration=calibration)
     for at in range(-BASELINE, 0):
-        for pair in intended.pairs:
-            folded = evid.Folded(world.minute(pair, at, 0.0), 0, 0)
+        for comparison in intended.comparisons:
+            folded = evid.Folded(world.minute(comparison, at, 0.0), 0, 0)
             evidence = evid.fold(intended, evidence, folded)
     at = 0
     for step, (weight, bake) in enumerate(STEPS):
         began = START_MS + at * MINUTE
         for _ in range(bake):
-            for pair in intended.pairs:
-                edges = _edges(evidence, pair) if health.exact else None
-                minute = world.minute(pair, at, weight / 100, edges)
-                scene = _scene(intended, step, began, minute.at_ms, calibration[pair.id])
-                spoke = _early(intended, evidence, pair, world.published(minute), scene)
+            for comparison in intended.comparisons:
+                edges = _edges(evidence, comparison) if health.exact else None
+                minute = world.minute(comparison, at, weight / 100, edges)
+                context = _context(intended, step, began, minute.at_ms, calibration[comparison.id])
+                spoke = _early(intended, evidence, comparison, world.published(minute), context)
                 evidence = evid.fold(intended, evidence, evid.Folded(minute, 10 * weight, began))
-                spoke = spoke or _settled(intended, evidence, pair, scene)
+                spoke = spoke or _settled(intended, evidence, comparison, context)
                 if spoke is not None:
                     return spoke
             at += 1
     return "", False
 
 
-def _edges(evidence: evid.Evidence, pair: Comparison) -> Edges:
-    errors = evidence.memory("errors", pair.id).counting
-    return Edges(errors, evidence.memory("latency", pair.id).relative)
+def _edges(evidence: evid.Evidence, comparison: Comparison) -> Edges:
+    errors = evidence.memory("errors", comparison.id).counting
+    return Edges(errors, evidence.memory("latency", comparison.id).relative)
 
 
-def _scene(
+def _context(
     intended: Plan, step: int, began: int, at_ms: int, calibration: Mapping[str, int]
 ) -> GateContext:
     return GateContext(
@@ -107,24 +107,28 @@ def _scene(
 
 
 def _early(
-    intended: Plan, evidence: evid.Evidence, pair: Comparison, minute: Minute, scene: GateContext
+    intended: Plan,
+    evidence: evid.Evidence,
+    comparison: Comparison,
+    minute: Minute,
+    context: GateContext,
 ) -> tuple[str, bool] | None:
     for gate in intended.gates:
-        memory = evidence.memory(gate.name, pair.id)
-        found = gate.gate.early(gate.spec, memory, (minute,), scene)
+        memory = evidence.memory(gate.name, comparison.id)
+        found = gate.gate.early(gate.spec, memory, (minute,), context)
         if found is not None and found.judgement.verdict is Verdict.BREACH:
-            return gate.name, found.judgement.on_breach == "ask"
+            return gate.name, found.judgement.on_breach == "escalate"
     return None
 
 
 def _settled(
-    intended: Plan, evidence: evid.Evidence, pair: Comparison, scene: GateContext
+    intended: Plan, evidence: evid.Evidence, comparison: Comparison, context: GateContext
 ) -> tuple[str, bool] | None:
     for gate in intended.gates:
-        memory = evidence.memory(gate.name, pair.id)
-        judgement = gate.gate.verdict(gate.spec, memory, pair, scene)
+        memory = evidence.memory(gate.name, comparison.id)
+        judgement = gate.gate.verdict(gate.spec, memory, comparison, context)
         if judgement.verdict is Verdict.BREACH:
-            return gate.name, judgement.on_breach == "ask"
+            return gate.name, judgement.on_breach == "escalate"
     return None
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal.events import Event, GateJudged, Intent
-from tests.fakes import Bench, form, plan_of
+from tests.fakes import Bench, config, plan_of
 from tests.promises.from_records import journal_broken
 from tests.proofs import absurd, crashes, healthy, luck, null
 
@@ -64,10 +64,10 @@ def test_the_null_is_as_noisy_as_it_says() -> None:
     """Mean and variation of a side's failures: what the guarantee is about."""
     health = healthy.KINDS[0]
     world = healthy.World(health, 300_000, random.Random(1))
-    pair = null.PLANS[1].pairs[0]
+    comparison = null.PLANS[1].comparisons[0]
     rates = []
     for at in range(4_000):
-        counts = world.minute(pair, at, 0.5).counts
+        counts = world.minute(comparison, at, 0.5).counts
         failed, requests = counts["destination.target_5xx"], counts["destination.requests"]
         assert isinstance(requests, int)
         rates.append((failed if isinstance(failed, int) else 0) / requests)
@@ -143,7 +143,7 @@ def test_the_proof_sees_a_step_forward_after_a_rollback() -> None:
 
 
 def test_the_proof_sees_a_wrong_exit_code_and_a_weight_nobody_planned() -> None:
-    bench = Bench(found=form(0, attached=False))
+    bench = Bench(found=config(0, attached=False))
     assert bench.run() == ExitCode.COMPLETED
     said = journal_broken(bench.plan, bench.journal.records, 3)
     assert said == ["P28: the journal closes with 0, and the process ended with 3"]

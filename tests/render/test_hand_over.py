@@ -93,5 +93,5 @@ def test_status_says_why_it_asks_until_when_and_what_then() -> None:
     said = status_json(replay(bench.plan, bench.journal.records[:index]), bench.plan)
     hold = said["hold"]
     assert isinstance(hold, dict)
-    assert hold["reason"] == "uncompared"
+    assert hold["reason"] == "no_control"
     assert hold["then"] == "it rolls back"

@@ -206,7 +206,7 @@ def test_the_end_sums_up_and_names_the_next_command(bench: Bench) -> None:
     assert "next: nothing; this run is over" in tail
 
 
-def test_a_rehearsal_ends_with_no_word_that_would_reach_a_real_run() -> None:
+def test_a_rehearsal_ends_with_no_command_that_would_reach_a_real_run() -> None:
     bench = Bench(plan_of(hold_back="0%"))
     bench.run()
     out = io.StringIO()

@@ -40,7 +40,7 @@ def test_every_record_is_one_json_object_with_its_schema(bench: Bench) -> None:
         for record in bench.journal.records
         if isinstance(record.event, ev.Verified)
     ]
-    plain = ("run_open", "lease", "phase", "minute", "gate", "word", "close")
+    plain = ("run_open", "lease", "phase", "minute", "gate", "command", "close")
     assert [one["body"] for one in found if one["type"] in plain] == [
         body(record.event) for record in bench.journal.records if record.event.type in plain
     ]
@@ -56,7 +56,7 @@ def test_every_weight_of_a_record_is_percent_and_called_so(bench: Bench) -> None
     for record in bench.journal.records:
         view.told(record)
     last: list[ev.Event] = [
-        ev.Effective(0, 0, {"one": 48, "two": -1}, "seen"),
+        ev.WeightObserved(0, 0, {"one": 48, "two": -1}, "seen"),
         ev.Drift("arn", "a", {"weight": -1, "text": "{}"}),
     ]
     for event in last:

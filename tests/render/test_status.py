@@ -29,8 +29,8 @@ def stories(bench: Bench) -> list[RunView]:
 @pytest.fixture(scope="module")
 def paused() -> list[RunView]:
     bench = Bench(plan_of(routes=TWO_ROUTES))
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE, "lunch"), 8 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK, "enough"), 12 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE, "lunch"), 8 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.ROLLBACK, "enough"), 12 * MINUTE)
     bench.run()
     return stories(bench)
 
@@ -63,11 +63,11 @@ def test_a_hold_shows_why_until_when_what_then_and_what_to_type(paused: list[Run
 def baking() -> tuple[RunView, RunState]:
     """A run in the middle of a bake, and its state folded with the evidence."""
     bench = Bench(plan_of(routes=TWO_ROUTES))
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE, "lunch"), 11 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK, "enough"), 12 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE, "lunch"), 11 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.ROLLBACK, "enough"), 12 * MINUTE)
     bench.run()
     records = bench.journal.records
-    said = next(n for n, record in enumerate(records) if record.event.type == "word")
+    said = next(n for n, record in enumerate(records) if record.event.type == "command")
     return stories(bench)[said], replay(bench.plan, records[:said])
 
 
@@ -135,7 +135,7 @@ def test_before_the_first_record_there_is_something_to_show() -> None:
 
 def test_a_run_whose_process_is_gone_says_resume_and_keeps_no_deadline() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=15), 5 * MINUTE)
     bench.run()
     story = RunView.begin(bench.plan)
     for record in real(bench):

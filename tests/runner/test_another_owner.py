@@ -35,7 +35,7 @@ def test_a_raise_does_not_leave_when_another_process_took_the_run_after_the_look
 def test_a_restore_does_not_leave_when_another_process_took_the_run_after_the_look() -> None:
     bench = Bench(plan_of(routes=TWO_ROUTES))
     taken_while_it_connects(bench, "restore", 0)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
     assert bench.router.weights()[-1] == 500, "what the other process does with it is its own"
-    assert {route.weight for route in bench.router.forms.values()} == {500}
+    assert {route.weight for route in bench.router.configs.values()} == {500}

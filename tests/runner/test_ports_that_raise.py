@@ -11,7 +11,7 @@ from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
 from cutover.core.observation import CommandName
 from cutover.core.values import MINUTE
-from tests.fakes import Bench, form
+from tests.fakes import Bench, config
 
 
 class Broken:
@@ -67,11 +67,11 @@ def test_a_rollback_restores_every_route_though_the_router_raises(call: str, tim
 
     def rollback() -> None:
         setattr(router, call, Broken(times, getattr(router, call)))
-        bench.mailbox.say(CommandName.ROLLBACK)
+        bench.inbox.say(CommandName.ROLLBACK)
 
     bench.at_weight(500, rollback, MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert set(router.forms.values()) == {form(0, attached=False)}
+    assert set(router.configs.values()) == {config(0, attached=False)}
     assert bugs(bench)
 
 
@@ -83,7 +83,7 @@ def test_a_raise_whose_write_raises_is_never_called_applied() -> None:
         raise ZeroDivisionError("a bug")
 
     bench.at_weight(50, lambda: setattr(bench.router, "write", refuses), MINUTE)
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     bench.run()
     results = [one.result for one in bench.events(ev.Outcome)]
     assert results[:2] == ["applied", "applied"]

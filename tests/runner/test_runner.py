@@ -15,7 +15,7 @@ from cutover.core.routing import RouteConfig
 from cutover.core.state import Phase, replay
 from cutover.core.values import HOUR, MINUTE, SECOND, RouteId, Weight
 from cutover.ports import Change, Permit
-from tests.fakes import TWO_ROUTES, Bench, FakeJournal, FakeRouter, form, plan_of
+from tests.fakes import TWO_ROUTES, Bench, FakeJournal, FakeRouter, config, plan_of
 
 
 def outcomes(bench: Bench) -> list[str]:
@@ -74,7 +74,7 @@ def test_an_intent_in_time_is_sent_though_the_disk_is_slow() -> None:
 def test_a_lease_that_ends_before_a_write_can_have_ended_stops_the_write() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: setattr(bench.lease, "end", bench.clock.at.plus(4 * MINUTE)), 1)
-    bench.mailbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert set(outcomes(bench)[2:]) == {"cancelled"}
@@ -97,7 +97,7 @@ def test_a_journal_that_fails_at_an_intent_sends_nothing(nth: int) -> None:
             bench.journal.fails = Unknown("no space left on device", "disk_full")
 
     bench.journal.killed_at = watch
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     code = bench.run()
     assert len(bench.router.writes) in (0, 2)
     assert 50 not in bench.router.weights()
@@ -112,7 +112,7 @@ def test_a_journal_that_fails_in_the_records_of_the_deciding_turn_stops_its_rais
             bench.journal.fails = Unknown("no space left on device", "disk_full")
 
     bench.journal.killed_at = watch
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     held = [r.event for r in bench.journal.fallback if isinstance(r.event, ev.PhaseChanged)]
@@ -136,7 +136,7 @@ class NoSnapshotJournal(FakeJournal):
 def test_without_a_kept_snapshot_nothing_is_written_and_the_next_process_keeps_it_first() -> None:
     bench = Bench()
     bench.journal = NoSnapshotJournal(2)
-    bench.mailbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.writes == []
     assert bench.journal.commands == ()
@@ -148,39 +148,41 @@ def test_without_a_kept_snapshot_nothing_is_written_and_the_next_process_keeps_i
 
 def test_a_full_disk_at_the_start_of_a_process_stops_raises_and_not_a_rollback() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=15), 5 * MINUTE)
     assert bench.run() == ExitCode.TERMINATED
     runner = bench.start()
     bench.journal.fails = Unknown("no space left on device", "disk_full")
-    bench.mailbox.say(CommandName.ROLLBACK)
-    words = bench.mailbox.wait(bench.clock.at)
-    wake = runner.turn(words)
+    bench.inbox.say(CommandName.ROLLBACK)
+    commands = bench.inbox.wait(bench.clock.at)
+    wake = runner.turn(commands)
     assert isinstance(wake, Moment)
     assert runner.run() == ExitCode.ROLLED_BACK
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
 
 
 class FullRouter(FakeRouter):
     """A third group leaves no room for the next weight."""
 
-    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
-        if "tf" in form.text and weight > 50:
+    def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        if "tf" in config.text and weight > 50:
             raise ValueError("50 % cannot be set beside a third target group")
-        return super().with_weight(route, form, weight)
+        return super().with_weight(route, config, weight)
 
 
-def test_a_form_that_can_not_carry_the_weight_holds_instead_of_ending_the_process() -> None:
+def test_a_config_that_can_not_carry_the_weight_holds_instead_of_ending_the_process() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     bench.router.__class__ = FullRouter
-    bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ACCEPT_DRIFT, "known"), 9 * MINUTE)
-    bench.mailbox.say_in(90 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.at_weight(
+        50, lambda: bench.router.configs.update({route: config(50, tag="tf")}), 5 * MINUTE
+    )
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.ACCEPT_DRIFT, "known"), 9 * MINUTE)
+    bench.inbox.say_in(90 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert any("cannot be set beside" in note.text for note in bench.events(ev.Note))
     assert bench.state.held is not None
     assert bench.state.held.reason == "not_written"
-    assert bench.router.forms[route] == form(50, tag="tf")
+    assert bench.router.configs[route] == config(50, tag="tf")
 
 
 def test_detaching_without_a_durable_intent_is_cancelled() -> None:
@@ -188,12 +190,12 @@ def test_detaching_without_a_durable_intent_is_cancelled() -> None:
     bench.run()
 
     def watch(event: ev.Event) -> None:
-        if isinstance(event, ev.WordSaid):
+        if isinstance(event, ev.CommandGiven):
             bench.journal.fails = Unknown("no space left on device", "disk_full")
 
     bench.journal.killed_at = watch
     assert bench.finish_detached() == ExitCode.REFUSED
-    assert bench.router.forms[bench.plan.routes[0].id].source_present
+    assert bench.router.configs[bench.plan.routes[0].id].source_present
 
 
 def test_listeners_are_told_every_record_once_and_the_end() -> None:
@@ -224,6 +226,6 @@ def test_routes_of_a_step_are_sent_in_one_call() -> None:
             return super().write(changes, permit)
 
     bench.router.__class__ = Counting
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 10 * SECOND)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), 10 * SECOND)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert sizes == [2, 2, 2, 2]

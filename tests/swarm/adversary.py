@@ -63,7 +63,7 @@ class Adversary:
         for jump in script.jumps:
             on(jump.when, partial(self._clock_jumps, jump.by_ms))
         for command in script.commands:
-            on(command.when, partial(machine.people.command, command.word, command.times))
+            on(command.when, partial(machine.people.command, command.command, command.times))
         machine.disk.before = lambda operation: self.reach("disk", operation)
         machine.disk.after = lambda operation: self.reach("disk_done", operation)
         machine.disk.refused = self._refused

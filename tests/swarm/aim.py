@@ -44,7 +44,7 @@ def aimed(kind: str, phase: str, chance: random.Random) -> tuple[list[Entry], di
 
 def _when(kind: str, phase: str, chance: random.Random) -> dict[str, Any]:
     if phase == "PREFLIGHT":
-        # its first look comes at once; nobody can say a word to a process before it is there
+        # its first look comes at once; nobody can say a command to a process before it is there
         at_once = kind.split(maxsplit=1)[0] in (
             *_OPERATION,
             "disk",
@@ -73,16 +73,16 @@ def _way(phase: str, chance: random.Random) -> list[Entry]:
     bake: dict[str, Any] = {"phase": "BAKING", "after": f"{chance.randint(0, 100)}s"}
     match phase:
         case "HOLDING":
-            return [("commands", {"when": bake, "word": "pause"})]
+            return [("commands", {"when": bake, "command": "pause"})]
         case "ROLLING_BACK":
             if chance.random() < 0.3:
                 return [("effects", {"when": bake, "errors": "8%"})]
-            return [("commands", {"when": bake, "word": "rollback"})]
+            return [("commands", {"when": bake, "command": "rollback"})]
         case _ if phase == NO_PROCESS:
             death = {
                 "when": {"after": f"{_GONE_AFTER}s"},
                 "back_after": "10m",
-                "words": ["resume"],
+                "commands": ["resume"],
             }
             return [("deaths", death)]
         case _:
@@ -103,7 +103,7 @@ def _occurs(kind: str, when: dict[str, Any], chance: random.Random) -> list[Entr
         "machine": lambda: [("stops", _point(rest.removeprefix("stopped "), when, lasts=chance.choice(("3s", "40s", "5m"))))],
         "clock": lambda: [("jumps", {"when": when, "by_ms": chance.choice((-60_000, 3_000, 600_000))})],
         "lease": lambda: [("lease", {"when": when, "lasts": "40s"})],
-        "taken": lambda: [("take_overs", {"when": when, "word": chance.choice(("resume", "rollback"))})],
+        "taken": lambda: [("take_overs", {"when": when, "command": chance.choice(("resume", "rollback"))})],
         "says": lambda: _says(rest, when),
     }  # fmt: skip
     return makers[head]() if head in makers else _fault(head, rest, when, chance)
@@ -133,8 +133,11 @@ def _disk(operation: str, when: dict[str, Any], chance: random.Random) -> list[E
         "operation": operation,
         "lasts": "70s",
     }
-    # a word that is left in a file touches the disk in every way
-    return [("disk", trouble), ("commands", {"when": {**when, "after": "6s"}, "word": "approve"})]
+    # a command that is left in a file touches the disk in every way
+    return [
+        ("disk", trouble),
+        ("commands", {"when": {**when, "after": "6s"}, "command": "approve"}),
+    ]
 
 
 def _point(kind: str, when: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -142,5 +145,5 @@ def _point(kind: str, when: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def _says(what: str, when: dict[str, Any]) -> list[Entry]:
-    word = what.removesuffix(" 2 times at once")
-    return [("commands", {"when": when, "word": word, "times": 1 if word == what else 2})]
+    command = what.removesuffix(" 2 times at once")
+    return [("commands", {"when": when, "command": command, "times": 1 if command == what else 2})]

@@ -21,7 +21,7 @@ PHASES = (
     "ROLLING_BACK",
     "COMPLETED",
 )
-WORDS = (
+COMMANDS = (
     "pause", "resume", "approve", "rollback", "finish", "finish_and_detach", "interrupt", "confirm_restored", "accept_drift", "leave",
     "hold_file", "rollback_file", "remove_files",
 )  # fmt: skip
@@ -170,7 +170,7 @@ def _point(chance: random.Random) -> dict[str, Any]:
 
 def _death(*, power: bool) -> Draw:
     def draw(chance: random.Random) -> tuple[str, dict[str, Any]]:
-        words = chance.choice(
+        commands = chance.choice(
             (
                 ["resume"],
                 ["rollback"],
@@ -181,7 +181,12 @@ def _death(*, power: bool) -> Draw:
             )
         )
         back = chance.choice(("5s", "5s", "1m", "1m", "10m", "10m", "40m", "never"))
-        return "deaths", {**_point(chance), "power": power, "back_after": back, "words": words}
+        return "deaths", {
+            **_point(chance),
+            "power": power,
+            "back_after": back,
+            "commands": commands,
+        }
 
     return draw
 
@@ -196,10 +201,14 @@ def _jump(chance: random.Random) -> tuple[str, dict[str, Any]]:
     return "jumps", {"when": _when(chance), "by_ms": by}
 
 
-def _command(*words: str) -> Draw:
+def _command(*commands: str) -> Draw:
     def draw(chance: random.Random) -> tuple[str, dict[str, Any]]:
         times = chance.choice((1, 1, 1, 2))
-        return "commands", {"when": _when(chance), "word": chance.choice(words), "times": times}
+        return "commands", {
+            "when": _when(chance),
+            "command": chance.choice(commands),
+            "times": times,
+        }
 
     return draw
 
@@ -209,7 +218,7 @@ def _lease(chance: random.Random) -> tuple[str, dict[str, Any]]:
 
 
 def _take_over(chance: random.Random) -> tuple[str, dict[str, Any]]:
-    return "take_overs", {"when": _when(chance), "word": chance.choice(("resume", "rollback"))}
+    return "take_overs", {"when": _when(chance), "command": chance.choice(("resume", "rollback"))}
 
 
 KINDS: dict[str, Draw] = {
@@ -252,10 +261,10 @@ KINDS: dict[str, Draw] = {
     "clock set": _jump,
     "lease lost": _lease,
     "taken over": _take_over,
-    "words forward": _command("resume", "approve", "accept_drift", "finish", "finish_and_detach"),
-    "words that stop": _command("pause", "rollback", "interrupt", "leave"),
-    "words in files": _command("hold_file", "rollback_file", "remove_files"),
-    "every word": _command(*WORDS),
+    "commands forward": _command("resume", "approve", "accept_drift", "finish", "finish_and_detach"),
+    "commands that stop": _command("pause", "rollback", "interrupt", "leave"),
+    "commands in files": _command("hold_file", "rollback_file", "remove_files"),
+    "every command": _command(*COMMANDS),
 }  # fmt: skip
 """What may go wrong, by the name of its kind."""
 

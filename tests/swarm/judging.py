@@ -61,7 +61,7 @@ def _restored(machine: Machine) -> Iterator[str]:
     live, others = dict(found), set[str]()
     for fact in machine.eyes.facts:
         if isinstance(fact, Took | Changed):
-            live[fact.route] = fact.form, fact.weight
+            live[fact.route] = fact.config, fact.weight
             others.discard(fact.route)
             if isinstance(fact, Changed):
                 others.add(fact.route)

@@ -1,6 +1,6 @@
 """One machine under the adversary: its disk, its clock, its processes, and the people who command them.
 
-A process is composed as `app.live` does it, from the same runner, adapters, journal and mailbox; only the disk, the
+A process is composed as `app.live` does it, from the same runner, adapters, journal and inbox; only the disk, the
 clock and the lock files are the adversary's. What happens is told to `Eyes`, as facts.
 """
 
@@ -30,7 +30,7 @@ from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.state import TERMINAL, RunState, evolve, replay
 from cutover.core.values import MINUTE
 from cutover.emulator.world import World
-from cutover.local.inbox import leave_word
+from cutover.local.inbox import enqueue
 from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
@@ -147,8 +147,8 @@ class Machine:
         clock = self.world.clock
 
         def back() -> None:
-            for word in death.words:
-                self.people.command(word)
+            for command in death.commands:
+                self.people.command(command)
 
         clock.at(clock.ms + death.back_after, back)
 
@@ -174,7 +174,7 @@ class Machine:
         )
         self._drive(journal, RunState(), (), opened)
 
-    def _go_on(self, word: OperatorCommand) -> None:
+    def _go_on(self, command: OperatorCommand) -> None:
         """`cutover resume`, `rollback` and the others, when no process drives the run."""
         contents = self.run.contents()
         if not contents.records:
@@ -184,17 +184,17 @@ class Machine:
         if phase in TERMINAL:  # a process died before it could tell that, and now people are told
             self.eyes.continues(contents.records)
             self.over = True
-        refuse_meaningless(self.run, phase, word)
-        if word.name is CommandName.ROLLBACK:
+        refuse_meaningless(self.run, phase, command)
+        if command.name is CommandName.ROLLBACK:
             with contextlib.suppress(RefusedError):
-                leave_word(self.run, word, self.clock.now())
-        back = word.name in BACK
+                enqueue(self.run, command, self.clock.now())
+        back = command.name in BACK
         journal = FileJournal.open_existing(
             self.run, restore_text=self._restore_text(), for_rollback=back, complain=_nobody
         )
         state = replay(self.plan, journal.contents.records)
-        refuse_meaningless(self.run, state.phase, word)
-        self._drive(journal, state, (word,))
+        refuse_meaningless(self.run, state.phase, command)
+        self._drive(journal, state, (command,))
 
     def _restore_text(self) -> Callable[[Sequence[str]], str]:
         return restore_text_of(self.plan.aws.account, self.plan.aws.region, self.run.id)
@@ -203,7 +203,7 @@ class Machine:
         self,
         journal: FileJournal,
         state: RunState,
-        words: tuple[OperatorCommand, ...],
+        commands: tuple[OperatorCommand, ...],
         *opening: Event,
     ) -> None:
         lease = LosableLease()
@@ -219,17 +219,17 @@ class Machine:
             "operator",
             "machine",
             len(self.eyes.facts),
-            str(words[0].name) if words else "run",
+            str(commands[0].name) if commands else "run",
             int(self.script.exit_on_hold),
         )
-        must = not (words and words[0].name in BACK)
+        must = not (commands and commands[0].name in BACK)
         first = True
         for event in (*opening, taken):
             state = self._record(journal, state, event, must=must, first=first)
             first = False
-        waiting = [one for one in ears.wait(self.clock.now()) if not _is_one_of(one, words)]
+        waiting = [one for one in ears.wait(self.clock.now()) if not _is_one_of(one, commands)]
         runner = process.runner = Runner(self.plan, self._ports(process), state)
-        code = runner.run((*words, *waiting))
+        code = runner.run((*commands, *waiting))
         silently = runner.end is not None and runner.end.silently
         self.processes.remove(process)
         self.eyes.process_gone()
@@ -300,8 +300,8 @@ class Machine:
         (still,) = self.processes
         self.eyes.meet("taken over")
         epoch = still.journal.epoch
-        word = OperatorCommand(CommandName(take.word), "another operator", "takes over")
-        self._living(lambda: self._go_on(word))
+        command = OperatorCommand(CommandName(take.command), "another operator", "takes over")
+        self._living(lambda: self._go_on(command))
         still.lease.missing = True  # the kernel freed the other's lock; ours is gone with the file
         if self.eyes.epoch > epoch:
             self.eyes.add(Owner, ours=False)
@@ -311,5 +311,8 @@ def _nobody(_line: str) -> None:
     """People are told through the facts."""
 
 
-def _is_one_of(word: OperatorCommand, words: Sequence[OperatorCommand]) -> bool:
-    return any((one.name, one.who, one.why) == (word.name, word.who, word.why) for one in words)
+def _is_one_of(command: OperatorCommand, commands: Sequence[OperatorCommand]) -> bool:
+    return any(
+        (one.name, one.who, one.why) == (command.name, command.who, command.why)
+        for one in commands
+    )

@@ -10,7 +10,7 @@ from cutover.core.errors import RefusedError
 from cutover.core.journal.events import PhaseChanged
 from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.values import MINUTE
-from cutover.local.inbox import leave_word
+from cutover.local.inbox import enqueue
 from tests.promises.facts import Ordered
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _FILES = {"hold_file": "HOLD", "rollback_file": "ROLLBACK"}
 
 
 class People:
-    """Whoever says a word.
+    """Whoever says a command.
 
     Attributes:
         pending: commands for which no process lives: each begins one.
@@ -47,7 +47,7 @@ class People:
         self.until_ms = calm_ms + (LOOKS + 1) * LOOK_EVERY
 
     def command(self, name: str, times: int = 1) -> None:
-        """Somebody says a word, so often in the same moment."""
+        """Somebody says a command, so often in the same moment."""
         self._machine.eyes.meet(
             f"says {name}" if times == 1 else f"says {name} {times} times at once"
         )
@@ -76,14 +76,14 @@ class People:
             self._machine.eyes.add(Ordered, name)
             detail = "detach_source" if name == "finish_and_detach" else ""
             said = CommandName(name.removesuffix("_and_detach"))
-            word = OperatorCommand(said, who, "as the script says", detail=detail)
+            command = OperatorCommand(said, who, "as the script says", detail=detail)
             if ears is None:
-                self.pending.append(word)
+                self.pending.append(command)
                 return
             try:
-                leave_word(self._machine.run, word, self._machine.clock.now())
+                enqueue(self._machine.run, command, self._machine.clock.now())
             except RefusedError:
-                ears.direct.append(word)  # through the pipe, which needs no disk
+                ears.direct.append(command)  # through the pipe, which needs no disk
 
     def _switch(self, name: str) -> None:
         with contextlib.suppress(OSError):

@@ -65,7 +65,7 @@ class LosableLease(Lease):
 
 
 class Ears(LocalInbox):
-    """The mailbox of a live run, whose sleep is virtual time; `direct` came by signal or through the pipe."""
+    """The inbox of a live run, whose sleep is virtual time; `direct` came by signal or through the pipe."""
 
     def __init__(
         self,
@@ -85,14 +85,16 @@ class Ears(LocalInbox):
         return super().wait(until)
 
     def stopping(self) -> str:
-        said = next((f"{word.name} of {word.who}" for word in self.direct if word.stops), "")
+        said = next(
+            (f"{command.name} of {command.who}" for command in self.direct if command.stops), ""
+        )
         return said or super().stopping()
 
     def _sleep(self, ms: int) -> None:
         left = ms if self._until is None else self._until.after(self._now())
         self._passes(left)
 
-    def _words(self) -> tuple[OperatorCommand, ...]:
+    def _commands(self) -> tuple[OperatorCommand, ...]:
         direct: Sequence[OperatorCommand] = tuple(self.direct)
         self.direct.clear()
-        return (*direct, *super()._words())
+        return (*direct, *super()._commands())

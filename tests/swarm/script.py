@@ -45,7 +45,7 @@ class TakeOver(Injection):
     """The process stands still, and another one becomes the runner and ends the run, or dies; then the first one wakes."""
 
     when: When = When()
-    word: Literal["resume", "rollback"] = "rollback"
+    command: Literal["resume", "rollback"] = "rollback"
 
 
 class Stop(Injection):
@@ -74,14 +74,14 @@ class Death(Injection):
     skip: int = Field(0, ge=0)
     power: bool = False
     back_after: DurationOrNever = 5 * MINUTE
-    words: tuple[str, ...] = ("resume",)
+    commands: tuple[str, ...] = ("resume",)
 
 
 class Command(Injection):
     """An operator's command, from another terminal; or a switch, or a signal."""
 
     when: When = When()
-    word: Literal[
+    command: Literal[
         "pause",
         "resume",
         "approve",

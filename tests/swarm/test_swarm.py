@@ -110,14 +110,14 @@ def test_a_route_that_only_reads_as_restored_is_written_before_that_is_said() ->
 
 
 def test_a_process_that_wakes_after_another_took_the_run_over_sends_nothing() -> None:
-    machine = lived(take_overs=[{"when": {"phase": "BAKING", "after": "1m"}, "word": "resume"}])
+    machine = lived(take_overs=[{"when": {"phase": "BAKING", "after": "1m"}, "command": "resume"}])
     facts = machine.eyes.facts
     woke = facts.index(next(one for one in facts if one == Owner(one.at_ms, ours=False)))
     ended = next(fact for fact in facts[woke:] if isinstance(fact, Ended))
     assert ended.exit_code == ExitCode.NEEDS_HUMAN
     assert not any(isinstance(one, Sent | Recorded) for one in facts[woke : facts.index(ended)])
     assert judged(machine) == []
-    facts.insert(woke + 1, Sent(facts[woke].at_ms, RULE, "form", 0))
+    facts.insert(woke + 1, Sent(facts[woke].at_ms, RULE, "config", 0))
     assert any(one.startswith("P6: ") for one in judged(machine))
 
 

@@ -56,7 +56,7 @@ def plan_schema() -> dict[str, Any]:
 
 
 def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -> Inspection:
-    """What preflight sees and finds, and the live forms. Read-only, enforced below the SDK.
+    """What preflight sees and finds, and the live configs. Read-only, enforced below the SDK.
 
     Raises:
         CredentialsError, RefusedError, UsageError: when AWS cannot be asked at all.
@@ -87,22 +87,22 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
     return live.start(loaded, options, run_id=run_id)
 
 
-def go_on(run: RunDirectory, word: OperatorCommand, options: Options) -> ProcessEnded:
+def go_on(run: RunDirectory, command: OperatorCommand, options: Options) -> ProcessEnded:
     """Become the runner of a run that exists; see `app.resume.go_on`."""
     from cutover.app import resume
 
-    return resume.go_on(run, word, options)
+    return resume.go_on(run, command, options)
 
 
 def say(
-    run: RunDirectory, word: OperatorCommand, *, left: Queued | None = None
+    run: RunDirectory, command: OperatorCommand, *, left: Queued | None = None
 ) -> Acknowledged | Queued | NoReply | Unreached:
-    """Leave a word for the run's process, and see whether it is heard; with `left` it lies there already."""
+    """Leave a command for the run's process, and see whether it is heard; with `left` it lies there already."""
     from cutover.app import commands
     from cutover.app import offline as app_offline
 
     place = app_offline.state_directory()
-    return commands.say(place, run, word, left=left)
+    return commands.say(place, run, command, left=left)
 
 
 def restore_without_run(
@@ -191,19 +191,19 @@ def judge_table(
 
 
 def backtest_table(
-    plan: Plan, csv: str, *, pair: str | None = None, stdin: BinaryIO | None = None
+    plan: Plan, csv: str, *, comparison: str | None = None, stdin: BinaryIO | None = None
 ) -> Backtested:
     """Start a plan at every hour of a table's past; see `app.backtest.backtest_table`."""
     from cutover.app import backtest as app_backtest
 
-    return app_backtest.backtest_table(plan, csv, pair=pair, stdin=stdin)
+    return app_backtest.backtest_table(plan, csv, comparison=comparison, stdin=stdin)
 
 
 def backtest_cloudwatch(
     plan: Plan,
     days: int,
     *,
-    pair: str | None = None,
+    comparison: str | None = None,
     profile: str | None = None,
     region: str | None = None,
     told: Callable[[int, int], None] | None = None,
@@ -212,7 +212,7 @@ def backtest_cloudwatch(
     from cutover.app import backtest as app_backtest
 
     return app_backtest.backtest_cloudwatch(
-        plan, days, pair=pair, profile=profile, region=region, told=told
+        plan, days, comparison=comparison, profile=profile, region=region, told=told
     )
 
 

@@ -12,8 +12,8 @@ from cutover.core.backtest import (
     History,
     Report,
     attempts,
-    lens_of_table,
     looks,
+    mapping_of_table,
     past_of_minutes,
     past_of_rows,
     report_of,
@@ -37,13 +37,13 @@ class JudgedTable:
     """A table and its looks, made as they are asked for.
 
     Attributes:
-        pair: the plan's pair that the table is taken for.
+        comparison: the plan's comparison that the table is taken for.
         lens: which gates are judged, and which are not.
         notes: what a reader should know about how the table was read.
     """
 
-    pair: Comparison
-    lens: ColumnMapping
+    comparison: Comparison
+    mapping: ColumnMapping
     notes: tuple[str, ...]
     looks: Iterator[Evaluation]
 
@@ -57,7 +57,7 @@ class Backtested:
         notes: what a reader should know about the past.
     """
 
-    pair: Comparison
+    comparison: Comparison
     past: History
     report: Report
     origin: str
@@ -71,7 +71,7 @@ def judge_table(
     """Judge a table of minutes; the table is read and checked whole before the first look.
 
     Args:
-        plan: its gates judge, its first pair is meant.
+        plan: its gates judge, its first comparison is meant.
         csv: a path, or `-` for `stdin`.
         at: judge as if so many minutes of the run were over, and look once; None looks after every minute.
         stdin: what `-` reads.
@@ -83,8 +83,8 @@ def judge_table(
     from cutover.local.csv_minutes import read_minutes
 
     table = read_minutes(csv, plan, stdin)
-    lens = lens_of_table(plan, table.columns)
-    _some_gate(lens)
+    mapping = mapping_of_table(plan, table.columns)
+    _some_gate(mapping)
     rows, last = table.rows, table.rows[-1].minute
     if at is not None:
         if not 1 <= at <= last + 1 or not any(
@@ -102,32 +102,32 @@ def judge_table(
             f"{csv}: no row belongs to a step, so there is nothing to judge",
             hint="rows of the run have step 0 or higher",
         )
-    pair = plan.pairs[0]
-    found = looks(plan, pair, lens, rows, since=None if at is None else at - 1)
-    return JudgedTable(pair, lens, (*table.notes, *_notes(lens, table.columns)), found)
+    comparison = plan.comparisons[0]
+    found = looks(plan, comparison, mapping, rows, since=None if at is None else at - 1)
+    return JudgedTable(comparison, mapping, (*table.notes, *_notes(mapping, table.columns)), found)
 
 
 def backtest_table(
-    plan: Plan, csv: str, *, pair: str | None = None, stdin: BinaryIO | None = None
+    plan: Plan, csv: str, *, comparison: str | None = None, stdin: BinaryIO | None = None
 ) -> Backtested:
     """Start the plan at every hour of a table's past.
 
     Raises:
         PlanError: for a mistake in the table, with its place.
-        UsageError: for a pair that the plan or the table does not have, or when no gate can be judged.
+        UsageError: for a comparison that the plan or the table does not have, or when no gate can be judged.
     """
     from cutover.local.csv_history import read_history
 
     table = read_history(csv, stdin)
-    meant = _pair(plan, pair)
-    if pair is not None and not table.pair:
+    meant = _comparison(plan, comparison)
+    if comparison is not None and not table.comparison:
         raise UsageError(
-            f"--pair {pair}: {csv} has the minutes of one service",
+            f"--pair {comparison}: {csv} has the minutes of one service",
             hint="columns source_requests, destination_requests, ... tell of two groups",
         )
-    past = past_of_rows(plan, meant, table.rows, table.columns, divided=not table.pair)
-    _some_gate(past.lens)
-    notes = [*table.notes, *_notes(past.lens, table.columns)]
+    past = past_of_rows(plan, meant, table.rows, table.columns, divided=not table.comparison)
+    _some_gate(past.mapping)
+    notes = [*table.notes, *_notes(past.mapping, table.columns)]
     if table.left_out:
         notes.append(
             f"the table leaves out {count_of(table.left_out, 'minute')}: nothing is known of them"
@@ -139,7 +139,7 @@ def backtest_cloudwatch(
     plan: Plan,
     days: int,
     *,
-    pair: str | None = None,
+    comparison: str | None = None,
     profile: str | None = None,
     region: str | None = None,
     told: Progress | None = None,
@@ -147,15 +147,15 @@ def backtest_cloudwatch(
     """Start the plan at every hour of the last days, read from CloudWatch.
 
     Args:
-        plan: whose pairs, gates and steps count.
+        plan: whose comparisons, gates and steps count.
         days: 1 to 15.
-        pair: the plan's pair whose two groups both served; None: the first pair's source, divided in two.
+        comparison: the plan's comparison whose two groups both served; None: the first comparison's source, divided in two.
         profile: as the AWS CLI's `--profile`.
         region: as `--region`; it may only repeat the plan's.
         told: called as minutes are read.
 
     Raises:
-        UsageError: for days that CloudWatch does not keep, or a pair that the plan does not have.
+        UsageError: for days that CloudWatch does not keep, or a comparison that the plan does not have.
         CredentialsError: when CloudWatch may not be asked.
         RefusedError: when it does not answer whole, or there was no traffic at all.
     """
@@ -164,7 +164,7 @@ def backtest_cloudwatch(
     from cutover.aws import history
     from cutover.local.clock import SystemClock
 
-    meant = _pair(plan, pair)
+    meant = _comparison(plan, comparison)
     clients = connect(plan, SystemClock(), profile=profile, region=region, dry_run=True)
     now_ms = clients.session.clock.now().wall_ms + clients.session.skew_ms
     calibration = history.usual_percentiles(plan, clients.metrics, days, now_ms)
@@ -172,51 +172,53 @@ def backtest_cloudwatch(
         plan, clients.metrics, days, now_ms, calibration=calibration, told=told
     )
     past = past_of_minutes(
-        plan, meant, minutes, calibration.get(meant.id, {}), divided=pair is None
+        plan, meant, minutes, calibration.get(meant.id, {}), divided=comparison is None
     )
     if not any(minute.number("source.requests") for minute in past.minutes):
         raise no_requests(clients, meant, days)
-    _some_gate(past.lens)
+    _some_gate(past.mapping)
     return _backtested(plan, meant, past, FROM_CLOUDWATCH, ())
 
 
 def _backtested(
     plan: Plan,
-    pair: Comparison,
+    comparison: Comparison,
     past: History,
     origin: str,
     notes: tuple[str, ...],
     *,
     dated: bool = True,
 ) -> Backtested:
-    return Backtested(pair, past, report_of(attempts(plan, pair, past)), origin, notes, dated)
+    return Backtested(
+        comparison, past, report_of(attempts(plan, comparison, past)), origin, notes, dated
+    )
 
 
-def _pair(plan: Plan, name: str | None) -> Comparison:
+def _comparison(plan: Plan, name: str | None) -> Comparison:
     if name is None:
-        return plan.pairs[0]
-    found = next((pair for pair in plan.pairs if pair.id == name), None)
+        return plan.comparisons[0]
+    found = next((comparison for comparison in plan.comparisons if comparison.id == name), None)
     if found is None:
         raise UsageError(
-            f"the plan has no pair {name!r}",
-            hint=f"its pairs are: {', '.join(pair.id for pair in plan.pairs)}",
+            f"the plan has no comparison {name!r}",
+            hint=f"its comparisons are: {', '.join(comparison.id for comparison in plan.comparisons)}",
         )
     return found
 
 
-def _some_gate(lens: ColumnMapping) -> None:
-    if not lens.gates:
-        why = "; ".join(f"{name}: {why}" for name, why in lens.not_judged.items())
+def _some_gate(mapping: ColumnMapping) -> None:
+    if not mapping.gates:
+        why = "; ".join(f"{name}: {why}" for name, why in mapping.not_judged.items())
         raise UsageError(f"no gate of the plan can be judged ({why})")
 
 
-def _notes(lens: ColumnMapping, columns: frozenset[str]) -> tuple[str, ...]:
+def _notes(mapping: ColumnMapping, columns: frozenset[str]) -> tuple[str, ...]:
     """What a table's columns mean for what is judged."""
     notes = [
         f"the column {name} is ignored: no judged gate of the plan reads it"
-        for name in sorted(columns - lens.used)
+        for name in sorted(columns - mapping.used)
     ]
-    if "unanswered" in lens.used - columns:
+    if "unanswered" in mapping.used - columns:
         notes.append(
             "without the columns unanswered, requests that no target answered are not seen"
         )

@@ -1,6 +1,6 @@
 """Composition for `rollback --plan PLAN --no-run`: no run, no journal, no lease, no other service than ELBv2.
 
-For when the run directory is lost or on another machine. It reads the live forms and sets the source
+For when the run directory is lost or on another machine. It reads the live configs and sets the source
 full and the destination 0, changing nothing else. What it cannot know is how things were before.
 """
 
@@ -20,7 +20,7 @@ from cutover.ports import Change, Clock, Router, Unconditional, WriteResult
 
 TRIES = 6
 APART_MS = 2_500
-"""Two equal reads at least 2 s apart commit a form."""
+"""Two equal reads at least 2 s apart commit a config."""
 
 
 @dataclass
@@ -82,16 +82,16 @@ def restore_routes(
             if not isinstance(reading, Known):
                 restored.open[route] = f"cannot be read: {getattr(reading, 'reason', 'not asked')}"
                 continue
-            form = reading.value
-            if _is_back(form) and route in answered:
-                if at_zero.get(route) == form.hash:
-                    restored.done[route] = _said(form)
+            config = reading.value
+            if _is_back(config) and route in answered:
+                if at_zero.get(route) == config.hash:
+                    restored.done[route] = _said(config)
                     del restored.open[route]
-                    tell(f"{route}: read back twice: {_said(form)}")
-                at_zero[route] = form.hash
+                    tell(f"{route}: read back twice: {_said(config)}")
+                at_zero[route] = config.hash
                 continue
             at_zero.pop(route, None)
-            back = form if _is_back(form) else _back(router, route, form)
+            back = config if _is_back(config) else _back(router, route, config)
             if back is None:
                 restored.open[route] = "cannot be set: the planned source is not in the action"
             else:
@@ -121,20 +121,20 @@ def _write(
     return {r for r, outcome in outcomes.items() if outcome.result is WriteResult.APPLIED}
 
 
-def _back(router: Router, route: RouteId, form: RouteConfig) -> RouteConfig | None:
+def _back(router: Router, route: RouteId, config: RouteConfig) -> RouteConfig | None:
     """Source full, destination 0, and nothing else changed: as a rollback does it, not as a raise, which may be refused."""
-    return router.restored(route, form, replace(form, weight=NONE), "keep", verbatim=False)
+    return router.restored(route, config, replace(config, weight=NONE), "keep", verbatim=False)
 
 
-def _is_back(form: RouteConfig) -> bool:
+def _is_back(config: RouteConfig) -> bool:
     """The source has everything: our weight is 0, or the destination is not in the action at all."""
-    return form.source_present and (form.weight == 0 or not form.attached)
+    return config.source_present and (config.weight == 0 or not config.attached)
 
 
-def _said(form: RouteConfig) -> str:
+def _said(config: RouteConfig) -> str:
     sticky = (
         "; group stickiness is on: clients with a cookie stay on the destination until it ends"
-        if form.sticky
+        if config.sticky
         else ""
     )
-    return f"destination at {weight_text(form.weight or 0)}{sticky}"
+    return f"destination at {weight_text(config.weight or 0)}{sticky}"

@@ -14,27 +14,27 @@ from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import send
 from cutover.local.disk import unguessable
-from cutover.local.inbox import leave_word
+from cutover.local.inbox import enqueue
 from cutover.local.lease import Holder, driver
 from cutover.local.run_directory import TERMINAL, RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
 
 HEARD_WITHIN_MS = 30_000
-"""The loop hears a word within a quarter of a second, unless AWS keeps a turn for its 13 s deadline."""
+"""The loop hears a command within a quarter of a second, unless AWS keeps a turn for its 13 s deadline."""
 
 _LOOK_EVERY_MS = 200
 _AFTERWARDS_MS = 5_000
-"""How long after the word is journalled the end of its turn, or of its process, is waited for."""
+"""How long after the command is journalled the end of its turn, or of its process, is waited for."""
 
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """The run's process journalled the word.
+    """The run's process journalled the command.
 
     Attributes:
         by: the process.
-        followed: what it journalled from the word on.
+        followed: what it journalled from the command on.
         gone: it drives the run no more.
     """
 
@@ -45,10 +45,10 @@ class Acknowledged:
 
 @dataclass(frozen=True)
 class Queued:
-    """No process drives the run: the word lies in `path`, or nowhere on a disk that takes nothing.
+    """No process drives the run: the command lies in `path`, or nowhere on a disk that takes nothing.
 
-    `start` is how long the journal was when the word was left. `piped`: it went through the pipe of a process.
-    `id`: the id that the word was left with, and that its record will have.
+    `start` is how long the journal was when the command was left. `piped`: it went through the pipe of a process.
+    `id`: the id that the command was left with, and that its record will have.
     """
 
     path: Path | None
@@ -59,7 +59,7 @@ class Queued:
 
 @dataclass(frozen=True)
 class NoReply:
-    """A process holds the run's lock but has not heard the word; it waits there, in a file or in the pipe."""
+    """A process holds the run's lock but has not heard the command; it waits there, in a file or in the pipe."""
 
     by: Holder
     piped: bool = False
@@ -76,44 +76,46 @@ class Unreached:
 def say(
     place: StateDirectory,
     run: RunDirectory,
-    word: OperatorCommand,
+    command: OperatorCommand,
     *,
     left: Queued | None = None,
     clock: Clock | None = None,
     within_ms: int = HEARD_WITHIN_MS,
 ) -> Acknowledged | Queued | NoReply | Unreached:
-    """Leave the word first, then see who hears it; with `left` it lies there already, under the id that it has there.
+    """Leave the command first, then see who hears it; with `left` it lies there already, under the id that it has there.
 
-    A word without an id gets one: its record in the journal is known by nothing else.
+    A command without an id gets one: its record in the journal is known by nothing else.
 
     Raises:
-        RefusedError: when neither the disk nor the pipe takes the word; its hint says what works then.
+        RefusedError: when neither the disk nor the pipe takes the command; its hint says what works then.
         LeaseError: when nobody can tell whether a process drives the run; a rollback goes on without.
     """
     clock = clock or SystemClock()
     lies_there = left if left is not None and left.path is not None else None
-    word = replace(word, id=(lies_there.id if lies_there else "") or word.id or unguessable())
+    command = replace(
+        command, id=(lies_there.id if lies_there else "") or command.id or unguessable()
+    )
 
     def find() -> Holder | None:
         try:
             return driver(place, run.id)
         except LeaseError:
-            if word.name is not CommandName.ROLLBACK:
+            if command.name is not CommandName.ROLLBACK:
                 raise
             return None  # whoever takes the lease finds out
 
-    # looked up before: the process may hear the word, act and end while it is being made durable
+    # looked up before: the process may hear the command, act and end while it is being made durable
     last = find()
     if lies_there is None:
         try:
-            lies_there = _leave(run, word, clock)
+            lies_there = _leave(run, command, clock)
         except RefusedError as error:
-            if word.name is not CommandName.ROLLBACK:
+            if command.name is not CommandName.ROLLBACK:
                 raise
             if last is not None and find() is not None:
                 return Unreached(last, str(error))
             # whoever says it does it: a full disk must not keep the traffic where it is (docs/promises.md P13)
-            return Queued(None, _size(run), id=word.id)
+            return Queued(None, _size(run), id=command.id)
     return _answer(run, lies_there, last, find, clock=clock, within_ms=within_ms)
 
 
@@ -142,20 +144,20 @@ def _answer(
         clock.sleep(_LOOK_EVERY_MS)
 
 
-def _leave(run: RunDirectory, word: OperatorCommand, clock: Clock) -> Queued:
-    """The word in a file, which outlives every process; else in the pipe of the one that drives the run."""
+def _leave(run: RunDirectory, command: OperatorCommand, clock: Clock) -> Queued:
+    """The command in a file, which outlives every process; else in the pipe of the one that drives the run."""
     start = _size(run)
     try:
-        return Queued(leave_word(run, word, clock.now()), start, id=word.id)
+        return Queued(enqueue(run, command, clock.now()), start, id=command.id)
     except RefusedError as refused:
         try:
-            send(run, word)
+            send(run, command)
         except OSError as error:
             raise RefusedError(
                 f"{refused}; and no process listens at {run.pipe}: {error.strerror or error}",
                 hint=refused.hint,
             ) from None
-        return Queued(None, start, piped=True, id=word.id)
+        return Queued(None, start, piped=True, id=command.id)
 
 
 def _what_followed(
@@ -165,7 +167,7 @@ def _what_followed(
     clock: Clock,
     driven: Callable[[], bool],
 ) -> tuple[tuple[dict[str, Any], ...], bool]:
-    """The word and what came of it: to a new phase, the end of its turn, or the end of its process (True)."""
+    """The command and what came of it: to a new phase, the end of its turn, or the end of its process (True)."""
     until = clock.now().plus(_AFTERWARDS_MS)
     while True:
         # looked at before the journal: what is over has written everything
@@ -182,7 +184,7 @@ def _what_followed(
 
 
 def _is_over(said: dict[str, Any], beat: dict[str, Any]) -> bool:
-    """The turn that journalled the word is over: beat.json is written last, with the turn's own time."""
+    """The turn that journalled the command is over: beat.json is written last, with the turn's own time."""
     then, now = said.get("boot_ms"), beat.get("boot_ms")
     if said.get("boot_id") != beat.get("boot_id"):
         return False
@@ -198,7 +200,7 @@ def _beat(run: RunDirectory) -> dict[str, Any]:
 
 
 def take_back(waiting: Queued, run: RunDirectory) -> None:
-    """Remove a word that nobody heard."""
+    """Remove a command that nobody heard."""
     if waiting.path is None:
         return
     with contextlib.suppress(OSError):  # heard in this very moment, or a disk that takes nothing
@@ -213,7 +215,7 @@ def _size(run: RunDirectory) -> int:
 
 
 def _since(run: RunDirectory, start: int, command_id: str) -> tuple[dict[str, Any], ...]:
-    """The journal's records from the word with this id on, unverified: they are only shown."""
+    """The journal's records from the command with this id on, unverified: they are only shown."""
     try:
         new = run.journal_bytes()[start:]
     except UsageError:
@@ -226,7 +228,7 @@ def _since(run: RunDirectory, start: int, command_id: str) -> tuple[dict[str, An
             continue
         if not isinstance(data, dict):
             continue
-        ours = data.get("type") == "word" and data.get("id") == command_id
+        ours = data.get("type") == "command" and data.get("id") == command_id
         if found or ours:
             found.append(data)
     return tuple(found)

@@ -77,17 +77,24 @@ def previews(plan: Plan, inspection: Inspection) -> tuple[RoutePreview, ...]:
     for route, fact in inspection.survey.routes.items():
         if isinstance(fact, Unknown):
             continue
-        form = fact.value.form
+        config = fact.value.config
         after: list[tuple[Weight, RouteConfig]] = []
         for weight in (NONE, *(step.weight for step in plan.steps)):
             try:
-                after.append((Weight(weight), router.with_weight(route, form, Weight(weight))))
+                after.append((Weight(weight), router.with_weight(route, config, Weight(weight))))
             except ValueError:
                 break  # the `weights` check names the steps that this route cannot carry
-        last = after[-1][1] if after else form
-        back = router.restored(route, last, form, fact.value.recipe, verbatim=True)
+        last = after[-1][1] if after else config
+        back = router.restored(route, last, config, fact.value.stickiness_strategy, verbatim=True)
         found.append(
-            RoutePreview(route, form, tuple(after), fact.value.recipe, fact.value.recipe_why, back)
+            RoutePreview(
+                route,
+                config,
+                tuple(after),
+                fact.value.stickiness_strategy,
+                fact.value.stickiness_strategy_why,
+                back,
+            )
         )
     return tuple(found)
 
@@ -105,16 +112,16 @@ def past_rates(
     now_ms = clients.session.clock.now().wall_ms + clients.session.skew_ms
     found = request_rates(plan, clients.metrics, days, now_ms)
     if found is None:
-        raise no_requests(clients, plan.pairs[0], days)
+        raise no_requests(clients, plan.comparisons[0], days)
     return found
 
 
-def no_requests(clients: Clients, pair: Comparison, days: int) -> RefusedError:
+def no_requests(clients: Clients, comparison: Comparison, days: int) -> RefusedError:
     """The refusal of a past without traffic: what was asked for, word for word, and what is near it."""
-    asked = source_requests(pair)
+    asked = source_requests(comparison)
     listed = MetricNames(clients.session, clients.fanout).beside([asked])[asked]
     return RefusedError(
-        f"CloudWatch shows no request of {target_group_name(pair.source)} in the last {days} days; "
+        f"CloudWatch shows no request of {target_group_name(comparison.source)} in the last {days} days; "
         f"{looked_for(MetricFacts(asked, listed=listed))}",
         hint="look whether the plan names the right target group and Region; without a past, give --rate or a CSV file",
     )

@@ -59,7 +59,7 @@ class Options:
         profile, region: as the AWS CLI takes them.
         watchers: views and notifiers; each gets a queue and a thread of its own.
         exit_on_hold: end with 5 where the run would hold and stay.
-        keyboard: single keys of the terminal are words.
+        keyboard: single keys of the terminal are commands.
         who: who started this process, for the journal.
         warn: where a rollback says what would have refused anything else.
     """
@@ -139,9 +139,11 @@ class RunSession:
             return
         self.outlets = tuple(ListenerQueue(watcher) for watcher in watchers)
 
-    def take_over(self, options: Options, words: Sequence[OperatorCommand], *, must: bool) -> None:
+    def take_over(
+        self, options: Options, commands: Sequence[OperatorCommand], *, must: bool
+    ) -> None:
         """Journal that this process is the runner now."""
-        first = words[0].name.value if words else "run"
+        first = commands[0].name.value if commands else "run"
         taken = LeaseTaken(
             options.who or operator(),
             socket.gethostname(),
@@ -151,7 +153,7 @@ class RunSession:
         )
         self.record(taken, must=must)
 
-    def drive(self, options: Options, words: Sequence[OperatorCommand] = ()) -> ProcessEnded:
+    def drive(self, options: Options, commands: Sequence[OperatorCommand] = ()) -> ProcessEnded:
         """Run the loop to its end, and give back what this process holds."""
         signals = Signals()
         pipe = CommandPipe.open(self.run)
@@ -161,7 +163,7 @@ class RunSession:
                 signals.installed(),
                 keyboard.listening() if keyboard else contextlib.nullcontext(),
             ):
-                mailbox = LocalInbox(
+                inbox = LocalInbox(
                     self.run,
                     self.clock,
                     switches=(self.place.root,),
@@ -181,15 +183,17 @@ class RunSession:
                     journal=self.journal,
                     lease=self.lease,
                     clock=self.clock,
-                    mailbox=mailbox,
+                    inbox=inbox,
                     listeners=self.outlets,
                 )
-                # what lies in words/ is heard in the first turn: a rollback comes before any other word
+                # what lies in words/ is heard in the first turn: a rollback comes before any other command
                 waiting = (
-                    word for word in mailbox.wait(self.clock.now()) if not _is_one_of(word, words)
+                    command
+                    for command in inbox.wait(self.clock.now())
+                    if not _is_one_of(command, commands)
                 )
                 runner = Runner(self.plan, ports, self.state)
-                code = self._run(runner, (*words, *waiting))
+                code = self._run(runner, (*commands, *waiting))
         finally:
             pipe.close()
             signals.close()
@@ -197,9 +201,9 @@ class RunSession:
         lost = runner.end.reason if runner.end is not None and runner.end.silently else ""
         return ProcessEnded(self.run, code, self.state, stuck, lost)
 
-    def _run(self, runner: Runner, words: Sequence[OperatorCommand]) -> ExitCode:
+    def _run(self, runner: Runner, commands: Sequence[OperatorCommand]) -> ExitCode:
         try:
-            return runner.run(words)
+            return runner.run(commands)
         except CutoverError:
             raise
         except Exception as error:
@@ -243,14 +247,14 @@ class RunSession:
         self.lease.close()
 
 
-def _is_one_of(word: OperatorCommand, words: Sequence[OperatorCommand]) -> bool:
-    """The same word in a file: whoever brings it left it there too, and nobody says it twice.
+def _is_one_of(command: OperatorCommand, commands: Sequence[OperatorCommand]) -> bool:
+    """The same command in a file: whoever brings it left it there too, and nobody says it twice.
 
     Another one that says the same has another id, and is heard: whoever said it waits for its record. Without an id
     nothing but its content tells.
     """
-    said = [one for one in words if one.id == word.id or not (one.id and word.id)]
-    content = (word.name, word.who, word.why, word.detail)
+    said = [one for one in commands if one.id == command.id or not (one.id and command.id)]
+    content = (command.name, command.who, command.why, command.detail)
     return any((one.name, one.who, one.why, one.detail) == content for one in said)
 
 
@@ -292,9 +296,9 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
         Claims(place).release(routes, chosen)
         lease.close()
         raise
-    helm = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
+    session = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
     try:
-        helm.watch(options)
+        session.watch(options)
         opening = RunOpen(
             plan.name,
             plan.hash,
@@ -304,11 +308,11 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
             __version__,
             routes,
         )
-        helm.record(opening, must=True)
-        helm.take_over(options, (), must=True)
-        return helm.drive(options)
+        session.record(opening, must=True)
+        session.take_over(options, (), must=True)
+        return session.drive(options)
     finally:
-        helm.close()
+        session.close()
 
 
 def disarm(run: RunDirectory, phase: str) -> str:

@@ -91,7 +91,7 @@ class Read:
         """What still works when the files cannot be believed."""
         if self.run.rehearsal:
             return "this was a rehearsal: nothing was moved; rehearse again"
-        if self.run.is_stillborn():
+        if self.run.never_started():
             return "it ended before it wrote anything to AWS: start a new run"
         try:
             script = self.run.disk.look(self.run.restore) is not None
@@ -131,11 +131,11 @@ def read_run(place: StateDirectory, run: RunDirectory) -> Read:
     except UsageError as error:
         contents = read_journal(b"")
         # between its directory and its first record a run has no journal: it did nothing yet
-        trouble = "" if run.is_stillborn() else str(error)
+        trouble = "" if run.never_started() else str(error)
     if contents.damage is not None:
         damage = contents.damage
         trouble = f"{run.journal}:{damage.line}: {damage.kind}: {damage.why}"
-    if not (trouble or contents.records or run.is_stillborn()):
+    if not (trouble or contents.records or run.never_started()):
         trouble = f"{run.journal} holds no record, though the run has a snapshot"
     try:
         plan = plan_of(run)
@@ -268,32 +268,37 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
     """
     from cutover.core.gates.api import Verdict
     from cutover.core.messages import told
-    from cutover.core.state.gate_context import health_said, scene_of, weight_after
+    from cutover.core.state.gate_context import context_of, health_said, weight_after
 
     if event.verdict not in Verdict.__members__:
         return [f"record {record.seq}: {event.verdict!r} is no verdict"]
     gate = next((one for one in plan.gates if one.name == event.gate), None)
-    pair = next((one for one in plan.pairs if one.id == event.pair), None)
-    if gate is None or pair is None:
-        known = event.gate == "minutes" and pair is not None
+    comparison = next((one for one in plan.comparisons if one.id == event.comparison), None)
+    if gate is None or comparison is None:
+        known = event.gate == "minutes" and comparison is not None
         return (
             []
             if known
-            else [f"record {record.seq}: {event.gate} of {event.pair} is not in the plan"]
+            else [f"record {record.seq}: {event.gate} of {event.comparison} is not in the plan"]
         )
-    calibration = state.evidence.calibration.get(pair.id, {})
-    if not gate.gate.needs(gate.spec, pair, calibration) or event.verdict != Verdict.PASS.name:
+    calibration = state.evidence.calibration.get(comparison.id, {})
+    if (
+        not gate.gate.needs(gate.spec, comparison, calibration)
+        or event.verdict != Verdict.PASS.name
+    ):
         return []
-    scene = scene_of(
+    context = context_of(
         plan,
         state,
-        pair.id,
+        comparison.id,
         record.at,
         next_weight=weight_after(plan, state),
         health=health_said(state, record.at),
     )
     judged = told(
-        gate.gate.verdict(gate.spec, state.evidence.memory(gate.name, pair.id), pair, scene)
+        gate.gate.verdict(
+            gate.spec, state.evidence.memory(gate.name, comparison.id), comparison, context
+        )
     )
     if judged.verdict.name == event.verdict:
         return []

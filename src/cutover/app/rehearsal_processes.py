@@ -51,16 +51,16 @@ class Rehearsing:
 
     def drive(self, world: World, listeners: tuple[Listener, ...]) -> ExitCode:
         """One process after another, as the scenario kills and restarts them."""
-        words: tuple[OperatorCommand, ...] = ()
+        commands: tuple[OperatorCommand, ...] = ()
         while True:
             first = not self.state.opened
             journal = self._journal(first=first)
             try:
                 self._append(journal, self._first_records(world, first=first), world, listeners)
-                code = self._process(journal, words, world, listeners, first=first)
+                code = self._process(journal, commands, world, listeners, first=first)
                 if not (self._asked(code) and world.approved()):
                     return code
-                words = tuple(
+                commands = tuple(
                     OperatorCommand(
                         name, "release manager", "approved as the scenario says", "first"
                     )
@@ -70,7 +70,7 @@ class Rehearsing:
                 named = world.revive(death)
                 if not named:
                     return ExitCode.BUG
-                words = tuple(
+                commands = tuple(
                     OperatorCommand(CommandName(one), "operator", "after the crash", "first")
                     for one in named
                 )
@@ -124,7 +124,7 @@ class Rehearsing:
     def _process(
         self,
         journal: RehearsalJournal,
-        words: tuple[OperatorCommand, ...],
+        commands: tuple[OperatorCommand, ...],
         world: World,
         listeners: tuple[Listener, ...],
         *,
@@ -144,12 +144,12 @@ class Rehearsing:
             journal,
             SoleLease(),
             world.clock,
-            world.mailbox,
+            world.inbox,
             listeners,
         )
         runner = Runner(plan, ports, self.state)
         try:
-            return runner.run(words)
+            return runner.run(commands)
         finally:
             self.state = runner.state
 

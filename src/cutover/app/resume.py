@@ -33,28 +33,28 @@ from cutover.local.snapshot_file import KeptSnapshot, read_snapshot
 from cutover.local.state_directory import StateDirectory
 
 BACK = frozenset({CommandName.ROLLBACK, CommandName.CONFIRM_RESTORED})
-"""Words that need no sound journal: back needs nothing but the snapshot."""
+"""Commands that need no sound journal: back needs nothing but the snapshot."""
 
 
-def go_on(run: RunDirectory, word: OperatorCommand, options: Options) -> ProcessEnded:
-    """Become the runner of a run that exists, with `word` as its first; it may lie in words/ too.
+def go_on(run: RunDirectory, command: OperatorCommand, options: Options) -> ProcessEnded:
+    """Become the runner of a run that exists, with `command` as its first; it may lie in words/ too.
 
     Raises:
-        UsageError: when the word means nothing in the run's phase.
+        UsageError: when the command means nothing in the run's phase.
         LeaseError: when another process drives the run, or another run has its routes.
-        JournalError: for a damaged or newer journal, unless the word is `rollback`.
+        JournalError: for a damaged or newer journal, unless the command is `rollback`.
         RefusedError: for a plan that was changed, or a run of another world (emulated, real).
         NeedsHumanError: when not even a rollback can be made from the files.
     """
     place = state_directory()
-    if word.name in BACK:
+    if command.name in BACK:
         for doubt in place.prepare_for_rollback():
             options.warn(f"warning: {doubt}; going back all the same ({doubt.hint})")
     else:
         place.prepare()
-    read = _sensible(read_run(place, run), word)
-    if read.trouble and word.name is CommandName.ROLLBACK:
-        return _recover(place, read, word, options)
+    read = _sensible(read_run(place, run), command)
+    if read.trouble and command.name is CommandName.ROLLBACK:
+        return _recover(place, read, command, options)
     if read.contents.damage is not None or (read.trouble and read.state is not None):
         raise JournalError(
             read.trouble,
@@ -68,37 +68,39 @@ def go_on(run: RunDirectory, word: OperatorCommand, options: Options) -> Process
             if read.trouble
             else "start a new run; if its files were deleted: `cutover rollback --plan PLAN --no-run`",
         )
-    refuse_meaningless(run, read.state.phase, word)
+    refuse_meaningless(run, read.state.phase, command)
     plan = read.plan
-    _refuse_changed(run, plan, read.opened, read.changed, word)
+    _refuse_changed(run, plan, read.opened, read.changed, command)
     clock = SystemClock()
     clients = connect(
         plan, clock, profile=options.profile, region=options.region, place=place, run_id=run.id
     )
     _refuse_other_world(run, read.opened.mode, clients.mode)
     lease = FlockLease.take(
-        place, _routes(read.opened), run.id, clock.now(), for_rollback=word.name in BACK
+        place, _routes(read.opened), run.id, clock.now(), for_rollback=command.name in BACK
     )
     try:
         text = restore_text_of(read.opened.account, read.opened.region, run.id)
-        journal = FileJournal.open_existing(run, restore_text=text, for_rollback=word.name in BACK)
+        journal = FileJournal.open_existing(
+            run, restore_text=text, for_rollback=command.name in BACK
+        )
     except BaseException:
         lease.close()
         raise
     # read again under the lease: somebody may have driven the run a moment ago
-    helm = RunSession(
+    session = RunSession(
         plan, run, place, clock, clients, lease, journal, replay(plan, journal.contents.records)
     )
     try:
-        refuse_meaningless(run, helm.state.phase, word)
-        helm.watch(options)
-        helm.take_over(options, (word,), must=word.name not in BACK)
-        return helm.drive(options, (word,))
+        refuse_meaningless(run, session.state.phase, command)
+        session.watch(options)
+        session.take_over(options, (command,), must=command.name not in BACK)
+        return session.drive(options, (command,))
     finally:
-        helm.close()
+        session.close()
 
 
-def _sensible(read: Read, word: OperatorCommand) -> Read:
+def _sensible(read: Read, command: OperatorCommand) -> Read:
     """As read; with `trouble` when the records fold to a state that nothing can be decided from."""
     plan, state = read.plan, read.state
     if read.trouble or plan is None or state is None:
@@ -106,19 +108,19 @@ def _sensible(read: Read, word: OperatorCommand) -> Read:
     try:
         now = SystemClock().now()
         first_look(plan, state, now)
-        decide(plan, state, Observation(words=(word,)), now)
+        decide(plan, state, Observation(commands=(command,)), now)
     except Exception as error:  # noqa: BLE001  whatever a record's content does to a decision is damage
         return replace(read, trouble=unfoldable(read.run, error))
     return read
 
 
-def refuse_meaningless(run: RunDirectory, phase: Phase, word: OperatorCommand) -> None:
-    """Refuse a word that the phase has no use for, and say what has.
+def refuse_meaningless(run: RunDirectory, phase: Phase, command: OperatorCommand) -> None:
+    """Refuse a command that the phase has no use for, and say what has.
 
     Raises:
-        UsageError: with the words that would act.
+        UsageError: with the commands that would act.
     """
-    name = word.name
+    name = command.name
     if phase in TERMINAL:
         raise UsageError(
             f"run {run.id} has ended: {phase}",
@@ -165,7 +167,7 @@ def refuse_meaningless(run: RunDirectory, phase: Phase, word: OperatorCommand) -
 
 
 def _ends(run: RunDirectory, phase: Phase) -> str:
-    """The words that end a run, where it is now."""
+    """The commands that end a run, where it is now."""
     back, leave = f"`cutover rollback {run.id}`", f"`cutover finish {run.id} --leave-as-is WHY`"
     if phase is Phase.COMPLETED:
         return f"{back} or `cutover finish {run.id}`"
@@ -177,12 +179,12 @@ def _ends(run: RunDirectory, phase: Phase) -> str:
 
 
 def _refuse_changed(
-    run: RunDirectory, plan: Plan, opened: RunOpen, changed: str, word: OperatorCommand
+    run: RunDirectory, plan: Plan, opened: RunOpen, changed: str, command: OperatorCommand
 ) -> None:
     """A run goes on by the plan it began with (docs/promises.md P24); going back needs only its routes."""
     if not changed:
         return
-    if word.name in BACK and {route.id for route in plan.routes} == set(opened.routes):
+    if command.name in BACK and {route.id for route in plan.routes} == set(opened.routes):
         return
     raise RefusedError(
         f"{run.plan} was {changed} since the run began",
@@ -221,7 +223,7 @@ class Recovery(RunDirectory):
 
 
 def _recover(
-    place: StateDirectory, read: Read, word: OperatorCommand, options: Options
+    place: StateDirectory, read: Read, command: OperatorCommand, options: Options
 ) -> ProcessEnded:
     """Roll back from snapshot.json alone: the journal is damaged, newer, or does not fold."""
     run = read.run
@@ -238,20 +240,20 @@ def _recover(
     )
     if kept.opened is not None:
         _refuse_other_world(run, kept.opened.mode, clients.mode)
-    routes = tuple(RouteId(route) for route in kept.snapshot.forms)
+    routes = tuple(RouteId(route) for route in kept.snapshot.configs)
     lease = FlockLease.take(place, routes, run.id, clock.now(), for_rollback=True)
-    if not _sensible(read_run(place, run), word).trouble:
+    if not _sensible(read_run(place, run), command).trouble:
         # another rollback recovered the run a moment ago: its good journal tells how that ended
         lease.close()
-        return go_on(run, word, options)
+        return go_on(run, command, options)
     earlier = ("journal.recovery-", "journal.damaged-")
     number = 1 + sum(name.startswith(earlier) for name in run.disk.list(run.path))
     recovery = Recovery(run.path, run.disk, run.rehearsal, number)
     journal = _fresh_journal(run, recovery, plan, read.trouble)
-    helm = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
+    session = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
     try:
-        _refuse_absurd(run, kept, helm)
-        helm.watch(options)
+        _refuse_absurd(run, kept, session)
+        session.watch(options)
         opening = kept.opened or RunOpen(
             plan.name,
             plan.hash,
@@ -261,39 +263,45 @@ def _recover(
             __version__,
             routes,
         )
-        helm.record(opening, must=False)
-        helm.take_over(options, (word,), must=False)
-        helm.record(kept.snapshot, must=False)
+        session.record(opening, must=False)
+        session.take_over(options, (command,), must=False)
+        session.record(kept.snapshot, must=False)
         why = f"going back from snapshot.json alone, for {read.trouble}"
-        helm.record(Note(why), must=False)
+        session.record(Note(why), must=False)
         # whatever it sent is unknown: no read may be taken for a restored route before it was written
-        helm.record(Observed("history_lost", {}), must=False)
-        helm.record(PhaseChanged(Phase.PREFLIGHT, Phase.ATTACHING, why, -1), must=False)
-        ended = helm.drive(options, (word,))
+        session.record(Observed("history_lost", {}), must=False)
+        session.record(PhaseChanged(Phase.PREFLIGHT, Phase.ATTACHING, why, -1), must=False)
+        ended = session.drive(options, (command,))
     finally:
-        helm.close()
+        session.close()
     if ended.state.phase in TERMINAL and not journal.fallback_records and not ended.lost:
         _replace_journal(run, recovery)
     return ended
 
 
-def _refuse_absurd(run: RunDirectory, kept: KeptSnapshot, helm: RunSession) -> None:
+def _refuse_absurd(run: RunDirectory, kept: KeptSnapshot, session: RunSession) -> None:
     """Its hash fits, and yet what it says of the routes may be nothing that can be written.
 
     Raises:
         NeedsHumanError: naming what needs no snapshot.
     """
-    router = helm.clients.router
+    router = session.clients.router
     try:
-        forms = {RouteId(route): config_of(body) for route, body in kept.snapshot.forms.items()}
-        router.restore_commands(forms)
-        for route, form in forms.items():
+        configs = {
+            RouteId(route): config_of(body) for route, body in kept.snapshot.configs.items()
+        }
+        router.restore_commands(configs)
+        for route, config in configs.items():
             router.restored(
-                route, form, form, str(kept.snapshot.recipes.get(route, "keep")), verbatim=False
+                route,
+                config,
+                config,
+                str(kept.snapshot.stickiness_strategies.get(route, "keep")),
+                verbatim=False,
             )
     except Exception as error:
         raise NeedsHumanError(
-            f"{run.snapshot} holds no forms that can be written ({type(error).__name__}: {printable(str(error))})",
+            f"{run.snapshot} holds no configs that can be written ({type(error).__name__}: {printable(str(error))})",
             hint=f"read {run.restore} and run its commands; or `cutover rollback --plan {run.plan} --no-run`",
         ) from error
 
@@ -306,7 +314,7 @@ def _plan_for_recovery(run: RunDirectory, kept: KeptSnapshot) -> Plan:
             f"neither the journal nor the plan of run {run.id} can be read: {error}",
             hint=f"sh {run.restore} needs neither; or `cutover rollback --plan PLAN --no-run`",
         ) from None
-    if {route.id for route in plan.routes} != set(kept.snapshot.forms):
+    if {route.id for route in plan.routes} != set(kept.snapshot.configs):
         raise NeedsHumanError(
             f"{run.plan} has other routes than the run's snapshot",
             hint=f"sh {run.restore} restores the routes of the snapshot",

@@ -1,7 +1,7 @@
 """The second best way back: the run's process lives and cannot be told, so its routes are restored beside it.
 
-Without its lease and its journal: forms are read, the source gets everything and the destination 0, as in break-glass.
-The run's process then finds a form that it did not write, and holds; before its first step there is nothing to find, and
+Without its lease and its journal: configs are read, the source gets everything and the destination 0, as in break-glass.
+The run's process then finds a config that it did not write, and holds; before its first step there is nothing to find, and
 it may go on. It is not rolled back either way: so people are told to end it.
 """
 

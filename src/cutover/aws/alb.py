@@ -106,22 +106,22 @@ class AlbRouter(Router):
                 readings[route] = self._reading(route, answer, rule=way)
         return {route: readings[route] for route in routes}
 
-    def with_weight(self, route: RouteId, form: RouteConfig, weight: Weight) -> RouteConfig:
-        return route_config.with_weight(form, self._ends[route], weight, may_drop=self._may_drop)
+    def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        return route_config.with_weight(config, self._ends[route], weight, may_drop=self._may_drop)
 
     def restored(
         self,
         route: RouteId,
         live: RouteConfig,
         snapshot: RouteConfig,
-        recipe: str,
+        stickiness_strategy: str,
         *,
         verbatim: bool,
     ) -> RouteConfig | None:
-        return way_back(live, snapshot, self._ends[route], recipe, verbatim=verbatim)
+        return way_back(live, snapshot, self._ends[route], stickiness_strategy, verbatim=verbatim)
 
-    def detach(self, route: RouteId, form: RouteConfig) -> RouteConfig:
-        return route_config.detach(form, self._ends[route], may_drop=self._may_drop)
+    def detach(self, route: RouteId, config: RouteConfig) -> RouteConfig:
+        return route_config.detach(config, self._ends[route], may_drop=self._may_drop)
 
     def prepare(self) -> Reading[None]:
         at = self._aws.clock.now()
@@ -156,8 +156,8 @@ class AlbRouter(Router):
             for route, answer in answers.items()
         }
 
-    def restore_commands(self, forms: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
-        return tuple(self._restore_command(route, form) for route, form in forms.items())
+    def restore_commands(self, configs: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
+        return tuple(self._restore_command(route, config) for route, config in configs.items())
 
     def _by_rule(self, route: RouteId) -> bool:
         return is_rule(route) and route not in self._default_rules
@@ -199,15 +199,15 @@ class AlbRouter(Router):
             self._default_rules.add(route)  # only ModifyListener may change it
         actions = item["Actions" if rule else "DefaultActions"]
         unmodelled = item.get(UNMODELLED, ())
-        form = attempt(
-            lambda: route_config.form_of_actions(actions, self._ends[route], unmodelled)
+        config = attempt(
+            lambda: route_config.config_of_actions(actions, self._ends[route], unmodelled)
         )
-        return form.unknown() if isinstance(form, Failure) else Known(form, answer["at"])
+        return config.unknown() if isinstance(config, Failure) else Known(config, answer["at"])
 
     def _writer(self, change: Change, ticket: Ticket) -> Callable[[], WriteOutcome]:
         def ask() -> tuple[Any, str]:
             client = self._aws.client("elbv2")
-            actions = route_config.actions_of(change.form)
+            actions = route_config.actions_of(change.config)
             if self._by_rule(change.route):
                 answer = client.modify_rule(RuleArn=change.route, Actions=actions)
                 said = [one["Actions"] for one in answer["Rules"]]
@@ -248,16 +248,16 @@ class AlbRouter(Router):
     def _confirmed(self, change: Change, said: Any, request_id: str) -> WriteOutcome:
         if said is not None:
             seen = route_config.weights_of(
-                route_config.form_of_actions(said, self._ends[change.route])
+                route_config.config_of_actions(said, self._ends[change.route])
             )
-            if seen == route_config.weights_of(change.form):
-                dropped = change.form.unmodelled
+            if seen == route_config.weights_of(change.config):
+                dropped = change.config.unmodelled
                 message = f"it may have dropped {', '.join(dropped)}" if dropped else ""
                 return WriteOutcome(WriteResult.APPLIED, message=message, request_id=request_id)
         message = "AWS accepted the call but did not answer with the weights that were sent"
         return WriteOutcome(WriteResult.AMBIGUOUS, MISMATCH, message, request_id)
 
-    def _restore_command(self, route: RouteId, form: RouteConfig) -> str:
+    def _restore_command(self, route: RouteId, config: RouteConfig) -> str:
         arn, verb, option = (
             listener_of(route),
             "modify-listener --listener-arn",
@@ -265,5 +265,5 @@ class AlbRouter(Router):
         )
         if self._by_rule(route):
             arn, verb, option = route, "modify-rule --rule-arn", "--actions"
-        actions = shlex.quote(canonical_json(route_config.actions_of(form)))
+        actions = shlex.quote(canonical_json(route_config.actions_of(config)))
         return f"aws elbv2 {verb} {shlex.quote(arn)} {option} {actions} --region {shlex.quote(self._aws.region)}"

@@ -32,22 +32,27 @@ _ELB_BAD: Final = ("elb_502", "elb_503", "elb_504")
 def recent_requests(
     plan: Plan, metrics: CloudWatchMetrics, now_ms: int, at: Moment
 ) -> Fact[Mapping[str, int]]:
-    """By pair, the source's requests of the last 15 settled minutes; 0 where it had no datapoint."""
+    """By comparison, the source's requests of the last 15 settled minutes; 0 where it had no datapoint."""
     end = floor_to(now_ms - plan.observe.settle, plan.observe.period)
     start = floor_to(end - 15 * MINUTE, plan.observe.period)
-    queries = {pair.id: query_of(Series(Side.SOURCE, "requests"), pair) for pair in plan.pairs}
+    queries = {
+        comparison.id: query_of(Series(Side.SOURCE, "requests"), comparison)
+        for comparison in plan.comparisons
+    }
     answers = metrics.ask(list(queries.values()), start, end, plan.observe.period)
     if isinstance(answers, Unknown):
         return fact_of(answers, PERMISSION)
     if not all(answers[query].complete for query in queries.values()):
         return Unknown("CloudWatch answered only in part")
-    return Known({pair: round(_sum(answers[query])) for pair, query in queries.items()}, at)
+    return Known(
+        {comparison: round(_sum(answers[query])) for comparison, query in queries.items()}, at
+    )
 
 
 def calibrate(
     plan: Plan, metrics: CloudWatchMetrics, now_ms: int, at: Moment
 ) -> Fact[Mapping[str, Mapping[str, int]]]:
-    """By pair: the source's `p50 p95 p99` and the plan's own percentiles (ms) of the last hour, and its noise.
+    """By comparison: the source's `p50 p95 p99` and the plan's own percentiles (ms) of the last hour, and its noise.
 
     `elb_bad_ppm` is the load balancer's own 502, 503 and 504 over its requests of the last 30
     minutes. A percentile is asked for once over the whole hour: AWS docs: percentiles of minutes
@@ -56,20 +61,21 @@ def calibrate(
     """
     end = floor_to(now_ms - plan.observe.settle, MINUTE)
     slow = {
-        pair: {
-            **percentile_queries(plan, pair),
-            "SampleCount": _response_time(pair, "SampleCount"),
+        comparison: {
+            **percentile_queries(plan, comparison),
+            "SampleCount": _response_time(comparison, "SampleCount"),
         }
-        for pair in plan.pairs
+        for comparison in plan.comparisons
     }
     percentiles = metrics.ask(
         [q for some in slow.values() for q in some.values()], end - HOUR, end, HOUR
     )
     counts = {
-        pair: {
-            name: query_of(Series(Side.BALANCER, name), pair) for name in ("requests", *_ELB_BAD)
+        comparison: {
+            name: query_of(Series(Side.BALANCER, name), comparison)
+            for name in ("requests", *_ELB_BAD)
         }
-        for pair in plan.pairs
+        for comparison in plan.comparisons
     }
     errors = metrics.ask(
         [q for some in counts.values() for q in some.values()], end - 30 * MINUTE, end, MINUTE
@@ -82,13 +88,22 @@ def calibrate(
     assert not isinstance(percentiles, Unknown)  # noqa: S101  # said above, for the type checker
     assert not isinstance(errors, Unknown)  # noqa: S101
     found = {
-        pair.id: {**_milliseconds(slow[pair], percentiles), **_elb_bad(counts[pair], errors)}
-        for pair in plan.pairs
+        comparison.id: {
+            **_milliseconds(slow[comparison], percentiles),
+            **_elb_bad(counts[comparison], errors),
+        }
+        for comparison in plan.comparisons
     }
     noise = _noise(plan, metrics, now_ms, found)
     if isinstance(noise, Unknown):
         return noise
-    return Known({pair: {**own, **noise.value.get(pair, {})} for pair, own in found.items()}, at)
+    return Known(
+        {
+            comparison: {**own, **noise.value.get(comparison, {})}
+            for comparison, own in found.items()
+        },
+        at,
+    )
 
 
 def _noise(
@@ -96,7 +111,9 @@ def _noise(
 ) -> Fact[Calibration]:
     period = plan.observe.period
     end = floor_to(now_ms - plan.observe.settle, period)
-    wanted = {pair: beside_source(series) for pair, series in plan.series(known).items()}
+    wanted = {
+        comparison: beside_source(series) for comparison, series in plan.series(known).items()
+    }
     reading = metrics.read(wanted, end - MINUTES * period, end)
     minutes = fact_of(reading, PERMISSION)
     if isinstance(minutes, Unknown):
@@ -106,14 +123,16 @@ def _noise(
     return Known(measured(plan, minutes.value, known), minutes.at)
 
 
-def percentile_queries(plan: Plan, pair: Comparison) -> dict[str, Query]:
+def percentile_queries(plan: Plan, comparison: Comparison) -> dict[str, Query]:
     """The source's `p50 p95 p99` and those that the plan's latency gates hold, by name."""
     planned = (f"p{gate.spec.percentile:g}" for gate in plan.gates if gate.kind == "latency")
-    return {name: _response_time(pair, name) for name in dict.fromkeys((*ALWAYS, *planned))}
+    return {name: _response_time(comparison, name) for name in dict.fromkeys((*ALWAYS, *planned))}
 
 
-def _response_time(pair: Comparison, statistic: str) -> Query:
-    return Query(ALB, "TargetResponseTime", group_dimensions(pair, pair.source), statistic)
+def _response_time(comparison: Comparison, statistic: str) -> Query:
+    return Query(
+        ALB, "TargetResponseTime", group_dimensions(comparison, comparison.source), statistic
+    )
 
 
 def _milliseconds(

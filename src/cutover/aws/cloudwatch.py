@@ -53,7 +53,7 @@ class Answered:
 
 
 class CloudWatchMetrics(Metrics):
-    """Reads every series of every pair in as few calls as CloudWatch takes.
+    """Reads every series of every comparison in as few calls as CloudWatch takes.
 
     Args:
         aws: the session.
@@ -80,18 +80,18 @@ class CloudWatchMetrics(Metrics):
         if isinstance(answers, Unknown):
             return answers
         minutes = [
-            self._minute(pair, some, start, end_ms, answers)
+            self._minute(comparison, some, start, end_ms, answers)
             for start in starts
-            for pair, some in columns.items()
+            for comparison, some in columns.items()
         ]
         return Known(tuple(minutes), at)
 
     def _columns_of(self, wanted: Wanted) -> Columns:
-        """Each pair's columns and their queries; the same question is asked at every poll."""
+        """Each comparison's columns and their queries; the same question is asked at every poll."""
         if self._columns is None or self._columns[0] is not wanted:
             columns = {
-                pair: tuple((series.key, query_of(series, pair)) for series in some)
-                for pair, some in wanted.items()
+                comparison: tuple((series.key, query_of(series, comparison)) for series in some)
+                for comparison, some in wanted.items()
             }
             self._columns = (wanted, columns)
         return self._columns[1]
@@ -123,7 +123,7 @@ class CloudWatchMetrics(Metrics):
 
     def _minute(
         self,
-        pair: Comparison,
+        comparison: Comparison,
         some: Sequence[tuple[str, Query]],
         start: int,
         end_ms: int,
@@ -131,7 +131,7 @@ class CloudWatchMetrics(Metrics):
     ) -> Minute:
         counts = {key: count_at(query, answers[query], start) for key, query in some}
         settled = start + self._period_ms + self._settle_ms <= end_ms
-        return Minute(pair.id, start, counts, settled=settled)
+        return Minute(comparison.id, start, counts, settled=settled)
 
     def _batch(
         self, batch: Sequence[Query], start_ms: int, end_ms: int, period_ms: int

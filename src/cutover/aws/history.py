@@ -1,4 +1,4 @@
-"""The past of a plan's pairs, from CloudWatch: minutes for a backtest, and request rates for a schedule."""
+"""The past of a plan's comparisons, from CloudWatch: minutes for a backtest, and request rates for a schedule."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def read(
     calibration: Calibration | None = None,
     told: Progress | None = None,
 ) -> Iterator[Minute]:
-    """Every minute of every pair of the last `days`, oldest first, pairs in the plan's order within a minute.
+    """Every minute of every comparison of the last `days`, oldest first, comparisons in the plan's order within a minute.
 
     Each carries the plan's series, and of each of the destination's also the source's (`source.slower.250` beside
     `destination.slower.250`), so that a part of the source can stand for a destination that did not exist yet. The
@@ -73,7 +73,7 @@ def read(
     answered whole.
 
     Args:
-        plan: whose pairs, gates and period count.
+        plan: whose comparisons, gates and period count.
         metrics: asked only through `ask`, in chunks of 6 hours and inside the API's limits.
         days: 1 to 15.
         now_ms: on AWS's clock, ms since the epoch.
@@ -89,8 +89,8 @@ def read(
     start, end = _span(plan, days, now_ms)
     period = _period(plan)
     columns = {
-        pair: {series.key: query_of(series, pair) for series in beside_source(wanted)}
-        for pair, wanted in plan.series(calibration or {}).items()
+        comparison: {series.key: query_of(series, comparison) for series in beside_source(wanted)}
+        for comparison, wanted in plan.series(calibration or {}).items()
     }
     queries = [query for some in columns.values() for query in some.values()]
 
@@ -100,8 +100,8 @@ def read(
             until = min(began + chunk, end)
             answers = _whole(metrics, queries, began, until, period)
             for at_ms in range(began, until, period):
-                for pair, some in columns.items():
-                    yield _minute(pair, some, answers, at_ms)
+                for comparison, some in columns.items():
+                    yield _minute(comparison, some, answers, at_ms)
             if told is not None:
                 told((until - start) // period, (end - start) // period)
 
@@ -111,7 +111,7 @@ def read(
 def usual_percentiles(
     plan: Plan, metrics: CloudWatchMetrics, days: int, now_ms: int
 ) -> Calibration:
-    """By pair, the source's percentiles (ms) as preflight would usually have measured them: the median of the hours.
+    """By comparison, the source's percentiles (ms) as preflight would usually have measured them: the median of the hours.
 
     Raises:
         UsageError: for a number of days that CloudWatch does not keep.
@@ -119,17 +119,19 @@ def usual_percentiles(
         RefusedError: when CloudWatch does not answer whole.
     """
     start, end = _hours(*_span(plan, days, now_ms))
-    asked = {pair.id: percentile_queries(plan, pair) for pair in plan.pairs}
+    asked = {
+        comparison.id: percentile_queries(plan, comparison) for comparison in plan.comparisons
+    }
     answers = _whole(
         metrics, [q for some in asked.values() for q in some.values()], start, end, HOUR
     )
     return {
-        pair: {
+        comparison: {
             name: round(_median(list(answers[query].points.values())) * 1000)
             for name, query in some.items()
             if answers[query].points
         }
-        for pair, some in asked.items()
+        for comparison, some in asked.items()
     }
 
 
@@ -143,8 +145,8 @@ def request_rates(plan: Plan, metrics: CloudWatchMetrics, days: int, now_ms: int
     """
     start, end = _hours(*_span(plan, days, now_ms))
     asked = {
-        query_of(Series(side, "requests"), pair)
-        for pair in plan.pairs
+        query_of(Series(side, "requests"), comparison)
+        for comparison in plan.comparisons
         for side in (Side.SOURCE, Side.DESTINATION)
     }
     answers = _whole(metrics, sorted(asked, key=str), start, end, HOUR)
@@ -189,7 +191,10 @@ def _hours(start: int, end: int) -> tuple[int, int]:
 
 
 def _minute(
-    pair: Comparison, columns: Mapping[str, Query], answers: Mapping[Query, Answered], at_ms: int
+    comparison: Comparison,
+    columns: Mapping[str, Query],
+    answers: Mapping[Query, Answered],
+    at_ms: int,
 ) -> Minute:
     counts = {key: count_at(query, answers[query], at_ms) for key, query in columns.items()}
     for key, query in columns.items():
@@ -198,7 +203,7 @@ def _minute(
                 f"CloudWatch has no number for {_text(query)} at {_at(at_ms)}",
                 hint="look at that metric in the CloudWatch console, or take its gate out of the plan",
             )
-    return Minute(pair.id, at_ms, counts)
+    return Minute(comparison.id, at_ms, counts)
 
 
 def _whole(

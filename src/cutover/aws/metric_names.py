@@ -114,7 +114,7 @@ def custom_facts(
         gate.name: one.custom
         for gate in plan.gates
         if gate.kind == "metric"
-        for one in gate.gate.needs(gate.spec, plan.pairs[0], {})
+        for one in gate.gate.needs(gate.spec, plan.comparisons[0], {})
         if one.custom is not None
     }
     if not asked:
@@ -122,7 +122,7 @@ def custom_facts(
     period = plan.observe.period
     end = floor_to(now_ms - plan.observe.settle, period)
     start = end - LOOK_BACK // period * period
-    queries = {name: _query(custom, plan.pairs[0]) for name, custom in asked.items()}
+    queries = {name: _query(custom, plan.comparisons[0]) for name, custom in asked.items()}
     answers = metrics.ask(list(queries.values()), start, end, period)
     if isinstance(answers, Unknown):
         return fact_of(answers, PERMISSION)
@@ -148,22 +148,26 @@ def custom_facts(
 def silent_sources(
     plan: Plan, requests: Fact[Mapping[str, int]], names: MetricNames
 ) -> dict[str, MetricFacts]:
-    """By pair whose source had no request, how that was asked and what is near it."""
+    """By comparison whose source had no request, how that was asked and what is near it."""
     if isinstance(requests, Unknown):
         return {}
-    asked = {pair.id: source_requests(pair) for pair in plan.pairs if not requests.value[pair.id]}
+    asked = {
+        comparison.id: source_requests(comparison)
+        for comparison in plan.comparisons
+        if not requests.value[comparison.id]
+    }
     listed = names.beside(asked.values())
-    return {pair: MetricFacts(one, listed=listed[one]) for pair, one in asked.items()}
+    return {comparison: MetricFacts(one, listed=listed[one]) for comparison, one in asked.items()}
 
 
-def source_requests(pair: Comparison) -> CustomMetric:
+def source_requests(comparison: Comparison) -> CustomMetric:
     """The source's RequestCount as it is queried."""
-    query = query_of(Series(Side.SOURCE, "requests"), pair)
+    query = query_of(Series(Side.SOURCE, "requests"), comparison)
     return CustomMetric(query.namespace, query.metric, query.dimensions, query.statistic)
 
 
-def _query(custom: CustomMetric, pair: Comparison) -> Query:
-    return query_of(Series(Side.CUSTOM, "asked", custom=custom), pair)
+def _query(custom: CustomMetric, comparison: Comparison) -> Query:
+    return query_of(Series(Side.CUSTOM, "asked", custom=custom), comparison)
 
 
 def _gap(answered: Answered, start: int, end: int, period: int) -> int:

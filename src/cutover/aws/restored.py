@@ -1,4 +1,4 @@
-"""The way back of a route: the form that returns it, and the recipe that recalls sticky clients. Pure."""
+"""The way back of a route: the config that returns it, and the stickiness strategy that recalls sticky clients. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from cutover.aws.route_config import (
     Ends,
-    form_of_actions,
+    config_of_actions,
     others,
     pair_sum,
     put_weights,
@@ -22,55 +22,69 @@ from cutover.core.preflight.split import MOST, split
 from cutover.core.routing import RouteConfig
 from cutover.core.values import NONE
 
-RECIPES: Final = ("keep", "unstick", "remove")
+STICKINESS_STRATEGIES: Final = ("keep", "unstick", "remove")
 
 
 def way_back(
-    live: RouteConfig, snapshot: RouteConfig, ends: Ends, recipe: str, *, verbatim: bool
+    live: RouteConfig,
+    snapshot: RouteConfig,
+    ends: Ends,
+    stickiness_strategy: str,
+    *,
+    verbatim: bool,
 ) -> RouteConfig | None:
-    """The form that takes the route back, or None when our groups are gone.
+    """The config that takes the route back, or None when our groups are gone.
 
     Verbatim is the snapshot, spelled as it was found; otherwise `live` with only our two weights as in the snapshot. Over
-    either, `recipe` recalls clients that a stickiness cookie would keep on the destination:
+    either, `stickiness strategy` recalls clients that a stickiness cookie would keep on the destination:
     `unstick` turns group stickiness off where the destination stays in the action, `remove` takes
     it out. AWS docs: a request with a valid stickiness cookie ignores weights (rule action types).
-    What the live form holds and this version cannot read goes along as `unmodelled`, for the write to name.
+    What the live config holds and this version cannot read goes along as `unmodelled`, for the write to name.
     """
-    back = _way_back(live, snapshot, ends, recipe, verbatim=verbatim)
+    back = _way_back(live, snapshot, ends, stickiness_strategy, verbatim=verbatim)
     if back is None or not live.unmodelled:
         return back
     return replace(back, unmodelled=live.unmodelled)
 
 
 def _way_back(
-    live: RouteConfig, snapshot: RouteConfig, ends: Ends, recipe: str, *, verbatim: bool
+    live: RouteConfig,
+    snapshot: RouteConfig,
+    ends: Ends,
+    stickiness_strategy: str,
+    *,
+    verbatim: bool,
 ) -> RouteConfig | None:
     base = snapshot if verbatim else _only_weights_back(live, snapshot, ends)
     if base is None or ends.destination not in weights_of(base):
         return base
-    if recipe == "keep":
+    if stickiness_strategy == "keep":
         return base
     actions, forward = spelled_out(base)
     if forward is None or len(weights_in(forward)) < 2:
         return base
-    if recipe == "unstick":
+    if stickiness_strategy == "unstick":
         forward["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": False}
-    elif recipe == "remove":
+    elif stickiness_strategy == "remove":
         take_out(forward, ends)
     else:
-        raise ValueError(f"no rollback recipe {recipe!r}; there are {', '.join(RECIPES)}")
-    return form_of_actions(actions, ends)
+        raise ValueError(
+            f"no rollback stickiness strategy {stickiness_strategy!r}; there are {', '.join(STICKINESS_STRATEGIES)}"
+        )
+    return config_of_actions(actions, ends)
 
 
-def recipe_for(form: RouteConfig, ends: Ends, target_sticky: Sequence[str]) -> tuple[str, str]:
-    """The rollback recipe of a route as found and why, in a clause for people.
+def stickiness_strategy_for(
+    config: RouteConfig, ends: Ends, target_sticky: Sequence[str]
+) -> tuple[str, str]:
+    """The rollback stickiness strategy of a route as found and why, in a clause for people.
 
     Args:
-        form: the route before the run.
+        config: the route before the run.
         ends: its two groups.
         target_sticky: ARNs of groups of the resulting action whose *target* stickiness is on.
     """
-    if target_sticky and not form.sticky:
+    if target_sticky and not config.sticky:
         return "none", (
             f"target stickiness is on for {', '.join(resource(arn) for arn in target_sticky)} and group stickiness "
             "is off, so AWS refuses an action with two groups"
@@ -80,12 +94,12 @@ def recipe_for(form: RouteConfig, ends: Ends, target_sticky: Sequence[str]) -> t
             "remove",
             "target stickiness forbids switching group stickiness off, so the group is taken out",
         )
-    if form.sticky and not form.attached:
+    if config.sticky and not config.attached:
         return (
             "remove",
             "the destination's group is taken out again, which voids its stickiness cookies",
         )
-    if form.sticky:
+    if config.sticky:
         return (
             "unstick",
             "weight 0 recalls no cookie, so group stickiness is switched off and must be put back later",
@@ -102,10 +116,10 @@ def _only_weights_back(live: RouteConfig, snapshot: RouteConfig, ends: Ends) -> 
     if ends.destination not in weights:
         if weights[ends.source] == 0:
             put_weights(forward, {ends.source: found.get(ends.source, 0) or 1})
-        return form_of_actions(actions, ends)
+        return config_of_actions(actions, ends)
     bound = pair_sum(live, ends) if any(others(live, ends).values()) else None
     put_weights(forward, _weights_back(snapshot, ends, bound))
-    return form_of_actions(actions, ends)
+    return config_of_actions(actions, ends)
 
 
 def _weights_back(snapshot: RouteConfig, ends: Ends, bound: int | None) -> dict[str, int]:

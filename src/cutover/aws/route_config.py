@@ -1,11 +1,11 @@
-"""ALB action lists as canonical forms: read, aimed and taken back without losing anything else. Pure.
+"""ALB action lists as canonical configs: read, aimed and taken back without losing anything else. Pure.
 
 The text of a `RouteConfig` is canonical JSON of the whole action list, so equal routing has equal text:
 the single `TargetGroupArn` shorthand is written out, groups are sorted by ARN (their order means
 nothing), stickiness that is off is `{"Enabled": false}`, the weight of a lone group is 1, the order
 of a lone action is dropped, and secrets are never kept. Everything else stays as AWS gave it. What is
-written is made of the original spelling: a form remembers it beside the canonical text.
-AWS docs: ModifyRule and ModifyListener replace the whole list, so a form always holds all of it.
+written is made of the original spelling: a config remembers it beside the canonical text.
+AWS docs: ModifyRule and ModifyListener replace the whole list, so a config always holds all of it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _forget_secret(action: Mapping[str, Any]) -> None:
         oidc.pop("UseExistingClientSecret", None)
 
 
-def form_of_actions(
+def config_of_actions(
     actions: Sequence[Mapping[str, Any]], ends: Ends, unmodelled: Sequence[str] = ()
 ) -> RouteConfig:
     """The form of an action list as AWS (or this module) spells it.
@@ -118,65 +118,65 @@ def form_of_actions(
     )
 
 
-def actions_of(form: RouteConfig) -> Actions:
+def actions_of(config: RouteConfig) -> Actions:
     """The action list to send: all of it as found, and OIDC told to keep the secret that AWS never shows.
 
     AWS docs: `ClientSecret` may be left out on a change when `UseExistingClientSecret` is true
     (AuthenticateOidcActionConfig).
     """
-    found = _original(form)
+    found = _original(config)
     for action in found:
         if "AuthenticateOidcConfig" in action:
             action["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True
     return found
 
 
-def weights_of(form: RouteConfig) -> dict[str, int]:
+def weights_of(config: RouteConfig) -> dict[str, int]:
     """ALB weight by target group ARN; empty when the route does not forward to groups."""
-    forward = _forward(_parsed(form))
+    forward = _forward(_parsed(config))
     return weights_in(forward) if forward is not None else {}
 
 
-def action_types(form: RouteConfig) -> tuple[str, ...]:
+def action_types(config: RouteConfig) -> tuple[str, ...]:
     """The types of the actions in their order."""
-    return tuple(str(action.get("Type", "?")) for action in _parsed(form))
+    return tuple(str(action.get("Type", "?")) for action in _parsed(config))
 
 
-def bare_actions(form: RouteConfig) -> tuple[str, ...]:
+def bare_actions(config: RouteConfig) -> tuple[str, ...]:
     """Types of the authenticating actions that were read without their settings: to write them destroys those."""
     return tuple(
         str(action["Type"])
-        for action in _parsed(form)
+        for action in _parsed(config)
         if (needed := AUTHENTICATION.get(str(action.get("Type")))) and not action.get(needed)
     )
 
 
-def sticky_seconds(form: RouteConfig) -> int:
+def sticky_seconds(config: RouteConfig) -> int:
     """How long a client sticks to a group of the action; 0 when group stickiness is off."""
-    forward = _forward(_parsed(form))
+    forward = _forward(_parsed(config))
     stickiness = _stickiness(forward) if forward is not None else {}
     return int(stickiness.get("DurationSeconds", 0)) if stickiness.get("Enabled") else 0
 
 
-def pair_sum(form: RouteConfig, ends: Ends) -> int:
+def pair_sum(config: RouteConfig, ends: Ends) -> int:
     """What the two weights add up to."""
-    weights = weights_of(form)
+    weights = weights_of(config)
     return weights.get(ends.source, 0) + weights.get(ends.destination, 0)
 
 
-def others(form: RouteConfig, ends: Ends) -> dict[str, int]:
+def others(config: RouteConfig, ends: Ends) -> dict[str, int]:
     """The foreign groups of the action and their weights."""
     return {
         arn: weight
-        for arn, weight in weights_of(form).items()
+        for arn, weight in weights_of(config).items()
         if arn not in (ends.source, ends.destination)
     }
 
 
 def with_weight(
-    form: RouteConfig, ends: Ends, weight: int, *, may_drop: bool = False
+    config: RouteConfig, ends: Ends, weight: int, *, may_drop: bool = False
 ) -> RouteConfig:
-    """`form` with the pair at `weight` and nothing else changed; the destination is added if absent.
+    """`config` with the pair at `weight` and nothing else changed; the destination is added if absent.
 
     `may_drop`: the plan accepts that members which this version cannot read are lost.
 
@@ -184,31 +184,31 @@ def with_weight(
         ValueError: when the action holds what this tool cannot preserve, lacks the source, has no
             room for another group, or cannot carry the weight beside a third group.
     """
-    actions, forward = _open(form, may_drop=may_drop)
+    actions, forward = _open(config, may_drop=may_drop)
     weights = weights_in(forward)
     if ends.source not in weights:
         raise ValueError(f"the source {ends.source} is not in the action")
-    bound = pair_sum(form, ends) if any(others(form, ends).values()) else None
+    bound = pair_sum(config, ends) if any(others(config, ends).values()) else None
     if ends.destination not in weights and len(weights) >= MOST_GROUPS:
         raise ValueError(
             f"the action already has {len(weights)} target groups, AWS takes {MOST_GROUPS}"
         )
     source, destination = split(weight, bound)
     put_weights(forward, {ends.source: source, ends.destination: destination})
-    return form_of_actions(actions, ends, form.unmodelled)
+    return config_of_actions(actions, ends, config.unmodelled)
 
 
-def detach(form: RouteConfig, ends: Ends, *, may_drop: bool = False) -> RouteConfig:
-    """`form` without the source's group; the destination takes over its weight, so 0/0 is impossible.
+def detach(config: RouteConfig, ends: Ends, *, may_drop: bool = False) -> RouteConfig:
+    """`config` without the source's group; the destination takes over its weight, so 0/0 is impossible.
 
     Raises:
         ValueError: as `with_weight`, and when the destination is not in the action.
     """
-    if ends.destination not in weights_of(form):
+    if ends.destination not in weights_of(config):
         raise ValueError(f"the destination {ends.destination} is not in the action")
-    actions, forward = _open(form, may_drop=may_drop)
+    actions, forward = _open(config, may_drop=may_drop)
     take_out(forward, Ends(source=ends.destination, destination=ends.source))
-    return form_of_actions(actions, ends, form.unmodelled)
+    return config_of_actions(actions, ends, config.unmodelled)
 
 
 def take_out(forward: dict[str, Any], ends: Ends) -> None:
@@ -223,16 +223,16 @@ def take_out(forward: dict[str, Any], ends: Ends) -> None:
     ]
 
 
-def _open(form: RouteConfig, *, may_drop: bool) -> tuple[Actions, dict[str, Any]]:
+def _open(config: RouteConfig, *, may_drop: bool) -> tuple[Actions, dict[str, Any]]:
     """The actions to change and the forward among them, when all of them can be written again.
 
     Raises:
         ValueError: when a write would lose something.
     """
-    if form.unmodelled and not may_drop:
-        raise ValueError(f"this version would drop {', '.join(form.unmodelled)}")
-    actions, forward = spelled_out(form)
-    if bare := bare_actions(form):
+    if config.unmodelled and not may_drop:
+        raise ValueError(f"this version would drop {', '.join(config.unmodelled)}")
+    actions, forward = spelled_out(config)
+    if bare := bare_actions(config):
         raise ValueError(
             f"the action {bare[0]} was read without its {AUTHENTICATION[bare[0]]}, and a write would remove that"
         )
@@ -248,31 +248,31 @@ def _open(form: RouteConfig, *, may_drop: bool) -> tuple[Actions, dict[str, Any]
     return actions, forward
 
 
-def _parsed(form: RouteConfig) -> Actions:
-    found: Actions = json.loads(form.text)
+def _parsed(config: RouteConfig) -> Actions:
+    found: Actions = json.loads(config.text)
     return found
 
 
-def _original(form: RouteConfig) -> Actions:
-    found: Actions = json.loads(form.original or form.text)
+def _original(config: RouteConfig) -> Actions:
+    found: Actions = json.loads(config.original or config.text)
     return found
 
 
-def spelled_out(form: RouteConfig) -> tuple[Actions, dict[str, Any] | None]:
+def spelled_out(config: RouteConfig) -> tuple[Actions, dict[str, Any] | None]:
     """The actions as found, ready to be changed: the forward names its groups in the long spelling only.
 
     AWS docs: `TargetGroupArn` may stand beside one group, never beside several (CreateRule, Action).
     """
-    actions = _original(form)
+    actions = _original(config)
     forward = _forward(actions)
     if forward is not None:
         alone = forward.pop("TargetGroupArn", None)
-        config = forward.setdefault("ForwardConfig", {})
-        groups = config.get("TargetGroups") or ([{"TargetGroupArn": alone}] if alone else [])
+        split = forward.setdefault("ForwardConfig", {})
+        groups = split.get("TargetGroups") or ([{"TargetGroupArn": alone}] if alone else [])
         for group in groups:
             group.setdefault("Weight", 1)
-        config["TargetGroups"] = groups
-        config.setdefault("TargetGroupStickinessConfig", {"Enabled": False})
+        split["TargetGroups"] = groups
+        split.setdefault("TargetGroupStickinessConfig", {"Enabled": False})
     return actions, forward
 
 

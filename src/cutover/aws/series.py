@@ -79,8 +79,8 @@ class Query:
         return round(scaled) if self.nearest else math.ceil(round(scaled, 6))
 
 
-def query_of(series: Series, pair: Comparison) -> Query:
-    """What to ask CloudWatch for one series of a pair.
+def query_of(series: Series, comparison: Comparison) -> Query:
+    """What to ask CloudWatch for one series of a comparison.
 
     Raises:
         ValueError: when no such series exists.
@@ -96,11 +96,11 @@ def query_of(series: Series, pair: Comparison) -> Query:
         )
     if series.side is Side.BALANCER and series.name in _OF_BALANCER:
         return Query(
-            ALB, _OF_BALANCER[series.name], (("LoadBalancer", pair.load_balancer),), "Sum"
+            ALB, _OF_BALANCER[series.name], (("LoadBalancer", comparison.load_balancer),), "Sum"
         )
     if series.side in (Side.SOURCE, Side.DESTINATION):
         dimensions = group_dimensions(
-            pair, pair.source if series.side is Side.SOURCE else pair.destination
+            comparison, comparison.source if series.side is Side.SOURCE else comparison.destination
         )
         if series.name == "slower" and series.over_ms is not None:
             return Query(
@@ -116,9 +116,9 @@ def query_of(series: Series, pair: Comparison) -> Query:
     raise ValueError(f"no CloudWatch metric for the series {series.key!r}")
 
 
-def group_dimensions(pair: Comparison, group: str) -> tuple[tuple[str, str], ...]:
+def group_dimensions(comparison: Comparison, group: str) -> tuple[tuple[str, str], ...]:
     """The dimensions of a target group's metrics, sorted by name."""
-    return (("LoadBalancer", pair.load_balancer), ("TargetGroup", resource(group)))
+    return (("LoadBalancer", comparison.load_balancer), ("TargetGroup", resource(group)))
 
 
 def seconds_text(ms: int) -> str:

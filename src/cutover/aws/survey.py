@@ -27,7 +27,7 @@ from cutover.aws.parse_survey import (
     rule_arns,
     rule_uses,
 )
-from cutover.aws.restored import recipe_for
+from cutover.aws.restored import stickiness_strategy_for
 from cutover.aws.route_config import Ends
 from cutover.aws.session import AwsSession
 from cutover.aws.target_health import AlbTargetHealth
@@ -198,25 +198,25 @@ class AwsSurveyor(Surveyor):
     def _route(
         self,
         route: Route,
-        form: Fact[RouteConfig],
+        config: Fact[RouteConfig],
         seen: Elements,
         rules: Mapping[str, Answer],
         tags: Mapping[str, Fact[Mapping[str, str]]],
     ) -> Fact[RouteFacts]:
-        if isinstance(form, Unknown):
-            return form
+        if isinstance(config, Unknown):
+            return config
         ends = Ends(route.source, route.destination)
-        found = form.value
+        found = config.value
         sticky = self._target_sticky(found, ends, seen)
         if isinstance(sticky, Unknown):
             return sticky
-        recipe, why = recipe_for(found, ends, sticky)
+        stickiness_strategy, why = stickiness_strategy_for(found, ends, sticky)
         own = tags.get(route.id)
         return Known(
             RouteFacts(
-                form=found,
-                recipe=recipe,
-                recipe_why=why,
+                config=found,
+                stickiness_strategy=stickiness_strategy,
+                stickiness_strategy_why=why,
                 listener=listener_of(route.id),
                 is_default=not is_rule(route.id) or is_default(route.id, rules),
                 action_types=route_config.action_types(found),
@@ -230,11 +230,11 @@ class AwsSurveyor(Surveyor):
         )
 
     def _target_sticky(
-        self, form: RouteConfig, ends: Ends, seen: Elements
+        self, config: RouteConfig, ends: Ends, seen: Elements
     ) -> tuple[str, ...] | Unknown:
         """The groups of the action, with ours attached, whose target stickiness is on."""
         every = tuple(
-            dict.fromkeys((ends.source, ends.destination, *route_config.weights_of(form)))
+            dict.fromkeys((ends.source, ends.destination, *route_config.weights_of(config)))
         )
         unseen = {arn: self._elb.attributes(arn) for arn in every if arn not in seen.attributes}
         answers = {**seen.attributes, **self._side_by_side(unseen)}

@@ -51,12 +51,12 @@ def judge(frame: Frame, plan: Path, csv: str, at: int | None) -> int:
     stdin = _stdin(csv)
     loaded = app_api.load_plan(plan)
     judged = app_api.judge_table(loaded.plan, csv, at=at, stdin=stdin)
-    _say_notes(frame, judged.notes, judged.lens)
+    _say_notes(frame, judged.notes, judged.mapping)
     if frame.json:
         from cutover.render.backtest import look_json
 
         for look in judged.looks:
-            frame.give("cutover.judge.v1", look_json(look, judged.lens))
+            frame.give("cutover.judge.v1", look_json(look, judged.mapping))
             if frame.out.broken:
                 break  # the reader left: nobody sees the rest
         return 0
@@ -107,10 +107,10 @@ def _show_looks(frame: Frame, steps: int, judged: JudgedTable) -> None:
             frame.say(line)
 
 
-def _say_notes(frame: Frame, notes: tuple[str, ...], lens: ColumnMapping) -> None:
+def _say_notes(frame: Frame, notes: tuple[str, ...], mapping: ColumnMapping) -> None:
     for note in notes:
         frame.warn(f"note: {printable(note, 500)}")
-    for name, why in lens.not_judged.items():
+    for name, why in mapping.not_judged.items():
         frame.warn(f"note: not judged here: {name}: {why}")
 
 
@@ -136,8 +136,9 @@ def _say_notes(frame: Frame, notes: tuple[str, ...], lens: ColumnMapping) -> Non
 )
 @click.option(
     "--pair",
+    "comparison",
     metavar="NAME",
-    help="A pair of the plan whose two groups both served then; without it the source is divided in two.",
+    help="A comparison of the plan whose two groups both served then; without it the source is divided in two.",
 )
 @aws_options
 @json_option
@@ -149,7 +150,7 @@ def backtest(
     origin: str | None,
     days: int,
     csv: str | None,
-    pair: str | None,
+    comparison: str | None,
     profile: str | None,
     region: str | None,
 ) -> int:
@@ -168,17 +169,17 @@ def backtest(
     stdin = None if csv is None else _stdin(csv)
     loaded = app_api.load_plan(plan)
     if csv is not None:
-        tested = app_api.backtest_table(loaded.plan, csv, pair=pair, stdin=stdin)
+        tested = app_api.backtest_table(loaded.plan, csv, comparison=comparison, stdin=stdin)
     else:
         tested = app_api.backtest_cloudwatch(
             loaded.plan,
             days,
-            pair=pair,
+            comparison=comparison,
             profile=profile,
             region=region,
             told=lambda done, of: frame.warn(f"read {done:,} of {of:,} minutes"),
         )
-    _say_notes(frame, tested.notes, tested.past.lens)
+    _say_notes(frame, tested.notes, tested.past.mapping)
     _show_report(frame, loaded.plan, tested)
     return 0
 
@@ -190,16 +191,16 @@ def _show_report(frame: Frame, plan: Plan, tested: Backtested) -> None:
     if frame.json:
         body = report_json(
             plan,
-            tested.pair.id,
+            tested.comparison.id,
             tested.report,
             divided=divided,
             dated=dated,
             origin=tested.origin,
-            not_judged=tested.past.lens.not_judged,
+            not_judged=tested.past.mapping.not_judged,
         )
         frame.give("cutover.backtest.v1", body)
         return
     for line in report_lines(
-        plan, tested.pair.id, tested.report, divided=divided, dated=dated, width=frame.width
+        plan, tested.comparison.id, tested.report, divided=divided, dated=dated, width=frame.width
     ):
         frame.say(line)

@@ -103,7 +103,7 @@ class Frame:
         json: the product is JSON with a `schema`.
         debug: a bug shows its traceback.
         stuck: a view could not be stopped; the process must end hard.
-        acts: the command drives a run or says a word to one: lost output does not change how it ended.
+        acts: the command drives a run or says a command to one: lost output does not change how it ended.
     """
 
     out: Pipe

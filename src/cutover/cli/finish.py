@@ -51,16 +51,16 @@ def finish(
             "--leave-as-is and --detach-source exclude each other", hint="leave one out"
         )
     from cutover.app import api
-    from cutover.cli.operator_commands import tell_run, word_of
+    from cutover.cli.operator_commands import command_of, tell_run
 
     _disarm_what_is_over(frame, api.find_run(run))
     if leave_as_is is None:
-        word = word_of("finish", why, "detach_source" if detach_source else "")
+        command = command_of("finish", why, "detach_source" if detach_source else "")
     else:
-        word = word_of("leave", leave_as_is)
-    found, code = tell_run(frame, run, word)
+        command = command_of("leave", leave_as_is)
+    found, code = tell_run(frame, run, command)
     if code is None:
-        code = become(frame, found, word, live_options(frame, profile, region))
+        code = become(frame, found, command, live_options(frame, profile, region))
     if code == ExitCode.COMPLETED:
         _finished(frame, found, detached=detach_source)
     return code
@@ -101,7 +101,7 @@ def _disarmed(frame: Frame, run: RunDirectory) -> None:
 
 
 def _live(run: RunDirectory) -> tuple[str, ...]:
-    """Each route as it was read last: `rule 9683...: destination 60 % of the pair`."""
+    """Each route as it was read last: `rule 9683...: destination 60 % of the comparison`."""
     from cutover.app.offline import read_run, state_directory
     from cutover.core.arn import route_name
     from cutover.core.values import weight_text
@@ -109,17 +109,19 @@ def _live(run: RunDirectory) -> tuple[str, ...]:
     state = read_run(state_directory(), run).state
     said = []
     for route, known in (state.routes if state is not None else {}).items():
-        form = known.seen.form if known.seen is not None else known.committed
-        if form is None:
+        config = known.seen.config if known.seen is not None else known.committed
+        if config is None:
             live = "not read; look before you write it anywhere"
-        elif not form.source_present:
+        elif not config.source_present:
             live = "the destination alone"
-        elif not form.attached:
+        elif not config.attached:
             live = "the source alone"
-        elif form.weight is None:
+        elif config.weight is None:
             live = "no weight that can be read; look before you write it anywhere"
         else:
-            live = f"destination {weight_text(form.weight)} of the pair, the source the rest"
+            live = (
+                f"destination {weight_text(config.weight)} of the comparison, the source the rest"
+            )
         said.append(f"  {route_name(route)}: {live}")
     return tuple(said)
 

@@ -190,10 +190,10 @@ def _why(result: RehearsalResult) -> str:
 
 def _again(plan: Path, name: str, seed: int, *, judges: bool | None) -> str:
     """The command that rehearses it again, to the letter."""
-    words = ["cutover", "rehearse", str(plan), "--scenario", name]
-    words += ["--seed", str(seed)] if seed else []
-    words += [] if judges is None else ["--judges" if judges else "--no-judges"]
-    return shlex.join(words)
+    commands = ["cutover", "rehearse", str(plan), "--scenario", name]
+    commands += ["--seed", str(seed)] if seed else []
+    commands += [] if judges is None else ["--judges" if judges else "--no-judges"]
+    return shlex.join(commands)
 
 
 def _one(frame: Frame, result: RehearsalResult, again: str) -> None:

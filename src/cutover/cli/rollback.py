@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutover.cli.console import Frame
-from cutover.cli.operator_commands import answered, listening_run, tell_run, word_of
+from cutover.cli.operator_commands import answered, command_of, listening_run, tell_run
 from cutover.cli.options import aws_options, json_option, run_argument, why_option
 from cutover.cli.runs import become, live_options
 from cutover.core.errors import CutoverError, ExitCode, LeaseError, NeedsHumanError, UsageError
@@ -76,12 +76,12 @@ def rollback(
         return _back_already(frame, found)
     options = live_options(frame, profile, region)
     if not confirm_restored:
-        return _roll_back(frame, listening_run(run), word_of("rollback", why), options)
-    word = word_of("confirm_restored", why)
-    found, code = tell_run(frame, run, word)
+        return _roll_back(frame, listening_run(run), command_of("rollback", why), options)
+    command = command_of("confirm_restored", why)
+    found, code = tell_run(frame, run, command)
     if code is not None:
         return code
-    return become(frame, found, word, options)
+    return become(frame, found, command, options)
 
 
 def _back_already(frame: Frame, run: RunDirectory) -> int:
@@ -90,15 +90,15 @@ def _back_already(frame: Frame, run: RunDirectory) -> int:
     return int(ExitCode.ROLLED_BACK)
 
 
-def _roll_back(frame: Frame, run: RunDirectory, word: OperatorCommand, options: Options) -> int:
+def _roll_back(frame: Frame, run: RunDirectory, command: OperatorCommand, options: Options) -> int:
     """Have the run's process roll it back, or become that process.
 
-    The word stays in words/ until a journal has it: who gets the lease before us hears it there.
+    The command stays in words/ until a journal has it: who gets the lease before us hears it there.
 
     Raises:
-        LeaseError: when somebody keeps the lease who neither is the run's process nor ends; the word stays.
+        LeaseError: when somebody keeps the lease who neither is the run's process nor ends; the command stays.
         NeedsHumanError: when the run's process lives and cannot be told; its routes are restored from here.
-        CutoverError: as `api.go_on`; the word is taken back then.
+        CutoverError: as `api.go_on`; the command is taken back then.
     """
     from cutover.app import api as app_api
     from cutover.app.commands import Acknowledged, NoReply, Queued, Unreached, take_back
@@ -110,38 +110,38 @@ def _roll_back(frame: Frame, run: RunDirectory, word: OperatorCommand, options: 
     clock = SystemClock()
     give_up = clock.now().plus(_LEASE_WITHIN_MS)
     while True:
-        answer = app_api.say(run, word, left=left)
+        answer = app_api.say(run, command, left=left)
         if (
             isinstance(answer, Acknowledged)
             and answer.gone
             and run.phase() in (*ACTIVE, "COMPLETED")
         ):
-            # it heard the word, and died before it had done it
-            frame.tell(f"process {answer.by.pid} heard {word.name} and ended: this one goes on")
+            # it heard the command, and died before it had done it
+            frame.tell(f"process {answer.by.pid} heard {command.name} and ended: this one goes on")
             left = None
             continue
         if isinstance(answer, Unreached):
             return _beside(frame, run, answer, options)
         if isinstance(answer, NoReply):
-            why = f"the rollback lies in {run.words}, and that process has not heard it"
+            why = f"the rollback lies in {run.commands}, and that process has not heard it"
             return _beside(frame, run, Unreached(answer.by, why), options)
         if not isinstance(answer, Queued):
-            return answered(frame, run, word, answer)
+            return answered(frame, run, command, answer)
         left = answer
         try:
-            return become(frame, run, word, options)
+            return become(frame, run, command, options)
         except LeaseError as error:
-            # somebody became the runner after we looked: see whether that process hears the word
+            # somebody became the runner after we looked: see whether that process hears the command
             if clock.now().after(give_up) > 0:
                 script = f"; or sh {run.restore}" if run.disk.look(run.restore) else ""
                 raise LeaseError(
-                    f"{error}; the rollback stays in {run.words} for who drives run {run.id}",
+                    f"{error}; the rollback stays in {run.commands} for who drives run {run.id}",
                     hint=f"{error.hint}{script}",
                 ) from None
             clock.sleep(_LEASE_AGAIN_MS)
         except KeyboardInterrupt:
             frame.warn(
-                f"warning: the rollback stays in {run.words}: who resumes run {run.id} rolls it back"
+                f"warning: the rollback stays in {run.commands}: who resumes run {run.id} rolls it back"
             )
             raise
         except CutoverError:

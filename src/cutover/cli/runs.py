@@ -139,21 +139,21 @@ def resume(
     region: str | None,
 ) -> int:
     """Go on with a run that holds, or whose process ended. Always bakes afresh."""
-    from cutover.cli.operator_commands import tell_run, word_of
+    from cutover.cli.operator_commands import command_of, tell_run
 
-    word = word_of("resume" if accept_drift is None else "accept_drift", accept_drift or why)
-    found, code = tell_run(frame, run, word)
+    command = command_of("resume" if accept_drift is None else "accept_drift", accept_drift or why)
+    found, code = tell_run(frame, run, command)
     if code is not None:
         return code
     return become(
-        frame, found, word, live_options(frame, profile, region, exit_on_hold=exit_on_hold)
+        frame, found, command, live_options(frame, profile, region, exit_on_hold=exit_on_hold)
     )
 
 
-def become(frame: Frame, run: RunDirectory, word: OperatorCommand, options: Options) -> int:
+def become(frame: Frame, run: RunDirectory, command: OperatorCommand, options: Options) -> int:
     """Drive the run to the end of this process, and say how it ended."""
     from cutover.app import api as app_api
     from cutover.cli.watchers import ended
 
     frame.acts = True
-    return ended(frame, app_api.go_on(run, word, options))
+    return ended(frame, app_api.go_on(run, command, options))

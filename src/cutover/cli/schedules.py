@@ -100,7 +100,9 @@ def _held_back(
     from cutover.core.plan.control_share import hold_back_text, too_thin
 
     said = None if plan is None else plan.hold_back
-    if said is not None and not (said and too_thin(FULL - said, usual, ground.traffic.pairs)):
+    if said is not None and not (
+        said and too_thin(FULL - said, usual, ground.traffic.comparisons)
+    ):
         return said
     held = proposed(ground.traffic, bearable(ground, overload))
     if said is not None:
@@ -168,7 +170,7 @@ def _traffic(
     """The traffic, its usual rate (requests a minute), and where it is known from."""
     from cutover.core.forecast import TrafficRate
 
-    pairs = 1 if plan is None else len(plan.pairs)
+    comparisons = 1 if plan is None else len(plan.comparisons)
     if days is not None:
         if rate is not None:
             raise UsageError(
@@ -192,7 +194,7 @@ def _traffic(
     from cutover.core.plan.risk import PEAK, TROUGH
 
     known = f"{rate_text(usual)} ({source}), down to {rate_text(round(TROUGH * usual, 3))} and up to {rate_text(round(PEAK * usual, 3))} over a day"
-    return TrafficRate(TROUGH * usual, PEAK * usual, pairs), usual, known
+    return TrafficRate(TROUGH * usual, PEAK * usual, comparisons), usual, known
 
 
 def _measured(
@@ -220,7 +222,7 @@ def _measured(
             hint="give the rate of the hours in which you would run it, with --rate",
         )
     known = f"{rate_text(round(found.mean))} on average over {found.hours} hours of CloudWatch, down to {rate_text(round(found.trough, 1))} and up to {rate_text(round(found.peak, 1))}"
-    return TrafficRate(found.trough, found.peak, len(plan.pairs)), found.mean, known
+    return TrafficRate(found.trough, found.peak, len(plan.comparisons)), found.mean, known
 
 
 def _ground(plan: Plan | None, traffic: TrafficRate) -> ForecastInputs:

@@ -63,7 +63,7 @@ def _told(frame: Frame, read: Read) -> int:
         body = status_json(read.state, read.plan, driven=alive)
         extra = {"run": read.run.id, "rehearsal": read.run.rehearsal, "alive": alive,
                  "rehearsed": _rehearsed_body(said), "damage": read.trouble, "restore": restore_of(read),
-                 "waiting": [word.name.value for word in _waiting(read)]}  # fmt: skip
+                 "waiting": [command.name.value for command in _waiting(read)]}  # fmt: skip
         frame.give(str(body.pop("schema")), {**extra, **body})
     else:
         _show(frame, read)
@@ -124,7 +124,7 @@ OVERDUE_MS = 60_000
 """No look of a process that works takes as long, and its deadline is 13 s for each of its reads."""
 
 RESTING = frozenset({"COMPLETED", "NEEDS_HUMAN"})
-"""Phases whose process has ended as it should: only a word acts."""
+"""Phases whose process has ended as it should: only a command acts."""
 
 
 def liveness(read: Read, said: Rehearsed | None) -> str:
@@ -139,10 +139,12 @@ def liveness(read: Read, said: Rehearsed | None) -> str:
         return ""
     seen = "" if beat is None else f"; the last look was at {beat.last}"
     if phase in RESTING:
-        return f"none, and none is needed: the run rests until somebody says a word to it{seen}"
+        return (
+            f"none, and none is needed: the run rests until somebody gives a command to it{seen}"
+        )
     waits = "".join(
-        f"; {word.name} said by {printable(word.who)} waits for who takes it up"
-        for word in _waiting(read)
+        f"; {command.name} said by {printable(command.who)} waits for who takes it up"
+        for command in _waiting(read)
     )
     return f"none lives: nobody watches its gates and deadlines{seen}{waits}"
 
@@ -163,12 +165,12 @@ def _looks(beat: Beat) -> str:
 
 
 def _waiting(read: Read) -> tuple[OperatorCommand, ...]:
-    """The words that the next process will hear first."""
-    from cutover.local.inbox import waiting_words
+    """The commands that the next process will hear first."""
+    from cutover.local.inbox import queued_commands
 
     if read.driver is not None or read.run.rehearsal or read.run.is_over():
         return ()
-    return waiting_words(read.run)
+    return queued_commands(read.run)
 
 
 def _rehearsing(said: Rehearsed) -> str:
@@ -219,7 +221,7 @@ def _broken(frame: Frame, read: Read) -> int:
             "rehearsed": _rehearsed_body(said),
             "damage": read.trouble,
             "restore": restore_of(read),
-            "waiting": [word.name.value for word in _waiting(read)],
+            "waiting": [command.name.value for command in _waiting(read)],
         }
         frame.give("cutover.status.v1", body)
     else:
@@ -319,7 +321,7 @@ def _row(one: _Listed) -> RunRow:
 
 
 def _phase(one: _Listed) -> str:
-    if one.read.run.is_stillborn() and not one.alive:
+    if one.read.run.never_started() and not one.alive:
         return "ended before it began"
     return ("damaged: " if one.read.trouble else "") + (_phase_of(one.read) or "no phase yet")
 

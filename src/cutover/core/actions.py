@@ -23,12 +23,12 @@ class SetWeight:
 class RestoreRoute:
     """One route's way back: `verbatim` restores the snapshot, else only our two weights change.
 
-    `blind` is a write on the last form seen, because the live one cannot be read.
+    `unread` is a write on the last config seen, because the live one cannot be read.
     """
 
     route: RouteId
     verbatim: bool
-    blind: bool = False
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ReadRequest:
     `once`: routes whose read fails are not asked again within the look.
     """
 
-    forms: bool = False
+    configs: bool = False
     once: bool = False
     health: bool = False
     alarms: bool = False

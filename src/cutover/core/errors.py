@@ -46,7 +46,7 @@ EXIT_CODE_MEANING: dict[ExitCode, str] = {
     ExitCode.NEEDS_HUMAN: "needs a human: a route is not verified as restored",
     ExitCode.HELD: "held at its weight, resumable",
     ExitCode.CLAIMED: "another run holds the route",
-    ExitCode.REFUSED: "refused: preflight, drift, a window, a word that no run followed, no schedule that fits, or a place for files or output that cannot be used; nothing was written to AWS",
+    ExitCode.REFUSED: "refused: preflight, drift, a window, a command that no run followed, no schedule that fits, or a place for files or output that cannot be used; nothing was written to AWS",
     ExitCode.CREDENTIALS: "AWS credentials or a permission are missing",
     ExitCode.UNEXPECTED_REHEARSAL: "a rehearsal did not end as its scenario expects, or its trouble never happened",
     ExitCode.HANGUP: "a rehearsal was ended by SIGHUP, journalled",

@@ -19,8 +19,8 @@ class RouteConfig:
 
     Attributes:
         text: canonical JSON, enough for a router to write it again; never holds a secret.
-        weight: the destination's portion of the pair in per mille, None when it cannot be derived
-            (a group of the pair is missing or both weigh 0).
+        weight: the destination's portion of the comparison in per mille, None when it cannot be derived
+            (a group of the comparison is missing or both weigh 0).
         attached: the destination's group is in the action.
         source_present: the source's group is in the action.
         sticky: group stickiness is on, so the observed share is not the weight.
@@ -38,26 +38,26 @@ class RouteConfig:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the text: the identity of the form in journal and comparisons."""
+        """SHA-256 of the text: the identity of the config in journal and comparisons."""
         return digest(self.text)
 
 
-def config_body(form: RouteConfig) -> dict[str, Any]:
-    """The form as the journal and snapshot.json hold it; weight -1 stands for underivable.
+def config_body(config: RouteConfig) -> dict[str, Any]:
+    """The config as the journal and snapshot.json hold it; weight -1 stands for underivable.
 
     `original` and `unmodelled` are there only when they say something: bodies of earlier runs have neither.
     """
     body: dict[str, Any] = {
-        "text": form.text,
-        "weight": -1 if form.weight is None else int(form.weight),
-        "attached": form.attached,
-        "source_present": form.source_present,
-        "sticky": form.sticky,
+        "text": config.text,
+        "weight": -1 if config.weight is None else int(config.weight),
+        "attached": config.attached,
+        "source_present": config.source_present,
+        "sticky": config.sticky,
     }
-    if form.original:
-        body["original"] = form.original
-    if form.unmodelled:
-        body["unmodelled"] = list(form.unmodelled)
+    if config.original:
+        body["original"] = config.original
+    if config.unmodelled:
+        body["unmodelled"] = list(config.unmodelled)
     return body
 
 
@@ -79,4 +79,4 @@ def config_of(body: Mapping[str, Any]) -> RouteConfig:
             unmodelled=tuple(str(one) for one in body.get("unmodelled", ())),
         )
     except (KeyError, TypeError) as error:
-        raise ValueError(f"not a form: {error}") from None
+        raise ValueError(f"not a config: {error}") from None

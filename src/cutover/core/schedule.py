@@ -41,22 +41,22 @@ class ScheduledStep:
 
 @dataclass(frozen=True)
 class RoutePreview:
-    """One route before a run, and the forms that each weight would give it.
+    """One route before a run, and the configs that each weight would give it.
 
     Attributes:
         route: ARN.
-        found: the live form.
-        after: (label, form) in order: the attach, then every step.
-        recipe: how a rollback recalls sticky clients: keep, unstick, remove or none.
-        recipe_why: why this one.
-        back: the form that a rollback would leave.
+        found: the live config.
+        after: (label, config) in order: the attach, then every step.
+        stickiness strategy: how a rollback recalls sticky clients: keep, unstick, remove or none.
+        stickiness_strategy_why: why this one.
+        back: the config that a rollback would leave.
     """
 
     route: RouteId
     found: RouteConfig
     after: tuple[tuple[Weight, RouteConfig], ...]
-    recipe: str
-    recipe_why: str
+    stickiness_strategy: str
+    stickiness_strategy_why: str
     back: RouteConfig | None = None
 
 

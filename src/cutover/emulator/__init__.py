@@ -1,1 +1,1 @@
-"""An honest ALB and CloudWatch on moto, a virtual clock and a scripted mailbox: the world of a rehearsal."""
+"""An honest ALB and CloudWatch on moto, a virtual clock and a scripted inbox: the world of a rehearsal."""

@@ -16,9 +16,9 @@ class Truth:
     """What really happened, whatever the run believes.
 
     Attributes:
-        weights: per route: the destination's live portion of the pair, per mille; -1 when it has none.
+        weights: per route: the destination's live portion of the comparison, per mille; -1 when it has none.
         in_force: the same in the data plane, after propagation.
-        residual: by pair id: requests a minute that still reach the destination (sticky clients).
+        residual: by comparison id: requests a minute that still reach the destination (sticky clients).
         requests: requests the destination got since the start.
         harmed: requests that would have been served well without the destination; see `rehearsal.harm`.
         slow: those of them that were answered, but too slowly.

@@ -78,7 +78,7 @@ class Faults:
         self._script.on(fault.when, begin)
 
     def arm_crash(self, crash: Crash, occurrence: Occurrence) -> None:
-        """At the write that fulfils its conditions, or at the first one some time later (those at a wait belong to the mailbox)."""
+        """At the write that fulfils its conditions, or at the first one some time later (those at a wait belong to the inbox)."""
         armed = _ArmedCrash(crash, occurrence)
         self._crashes.append(armed)
         if crash.when.waits:
@@ -188,7 +188,7 @@ class Faults:
 def killed(crash: Crash) -> RunnerKilledError:
     """The exception that a crash is."""
     return RunnerKilledError(
-        back_after_ms=crash.back_after, words=crash.words, rebooted=crash.rebooted
+        back_after_ms=crash.back_after, commands=crash.commands, rebooted=crash.rebooted
     )
 
 

@@ -50,10 +50,13 @@ def _named(kind: str, known: Sequence[str], *, part: bool = False) -> AfterValid
     """A name that must be (or with `part` be part of) one of the known ones."""
 
     def checked(value: str) -> str:
-        word = value.strip().lower()
-        if any(word in one.lower() if part else word == one.lower() for one in known) and word:
+        command = value.strip().lower()
+        if (
+            any(command in one.lower() if part else command == one.lower() for one in known)
+            and command
+        ):
             return value
-        close = difflib.get_close_matches(word, [one.lower() for one in known], 1)
+        close = difflib.get_close_matches(command, [one.lower() for one in known], 1)
         meant = next((one for one in known if close and one.lower() == close[0]), "")
         fix = f"did you mean {meant}?" if meant else f"there are: {', '.join(known)}"
         raise PydanticCustomError(
@@ -261,7 +264,7 @@ class Write(Injection):
     who: str = Field("terraform", description="Only for people to read.")
     route: Nth | None = Field(None, description="The plan's Nth route; unset: all of them.")
     weight: Annotated[int, Field(ge=0, le=100)] | None = Field(
-        None, description="Sets the pair to this percent for the destination."
+        None, description="Sets the comparison to this percent for the destination."
     )
     add_group: Portion | None = Field(
         None, description="Adds a group that is not ours, with this weight."
@@ -310,10 +313,10 @@ class Fault(Injection):
 
 
 class Say(Injection):
-    """A person says a word."""
+    """A person says a command."""
 
     when: When
-    word: Literal[
+    command: Literal[
         "pause",
         "resume",
         "approve",
@@ -338,7 +341,7 @@ class Crash(Injection):
     back_after: DurationOrNever = Field(
         40 * MINUTE, description="When it is started again, or never."
     )
-    words: tuple[Literal["resume", "rollback", "finish"], ...] = Field(
-        ("resume",), description="With which first words."
+    commands: tuple[Literal["resume", "rollback", "finish"], ...] = Field(
+        ("resume",), description="With which first commands."
     )
     rebooted: bool = Field(False, description="On a machine that booted meanwhile.")

@@ -24,7 +24,7 @@ effects:
 # health: [{when: {way: 50%, bake: 30%}, zone: 2, state: gone}]
 # writer: [{when: {way: 50%, bake: 40%}, who: terraform, weight: 0}]
 # faults: [{when: {way: 50%}, operation: "Modify*", kind: lost_reply, times: 1}]
-# operator: [{when: {hold: paused, after: 1h}, word: resume}]
+# operator: [{when: {hold: paused, after: 1h}, command: resume}]
 # crash: [{when: {way: 50%}, point: after_write, back_after: 40m}]
 
 # approve_after: 2m      # somebody approves every step that asks; never: nobody does

@@ -26,16 +26,16 @@ class RunnerKilledError(BaseException):
 
     Attributes:
         back_after_ms: virtual time until somebody starts it again; None for never.
-        words: the first words it is started with.
+        commands: the first commands it is started with.
         rebooted: on a machine that booted meanwhile.
     """
 
     def __init__(
-        self, *, back_after_ms: int | None, words: tuple[str, ...], rebooted: bool
+        self, *, back_after_ms: int | None, commands: tuple[str, ...], rebooted: bool
     ) -> None:
         super().__init__("killed by the scenario")
         self.back_after_ms = back_after_ms
-        self.words = words
+        self.commands = commands
         self.rebooted = rebooted
 
 

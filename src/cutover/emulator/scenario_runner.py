@@ -34,7 +34,7 @@ class ScenarioRunner:
         balancer: Balancer,
         traffic: Traffic,
         cloudwatch: CloudWatch,
-        mailbox: ScriptedInbox,
+        inbox: ScriptedInbox,
         faults: Faults,
         occurrences: Occurrences,
         wrote: Callable[[str], None],
@@ -46,7 +46,7 @@ class ScenarioRunner:
         self._balancer = balancer
         self._traffic = traffic
         self._cloudwatch = cloudwatch
-        self._mailbox = mailbox
+        self._inbox = inbox
         self._faults = faults
         self._occurrences = occurrences
         self._wrote = wrote
@@ -78,14 +78,14 @@ class ScenarioRunner:
         if crash.point == "waiting":
             self._script.on(
                 crash.when,
-                lambda: self._mailbox.crash(crash, lambda: self._occurrences.begin(one)),
+                lambda: self._inbox.crash(crash, lambda: self._occurrences.begin(one)),
             )
         else:
             self._faults.arm_crash(crash, one)
 
     def _say(self, line: Say, one: Occurrence) -> None:
         self._occurrences.begin(one)
-        self._mailbox.say(line, lambda: one.meet(""))
+        self._inbox.say(line, lambda: one.meet(""))
 
     def _write(self, writer: ExternalWriter, change: Write, one: Occurrence) -> None:
         self._occurrences.begin(one)

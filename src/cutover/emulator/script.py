@@ -35,7 +35,7 @@ class Script:
     """Every pending `when`, tried again whenever something changed; each comes true once."""
 
     def __init__(self, clock: VirtualClock, plan: Plan) -> None:
-        self.scene = Conditions()
+        self.context = Conditions()
         self._clock = clock
         self._steps = plan.steps
         self._baking = len(plan.written)
@@ -55,22 +55,24 @@ class Script:
 
     def holds(self, when: When, *, weight: int | None = None) -> bool:
         """The conditions are true now, or would be if the weight were written."""
-        scene = self.scene
-        live = max(scene.weight, weight or 0)
+        context = self.context
+        live = max(context.weight, weight or 0)
         step = self._step(when)
         if step is not None and not (
             step <= len(self._steps) and live >= self._steps[step - 1].weight
         ):
             return False
-        if when.bake is not None and (scene.phase != Phase.BAKING or scene.step + 1 < (step or 0)):
+        if when.bake is not None and (
+            context.phase != Phase.BAKING or context.step + 1 < (step or 0)
+        ):
             return False
         if when.weight_at_least is not None and live < when.weight_at_least:
             return False
-        if when.phase is not None and scene.phase.upper() != when.phase.upper():
+        if when.phase is not None and context.phase.upper() != when.phase.upper():
             return False
-        if when.hold is not None and when.hold.lower() not in scene.hold.lower():
+        if when.hold is not None and when.hold.lower() not in context.hold.lower():
             return False
-        return when.going_back is None or when.going_back == scene.going_back
+        return when.going_back is None or when.going_back == context.going_back
 
     def waits_for(self, when: When) -> str:
         """The conditions in words, as far as this plan has what they name."""
@@ -110,14 +112,14 @@ class Script:
 
     def wrote(self, weight: int, *, lowered: bool) -> None:
         """The destination's highest live portion is this now, whoever wrote it; `lowered`: by less on its route."""
-        self.scene.going_back |= lowered
-        self.scene.weight = weight
-        self.scene.highest = max(self.scene.highest, weight)
+        self.context.going_back |= lowered
+        self.context.weight = weight
+        self.context.highest = max(self.context.highest, weight)
         self.changed()
 
     def moved(self, phase: str, hold: str, step: int = -1) -> None:
         """The run said that it is in this phase."""
-        self.scene.phase, self.scene.hold, self.scene.step = phase, hold, step
+        self.context.phase, self.context.hold, self.context.step = phase, hold, step
         self.changed()
 
     def _step(self, when: When) -> int | None:
@@ -130,4 +132,4 @@ class Script:
         """How long after its conditions, in ms."""
         if when.bake is None:
             return when.after
-        return when.after + when.bake * self._steps[self.scene.step].bake // PPM
+        return when.after + when.bake * self._steps[self.context.step].bake // PPM

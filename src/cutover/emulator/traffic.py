@@ -57,10 +57,10 @@ class BalancerTally:
 
 @dataclass
 class Flow:
-    """One route: its pair, and the weights that the data plane obeys now."""
+    """One route: its comparison, and the weights that the data plane obeys now."""
 
     route: str
-    pair: str
+    comparison: str
     balancer: str
     source: str
     destination: str
@@ -128,7 +128,7 @@ class Traffic:
                 flow.weights, flow.sticky = dict(weights), sticky
 
     def destination_share(self, flow: Flow) -> float:
-        """The share of the pair's requests that really goes to the destination now."""
+        """The share of the comparison's requests that really goes to the destination now."""
         if flow.destination not in flow.weights:
             return 0.0  # a cookie for a group that the action does not name is not obeyed
         wanted = share_of(flow.weights, flow)
@@ -139,11 +139,11 @@ class Traffic:
         return flow.stuck if flow.sticky else wanted
 
     def residual(self, now_ms: int) -> dict[str, int]:
-        """By pair: requests a minute that go to the destination now."""
+        """By comparison: requests a minute that go to the destination now."""
         found: dict[str, int] = defaultdict(int)
         each = self.mean_rate(now_ms) / max(1, len(self.flows))
         for flow in self.flows:
-            found[flow.pair] += round(each * self.destination_share(flow))
+            found[flow.comparison] += round(each * self.destination_share(flow))
         return dict(found)
 
     def catch_up(self, now_ms: int) -> None:
@@ -198,7 +198,7 @@ class Traffic:
         self.weather.meet(
             "", {"share": shifted, "share_above": shifted, "requests_factor": requests}
         )
-        minute.destination_requests[flow.pair] += to_destination
+        minute.destination_requests[flow.comparison] += to_destination
         self.reached += to_destination
         self._group(
             flow, flow.destination, to_destination, self.weather.destination, "destination"
@@ -326,6 +326,6 @@ class Traffic:
 
 
 def share_of(weights: Mapping[str, int], flow: Flow) -> float:
-    """The destination's share of the pair by its weights."""
+    """The destination's share of the comparison by its weights."""
     mine, theirs = weights.get(flow.destination, 0), weights.get(flow.source, 0)
     return mine / (mine + theirs) if mine + theirs else 0.0

@@ -1,7 +1,7 @@
 """The world of one rehearsal: an ALB with traffic, CloudWatch, time and people, all from one seed.
 
 with World.build(plan, scenario, seed=1) as world:
-    ...hand world.session, world.clock, world.mailbox and world.listener to the runner...
+    ...hand world.session, world.clock, world.inbox and world.listener to the runner...
     world.truth()
 """
 
@@ -51,7 +51,7 @@ class World:
     Attributes:
         session: a boto3.Session that reaches nothing but this world.
         clock: virtual time; also the runner's ports.Clock.
-        mailbox: the runner's ports.Inbox.
+        inbox: the runner's ports.Inbox.
         occurrences: what became of the scenario's entries.
         listener: give it to the runner, so that scenarios can say `phase` and `hold`, and people approve.
         restarts: how often the runner was killed and started again.
@@ -85,8 +85,8 @@ class World:
         self.balancer = Balancer(self._moto, book, zones_of(plan.aws.region, scenario.twin.zones))
         fleets = build(plan, scenario.twin, self.balancer, self._rate)
         self.script = Script(self.clock, plan)
-        scene = self.script.scene
-        self.occurrences = Occurrences(lambda: (scene.weight, scene.highest))
+        context = self.script.context
+        self.occurrences = Occurrences(lambda: (context.weight, context.highest))
         self.store = Store()
         self.cloudwatch = CloudWatch(
             self.store,
@@ -108,7 +108,7 @@ class World:
             self.store, self.traffic, self.balancer, scenario, customs=_customs(plan), seed=seed
         )
         self.faults = Faults(self.clock, self.script, self.occurrences)
-        self.mailbox = ScriptedInbox(self.clock, start_ms + scenario.limit)
+        self.inbox = ScriptedInbox(self.clock, start_ms + scenario.limit)
         self.listener: Listener = _PhaseWatcher(self)
         answers = Answers(
             self.cloudwatch, self.balancer, plan.aws.account, plan.aws.region, fleets
@@ -131,7 +131,7 @@ class World:
             balancer=self.balancer,
             traffic=self.traffic,
             cloudwatch=self.cloudwatch,
-            mailbox=self.mailbox,
+            inbox=self.inbox,
             faults=self.faults,
             occurrences=self.occurrences,
             wrote=self._other_wrote,
@@ -194,7 +194,7 @@ class World:
             requests=self.traffic.reached,
             harmed=self.traffic.harm.total,
             slow=self.traffic.harm.slow,
-            highest=self.script.scene.highest,
+            highest=self.script.context.highest,
             writes=self._writes,
             found=self.occurrences.weight,
             found_highest=self.occurrences.highest,
@@ -214,7 +214,7 @@ class World:
 
     def revive(self, death: RunnerKilledError) -> tuple[str, ...]:
         """Time passes until somebody starts the runner again; the first words of the new one, () for nobody."""
-        self.mailbox.forget()
+        self.inbox.forget()
         if death.back_after_ms is None:
             return ()
         self.restarts += 1
@@ -222,16 +222,16 @@ class World:
         if death.rebooted:
             self.clock.reboot()
         self.script.moved("", "")
-        return death.words
+        return death.commands
 
     def approved(self) -> bool:
         """Time passes until somebody approves what a run that has ended asked for; False: nobody does."""
         if self.scenario.approve_after is None:
             return False
-        self.mailbox.forget()
+        self.inbox.forget()
         self.restarts += 1
         self.clock.sleep(self.scenario.approve_after)
-        self.mailbox.forget()
+        self.inbox.forget()
         self.script.moved("", "")
         return True
 
@@ -245,10 +245,10 @@ class World:
     def _flows(self) -> list[Flow]:
         flows = []
         for route in self.plan.routes:
-            pair = self.plan.pair_of(route.id)
+            comparison = self.plan.comparison_of(route.id)
             flows.append(
                 Flow(
-                    route.id, pair.id, pair.load_balancer, route.source, route.destination,
+                    route.id, comparison.id, comparison.load_balancer, route.source, route.destination,
                     self.balancer.weights(route.id), self.balancer.sticky(route.id),
                 )
             )  # fmt: skip
@@ -304,12 +304,12 @@ class World:
         if hold == "approval" and self.scenario.approve_after is not None:
             line = Say(
                 when=When(),
-                word="approve",
+                command="approve",
                 who="release manager",
                 why="approved as the scenario says",
             )
             self.clock.at(
-                self.clock.ms + self.scenario.approve_after, lambda: self.mailbox.say(line)
+                self.clock.ms + self.scenario.approve_after, lambda: self.inbox.say(line)
             )
 
 

@@ -1,1 +1,1 @@
-"""This machine: plan files, run directories, the journal, leases, words, signals and the clock."""
+"""This machine: plan files, run directories, the journal, leases, commands, signals and the clock."""

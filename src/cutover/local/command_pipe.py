@@ -1,6 +1,6 @@
 """The way to a run's process that needs no byte of disk: a named pipe in its run directory.
 
-Words lie in `words/` until they are heard, so that they outlive a process. On a full disk none can be left there; then
+Commands lie in `commands/` until they are heard, so that they outlive a process. On a full disk none can be left there; then
 one line of JSON goes through the pipe, which the run's process made when it began. A line no longer than PIPE_BUF is
 written whole or not at all, and nobody who writes can be blocked: see pipe(7) and fifo(7).
 """
@@ -32,14 +32,14 @@ class CommandPipe:
         self._handle = handle
         self._lock = threading.Lock()
         self._part = b""
-        self._words: list[OperatorCommand] = []
+        self._commands: list[OperatorCommand] = []
 
     @classmethod
     def open(cls, run: RunDirectory) -> CommandPipe:
         """A new pipe in the place of an older one, whose reader may be a process that lost the run.
 
         A disk without room for a new name leaves the older one in use; one that knows no pipes leaves none. Neither
-        keeps a run from going on: words in files are heard all the same.
+        keeps a run from going on: commands in files are heard all the same.
         """
         new = run.pipe.with_name(f".{run.pipe.name}.{unguessable()}.new")
         try:
@@ -54,21 +54,21 @@ class CommandPipe:
             return cls(run, None)
 
     def fileno(self) -> int | None:
-        """The descriptor that becomes readable when a word came; None without a pipe."""
+        """The descriptor that becomes readable when a command came; None without a pipe."""
         return self._handle
 
     def take(self) -> tuple[OperatorCommand, ...]:
-        """The words since the last call, oldest first."""
+        """The commands since the last call, oldest first."""
         with self._lock:
             self._read()
-            said, self._words = tuple(self._words), []
+            said, self._commands = tuple(self._commands), []
         return said
 
     def waiting(self) -> tuple[CommandName, ...]:
-        """The words that `take` would give now, by name; from any thread."""
+        """The commands that `take` would give now, by name; from any thread."""
         with self._lock:
             self._read()
-            return tuple(word.name for word in self._words)
+            return tuple(command.name for command in self._commands)
 
     def close(self) -> None:
         """Give the descriptor back: from now on nobody listens."""
@@ -87,17 +87,17 @@ class CommandPipe:
             return
         *lines, self._part = (self._part + data).split(b"\n")
         self._part = self._part[-_LONGEST:]
-        self._words.extend(_heard(line) for line in lines if line)
+        self._commands.extend(_heard(line) for line in lines if line)
 
 
-def send(run: RunDirectory, word: OperatorCommand) -> None:
-    """Say a word through the pipe; a reason that is too long for it is cut.
+def send(run: RunDirectory, command: OperatorCommand) -> None:
+    """Say a command through the pipe; a reason that is too long for it is cut.
 
     Raises:
         OSError: when no process listens (ENXIO, ENOENT), or its pipe is full (EAGAIN).
     """
-    why = word.why
-    while len(line := _line(word, why)) > _LONGEST and why:
+    why = command.why
+    while len(line := _line(command, why)) > _LONGEST and why:
         why = why[: len(why) // 2]
     handle = run.disk.open_fifo(run.pipe, write=True)
     try:
@@ -106,20 +106,20 @@ def send(run: RunDirectory, word: OperatorCommand) -> None:
         run.disk.close(handle)
 
 
-def word_text(word: OperatorCommand, why: str | None = None) -> str:
-    """A word as one line of JSON."""
+def command_text(command: OperatorCommand, why: str | None = None) -> str:
+    """A command as one line of JSON."""
     said = {
-        "name": word.name.value,
-        "who": word.who,
-        "why": word.why if why is None else why,
-        "detail": word.detail,
-        "id": word.id,
+        "name": command.name.value,
+        "who": command.who,
+        "why": command.why if why is None else why,
+        "detail": command.detail,
+        "id": command.id,
     }
     return canonical_json(said)
 
 
-def parse_word(text: bytes) -> OperatorCommand:
-    """A word from `word_text`.
+def parse_command(text: bytes) -> OperatorCommand:
+    """A command from `command_text`.
 
     Raises:
         ValueError: for anything else.
@@ -129,9 +129,9 @@ def parse_word(text: bytes) -> OperatorCommand:
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
-        raise ValueError("not a word")
+        raise ValueError("not a command")
     if data.get("name") not in SAYABLE:
-        raise ValueError(f"no such word: {str(data.get('name'))[:40]!r}")
+        raise ValueError(f"no such command: {str(data.get('name'))[:40]!r}")
     return OperatorCommand(
         CommandName(data["name"]),
         data.get("who", "unknown"),
@@ -141,14 +141,14 @@ def parse_word(text: bytes) -> OperatorCommand:
     )
 
 
-def _line(word: OperatorCommand, why: str) -> bytes:
-    return word_text(word, why).encode("ascii") + b"\n"
+def _line(command: OperatorCommand, why: str) -> bytes:
+    return command_text(command, why).encode("ascii") + b"\n"
 
 
 def _heard(line: bytes) -> OperatorCommand:
     """What cannot be read is taken for a pause (docs/promises.md P26: unreadable means hold)."""
     try:
-        return parse_word(line)
+        return parse_command(line)
     except ValueError as error:
         why = f"a line in the pipe cannot be read ({error}), so the run holds"
         return OperatorCommand(CommandName.PAUSE, "unknown", why)

@@ -1,4 +1,4 @@
-"""The table of `cutover backtest`: minutes of one service, or of a pair that served side by side (docs/judge.md)."""
+"""The table of `cutover backtest`: minutes of one service, or of a comparison that served side by side (docs/judge.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ from cutover.local.csv_groups import (
 )
 
 ONE: Final = ("minute", "time", *columns_of(""), "elb_503")
-PAIR: Final = ("minute", "time", "step", "weight", *columns_of("source", "destination"), "elb_503")
+COMPARISON: Final = (
+    "minute",
+    "time",
+    "step",
+    "weight",
+    *columns_of("source", "destination"),
+    "elb_503",
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class HistoryTable:
     Attributes:
         rows: one for each minute, each with its time (`Row.at_ms`) when the table is dated.
         columns: the columns (without their side) that the table has.
-        pair: two groups that served side by side; else one service.
+        comparison: two groups that served side by side; else one service.
         dated: the minutes are times (UTC).
         left_out: minutes that the table does not have.
         notes: what a reader should know about how it was read.
@@ -42,7 +49,7 @@ class HistoryTable:
 
     rows: tuple[Row, ...]
     columns: frozenset[str]
-    pair: bool
+    comparison: bool
     dated: bool
     left_out: int
     notes: tuple[str, ...] = ()
@@ -55,9 +62,9 @@ def read_history(path: str, stdin: BinaryIO | None = None) -> HistoryTable:
         PlanError: with the first mistake, its line and column.
     """
     table = open_table(path, stdin)
-    pair = any(name.startswith(("source_", "destination_")) for name in table.names)
-    requests = ("source_requests", "destination_requests") if pair else ("requests",)
-    check_columns(table, PAIR if pair else ONE, requests)
+    comparison = any(name.startswith(("source_", "destination_")) for name in table.names)
+    requests = ("source_requests", "destination_requests") if comparison else ("requests",)
+    check_columns(table, COMPARISON if comparison else ONE, requests)
     dated = "time" in table.index
     if dated == ("minute" in table.index):
         fix = "say when each row is: `time` (ISO 8601) or `minute` (a number)"
@@ -67,14 +74,14 @@ def read_history(path: str, stdin: BinaryIO | None = None) -> HistoryTable:
             else "there is no column time or minute"
         )
         raise table.refused(table.problem(1, 0, message, fix))
-    rows, left_out = _rows(table, _time if dated else _minute, pair=pair)
-    sides = ("source", "destination") if pair else ("",)
+    rows, left_out = _rows(table, _time if dated else _minute, comparison=comparison)
+    sides = ("source", "destination") if comparison else ("",)
     notes = one_sided(table, *sides)
-    return HistoryTable(rows, told_columns(table, *sides), pair, dated, left_out, notes)
+    return HistoryTable(rows, told_columns(table, *sides), comparison, dated, left_out, notes)
 
 
 def _rows(
-    table: Table, when: Callable[[CsvLine], int], *, pair: bool
+    table: Table, when: Callable[[CsvLine], int], *, comparison: bool
 ) -> tuple[tuple[Row, ...], int]:
     newest = Newest(table)
     rows: list[Row] = []
@@ -100,8 +107,8 @@ def _rows(
             rows += (
                 Row(missing, -1, 0, known=False) for missing in range(rows[-1].minute + 1, minute)
             )
-        source, wrong = group_of(line, "source" if pair else "")
-        destination, also = group_of(line, "destination") if pair else (NOTHING, None)
+        source, wrong = group_of(line, "source" if comparison else "")
+        destination, also = group_of(line, "destination") if comparison else (NOTHING, None)
         newest.admit(wrong or also)
         rows.append(Row(minute, -1, 0, source, destination, line.whole("elb_503")))
     if not rows:

@@ -1,11 +1,11 @@
-"""Words for the runner, from files, a pipe, kill switches, signals and keys: the loop's only sleep.
+"""Commands for the runner, from files, a pipe, kill switches, signals and keys: the loop's only sleep.
 
-A word in `words/` is one file, put there in one step. A word that stops (pause, rollback) is
+A command in `commands/` is one file, put there in one step. A command that stops (pause, rollback) is
 removed only at the next wait, when the runner has journalled it: a crash in between says it again.
-A word that goes forward is removed before it is said: a crash may lose it, but nothing is ever
+A command that goes forward is removed before it is said: a crash may lose it, but nothing is ever
 approved twice. What cannot be read is taken for a pause (docs/promises.md P26: unreadable means hold).
 
-A turn hears a bounded number of words from files, oldest first. A word that stops and lies behind
+A turn hears a bounded number of commands from files, oldest first. A command that stops and lies behind
 more than that is heard at once, and again in its place: what was said before it cannot undo it.
 """
 
@@ -22,67 +22,69 @@ from cutover.core.errors import RefusedError
 from cutover.core.moment import Moment
 from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.values import digest
-from cutover.local.command_pipe import CommandPipe, parse_word, word_text
+from cutover.local.command_pipe import CommandPipe, command_text, parse_command
 from cutover.local.keyboard import Keyboard
 from cutover.local.run_directory import RunDirectory
 from cutover.local.signals import Signals
 from cutover.ports import Clock, Inbox
 
 POLL_MS = 250
-"""How long a word in a file may wait to be seen."""
+"""How long a command in a file may wait to be seen."""
 
 SWITCHES = {"HOLD": CommandName.PAUSE, "ROLLBACK": CommandName.ROLLBACK}
 """Kill switches: `touch`ed files in the run's or the state directory (docs/promises.md P26)."""
 
 A_TURN = 20
-"""So many words from files a turn hears: thousands of them must not keep it from the next look."""
+"""So many commands from files a turn hears: thousands of them must not keep it from the next look."""
 
 _STOPPING = frozenset({CommandName.PAUSE, CommandName.ROLLBACK})
 _FORWARD = frozenset({CommandName.RESUME, CommandName.APPROVE, CommandName.ACCEPT_DRIFT})
 _LONGEST = 16_384
-_NAME = re.compile(r"[0-9]+-(?P<word>[a-z_]+)-[0-9a-f]+\.json")
+_NAME = re.compile(r"[0-9]+-(?P<command>[a-z_]+)-[0-9a-f]+\.json")
 
 
-def leave_word(run: RunDirectory, word: OperatorCommand, at: Moment) -> Path:
-    """Put a word where the run's process will find it, durably; returns its file.
+def enqueue(run: RunDirectory, command: OperatorCommand, at: Moment) -> Path:
+    """Put a command where the run's process will find it, durably; returns its file.
 
     Raises:
         RefusedError: when the disk does not take it; the hint says what works without a disk.
     """
-    text = word_text(word).encode("ascii")
+    text = command_text(command).encode("ascii")
     # two processes may say the same in the same millisecond: a file for each
     unique = digest(f"{at.boot_ms} {os.getpid()} {text.decode('ascii')}")[:12]
-    path = run.words / f"{at.wall_ms:015d}-{word.name.value}-{unique}.json"
+    path = run.commands / f"{at.wall_ms:015d}-{command.name.value}-{unique}.json"
     try:
         run.disk.keep(path, text, durable=not run.rehearsal)
     except OSError as error:
         pid = run.pid()
         raise RefusedError(
-            f"the word cannot be left in {run.words}: {error.strerror or error}",
+            f"the command cannot be left in {run.commands}: {error.strerror or error}",
             hint=f"kill -TERM {pid or 'PID'} makes the run hold; sh {run.restore} takes the traffic back",
         ) from None
     return path
 
 
-def waiting_words(run: RunDirectory) -> tuple[OperatorCommand, ...]:
-    """The words that nobody has heard yet, oldest first; for display, they stay where they are."""
-    words: list[OperatorCommand] = []
+def queued_commands(run: RunDirectory) -> tuple[OperatorCommand, ...]:
+    """The commands that nobody has heard yet, oldest first; for display, they stay where they are."""
+    commands: list[OperatorCommand] = []
     try:
-        names = [name for name in run.disk.list(run.words) if not name.startswith(".")]
+        names = [name for name in run.disk.list(run.commands) if not name.startswith(".")]
     except OSError:
         return ()
     for name in names:
         try:
-            words.append(_parsed(run.disk.read(run.words / name, _LONGEST + 1, own=True)))
+            commands.append(_parsed(run.disk.read(run.commands / name, _LONGEST + 1, own=True)))
         except FileNotFoundError:
             continue  # heard in this very moment
         except (OSError, ValueError):
-            words.append(OperatorCommand(CommandName.PAUSE, "unknown", f"{name} cannot be read"))
-    return tuple(words)
+            commands.append(
+                OperatorCommand(CommandName.PAUSE, "unknown", f"{name} cannot be read")
+            )
+    return tuple(commands)
 
 
 class LocalInbox(Inbox):
-    """The mailbox of a live run.
+    """The inbox of a live run.
 
     `switches` are directories whose HOLD and ROLLBACK files count. `others`: who has the run instead of us by now; what
     lies in files is then for that process, and stays.
@@ -103,9 +105,9 @@ class LocalInbox(Inbox):
         self._run = run
         self._clock = clock
         self._switches = tuple(
-            (directory / name, word)
+            (directory / name, command)
             for directory in dict.fromkeys((run.path, *switches))
-            for name, word in SWITCHES.items()
+            for name, command in SWITCHES.items()
         )
         self._signals = signals
         self._keyboard = keyboard
@@ -121,10 +123,10 @@ class LocalInbox(Inbox):
     def wait(self, until: Moment) -> tuple[OperatorCommand, ...]:
         self._remove_done()
         while True:
-            words = self._words()
+            commands = self._commands()
             left = until.after(self._clock.now())
-            if words or left <= 0:
-                return words
+            if commands or left <= 0:
+                return commands
             self._sleep(min(left, POLL_MS))
 
     def stopping(self) -> str:
@@ -152,11 +154,11 @@ class LocalInbox(Inbox):
 
     def _file_waits(self) -> str:
         try:
-            names = self._run.disk.list(self._run.words)
+            names = self._run.disk.list(self._run.commands)
         except OSError:
-            return "" if self._blind else f"{self._run.words.name}/ cannot be read"
+            return "" if self._blind else f"{self._run.commands.name}/ cannot be read"
         waiting = (name for name in names if not name.startswith(".") and name not in self._said)
-        return next((f"the word {name}" for name in waiting if _stops(name)), "")
+        return next((f"the command {name}" for name in waiting if _stops(name)), "")
 
     def _sleep(self, ms: int) -> None:
         sources = [
@@ -166,53 +168,53 @@ class LocalInbox(Inbox):
         ]
         select.select([source for source in sources if source is not None], [], [], ms / 1000)
 
-    def _words(self) -> tuple[OperatorCommand, ...]:
-        words, self._first = list(self._first), ()
+    def _commands(self) -> tuple[OperatorCommand, ...]:
+        commands, self._first = list(self._first), ()
         if self._signals is not None:
-            words += self._signals.take()
+            commands += self._signals.take()
         if self._keyboard is not None:
-            words += self._keyboard.take(self._clock.now())
+            commands += self._keyboard.take(self._clock.now())
         if self._pipe is not None:
-            words += self._pipe.take()
-        words += self._from_files()
+            commands += self._pipe.take()
+        commands += self._from_files()
         switched = self._from_switches()
-        if not switched and any(word.name in _FORWARD for word in words):
-            # "go on" does not overrule a switch that is still on: say it again, after the word
+        if not switched and any(command.name in _FORWARD for command in commands):
+            # "go on" does not overrule a switch that is still on: say it again, after the command
             self._on.clear()
             switched = self._from_switches()
-        return (*words, *switched)
+        return (*commands, *switched)
 
     def _from_files(self) -> list[OperatorCommand]:
         if self._others():
             return []
         try:
-            names = self._run.disk.list(self._run.words)
+            names = self._run.disk.list(self._run.commands)
         except OSError as error:
-            return self._unreadable(self._run.words, error)
+            return self._unreadable(self._run.commands, error)
         self._blind = False
         new = [name for name in names if not name.startswith(".") and name not in self._said]
-        words: list[OperatorCommand] = []
+        commands: list[OperatorCommand] = []
         for name in new[A_TURN:]:
-            if len(words) == A_TURN:
+            if len(commands) == A_TURN:
                 break
             if name not in self._early and _stops(name):
                 self._early.add(name)
-                found = self._read(self._run.words / name)
-                words += [word for word in found if word.name in _STOPPING]
+                found = self._read(self._run.commands / name)
+                commands += [command for command in found if command.name in _STOPPING]
         for name in new[:A_TURN]:
             self._early.discard(name)
             self._said.add(name)
-            words += self._one(self._run.words / name)
-        return words
+            commands += self._one(self._run.commands / name)
+        return commands
 
     def _one(self, path: Path) -> list[OperatorCommand]:
-        """The word of a file, which is removed: at once, or when the runner has journalled a word that stops."""
-        words = self._read(path)
-        if words and words[0].name not in _STOPPING:
+        """The command of a file, which is removed: at once, or when the runner has journalled a command that stops."""
+        commands = self._read(path)
+        if commands and commands[0].name not in _STOPPING:
             self._remove(path)
         else:
-            self._done += [path] if words else []
-        return words
+            self._done += [path] if commands else []
+        return commands
 
     def _read(self, path: Path) -> list[OperatorCommand]:
         try:
@@ -220,7 +222,7 @@ class LocalInbox(Inbox):
         except FileNotFoundError:
             return []  # taken back by whoever left it
         except (OSError, ValueError) as error:
-            why = f"the word {path.name} cannot be read ({error}), so the run holds"
+            why = f"the command {path.name} cannot be read ({error}), so the run holds"
             return [OperatorCommand(CommandName.PAUSE, "unknown", why)]
 
     def _unreadable(self, path: Path, error: OSError) -> list[OperatorCommand]:
@@ -236,7 +238,7 @@ class LocalInbox(Inbox):
         ]
 
     def _from_switches(self) -> tuple[OperatorCommand, ...]:
-        words: list[OperatorCommand] = []
+        commands: list[OperatorCommand] = []
         for path, switch in self._switches:
             name = switch
             try:
@@ -245,7 +247,7 @@ class LocalInbox(Inbox):
                 on, name = True, CommandName.PAUSE  # unreadable means hold, never more
             if on and path not in self._on:
                 self._on.add(path)
-                words.append(
+                commands.append(
                     OperatorCommand(
                         name,
                         "kill switch",
@@ -255,7 +257,7 @@ class LocalInbox(Inbox):
                 )
             elif not on:
                 self._on.discard(path)
-        return tuple(words)
+        return tuple(commands)
 
     def _remove_done(self) -> None:
         done, self._done = self._done, []
@@ -271,12 +273,12 @@ class LocalInbox(Inbox):
 
 
 def _stops(name: str) -> bool:
-    """By its file's name: a word that stops, or one that nobody can tell before reading it."""
+    """By its file's name: a command that stops, or one that nobody can tell before reading it."""
     found = _NAME.fullmatch(name)
-    return found is None or found["word"] not in frozenset(CommandName) - _STOPPING
+    return found is None or found["command"] not in frozenset(CommandName) - _STOPPING
 
 
 def _parsed(text: bytes) -> OperatorCommand:
     if len(text) > _LONGEST:
         raise ValueError("too long")
-    return parse_word(text)
+    return parse_command(text)

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from cutover.core.journal.codec import UPCASTS, VERSION, body, parse
+from cutover.core.journal.codec import FIRST, UPCASTS, VERSION, body, parse
 from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment, wall_text
 from cutover.core.values import canonical_json, digest
@@ -243,8 +243,8 @@ def _decode(line: bytes, head: str) -> tuple[Record, str, str]:
 
 
 def _record(data: dict[str, Any], version: object) -> Record:
-    if type(version) is not int or version < 1:
-        raise _DisbeliefError(f"format {version!r} never existed")
+    if type(version) is not int or version < FIRST:
+        raise _DisbeliefError(f"format {version!r} was never released")
     try:
         for older in range(version, VERSION):
             data = UPCASTS[older](data)

@@ -1,6 +1,6 @@
 """Single keys of a person at the terminal: p pause, r resume, a approve, R R roll back.
 
-Keys are read only here, behind the mailbox; views never read them. Ctrl-C stays the terminal's own.
+Keys are read only here, behind the inbox; views never read them. Ctrl-C stays the terminal's own.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class Keyboard:
         return self._listening and bool(select.select([self._descriptor], [], [], 0)[0])
 
     def take(self, now: Moment) -> tuple[OperatorCommand, ...]:
-        """The words typed since the last call."""
-        words: list[OperatorCommand] = []
+        """The commands typed since the last call."""
+        commands: list[OperatorCommand] = []
         for key in self._pressed():
             if key == _ROLLBACK:
                 first, self._first_press = self._first_press, now
                 if first is not None and now.after(first) <= TWICE_WITHIN_MS:
                     self._first_press = None
-                    words.append(
+                    commands.append(
                         OperatorCommand(
                             CommandName.ROLLBACK, self._who, "R pressed twice", "keyboard"
                         )
@@ -74,10 +74,10 @@ class Keyboard:
                 continue
             self._first_press = None
             if key in _KEYS:
-                words.append(
+                commands.append(
                     OperatorCommand(_KEYS[key], self._who, f"{key.decode()} pressed", "keyboard")
                 )
-        return tuple(words)
+        return tuple(commands)
 
     def _ours(self) -> bool:
         # changing the modes from the background would stop the process (SIGTTOU)

@@ -127,7 +127,7 @@ def really_began(run: RunDirectory, said: Rehearsed | None) -> datetime | None:
 
 def discard(run: RunDirectory) -> None:
     """Remove a rehearsal's files, as far as the disk lets us."""
-    for directory in (run.words, run.path):
+    for directory in (run.commands, run.path):
         with contextlib.suppress(OSError):
             for name in run.disk.list(directory):
                 with contextlib.suppress(OSError):

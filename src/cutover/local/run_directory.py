@@ -5,8 +5,8 @@ journal.jsonl             what the run meant and saw, one durable line each
 journal.fallback.jsonl    what a rollback said while the journal took nothing
 snapshot.json restore.sh  the way back, with and without this tool
 beat.json                 liveness, for display only
-words/                    what operators' commands say to the runner
-words.pipe                the same without a byte of disk, while a process listens
+commands/                    what operators' commands say to the runner
+commands.pipe                the same without a byte of disk, while a process listens
 HOLD, ROLLBACK            kill switches of this run
 rehearsal.json            of a rehearsal: its scenario, and whether its process lives
 """
@@ -99,7 +99,7 @@ class RunDirectory:
 
     @property
     def snapshot(self) -> Path:
-        """The forms found at the start."""
+        """The configs found at the start."""
         return self.path / "snapshot.json"
 
     @property
@@ -118,14 +118,14 @@ class RunDirectory:
         return self.path / "plan.yaml"
 
     @property
-    def words(self) -> Path:
-        """Where operators' commands leave words for the runner."""
-        return self.path / "words"
+    def commands(self) -> Path:
+        """Where operators' commands leave commands for the runner."""
+        return self.path / "commands"
 
     @property
     def pipe(self) -> Path:
-        """The named pipe on which the runner hears words too."""
-        return self.path / "words.pipe"
+        """The named pipe on which the runner hears commands too."""
+        return self.path / "commands.pipe"
 
     def journal_bytes(self) -> bytes:
         """The journal, with the records of a rollback that had to go to the fallback file.
@@ -175,9 +175,9 @@ class RunDirectory:
 
     def is_over(self) -> bool:
         """Nothing can happen in this run any more, unless its process is just beginning it."""
-        return self.phase() in TERMINAL or self.is_stillborn()
+        return self.phase() in TERMINAL or self.never_started()
 
-    def is_stillborn(self) -> bool:
+    def never_started(self) -> bool:
         """It has neither a first record nor a snapshot: it is beginning, or was ended before it did anything."""
         try:
             begun = b"\n" in self.disk.read(self.journal, _FIRST_RECORD)

@@ -1,4 +1,4 @@
-"""Signals become words: a handler writes one byte to a pipe, and the loop reads it when it waits.
+"""Signals become commands: a handler writes one byte to a pipe, and the loop reads it when it waits.
 
 SIGINT and SIGTERM are heard; what they mean in which phase is decided by the core. SIGHUP and
 SIGPIPE never end a run (issue: a closed terminal is not an order to stop moving traffic).
@@ -22,7 +22,7 @@ OUTLIVED = (signal.SIGHUP, signal.SIGPIPE)
 
 
 class Signals:
-    """The pipe between the handlers and the mailbox."""
+    """The pipe between the handlers and the inbox."""
 
     def __init__(self) -> None:
         self._reading, self._writing = os.pipe()  # not inherited by children

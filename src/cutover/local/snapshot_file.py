@@ -24,7 +24,7 @@ SCHEMA = "cutover.snapshot/1"
 
 @dataclass(frozen=True)
 class KeptSnapshot:
-    """What going back needs: the forms, and the run that found them (None if it never said)."""
+    """What going back needs: the configs, and the run that found them (None if it never said)."""
 
     snapshot: Snapshot
     opened: RunOpen | None
@@ -147,8 +147,8 @@ def _parsed(text: bytes, run_id: str) -> KeptSnapshot:
         or not (opened is None or isinstance(opened, RunOpen))
     ):
         raise ValueError("it was changed, or belongs to another run")
-    for route, form in snapshot.forms.items():
-        if not isinstance(form, dict) or not isinstance(form.get("text"), str):
+    for route, config in snapshot.configs.items():
+        if not isinstance(config, dict) or not isinstance(config.get("text"), str):
             raise ValueError(f"the form of {route} is none")
-        config_of(form)
+        config_of(config)
     return KeptSnapshot(snapshot, opened)

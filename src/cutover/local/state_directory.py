@@ -115,7 +115,7 @@ class StateDirectory:
         run = self._run(checked_run_id(run_id), rehearsal=rehearsal)
         try:
             self.disk.make_directory(run.path)
-            self.disk.make_directory(run.words)
+            self.disk.make_directory(run.commands)
             self.disk.keep(run.plan, plan_text.encode(), durable=not rehearsal)
             if not rehearsal:
                 self.disk.sync_directory(run.path.parent)
@@ -136,7 +136,7 @@ class StateDirectory:
         """A directory that could not be filled is no run."""
         with contextlib.suppress(OSError):
             self.disk.remove(run.plan)
-        for path in (run.words, run.path):
+        for path in (run.commands, run.path):
             with contextlib.suppress(OSError):
                 self.disk.remove_directory(path)
 

@@ -10,14 +10,14 @@ from cutover.core.arn import group_name
 from cutover.core.routing import RouteConfig
 
 
-def action_lines(form: RouteConfig) -> tuple[str, ...]:
-    """One line per action of the form, `forward  checkout-ec2 990  checkout-eks 10`; secrets are never in a form."""
+def action_lines(config: RouteConfig) -> tuple[str, ...]:
+    """One line per action of the config, `forward  checkout-ec2 990  checkout-eks 10`; secrets are never in a config."""
     try:
-        actions = json.loads(form.text)
+        actions = json.loads(config.text)
     except ValueError:
-        return (form.text,)
+        return (config.text,)
     if not isinstance(actions, list):
-        return (form.text,)
+        return (config.text,)
     return tuple(_action(action) for action in actions)
 
 

@@ -78,7 +78,7 @@ def _short(evidence: float) -> str:
     return f"{evidence:,.0f}" if evidence >= 10 else f"{evidence:.2f}"
 
 
-def look_json(look: Evaluation, lens: ColumnMapping) -> dict[str, Any]:
+def look_json(look: Evaluation, mapping: ColumnMapping) -> dict[str, Any]:
     """One look as JSON; its weight in percent, as tables have them."""
     signals = look.signals
     return {
@@ -95,17 +95,17 @@ def look_json(look: Evaluation, lens: ColumnMapping) -> dict[str, Any]:
         "gates": {one.gate: one.verdict.name for one in look.judged},
         "baked_minutes": look.baked,
         "left_out": look.left_out,
-        "not_judged": dict(lens.not_judged),
+        "not_judged": dict(mapping.not_judged),
     }
 
 
 def report_lines(
-    plan: Plan, pair: str, report: Report, *, divided: bool, dated: bool, width: int
+    plan: Plan, comparison: str, report: Report, *, divided: bool, dated: bool, width: int
 ) -> Iterator[str]:
     """The whole report of a backtest."""
     how = "its source divided in two" if divided else "its two groups side by side"
     days = _span_text(report.attempts)
-    yield from wrap(f"{plan.name}, {pair}: {how}; {days}", width)
+    yield from wrap(f"{plan.name}, {comparison}: {how}; {days}", width)
     if report.hours:
         yield ""
         yield from _table(report.hours, width, dated=dated)
@@ -175,7 +175,7 @@ def _when(one: SimulatedCutover, *, dated: bool) -> str:
 
 def report_json(
     plan: Plan,
-    pair: str,
+    comparison: str,
     report: Report,
     *,
     divided: bool,
@@ -187,7 +187,7 @@ def report_json(
     return {
         "plan": plan.name,
         "plan_hash": plan.hash,
-        "pair": pair,
+        "comparison": comparison,
         "from": origin,
         "divided": divided,
         "starts": len(report.attempts),

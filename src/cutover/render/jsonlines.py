@@ -64,7 +64,7 @@ def _outside(value: Any, name: str = "") -> Any:
     """A record's body in the units of everything that is read outside; -1 stands for unknown in a journal."""
     if isinstance(value, Mapping):
         return {
-            # a route or pair may be called anything
+            # a route or comparison may be called anything
             key if name == "shares" else _PER_MILLE.get(key, key): _outside(
                 inner, name if name == "shares" else key
             )

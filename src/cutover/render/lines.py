@@ -16,7 +16,7 @@ from cutover.core.state import Phase
 from cutover.core.values import MINUTE, RouteId, weight_text
 from cutover.ports import Listener
 from cutover.render.banner import banner
-from cutover.render.next_command import next_word, rehearsed
+from cutover.render.next_command import next_command_line, rehearsed
 from cutover.render.text import LONG, Stream, is_terminal, pad, paint, put, wants_colour, wrap
 
 WIDE = 96
@@ -25,7 +25,7 @@ WIDE = 96
 NARROWEST = 40
 
 Commands = Callable[[Mapping[RouteId, RouteConfig]], Sequence[str]]
-"""`Router.restore_commands`: the exact commands that put forms back."""
+"""`Router.restore_commands`: the exact commands that put configs back."""
 
 _TONES: dict[Tone, str] = {
     Tone.PLAIN: "",
@@ -119,7 +119,7 @@ class LinesView(Listener):
             self._write([""])
             lines = ending(self.story)
             if rehearsed(self.story.state):
-                lines = (*lines[:-1], f"next: {next_word(self.story.state, driven=False)}")
+                lines = (*lines[:-1], f"next: {next_command_line(self.story.state, driven=False)}")
             for line in lines:
                 head, colon, body = line.partition(": ")
                 self._write(self._folded(body, f"{head}{colon}"))

@@ -6,15 +6,15 @@ from cutover.core.messages import next_command
 from cutover.core.state import RunState
 
 _REHEARSED = "nothing: this was a rehearsal, `cutover run PLAN` moves real traffic"
-_REHEARSING = "nothing: this is a rehearsal, it takes words from its scenario only"
+_REHEARSING = "nothing: this is a rehearsal, it takes commands from its scenario only"
 
 
 def rehearsed(state: RunState) -> bool:
-    """Its times are emulated, and it takes no words."""
+    """Its times are emulated, and it takes no commands."""
     return state.mode == "rehearsal"
 
 
-def next_word(state: RunState, *, driven: bool = True) -> str:
+def next_command_line(state: RunState, *, driven: bool = True) -> str:
     """What to type next; `driven`: a living process drives the run.
 
     `cutover rollback`, typed after a rehearsal, would find the live run of this machine.

@@ -16,7 +16,7 @@ from cutover.render.actions import action_lines
 from cutover.render.forecasts import outlook_json, outlook_lines
 from cutover.render.text import columns, pad, table, wrap
 
-RECIPES: dict[str, str] = {
+STICKINESS_STRATEGIES: dict[str, str] = {
     "keep": "the actions found are put back as they were",
     "unstick": "weight 0 and group stickiness off at once, so that no cookie holds a client; stickiness is put back later",
     "remove": "the destination's group is taken out of the action, so that no cookie can choose it",
@@ -70,8 +70,9 @@ def route_lines(routes: Sequence[RoutePreview], width: int) -> list[str]:
         lines += wrap(route_name(route.route), width)
         lines += wrap(route.route, width, first="  ", rest="    ")
         lines += list(_diff(route, width))
-        back = f"{RECIPES.get(route.recipe, route.recipe)}" + (
-            f" ({route.recipe_why})" if route.recipe_why else ""
+        back = (
+            f"{STICKINESS_STRATEGIES.get(route.stickiness_strategy, route.stickiness_strategy)}"
+            + (f" ({route.stickiness_strategy_why})" if route.stickiness_strategy_why else "")
         )
         lines += wrap(back, width, first="  rollback  ", rest="            ")
     return lines
@@ -80,19 +81,19 @@ def route_lines(routes: Sequence[RoutePreview], width: int) -> list[str]:
 def _diff(route: RoutePreview, width: int) -> Iterator[str]:
     """`-` what goes, `+` what comes with which weight, two spaces for what stays at every weight."""
     found = action_lines(route.found)
-    forms = [action_lines(form) for _, form in route.after]
-    stays = {line for line in found if all(line in form for form in forms)}
+    configs = [action_lines(config) for _, config in route.after]
+    stays = {line for line in found if all(line in config for config in configs)}
     for line in found:
         yield from wrap(
             line, width, first="      " if line in stays else "    - ", rest="        "
         )
     before: tuple[str, ...] = found
     size = max((columns(weight_text(weight)) for weight, _ in route.after), default=0)
-    for (weight, _), form in zip(route.after, forms, strict=True):
+    for (weight, _), config in zip(route.after, configs, strict=True):
         label = pad(weight_text(weight), size, right=True)
-        for line in (one for one in form if one not in before):
+        for line in (one for one in config if one not in before):
             yield from wrap(f"{label}  {line}", width, first="    + ", rest="        ")
-        before = form
+        before = config
 
 
 def timeline_lines(
@@ -163,7 +164,7 @@ def _row(step: ScheduledStep, starts: datetime | None) -> list[str]:
 def gate_lines(plan: Plan, width: int) -> list[str]:
     """What judges every step, and what a breach leads to."""
     size = max(columns(gate.name) for gate in plan.gates)
-    lines = ["gates, each on every pair"]
+    lines = ["gates, each on every comparison"]
     for gate in plan.gates:
         body = gate.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
         said = ", ".join(
@@ -270,12 +271,15 @@ def plan_json(
         "routes": [
             {
                 "route": route.route,
-                "recipe": route.recipe,
-                "recipe_why": route.recipe_why,
+                "stickiness_strategy": route.stickiness_strategy,
+                "stickiness_strategy_why": route.stickiness_strategy_why,
                 "found": list(action_lines(route.found)),
                 "after": [
-                    {"weight_percent": weight_percent(weight), "actions": list(action_lines(form))}
-                    for weight, form in route.after
+                    {
+                        "weight_percent": weight_percent(weight),
+                        "actions": list(action_lines(config)),
+                    }
+                    for weight, config in route.after
                 ],
             }
             for route in routes

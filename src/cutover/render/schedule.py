@@ -86,7 +86,7 @@ def schedule_json(found: Schedule, asked: Asked) -> dict[str, object]:
         "traffic": {
             "trough": round(traffic.trough, 3),
             "peak": round(traffic.peak, 3),
-            "pairs": traffic.pairs,
+            "comparisons": traffic.comparisons,
             "known": asked.known,
         },
         "takes_ms": found.takes_ms,

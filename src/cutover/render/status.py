@@ -12,9 +12,9 @@ from cutover.core.messages import (
     StepStanding,
     about,
     after_deadline,
+    anomalies_text,
     baked,
     clock_text,
-    oddities_text,
     outlook,
     stamp,
 )
@@ -22,7 +22,7 @@ from cutover.core.messages.phrases import judged, reason
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.values import weight_text
-from cutover.render.next_command import next_word, rehearsed
+from cutover.render.next_command import next_command_line, rehearsed
 from cutover.render.text import columns, pad, wrap
 
 LAST = 5
@@ -136,7 +136,7 @@ def _gates(story: RunView, width: int, gates: Sequence[LiveVerdict]) -> Iterator
     yield ""
     yield "  gates"
     for one in gates:
-        name = judged(story.plan, one.gate, one.pair)
+        name = judged(story.plan, one.gate, one.comparison)
         yield from wrap(
             f"{name}: {one.why}", width, first=f"    {pad(one.verdict.name, _VERDICT)}  "
         )
@@ -152,13 +152,13 @@ def _routes(story: RunView, width: int) -> Iterator[str]:
 
 
 def _weight_of(known: RouteState) -> str:
-    form = known.committed
-    if form is None:
+    config = known.committed
+    if config is None:
         return "weight not read yet"
-    if form.weight is not None:
-        return weight_text(form.weight)
+    if config.weight is not None:
+        return weight_text(config.weight)
     return (
-        "source only, the destination is not attached" if not form.attached else "weight unknown"
+        "source only, the destination is not attached" if not config.attached else "weight unknown"
     )
 
 
@@ -167,10 +167,12 @@ def _route(known: RouteState) -> str:
     if (
         known.seen is not None
         and known.committed is not None
-        and known.seen.form.hash != known.committed.hash
+        and known.seen.config.hash != known.committed.hash
     ):
-        live = known.seen.form.weight
-        parts.append("the live form differs" + ("" if live is None else f": {weight_text(live)}"))
+        live = known.seen.config.weight
+        parts.append(
+            "the live config differs" + ("" if live is None else f": {weight_text(live)}")
+        )
     doubt = known.in_doubt
     if doubt is not None:
         since = f"since {stamp(doubt.since.wall)} no read shows it"
@@ -193,5 +195,5 @@ def _tail(story: RunView, width: int, *, driven: bool) -> Iterator[str]:
         for line in story.lines[-LAST:]:
             yield from wrap(line.text, width, first=f"    {stamp(line.at.wall)[11:]}  ")
     yield ""
-    yield from _field("odd", oddities_text(story.oddities), width)
-    yield from _field("next", next_word(story.state, driven=driven), width)
+    yield from _field("odd", anomalies_text(story.anomalies), width)
+    yield from _field("next", next_command_line(story.state, driven=driven), width)

@@ -11,7 +11,7 @@ from cutover.core.plan import Plan
 from cutover.core.routing import RouteConfig
 from cutover.core.state import NO_STEP, Phase, RouteState, RunState
 from cutover.core.values import weight_percent
-from cutover.render.next_command import next_word
+from cutover.render.next_command import next_command_line
 
 SCHEMA = "cutover.status.v1"
 
@@ -51,18 +51,18 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         "gates": [
             {
                 "gate": gate,
-                "pair": pair,
+                "comparison": comparison,
                 "verdict": known.verdict,
-                "why": _fresh_why(gates, gate, pair) or known.why,
+                "why": _fresh_why(gates, gate, comparison) or known.why,
                 "since": _iso(known.since),
                 "signals": [
                     _signal(signal)
                     for one in gates
-                    if (one.gate, one.pair) == (gate, pair)
+                    if (one.gate, one.comparison) == (gate, comparison)
                     for signal in one.signals
                 ],
             }
-            for (gate, pair), known in state.verdicts.items()
+            for (gate, comparison), known in state.verdicts.items()
         ],
         "advance_in_ms": _advance_in(state, plan, gates) if driven else None,
         "rollback": None
@@ -80,12 +80,12 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         },
         "closed": state.closed,
         "exit_code": state.exit_code if state.closed else None,
-        "next": next_word(state, driven=driven),
+        "next": next_command_line(state, driven=driven),
     }
 
 
-def _fresh_why(gates: Sequence[LiveVerdict], gate: str, pair: str) -> str:
-    return next((one.why for one in gates if (one.gate, one.pair) == (gate, pair)), "")
+def _fresh_why(gates: Sequence[LiveVerdict], gate: str, comparison: str) -> str:
+    return next((one.why for one in gates if (one.gate, one.comparison) == (gate, comparison)), "")
 
 
 def _signal(signal: Signal) -> Mapping[str, object]:
@@ -128,15 +128,15 @@ def _hold(state: RunState, plan: Plan, *, driven: bool) -> Mapping[str, object] 
     }
 
 
-def _weight(form: RouteConfig | None) -> float | None:
-    return None if form is None or form.weight is None else weight_percent(form.weight)
+def _weight(config: RouteConfig | None) -> float | None:
+    return None if config is None or config.weight is None else weight_percent(config.weight)
 
 
 def _route_json(route: str, known: RouteState) -> Mapping[str, object]:
     return {
         "route": route,
         "weight_percent": _weight(known.committed),
-        "live_weight_percent": _weight(None if known.seen is None else known.seen.form),
+        "live_weight_percent": _weight(None if known.seen is None else known.seen.config),
         "in_doubt_percent": None if known.in_doubt is None else known.in_doubt.weight / 10,
         "exists": known.gone_since is None,
         "readable": known.unreadable_since is None,

@@ -15,7 +15,7 @@ from tests.fakes import Bench, plan_of
 ASK = Judgement(
     Verdict.BREACH,
     "destination fails 5 % of its requests, and nobody can tell whether the source does too",
-    on_breach="ask",
+    on_breach="escalate",
 )
 PROVEN = Judgement(Verdict.BREACH, "destination fails 5 %, the source does not", on_breach="")
 SHARED = Judgement(Verdict.SHARED, "the source fails 5 % too")
@@ -29,10 +29,10 @@ class Told(ErrorsGate):
         self.says: Judgement | None = None
 
     def verdict(
-        self, spec: ErrorsSpec, memory: Any, pair: Comparison, scene: GateContext
+        self, spec: ErrorsSpec, memory: Any, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """What the test says, if it says anything."""
-        return self.says or super().verdict(spec, memory, pair, scene)
+        return self.says or super().verdict(spec, memory, comparison, context)
 
 
 @dataclass(frozen=True)

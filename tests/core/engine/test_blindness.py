@@ -32,7 +32,7 @@ def test_reads_that_take_long_and_fail_are_gaps_and_spend_the_blind_budget_all_t
     bench.at_weight(50, lambda: setattr(slow, "takes_ms", 50_000), 6 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert bench.events(ev.Gap)
-    assert bench.events(ev.PhaseChanged)[-2].cause == "blind"
+    assert bench.events(ev.PhaseChanged)[-2].cause == "no_data"
     assert 500 not in bench.router.weights()
 
 
@@ -47,6 +47,6 @@ def test_silence_of_both_sides_is_blindness_and_never_lets_a_step_pass() -> None
 def test_silence_right_after_a_raise_is_not_little_traffic() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: setattr(bench.traffic, "per_minute", 0))
-    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert "BAKING" not in bench.phases()

@@ -27,7 +27,7 @@ from cutover.core.state import evidence as evid
 from cutover.core.values import MINUTE, SECOND
 from tests.core.engine.test_back import THRESHOLD
 from tests.core.engine.test_safety import holds, on_event
-from tests.fakes import SOURCE, START, TWO_ROUTES, Bench, WriteFault, form, plan_of
+from tests.fakes import SOURCE, START, TWO_ROUTES, Bench, WriteFault, config, plan_of
 
 
 def opened(bench: Bench) -> Bench:
@@ -43,7 +43,7 @@ def test_a_survey_that_was_not_made_is_asked_for() -> None:
     bench = opened(Bench())
     state = replay(bench.plan, bench.journal.records)
     decision = decide(bench.plan, state, Observation(), START)
-    assert decision.look == ReadRequest(survey=True, forms=True, health=True)
+    assert decision.look == ReadRequest(survey=True, configs=True, health=True)
     assert decision.effect is None
 
 
@@ -102,7 +102,7 @@ def test_routes_that_never_read_the_same_twice_refuse(how: str) -> None:
         count[0] += 1
         if how == "unread":
             return Unknown("Rate exceeded", "Throttling")
-        bench.router.forms[route] = form(0, attached=False, tag=str(count[0]))
+        bench.router.configs[route] = config(0, attached=False, tag=str(count[0]))
         return None
 
     bench.router.read_fails = fails
@@ -129,7 +129,7 @@ def test_a_source_below_its_reserve_before_the_first_raise_holds_and_clears() ->
 def test_a_first_step_that_needs_approval_waits_attached() -> None:
     steps = [{"weight": 5, "bake": "10m", "approve": "go?"}, {"weight": 100, "bake": "10m"}]
     bench = Bench(plan_of(steps=steps))
-    bench.mailbox.say_in(5 * MINUTE, CommandName.APPROVE)
+    bench.inbox.say_in(5 * MINUTE, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["approval"]
     assert bench.phases()[:3] == ["ATTACHING", "HOLDING", "ATTACHING"]
@@ -140,14 +140,14 @@ def test_the_attach_that_reaches_only_some_routes_is_taken_back() -> None:
     stuck = bench.plan.routes[1].id
     bench.router.faults.append(WriteFault("throttle", times=14, route=stuck))
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert set(bench.router.forms.values()) == {form(0, attached=False)}
+    assert set(bench.router.configs.values()) == {config(0, attached=False)}
 
 
 def test_a_pause_while_attaching_attaches_again_on_resume() -> None:
     bench = Bench()
     bench.router.faults.append(WriteFault("throttle", times=3))
-    bench.mailbox.say_in(8 * SECOND, CommandName.PAUSE)
-    bench.mailbox.say_in(10 * MINUTE, CommandName.RESUME)
+    bench.inbox.say_in(8 * SECOND, CommandName.PAUSE)
+    bench.inbox.say_in(10 * MINUTE, CommandName.RESUME)
     assert bench.run() == ExitCode.COMPLETED
     assert bench.phases()[:3] == ["ATTACHING", "HOLDING", "ATTACHING"]
 
@@ -156,8 +156,8 @@ def test_a_run_that_resumes_before_its_first_step_looks_for_breaches_only_where_
     None
 ):
     bench = Bench()
-    bench.mailbox.say_in(8 * SECOND, CommandName.PAUSE)
-    bench.mailbox.say_in(20 * MINUTE, CommandName.RESUME)
+    bench.inbox.say_in(8 * SECOND, CommandName.PAUSE)
+    bench.inbox.say_in(20 * MINUTE, CommandName.RESUME)
     bench.traffic.destination_errors = 1.0
     on_event(bench, ev.Verified, 2, lambda: setattr(bench.traffic, "destination_errors", 0.0))
     assert bench.run() == ExitCode.COMPLETED
@@ -190,7 +190,7 @@ def test_a_minute_that_is_never_answered_whole_is_given_up_and_not_waited_for() 
         found = read(*args)  # type: ignore[arg-type]
         assert isinstance(found, Known)
         minutes = tuple(
-            Minute(m.pair, m.at_ms, {}, settled=False) if m.at_ms == hole else m
+            Minute(m.comparison, m.at_ms, {}, settled=False) if m.at_ms == hole else m
             for m in found.value
         )
         return Known(minutes, found.at)
@@ -202,7 +202,7 @@ def test_a_minute_that_is_never_answered_whole_is_given_up_and_not_waited_for() 
     assert bench.events(ev.MinuteCorrected) == []
 
 
-def test_a_minute_of_a_pair_that_no_gate_judges_changes_no_memory() -> None:
+def test_a_minute_of_a_comparison_that_no_gate_judges_changes_no_memory() -> None:
     plan = plan_of()
     start = evid.begin(plan)
     stranger = Minute("stranger", 0, {})
@@ -214,16 +214,18 @@ def test_a_minute_of_a_pair_that_no_gate_judges_changes_no_memory() -> None:
 # --- drift and doubt while a step is written
 
 
-def test_an_unexpected_form_is_read_again_before_it_is_called_drift() -> None:
+def test_an_unexpected_config_is_read_again_before_it_is_called_drift() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     ours: list[object] = []
 
     def watch(event: ev.Event) -> None:
         if isinstance(event, ev.PhaseChanged) and event.after == "SHIFTING" and event.step == 1:
-            ours.append(bench.router.forms[route])
-            bench.router.forms[route] = form(50, tag="blink")
-            bench.clock.call_in(2 * SECOND, lambda: bench.router.forms.update({route: form(50)}))
+            ours.append(bench.router.configs[route])
+            bench.router.configs[route] = config(50, tag="blink")
+            bench.clock.call_in(
+                2 * SECOND, lambda: bench.router.configs.update({route: config(50)})
+            )
 
     bench.journal.killed_at = watch
     assert bench.run() == ExitCode.COMPLETED
@@ -231,17 +233,17 @@ def test_an_unexpected_form_is_read_again_before_it_is_called_drift() -> None:
     assert holds(bench) == []
 
 
-def test_a_form_that_changes_at_every_look_when_the_bake_is_over_holds_in_the_end() -> None:
+def test_a_config_that_changes_at_every_look_when_the_bake_is_over_holds_in_the_end() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     tags = iter(range(10_000))
 
     def flap() -> None:
-        bench.router.forms[route] = form(50, tag=str(next(tags)))
+        bench.router.configs[route] = config(50, tag=str(next(tags)))
         bench.clock.call_in(2 * SECOND, flap)
 
     bench.at_weight(50, flap, 9 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 90 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 90 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert holds(bench)[0] in ("unreadable", "drift")
     assert bench.router.weights() == [0, 50]
@@ -251,7 +253,7 @@ def test_a_run_that_is_looked_at_early_while_it_detaches_waits_for_the_read() ->
     bench = Bench()
     bench.run()
     bench.router.faults.append(WriteFault("throttle", times=2))
-    bench.mailbox.say_in(1 * SECOND, CommandName.PAUSE)
+    bench.inbox.say_in(1 * SECOND, CommandName.PAUSE)
     assert bench.finish_detached() == ExitCode.COMPLETED
     assert bench.state.phase is Phase.FINISHED
 
@@ -259,7 +261,7 @@ def test_a_run_that_is_looked_at_early_while_it_detaches_waits_for_the_read() ->
 def test_a_rollback_of_routes_that_can_not_be_read_at_its_last_look_waits_for_the_read() -> None:
     bench = Bench()
     blind = Unknown("Rate exceeded", "Throttling")
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     bench.at_weight(
         500,
         lambda: setattr(bench.router, "read_fails", lambda _r: blind),
@@ -268,7 +270,9 @@ def test_a_rollback_of_routes_that_can_not_be_read_at_its_last_look_waits_for_th
     bench.at_weight(500, lambda: setattr(bench.router, "read_fails", lambda _r: None), 9 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     ended = bench.stamped(ev.PhaseChanged)[-1][0]
-    said = next(at for at, word in bench.stamped(ev.WordSaid) if word.word == "rollback")
+    said = next(
+        at for at, command in bench.stamped(ev.CommandGiven) if command.command == "rollback"
+    )
     assert ended.after(said) >= 3 * MINUTE
 
 
@@ -285,7 +289,7 @@ def test_an_alarm_gate_makes_the_loop_look_at_alarms() -> None:
     state = replace(replay(bench.plan, bench.journal.records), phase=Phase.COMPLETED, turned=START)
     assert first_look(bench.plan, state, START).alarms
     rolling = replace(state, phase=Phase.ROLLING_BACK)
-    assert first_look(bench.plan, rolling, START) == ReadRequest(forms=True, once=True)
+    assert first_look(bench.plan, rolling, START) == ReadRequest(configs=True, once=True)
 
 
 def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:
@@ -299,7 +303,7 @@ def test_an_unsettled_minute_read_twice_in_the_same_moment_was_read_once() -> No
     runner = bench.start()
     wake = bench.clock.at
     while not any(one.what == "alarming" for one in bench.events(ev.Observed)):
-        result = runner.turn(bench.mailbox.wait(wake))
+        result = runner.turn(bench.inbox.wait(wake))
         assert isinstance(result, Moment)
         wake = result
     runner.turn()

@@ -9,7 +9,7 @@ from cutover.core.journal import events as ev
 from cutover.core.observation import AlarmState, CommandName, GroupHealth, Identity, Known, Unknown
 from cutover.core.state import Phase
 from cutover.core.values import HOUR, MINUTE, SECOND
-from tests.fakes import DESTINATION, SOURCE, TWO_ROUTES, Bench, WriteFault, form, plan_of
+from tests.fakes import DESTINATION, SOURCE, TWO_ROUTES, Bench, WriteFault, config, plan_of
 
 
 def test_a_healthy_run_attaches_at_zero_climbs_every_step_and_completes() -> None:
@@ -38,7 +38,7 @@ def test_every_raise_is_preceded_by_a_pass_of_every_gate_in_the_journal() -> Non
         newest: dict[tuple[str, str], str] = {}
         for record in bench.journal.records[:index]:
             if isinstance(record.event, ev.GateJudged):
-                newest[(record.event.gate, record.event.pair)] = record.event.verdict
+                newest[(record.event.gate, record.event.comparison)] = record.event.verdict
         assert set(newest.values()) == {"PASS"}
 
 
@@ -52,7 +52,7 @@ def test_an_intent_is_journalled_before_every_write() -> None:
 def test_a_bake_is_covered_by_settled_minutes_that_began_after_the_raise() -> None:
     bench = Bench()
     bench.run()
-    for at, raised in bench.stamped(ev.Effective):
+    for at, raised in bench.stamped(ev.WeightObserved):
         committed = max(
             e.second_ms for when, e in bench.stamped(ev.Verified) if when.wall_ms < at.wall_ms
         )
@@ -73,7 +73,7 @@ def test_errors_on_the_destination_roll_back_to_the_snapshot_and_say_why() -> No
     bench = Bench()
     bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.05))
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
     rolled = [e for e in bench.events(ev.PhaseChanged) if e.after == "ROLLING_BACK"]
     assert len(rolled) == 1
     assert rolled[0].cause == "breach"
@@ -91,7 +91,7 @@ def test_no_raise_ever_follows_a_rollback() -> None:
 
 def test_rolled_back_is_claimed_only_after_two_equal_reads_and_one_more_a_confirm_later() -> None:
     bench = Bench()
-    bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
+    bench.inbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     at, verified = bench.stamped(ev.Verified)[-1]
     ended, _ = bench.stamped(ev.PhaseChanged)[-1]
@@ -104,7 +104,7 @@ def test_no_destination_datapoint_is_never_a_pass_and_goes_back_after_the_blind_
     bench.at_weight(50, lambda: setattr(bench.traffic, "quiet_destination", True), 6 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert 500 not in bench.router.weights()
-    assert bench.events(ev.PhaseChanged)[-2].cause in ("blind", "breach")
+    assert bench.events(ev.PhaseChanged)[-2].cause in ("no_data", "breach")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_metrics_that_cannot_be_read_hold_and_never_raise() -> None:
     bench.at_weight(
         50, lambda: setattr(bench.traffic, "fails", Unknown("throttled", "Throttling")), 6 * MINUTE
     )
-    bench.mailbox.say_in(5 * HOUR, CommandName.ROLLBACK)
+    bench.inbox.say_in(5 * HOUR, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert 500 not in bench.router.weights()
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "no_data"
@@ -167,7 +167,7 @@ def test_metrics_that_come_back_bake_afresh_and_complete() -> None:
 def test_a_share_that_does_not_follow_the_weight_holds_and_never_bakes() -> None:
     bench = Bench()
     bench.traffic.share_of = lambda weight: 0.5 if weight == 50 else weight / 1000
-    bench.mailbox.say_in(2 * HOUR - 10 * MINUTE, CommandName.ROLLBACK)
+    bench.inbox.say_in(2 * HOUR - 10 * MINUTE, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert "BAKING" not in bench.phases()
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["share"]
@@ -190,7 +190,7 @@ def test_weights_that_take_effect_late_are_waited_for() -> None:
 def test_a_route_that_cannot_be_written_in_time_holds_and_nothing_moved() -> None:
     bench = Bench()
     bench.at_weight(0, lambda: bench.router.faults.append(WriteFault("throttle", times=99)))
-    bench.mailbox.say_in(2 * HOUR, CommandName.ROLLBACK)
+    bench.inbox.say_in(2 * HOUR, CommandName.ROLLBACK)
     bench.at_weight(0, bench.router.faults.clear, 100 * MINUTE)
     bench.run()
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "not_written"
@@ -212,7 +212,7 @@ def test_a_step_that_reaches_only_some_routes_goes_back_as_a_whole() -> None:
     )
     assert bench.run() == ExitCode.ROLLED_BACK
     assert [e.cause for e in bench.events(ev.PhaseChanged) if e.cause] == ["partial"]
-    assert set(bench.router.forms.values()) == {form(0, attached=False)}
+    assert set(bench.router.configs.values()) == {config(0, attached=False)}
 
 
 def test_a_lost_reply_is_settled_by_reading_and_never_sent_again() -> None:
@@ -226,7 +226,7 @@ def test_a_lost_reply_is_settled_by_reading_and_never_sent_again() -> None:
 def test_a_write_without_an_answer_is_read_for_and_sent_again_only_when_a_person_says_so() -> None:
     bench = Bench()
     bench.router.faults.append(WriteFault("timeout"))
-    bench.mailbox.say_in(20 * MINUTE, CommandName.RESUME)
+    bench.inbox.say_in(20 * MINUTE, CommandName.RESUME)
     assert bench.run() == ExitCode.COMPLETED
     held = [(at, e) for at, e in bench.stamped(ev.PhaseChanged) if e.after == "HOLDING"]
     assert [e.hold for _, e in held] == ["not_written"]
@@ -239,21 +239,23 @@ def test_a_write_without_an_answer_is_read_for_and_sent_again_only_when_a_person
 def test_drift_is_held_and_never_overwritten() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
-    foreign = form(0, tag="terraform")
-    bench.at_weight(50, lambda: bench.router.forms.update({route: foreign}), 5 * MINUTE)
-    bench.mailbox.say_in(4 * HOUR, CommandName.INTERRUPT, signal=15)
+    foreign = config(0, tag="terraform")
+    bench.at_weight(50, lambda: bench.router.configs.update({route: foreign}), 5 * MINUTE)
+    bench.inbox.say_in(4 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
-    assert bench.router.forms[route] == foreign
+    assert bench.router.configs[route] == foreign
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "drift"
     assert len(bench.events(ev.Drift)) == 1
 
 
-def test_a_plain_resume_is_refused_while_the_form_is_foreign() -> None:
+def test_a_plain_resume_is_refused_while_the_config_is_foreign() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
-    bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 9 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 12 * MINUTE)
+    bench.at_weight(
+        50, lambda: bench.router.configs.update({route: config(50, tag="tf")}), 5 * MINUTE
+    )
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 9 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 12 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert any("resume refused" in note.text for note in bench.events(ev.Note))
 
@@ -261,12 +263,14 @@ def test_a_plain_resume_is_refused_while_the_form_is_foreign() -> None:
 def test_drift_with_our_weight_can_be_accepted_and_the_run_completes() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
-    bench.at_weight(50, lambda: bench.router.forms.update({route: form(50, tag="tf")}), 5 * MINUTE)
     bench.at_weight(
-        50, lambda: bench.mailbox.say(CommandName.ACCEPT_DRIFT, "third group, known"), 9 * MINUTE
+        50, lambda: bench.router.configs.update({route: config(50, tag="tf")}), 5 * MINUTE
+    )
+    bench.at_weight(
+        50, lambda: bench.inbox.say(CommandName.ACCEPT_DRIFT, "third group, known"), 9 * MINUTE
     )
     assert bench.run() == ExitCode.COMPLETED
-    assert '"tag": "tf"' in bench.router.forms[route].text
+    assert '"tag": "tf"' in bench.router.configs[route].text
 
 
 def test_a_step_that_needs_approval_waits_for_it() -> None:
@@ -278,10 +282,10 @@ def test_a_step_that_needs_approval_waits_for_it() -> None:
             ]
         )
     )
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.APPROVE, "checked"), 40 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.APPROVE, "checked"), 40 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["approval"]
-    assert [w.detail for w in bench.events(ev.WordSaid)] == ["1"]
+    assert [w.detail for w in bench.events(ev.CommandGiven)] == ["1"]
 
 
 def test_an_approval_hold_pages_again_at_its_deadline_and_never_rolls_back() -> None:
@@ -290,7 +294,7 @@ def test_an_approval_hold_pages_again_at_its_deadline_and_never_rolls_back() -> 
             steps=[{"weight": 5, "bake": "10m"}, {"weight": 100, "bake": "10m", "approve": "ok?"}]
         )
     )
-    bench.mailbox.say_in(10 * HOUR, CommandName.APPROVE)
+    bench.inbox.say_in(10 * HOUR, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert len([e for e in bench.events(ev.PhaseChanged) if e.hold == "approval"]) >= 4
 
@@ -347,7 +351,7 @@ def test_a_destination_that_never_becomes_healthy_gets_no_request() -> None:
     bench.health.groups[DESTINATION] = GroupHealth(0, 6, {}, {"unhealthy/Target.Timeout": 6})
     assert bench.run() == ExitCode.ROLLED_BACK
     assert set(bench.router.weights()) == {0}
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
 
 
 def test_a_destination_that_becomes_healthy_late_is_waited_for() -> None:
@@ -367,7 +371,7 @@ def test_credentials_that_end_soon_stop_the_next_raise() -> None:
     bench.surveyor.who = Known(
         Identity("123456789012", "arn", ends, refreshes=False), bench.clock.at
     )
-    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "credentials"
@@ -376,7 +380,7 @@ def test_credentials_that_end_soon_stop_the_next_raise() -> None:
 def test_a_denied_write_holds_at_once_and_says_so() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: bench.router.faults.append(WriteFault("denied", times=99)))
-    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     bench.run()
     held = [e for e in bench.events(ev.PhaseChanged) if e.hold]
     assert held[0].hold == "credentials"
@@ -407,7 +411,7 @@ def test_a_gate_that_holds_keeps_the_weight_and_needs_a_person() -> None:
     )
     bench.at_weight(50, lambda: bench.alarms.states.update(slo=AlarmState.ALARM), 5 * MINUTE)
     bench.at_weight(50, lambda: bench.alarms.states.update(slo=AlarmState.OK), 30 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 60 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 60 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["gate"]
 
@@ -446,7 +450,7 @@ def test_a_journal_or_lease_in_doubt_stops_every_raise(doubt: str) -> None:
             bench.lease.doubt = Unknown("cannot be proven")
 
     bench.at_weight(50, break_it, 5 * MINUTE)
-    bench.mailbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(3 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert bench.state.phase is Phase.HOLDING
@@ -461,7 +465,7 @@ def test_a_full_disk_never_stops_a_rollback() -> None:
     )
     bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.3), 5 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
     assert any(isinstance(r.event, ev.Intent) for r in bench.journal.fallback)
 
 

@@ -32,7 +32,7 @@ def test_a_rule_that_is_deleted_in_mid_bake_holds_at_the_next_look_and_says_wher
         at.append(bench.clock.at.boot_ms)
 
     bench.at_weight(50, now, 5 * MINUTE)
-    bench.mailbox.say_in(HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "drift"
     held = next(when for when, one in bench.stamped(ev.PhaseChanged) if one.hold == "drift")
@@ -46,9 +46,9 @@ def test_a_rollback_restores_the_others_and_needs_a_human_when_a_rule_stays_gone
     bench = Bench(plan_of(routes=TWO_ROUTES))
     rule, listener = (route.id for route in bench.plan.routes)
     bench.at_weight(500, lambda: delete(bench, rule), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
-    assert bench.router.forms[listener].weight in (0, None)
+    assert bench.router.configs[listener].weight in (0, None)
     last = bench.events(ev.PhaseChanged)[-1]
     assert last.after == "NEEDS_HUMAN"
     assert "does not exist any more" in last.why
@@ -65,17 +65,17 @@ def test_a_rollback_does_not_end_for_a_deleted_rule_while_aws_refuses_to_restore
     bench.at_weight(500, lambda: delete(bench, rule), MINUTE)
     refused = WriteFault("throttle", times=10**6, route=listener)
     bench.at_weight(500, lambda: bench.router.faults.append(refused), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, lambda: setattr(refused, "times", 0), 10 * MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
-    assert bench.router.forms[listener].weight in (0, None)
+    assert bench.router.configs[listener].weight in (0, None)
     assert [one.result for one in bench.events(ev.Outcome)][-1] == "applied"
 
 
 def test_a_rule_that_is_only_missed_by_one_read_is_restored_like_the_others() -> None:
     bench = Bench(plan_of(routes=TWO_ROUTES))
     rule = bench.plan.routes[0].id
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
 
     def blink() -> None:
         began = bench.clock.at.boot_ms
@@ -88,7 +88,7 @@ def test_a_rule_that_is_only_missed_by_one_read_is_restored_like_the_others() ->
 def test_a_rule_that_is_deleted_while_a_rollback_waits_to_say_so_needs_a_human() -> None:
     bench = Bench(plan_of(routes=TWO_ROUTES))
     rule = bench.plan.routes[0].id
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, lambda: delete(bench, rule), MINUTE + 20 * SECOND)
     assert bench.run() == ExitCode.NEEDS_HUMAN
     assert "does not exist any more" in bench.events(ev.PhaseChanged)[-1].why
@@ -107,12 +107,12 @@ def test_a_route_called_gone_once_and_then_not_read_is_still_restored() -> None:
         bench.router.read_fails = fails
 
     bench.at_weight(500, weather, MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE + SECOND)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE + SECOND)
     bench.at_weight(
         500, lambda: setattr(bench.router, "read_fails", lambda _route: None), 10 * MINUTE
     )
     assert bench.run() == ExitCode.ROLLED_BACK
     first = next(at for at, one in bench.stamped(ev.Intent) if one.kind == "restore")
-    asked = next(at for at, one in bench.stamped(ev.WordSaid) if one.word == "rollback")
+    asked = next(at for at, one in bench.stamped(ev.CommandGiven) if one.command == "rollback")
     assert first.after(asked) < MINUTE
-    assert rule in bench.router.forms
+    assert rule in bench.router.configs

@@ -33,7 +33,7 @@ def intent_at(bench: Bench, weight: int) -> Moment:
 
 def effective_at(bench: Bench, step: int) -> Moment:
     """When the data plane first followed a step."""
-    return next(at for at, one in bench.stamped(ev.Effective) if one.step == step)
+    return next(at for at, one in bench.stamped(ev.WeightObserved) if one.step == step)
 
 
 def test_the_last_bake_is_done_beside_a_sliver_of_source_traffic_and_then_all_is_handed_over() -> (
@@ -73,7 +73,7 @@ def test_a_defect_during_the_bake_at_the_sliver_never_reaches_a_hundred(minutes:
 def test_a_bake_at_the_sliver_that_cannot_pass_never_reaches_a_hundred() -> None:
     bench, gate = bench_of(**HELD_BACK)
     bench.at_weight(950, lambda: setattr(gate, "says", WAITS))
-    bench.mailbox.say_in(5 * HOUR, CommandName.ROLLBACK)
+    bench.inbox.say_in(5 * HOUR, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert 1000 not in bench.router.weights()
     assert holds(bench)[0] == "evidence"
@@ -138,7 +138,7 @@ def test_silence_after_the_hand_over_is_no_completion() -> None:
     bench = Bench(plan_of(**HELD_BACK))
     bench.at_weight(1000, lambda: setattr(bench.traffic, "fails", Unknown("throttled")))
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert went_back(bench)[1].cause == "blind"
+    assert went_back(bench)[1].cause == "no_data"
 
 
 def test_a_gate_that_does_not_know_is_waited_for_at_a_hundred() -> None:
@@ -213,7 +213,7 @@ def _die_in_hand_over(event: ev.Event) -> None:
 def test_approval_is_asked_before_the_sliver_and_not_again_before_the_hand_over() -> None:
     steps = [{"weight": 5, "bake": "10m"}, {"weight": 100, "bake": "10m", "approve": "ok?"}]
     bench = Bench(plan_of(steps=steps, **HELD_BACK))
-    bench.mailbox.say_in(HOUR, CommandName.APPROVE)
+    bench.inbox.say_in(HOUR, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["approval"]
     assert intent_at(bench, 950).wall_ms >= held_at(bench)
@@ -242,8 +242,8 @@ def test_a_hand_over_that_reaches_only_one_route_goes_back() -> None:
 
 def test_pause_at_the_hand_over_and_resume_completes_after_a_fresh_look() -> None:
     bench = Bench(plan_of(**HELD_BACK))
-    bench.at_weight(1000, lambda: bench.mailbox.say(CommandName.PAUSE), MINUTE)
-    bench.at_weight(1000, lambda: bench.mailbox.say(CommandName.RESUME), HOUR)
+    bench.at_weight(1000, lambda: bench.inbox.say(CommandName.PAUSE), MINUTE)
+    bench.at_weight(1000, lambda: bench.inbox.say(CommandName.RESUME), HOUR)
     assert bench.run() == ExitCode.COMPLETED
     ended, _ = bench.stamped(ev.PhaseChanged)[-1]
     assert ended.after(intent_at(bench, 1000)) >= HOUR + 3 * MINUTE

@@ -83,7 +83,7 @@ def test_a_source_whose_errors_are_published_later_is_waited_for(
     bench.metrics.__class__ = LateMetrics
     bench.metrics.late = late  # type: ignore[attr-defined]
     bench.at_weight(500, partial(both_fail, bench), 8 * MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=15), 25 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=15), 25 * MINUTE)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "shared"
 
@@ -177,7 +177,7 @@ def test_a_source_that_turned_bad_with_the_raise_goes_back_however_late_it_is_se
             )
 
     bench.at_weight(500, with_the_raise, 30 * SECOND)
-    bench.mailbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.ROLLED_BACK
     back = next(one for one in bench.events(ev.PhaseChanged) if one.after == "ROLLING_BACK")
     assert "right after the raise" in back.why
@@ -186,7 +186,7 @@ def test_a_source_that_turned_bad_with_the_raise_goes_back_however_late_it_is_se
 def test_a_source_that_turned_bad_long_after_the_raise_holds() -> None:
     bench = Bench(plan_of(safety={"on_hold_timeout": "hold"}))
     bench.at_weight(500, partial(both_fail, bench), 8 * MINUTE)
-    bench.mailbox.say_in(HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "shared"
 
@@ -194,7 +194,7 @@ def test_a_source_that_turned_bad_long_after_the_raise_holds() -> None:
 OTHER = SOURCE.replace("checkout-ec2", "cart-ec2")
 
 
-def test_every_pair_keeps_its_own_minutes_and_a_late_correction_of_the_first_still_counts() -> (
+def test_every_comparison_keeps_its_own_minutes_and_a_late_correction_of_the_first_still_counts() -> (
     None
 ):
     plan = plan_of(
@@ -203,26 +203,26 @@ def test_every_pair_keeps_its_own_minutes_and_a_late_correction_of_the_first_sti
             {"listener": LISTENER, "source": OTHER, "destination": DESTINATION},
         ]
     )
-    first, second = plan.pairs
+    first, second = plan.comparisons
     asked = plan.series({})
 
-    def minute(pair: Comparison, at: int, errors: int = 0) -> Minute:
-        counts: dict[str, int | Absent] = {s.key: Absent.NO_DATAPOINT for s in asked[pair]}
+    def minute(comparison: Comparison, at: int, errors: int = 0) -> Minute:
+        counts: dict[str, int | Absent] = {s.key: Absent.NO_DATAPOINT for s in asked[comparison]}
         counts |= {"source.requests": 900, "source.target_2xx": 900, "balancer.requests": 1000}
         counts |= {
             "destination.requests": 100,
             "destination.target_2xx": 100 - errors,
             "destination.target_5xx": errors,
         }
-        return Minute(pair.id, at * MINUTE, counts)
+        return Minute(comparison.id, at * MINUTE, counts)
 
     known = evid.begin(plan)
-    for pair in (
+    for comparison in (
         first,
         second,
-    ):  # as a first look journals them: all of one pair, then all of the next
+    ):  # as a first look journals them: all of one comparison, then all of the next
         for at in range(1, 64):
-            known = evid.fold(plan, known, evid.Folded(minute(pair, at), 100, MINUTE))
+            known = evid.fold(plan, known, evid.Folded(minute(comparison, at), 100, MINUTE))
     assert len(known.minutes(first.id, 0)) >= evid.KEEP
     corrected = evid.correct(plan, known, minute(first, 60, errors=40))
     assert corrected.memory("errors", first.id) != known.memory("errors", first.id)
@@ -231,11 +231,11 @@ def test_every_pair_keeps_its_own_minutes_and_a_late_correction_of_the_first_sti
 
 def test_marks_of_lost_time_push_no_minute_out() -> None:
     plan = plan_of()
-    pair = plan.pairs[0]
-    known = evid.fold(plan, evid.begin(plan), evid.Folded(Minute(pair.id, MINUTE, {}), 0, 0))
+    comparison = plan.comparisons[0]
+    known = evid.fold(plan, evid.begin(plan), evid.Folded(Minute(comparison.id, MINUTE, {}), 0, 0))
     for _ in range(200):
         known = evid.restart(plan, known)
-    assert len(known.minutes(pair.id, 0)) == 1
+    assert len(known.minutes(comparison.id, 0)) == 1
 
 
 # --- a series that nobody answers
@@ -295,7 +295,7 @@ def test_a_gate_that_only_holds_is_not_gone_back_for_when_nobody_answers_its_met
 def test_a_gate_that_goes_back_is_blind_when_nobody_answers_its_metric() -> None:
     bench = a_metric_beside_errors("rollback")
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert bench.state.rollback_cause == "blind"
+    assert bench.state.rollback_cause == "no_data"
     assert {said.gate for said in bench.events(ev.GateJudged) if said.verdict == "UNKNOWN"} == {
         "metric.calls"
     }

@@ -30,7 +30,7 @@ def throttled(bench: Bench, seconds: int) -> list[Moment]:
     """When each restore was tried, while AWS throttles every write for so long."""
     fault = WriteFault("throttle", times=10**6)
     bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, lambda: setattr(fault, "times", 0), MINUTE + seconds * SECOND)
     assert bench.run() == ExitCode.ROLLED_BACK
     return [at for at, one in bench.stamped(ev.Intent) if one.kind == "restore"]
@@ -94,7 +94,7 @@ def test_routes_that_could_not_be_reached_go_back_together_once_they_can() -> No
     bench = Bench(plan_of(routes=MANY))
     fault = WriteFault("unconnected", times=10**6)
     bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, lambda: setattr(fault, "times", 0), MINUTE + 40 * SECOND)
     assert bench.run() == ExitCode.ROLLED_BACK
     applied = [at for at, one in bench.stamped(ev.Outcome) if one.result == "applied"][-20:]
@@ -107,7 +107,7 @@ def test_a_rollback_taken_up_by_a_new_process_writes_every_route_at_once_whateve
     bench = Bench(plan_of(routes=MANY))
     fault = WriteFault("throttle", times=10**6)
     bench.at_weight(500, lambda: bench.router.faults.append(fault), MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), MINUTE)
     bench.at_weight(500, die, MINUTE + 30 * SECOND)
     with pytest.raises(Killed):
         bench.run()
@@ -134,7 +134,7 @@ def test_the_turn_that_hears_a_rollback_looks_at_nothing_but_the_routes() -> Non
     said: list[Moment] = []
 
     def say() -> None:
-        bench.mailbox.say(CommandName.ROLLBACK)
+        bench.inbox.say(CommandName.ROLLBACK)
         said.append(bench.clock.at)
 
     bench.at_weight(500, say, MINUTE)

@@ -29,7 +29,7 @@ from tests.fakes import (
     Bench,
     Killed,
     WriteFault,
-    form,
+    config,
     plan_of,
 )
 
@@ -100,12 +100,12 @@ def test_a_step_written_before_a_crash_that_is_gone_again_is_not_raised_without_
     bench.journal.killed_at = lambda _event: None
     bench.clock.forward(bench.clock.at.plus(MINUTE))
     runner = bench.start()
-    bench.mailbox.say(CommandName.RESUME)
-    runner.turn(bench.mailbox.wait(bench.clock.at))
+    bench.inbox.say(CommandName.RESUME)
+    runner.turn(bench.inbox.wait(bench.clock.at))
     assert runner.state.phase is Phase.SHIFTING
     resumed = bench.clock.at
-    bench.router.forms[route] = form(50)
-    bench.router.writes.append((bench.clock.at.wall_ms, route, form(50)))
+    bench.router.configs[route] = config(50)
+    bench.router.writes.append((bench.clock.at.wall_ms, route, config(50)))
     assert runner.run() == ExitCode.COMPLETED
     again = [at for at, one in bench.stamped(ev.Intent) if one.weight == 500][1]
     assert again.after(resumed) >= 10 * MINUTE
@@ -120,7 +120,7 @@ def test_a_hold_that_would_clear_by_itself_waits_for_a_person_once_its_process_d
     bench.journal.killed_at = lambda _event: None
     assert holds(bench) == ["reserve"]
     bench.health.groups[SOURCE] = GroupHealth(6, 6)
-    bench.mailbox.say_in(90 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(90 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert holds(bench) == ["reserve", "crashed"]
@@ -146,8 +146,8 @@ def test_a_write_that_lands_after_the_deadline_is_adopted_and_judged_like_any_ot
     bench.at_weight(50, lambda: bench.router.faults.append(WriteFault("timeout", times=99)))
 
     def land() -> None:
-        bench.router.forms[route] = config_of(bench.events(ev.Intent)[-1].post)
-        bench.router.writes.append((bench.clock.at.wall_ms, route, bench.router.forms[route]))
+        bench.router.configs[route] = config_of(bench.events(ev.Intent)[-1].post)
+        bench.router.writes.append((bench.clock.at.wall_ms, route, bench.router.configs[route]))
         bench.router.faults.clear()
 
     bench.at_weight(50, land, 30 * MINUTE)
@@ -160,7 +160,7 @@ def test_a_write_that_lands_after_the_deadline_is_adopted_and_judged_like_any_ot
 def test_a_first_step_that_lands_late_is_judged_though_no_step_was_committed() -> None:
     bench = Bench()
     bench.at_weight(0, lambda: bench.router.faults.append(WriteFault("timeout", times=99)))
-    bench.mailbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=2)
+    bench.inbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=2)
     assert bench.run() == ExitCode.INTERRUPTED
     assert bench.state.step == -1
     assert bench.state.evidence_from_ms < 2**53
@@ -173,13 +173,13 @@ def test_a_late_write_on_one_of_two_routes_takes_both_back() -> None:
 
     def land() -> None:
         aimed = [one for one in bench.events(ev.Intent) if one.route == first][-1]
-        bench.router.forms[first] = config_of(aimed.post)
+        bench.router.configs[first] = config_of(aimed.post)
         bench.router.faults.clear()
 
     bench.at_weight(50, land, 30 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert [e.cause for e in bench.events(ev.PhaseChanged) if e.cause] == ["partial"]
-    assert set(bench.router.forms.values()) == {form(0, attached=False)}
+    assert set(bench.router.configs.values()) == {config(0, attached=False)}
 
 
 def test_a_write_that_was_taken_and_can_not_be_read_back_goes_back() -> None:
@@ -190,14 +190,14 @@ def test_a_write_that_was_taken_and_can_not_be_read_back_goes_back() -> None:
     bench.clock.call_in(40 * MINUTE, lambda: setattr(bench.router, "read_fails", lambda _r: None))
     assert bench.run() == ExitCode.ROLLED_BACK
     assert [e.cause for e in bench.events(ev.PhaseChanged) if e.cause] == ["partial"]
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
 
 
 def test_routes_whose_reads_are_denied_after_a_write_hold_and_are_not_written_again() -> None:
     bench = Bench()
     denied = Unknown("not authorized", "AccessDenied", denied=True)
     on_event(bench, ev.Outcome, 3, lambda: setattr(bench.router, "read_fails", lambda _r: denied))
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "unreadable"
     assert bench.router.weights() == [0, 50, 500]
@@ -229,13 +229,13 @@ def test_a_half_written_first_step_that_can_not_be_lowered_is_neither_drift_nor_
     bench.at_weight(
         0, lambda: bench.router.faults.append(WriteFault("throttle", times=99, route=second))
     )
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE))
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE))
 
     assert bench.run() == ExitCode.ROLLED_BACK
     assert holds(bench) == ["paused"]  # all or back: a pause does not leave half a step
     assert bench.events(ev.PhaseChanged)[-2].cause == "partial"
     assert bench.events(ev.Drift) == []
-    assert set(bench.router.forms.values()) == {form(0, attached=False)}
+    assert set(bench.router.configs.values()) == {config(0, attached=False)}
 
 
 # --- doubt, darkness and what a plan forbids
@@ -252,7 +252,7 @@ def test_a_doubt_while_attaching_stops_the_very_first_write(doubt: str) -> None:
             bench.journal.fails = Unknown("no space left on device", "disk_full")
 
     on_event(bench, ev.Snapshot, 1, break_it)
-    bench.mailbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(30 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.writes == []
     assert holds(bench)[0] == doubt
@@ -280,7 +280,7 @@ def test_a_doubt_while_a_raise_waits_stops_it() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: bench.router.faults.append(WriteFault("throttle", times=99)))
     on_event(bench, ev.Outcome, 5, lambda: setattr(bench.lease, "doubt", Unknown("file deleted")))
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "lease"
     assert bench.router.weights() == [0, 50]
@@ -331,7 +331,7 @@ def test_blindness_goes_back_though_the_source_health_is_unknown() -> None:
 
     bench.at_weight(50, dark, 6 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert [e.cause for e in bench.events(ev.PhaseChanged) if e.cause] == ["blind"]
+    assert [e.cause for e in bench.events(ev.PhaseChanged) if e.cause] == ["no_data"]
 
 
 def test_blindness_right_after_a_raise_does_not_wait_for_the_hold_deadline() -> None:
@@ -344,7 +344,7 @@ def test_blindness_right_after_a_raise_does_not_wait_for_the_hold_deadline() -> 
 
     bench.at_weight(50, dark)
     assert bench.run() == ExitCode.ROLLED_BACK
-    back = next(at for at, e in bench.stamped(ev.PhaseChanged) if e.cause == "blind")
+    back = next(at for at, e in bench.stamped(ev.PhaseChanged) if e.cause == "no_data")
     assert back.after(began[0]) < 20 * MINUTE
 
 
@@ -352,7 +352,7 @@ def test_hours_without_a_process_are_no_blindness_of_the_next_one() -> None:
     bench = Bench()
     dark = Unknown("Rate exceeded", "Throttling")
     bench.at_weight(50, lambda: setattr(bench.traffic, "fails", dark), 6 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 12 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 12 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     bench.clock.sleep(20 * HOUR)
     bench.clock.call_in(2 * MINUTE, lambda: setattr(bench.traffic, "fails", None))
@@ -373,7 +373,7 @@ def test_expired_credentials_hold_for_a_person_and_are_no_blindness() -> None:
 
     bench.at_weight(50, expire, 6 * MINUTE)
     bench.at_weight(50, renew, 60 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 70 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 70 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert holds(bench) == ["credentials"]
 
@@ -387,7 +387,7 @@ def test_credentials_that_expire_right_after_a_raise_hold_too() -> None:
         bench.router.read_fails = lambda _route: expired
 
     on_event(bench, ev.Verified, 2, expire)
-    bench.mailbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[-1] == "credentials"
     assert bench.router.weights() == [0, 50]
@@ -396,7 +396,7 @@ def test_credentials_that_expire_right_after_a_raise_hold_too() -> None:
 def test_another_account_before_the_first_raise_holds() -> None:
     bench = Bench()
     bench.surveyor.who = Known(Identity("999999999999", "arn"), bench.clock.at)
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0]
     assert holds(bench) == ["credentials"]
@@ -407,7 +407,7 @@ def test_a_caller_that_aws_does_not_name_holds(denied: bool, hold: str) -> None:
     bench = Bench()
     nobody = Unknown("no answer", denied=denied)
     bench.at_weight(50, lambda: setattr(bench.surveyor, "who", nobody), MINUTE)
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert holds(bench) == [hold]
@@ -417,7 +417,7 @@ def test_routes_that_can_not_be_read_when_the_bake_is_over_hold_in_the_end() -> 
     bench = Bench()
     blind = Unknown("Rate exceeded", "Throttling")
     bench.at_weight(50, lambda: setattr(bench.router, "read_fails", lambda _r: blind), 8 * MINUTE)
-    bench.mailbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "unreadable"
     assert bench.router.weights() == [0, 50]
@@ -428,7 +428,7 @@ def test_a_source_whose_health_stays_unknown_holds_in_the_end() -> None:
     bench.at_weight(
         50, lambda: bench.health.groups.update({SOURCE: Unknown("denied")}), 3 * MINUTE
     )
-    bench.mailbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "reserve"
     assert bench.router.weights() == [0, 50]
@@ -442,7 +442,7 @@ def test_a_source_that_shrinks_between_the_evidence_and_the_write_stops_the_writ
             bench.health.groups[SOURCE] = GroupHealth(3, 6)
 
     bench.journal.killed_at = watch
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert holds(bench)[0] == "reserve"
@@ -482,7 +482,7 @@ def test_a_step_on_only_some_routes_is_not_taken_back_to_an_empty_source() -> No
         50, lambda: bench.router.faults.append(WriteFault("throttle", times=99, route=stuck))
     )
     bench.at_weight(500, lambda: bench.health.groups.update({SOURCE: EMPTY}), 1)
-    bench.mailbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(60 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert holds(bench)[0] == "not_written"
     assert not [e for e in bench.events(ev.Intent) if e.kind == "restore"]
@@ -504,7 +504,7 @@ def test_no_request_where_twenty_were_due_is_never_the_split_in_effect() -> None
     bench = Bench(plan_of(steps=steps, safety={"on_hold_timeout": "hold"}))
     bench.traffic.per_minute = 2_100
     bench.traffic.share_of = lambda weight: 0.0
-    bench.mailbox.say_in(15 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(15 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert "BAKING" not in bench.phases()
 
@@ -517,21 +517,21 @@ def test_requests_that_could_not_be_read_are_not_taken_for_none() -> None:
         4,
         lambda: bench.traffic.extra.update({"source.requests": Absent.UNKNOWN}),
     )
-    bench.mailbox.say_in(70 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(70 * MINUTE, CommandName.INTERRUPT, signal=15)
     assert bench.run() in (ExitCode.TERMINATED, ExitCode.ROLLED_BACK)
     assert bench.phases().count("BAKING") == 2
     assert 1000 in bench.router.weights()
 
 
 def test_a_share_is_not_asked_of_sticky_groups_left_rules_and_too_few_requests() -> None:
-    sticky = Bench(found=form(0, attached=False, sticky=True))
+    sticky = Bench(found=config(0, attached=False, sticky=True))
     left = Bench(plan_of(leave=[{"rule": RULE.replace("9683", "1111"), "why": "moves next week"}]))
     quiet = Bench()
     quiet.traffic.per_minute = 30
     for bench, why in ((sticky, "sticky"), (left, "leave"), (quiet, "only")):
-        bench.mailbox.say_in(25 * MINUTE, CommandName.INTERRUPT, signal=15)
+        bench.inbox.say_in(25 * MINUTE, CommandName.INTERRUPT, signal=15)
         bench.run()
-        effective = bench.events(ev.Effective)[0]
+        effective = bench.events(ev.WeightObserved)[0]
         assert why in effective.why
         assert set(effective.shares.values()) == {-1}
 
@@ -539,6 +539,6 @@ def test_a_share_is_not_asked_of_sticky_groups_left_rules_and_too_few_requests()
 def test_a_share_seen_only_over_several_minutes_is_pooled() -> None:
     bench = Bench()
     bench.traffic.per_minute = 180
-    bench.mailbox.say_in(25 * MINUTE, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(25 * MINUTE, CommandName.INTERRUPT, signal=15)
     bench.run()
-    assert "observed" in bench.events(ev.Effective)[0].why
+    assert "observed" in bench.events(ev.WeightObserved)[0].why

@@ -49,7 +49,7 @@ def last_step(
 
 def onset(bench: Bench, weight: int, begins: int = 12) -> int:
     """When it began to fail (wall ms)."""
-    written = next(at for at, _, form in bench.router.writes if form.weight == weight)
+    written = next(at for at, _, config in bench.router.writes if config.weight == weight)
     return written + begins * MINUTE
 
 
@@ -70,7 +70,7 @@ def test_without_one_a_shared_incident_asks_and_goes_on_by_itself_before_the_dea
 ) -> None:
     bench = last_step(ALONE, rate, both=True, per_minute=per_minute)
     assert bench.run() == ExitCode.COMPLETED
-    assert holds(bench) == ["uncompared"]
+    assert holds(bench) == ["no_control"]
     went_on = next(at for at, event in bench.stamped(ev.PhaseChanged) if event.before == "HOLDING")
     assert went_on.wall_ms - held_at(bench) < bench.plan.safety.ask_timeout
 
@@ -89,7 +89,7 @@ def test_beside_a_sliver_a_defect_goes_back_at_once(rate: float, per_minute: int
 def test_without_one_a_defect_goes_back_when_nobody_has_answered(rate: float) -> None:
     bench = last_step(ALONE, rate, both=False, lasts=0)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared"]
+    assert holds(bench) == ["no_control"]
     assert held_at(bench) - onset(bench, 1000) <= 4 * MINUTE
     assert went_back(bench)[1].cause == "deadline"
 

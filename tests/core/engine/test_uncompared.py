@@ -47,9 +47,9 @@ def at_hundred(bench: Bench, gate: Told, says: Judgement | None, ms: int) -> Non
     bench.at_weight(1000, lambda: setattr(gate, "says", says), LATER + ms)
 
 
-def say_at_hundred(bench: Bench, word: CommandName, ms: int) -> None:
-    """A person's word so long after the raise to 100 %."""
-    bench.at_weight(1000, lambda: bench.mailbox.say(word), LATER + ms)
+def say_at_hundred(bench: Bench, command: CommandName, ms: int) -> None:
+    """A person's command so long after the raise to 100 %."""
+    bench.at_weight(1000, lambda: bench.inbox.say(command), LATER + ms)
 
 
 def deadlines(bench: Bench) -> list[str]:
@@ -64,8 +64,8 @@ def test_it_holds_for_a_reason_of_its_own_and_says_why() -> None:
     bench, _ = asked()
     bench.run()
     first = next(event for event in bench.events(ev.PhaseChanged) if event.hold)
-    assert first.hold == "uncompared"
-    assert first.why == f"errors on {bench.plan.pairs[0].id}: {ASK.why}"
+    assert first.hold == "no_control"
+    assert first.why == f"errors on {bench.plan.comparisons[0].id}: {ASK.why}"
 
 
 def test_nobody_answers_and_it_goes_back_after_twenty_minutes_without_renewing_its_deadline() -> (
@@ -73,7 +73,7 @@ def test_nobody_answers_and_it_goes_back_after_twenty_minutes_without_renewing_i
 ):
     bench, _ = asked()
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared"]
+    assert holds(bench) == ["no_control"]
     began, back = went_back(bench)
     assert 0 <= began - (held_at(bench) + ANSWER) <= bench.plan.observe.poll
     assert back.cause == "deadline"
@@ -90,10 +90,10 @@ def test_a_plan_that_holds_at_deadlines_asks_again_and_again_and_never_goes_back
     bench, _ = asked(safety=HOLD_SAFETY)
     say_at_hundred(bench, CommandName.ROLLBACK, 70 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert went_back(bench)[1].cause == "word"
-    assert holds(bench) == ["uncompared"] * 4
+    assert went_back(bench)[1].cause == "command"
+    assert holds(bench) == ["no_control"] * 4
     assert held_at(bench, 1) - held_at(bench) == pytest.approx(ANSWER, abs=15 * SECOND)
-    assert after_deadline(bench.plan, Hold.UNCOMPARED) == "this is said again"
+    assert after_deadline(bench.plan, Hold.NO_CONTROL) == "this is said again"
 
 
 def test_a_source_that_could_not_take_the_traffic_is_not_gone_back_to_at_the_deadline() -> None:
@@ -128,7 +128,7 @@ def test_a_plan_that_does_not_suspect_its_raises_asks_then_too() -> None:
     bench, gate = bench_of(safety=TO_SHARED)
     bench.at_weight(1000, lambda: setattr(gate, "says", ASK), 5 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared"]
+    assert holds(bench) == ["no_control"]
 
 
 def test_a_gate_that_only_holds_does_so_right_after_a_raise_too() -> None:
@@ -155,7 +155,7 @@ def test_a_destination_that_is_well_again_goes_on_by_itself_and_bakes_afresh() -
     bench, gate = asked()
     at_hundred(bench, gate, None, 14 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
-    assert holds(bench) == ["uncompared"]
+    assert holds(bench) == ["no_control"]
     well = next(at for at, event in bench.stamped(ev.PhaseChanged) if event.before == "HOLDING")
     ended, _ = bench.stamped(ev.PhaseChanged)[-1]
     assert ended.after(well) >= 10 * MINUTE
@@ -166,7 +166,7 @@ def test_too_few_requests_to_tell_are_no_breach_either() -> None:
     at_hundred(bench, gate, WAITS, 9 * MINUTE)
     at_hundred(bench, gate, None, 12 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
-    assert holds(bench) == ["uncompared"]
+    assert holds(bench) == ["no_control"]
 
 
 def test_a_source_that_is_seen_to_be_bad_too_makes_it_a_shared_incident() -> None:
@@ -174,7 +174,7 @@ def test_a_source_that_is_seen_to_be_bad_too_makes_it_a_shared_incident() -> Non
     at_hundred(bench, gate, SHARED, 12 * MINUTE)
     at_hundred(bench, gate, None, HOUR)
     assert bench.run() == ExitCode.COMPLETED
-    assert holds(bench) == ["uncompared", "shared"]
+    assert holds(bench) == ["no_control", "shared"]
 
 
 def test_a_shared_incident_whose_source_runs_dry_asks() -> None:
@@ -182,7 +182,7 @@ def test_a_shared_incident_whose_source_runs_dry_asks() -> None:
     at_hundred(bench, gate, SHARED, 5 * MINUTE)
     at_hundred(bench, gate, ASK, 30 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["shared", "uncompared"]
+    assert holds(bench) == ["shared", "no_control"]
     assert went_back(bench)[0] - held_at(bench, 1) == pytest.approx(ANSWER, abs=15 * SECOND)
 
 
@@ -191,7 +191,7 @@ def test_two_holds_that_take_turns_in_one_incident_end_by_the_deadline_of_the_fi
     for turn in range(40):
         at_hundred(bench, gate, (ASK, SHARED)[turn % 2], (5 + 10 * turn) * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert set(holds(bench)) == {"uncompared", "shared"}
+    assert set(holds(bench)) == {"no_control", "shared"}
     assert 0 <= went_back(bench)[0] - (held_at(bench) + 2 * HOUR) <= bench.plan.observe.poll
 
 
@@ -202,14 +202,14 @@ def test_a_person_may_take_it_back_at_once() -> None:
     bench, _ = asked()
     say_at_hundred(bench, CommandName.ROLLBACK, 8 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert went_back(bench)[1].cause == "word"
+    assert went_back(bench)[1].cause == "command"
 
 
 def test_resume_while_it_stands_asks_once_more_with_a_new_deadline_and_does_not_loop() -> None:
     bench, _ = asked()
     say_at_hundred(bench, CommandName.RESUME, 12 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared", "uncompared"]
+    assert holds(bench) == ["no_control", "no_control"]
     assert held_at(bench, 1) - held_at(bench) >= 5 * MINUTE
     assert went_back(bench)[0] - held_at(bench, 1) == pytest.approx(ANSWER, abs=15 * SECOND)
     assert "COMPLETED" not in bench.phases()
@@ -221,7 +221,7 @@ def test_resume_after_it_is_over_bakes_afresh_and_completes() -> None:
     at_hundred(bench, gate, None, 30 * MINUTE)
     say_at_hundred(bench, CommandName.RESUME, HOUR)
     assert bench.run() == ExitCode.COMPLETED
-    assert holds(bench) == ["uncompared", "paused"]
+    assert holds(bench) == ["no_control", "paused"]
 
 
 def test_a_person_who_says_pause_answers_for_it_and_nothing_expires() -> None:
@@ -229,8 +229,8 @@ def test_a_person_who_says_pause_answers_for_it_and_nothing_expires() -> None:
     say_at_hundred(bench, CommandName.PAUSE, 10 * MINUTE)
     say_at_hundred(bench, CommandName.ROLLBACK, 90 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared", "paused"]
-    assert went_back(bench)[1].cause == "word"
+    assert holds(bench) == ["no_control", "paused"]
+    assert went_back(bench)[1].cause == "command"
 
 
 def test_a_person_who_answered_for_it_does_not_answer_for_a_proven_breach() -> None:
@@ -252,7 +252,7 @@ def test_a_pause_that_was_said_before_is_no_answer() -> None:
     assert began - held_at(bench) == pytest.approx(45 * MINUTE, abs=MINUTE)
     notes = [note.text for note in bench.events(ev.Note)]
     assert notes == [
-        f"errors on {bench.plan.pairs[0].id}: {ASK.why}; this hold needs an answer, or it rolls back after 20m"
+        f"errors on {bench.plan.comparisons[0].id}: {ASK.why}; this hold needs an answer, or it rolls back after 20m"
     ]
 
 
@@ -275,7 +275,7 @@ def test_a_process_that_died_while_asking_waits_for_a_person_who_is_asked_again(
     bench, _ = asked()
 
     def die(event: ev.Event) -> None:
-        if isinstance(event, ev.PhaseChanged) and event.hold == "uncompared":
+        if isinstance(event, ev.PhaseChanged) and event.hold == "no_control":
             raise Killed
 
     bench.journal.killed_at = die
@@ -284,7 +284,7 @@ def test_a_process_that_died_while_asking_waits_for_a_person_who_is_asked_again(
     bench.journal.killed_at = lambda _event: None
     bench.clock.forward(bench.clock.at.plus(5 * MINUTE))
     assert bench.run(CommandName.RESUME) == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared", "crashed", "uncompared"]
+    assert holds(bench) == ["no_control", "crashed", "no_control"]
     assert went_back(bench)[0] - held_at(bench, 2) == pytest.approx(ANSWER, abs=15 * SECOND)
 
 
@@ -323,7 +323,7 @@ def test_a_pause_said_before_is_kept_where_the_plan_or_the_source_forbids_going_
         )
     say_at_hundred(bench, CommandName.ROLLBACK, 90 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert went_back(bench)[1].cause == "word"
+    assert went_back(bench)[1].cause == "command"
     assert bench.events(ev.Note)[0].text.endswith("; this hold needs an answer")
 
 
@@ -332,16 +332,16 @@ def test_a_run_that_waits_for_nobody_in_particular_asks() -> None:
     bench, gate = bench_of(steps=steps)
     bench.at_weight(50, lambda: setattr(gate, "says", ASK), 40 * MINUTE)
     bench.at_weight(50, lambda: setattr(gate, "says", None), 50 * MINUTE)
-    bench.mailbox.say_in(2 * HOUR, CommandName.APPROVE)
+    bench.inbox.say_in(2 * HOUR, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
-    assert holds(bench) == ["approval", "uncompared", "approval"]
+    assert holds(bench) == ["approval", "no_control", "approval"]
 
 
 def test_before_the_last_step_it_asks_the_same_way() -> None:
     bench, gate = bench_of()
     bench.at_weight(50, lambda: setattr(gate, "says", ASK), 10 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared"]
+    assert holds(bench) == ["no_control"]
     assert 500 not in bench.router.weights()
 
 
@@ -375,30 +375,32 @@ def test_a_breach_that_only_holds_takes_over_with_its_own_deadline_when_the_ques
     held = Judgement(Verdict.BREACH, "a lost zone", on_breach="hold")
     at_hundred(bench, gate, held, 12 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert holds(bench) == ["uncompared", "gate"]
+    assert holds(bench) == ["no_control", "gate"]
     assert went_back(bench)[0] - held_at(bench, 1) >= 2 * HOUR
 
 
 @pytest.mark.parametrize(
     ("others", "decides"),
     [
-        (("hold", "ask", "rollback"), "rollback"),
-        (("hold", "ask"), "ask"),
-        (("ask", "hold"), "ask"),
-        (("rollback", "ask"), "rollback"),
+        (("hold", "escalate", "rollback"), "rollback"),
+        (("hold", "escalate"), "escalate"),
+        (("escalate", "hold"), "escalate"),
+        (("rollback", "escalate"), "rollback"),
     ],
 )
 def test_of_equal_breaches_one_that_rolls_back_decides_then_one_that_asks(
     others: tuple[str, ...], decides: str
 ) -> None:
     judged = tuple(
-        GateResult(f"gate{i}", "pair", Judgement(Verdict.BREACH, "bad"), one, live=False)
+        GateResult(f"gate{i}", "comparison", Judgement(Verdict.BREACH, "bad"), one, live=False)
         for i, one in enumerate(others)
     )
     assert worst(judged).on_breach == decides
 
 
 def test_a_worse_verdict_decides_whatever_it_leads_to() -> None:
-    breach = GateResult("a", "pair", Judgement(Verdict.BREACH, "bad"), "hold", live=False)
-    shared = GateResult("b", "pair", Judgement(Verdict.SHARED, "bad too"), "rollback", live=False)
+    breach = GateResult("a", "comparison", Judgement(Verdict.BREACH, "bad"), "hold", live=False)
+    shared = GateResult(
+        "b", "comparison", Judgement(Verdict.SHARED, "bad too"), "rollback", live=False
+    )
     assert worst((shared, breach)) is breach

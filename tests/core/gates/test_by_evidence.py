@@ -1,4 +1,4 @@
-"""The sequential judge behind its gates: which rule speaks, in which words, and what a restart keeps."""
+"""The sequential judge behind its gates: which rule speaks, in which commands, and what a restart keeps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BREACH, SHARED, UNKNOWN, WAITING, PASS = (
 )
 ERRORS = {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}
 LATENCY = {"percentile": 95, "versus_source": {"ratio": 1.25}}
-SECOND_PAIR = {
+SECOND_COMPARISON = {
     **TWO_ROUTES[1],
     "destination": str(TWO_ROUTES[0]["destination"]).replace("checkout-eks", "basket-eks"),
 }
@@ -108,7 +108,7 @@ def test_a_slow_destination_is_told_by_its_limit() -> None:
 def test_with_little_to_compare_with_the_breach_says_so_and_asks() -> None:
     thin = [minute(at, 60_000, 3_000, source=60, source_bad=0) for at in range(1)]
     judgement = bench(weight=999).feed(thin).says()
-    assert (judgement.verdict, judgement.on_breach) == (BREACH, "ask")
+    assert (judgement.verdict, judgement.on_breach) == (BREACH, "escalate")
     assert judgement.why == (
         "3,000 of 60,000 requests failed (5.00 %) in one minute, allowed 0.21 % given the source; "
         "a healthy destination would never show this (fewer than 1 of 1,000,000,000,000 cutovers); "
@@ -123,7 +123,7 @@ def test_without_a_source_the_breach_asks() -> None:
     judgement = (
         bench(weight=1000).feed(minute(at, 60_000, 600, source=GONE) for at in range(2)).says()
     )
-    assert (judgement.verdict, judgement.on_breach) == (BREACH, "ask")
+    assert (judgement.verdict, judgement.on_breach) == (BREACH, "escalate")
     assert judgement.why.endswith(
         " cutovers; no source traffic is left to compare with, so it may be an incident of both sides"
     )
@@ -238,10 +238,10 @@ def test_a_budget_says_what_the_whole_run_cost() -> None:
         pytest.param(15_000, 15, 1, "", id="a fourth of it is enough to compare with"),
         pytest.param(14_999, 15, 1, "", id="less, but surely spared"),
         pytest.param(600, 0, 1, "", id="600 requests without a failure: surely spared"),
-        pytest.param(100, 1, 2, "ask", id="200 requests that fail less: it may be chance"),
-        pytest.param(60, 0, 1, "ask", id="60 requests: too few to tell"),
+        pytest.param(100, 1, 2, "escalate", id="200 requests that fail less: it may be chance"),
+        pytest.param(60, 0, 1, "escalate", id="60 requests: too few to tell"),
         pytest.param(60, 0, 3, "", id="three such minutes tell"),
-        pytest.param(GONE, 0, 1, "ask", id="no source at all"),
+        pytest.param(GONE, 0, 1, "escalate", id="no source at all"),
     ],
 )
 def test_a_person_is_asked_when_the_source_may_suffer_the_same(
@@ -662,16 +662,16 @@ def test_the_first_minute_at_a_weight_is_cold_for_latency_only() -> None:
             1,
             id="the threshold judge takes none",
         ),
-        pytest.param(2, [{"errors": ERRORS}], 1 / 2, id="two pairs share it"),
+        pytest.param(2, [{"errors": ERRORS}], 1 / 2, id="two comparisons share it"),
     ],
 )
-def test_alpha_is_divided_over_gates_and_pairs(
+def test_alpha_is_divided_over_gates_and_comparisons(
     routes: int, gates: list[dict[str, Any]], scale: float
 ) -> None:
-    plan = plan_of(gates=gates, routes=[TWO_ROUTES[0], SECOND_PAIR][:routes])
+    plan = plan_of(gates=gates, routes=[TWO_ROUTES[0], SECOND_COMPARISON][:routes])
     assert plan.alpha_scale == pytest.approx(scale)
     taken = sum(gate.gate.alpha(gate.spec) for gate in plan.gates) * plan.alpha_scale
-    assert taken * len(plan.pairs) <= 1 + 1e-9
+    assert taken * len(plan.comparisons) <= 1 + 1e-9
 
 
 def test_a_part_of_alpha_needs_as_much_more_evidence() -> None:
@@ -727,7 +727,7 @@ def test_an_incident_that_nobody_could_attribute_is_forgotten_once_it_is_over() 
     calm = feed.says().signals[0].evidence
     assert "left out" not in feed.says().why
     asked = feed.feed(_alone(at, 6000, 300) for at in range(5, 17)).says()
-    assert (asked.verdict, asked.on_breach) == (Verdict.BREACH, "ask")
+    assert (asked.verdict, asked.on_breach) == (Verdict.BREACH, "escalate")
     feed.feed(_alone(at, 6000, 6) for at in range(17, 19))
     assert feed.says().verdict is Verdict.BREACH
     over = feed.feed(_alone(19, 6000, 6)).says()
@@ -744,7 +744,7 @@ def test_few_requests_are_no_calm_while_they_fail(requests: int, failed: int) ->
     feed.before(*(minute_of(at, group("source", requests)) for at in range(-60, 0)))
     for at in range(40):
         judgement = feed.feed(_alone(at, requests, failed)).says()
-        assert at < 4 or (judgement.verdict, judgement.on_breach) == (BREACH, "ask")
+        assert at < 4 or (judgement.verdict, judgement.on_breach) == (BREACH, "escalate")
 
 
 def test_what_the_source_was_there_to_see_is_not_forgotten_when_it_is_gone() -> None:
@@ -766,7 +766,7 @@ def test_a_noisy_minute_of_the_source_does_not_excuse_the_defect_after_it() -> N
     feed.feed([*quiet, noisy])
     bad = [minute(at, 59_400, 3_000, source=40, source_bad=0) for at in (6, 7)]
     judgement = feed.feed(bad).says()
-    assert (judgement.verdict, judgement.on_breach) == (BREACH, "ask")
+    assert (judgement.verdict, judgement.on_breach) == (BREACH, "escalate")
 
 
 def _sliver(at: int, source_bad: int, bad: int = 6) -> Minute:

@@ -29,8 +29,8 @@ from cutover.core.plan.gates import default_gates
 from cutover.core.units import Model
 from cutover.core.values import MINUTE
 from tests.core.gates.world import (
+    COMPARISON,
     GONE,
-    PAIR,
     SAMPLES,
     START_MS,
     UNREAD,
@@ -105,7 +105,7 @@ def test_no_data_is_never_a_pass(kind: str) -> None:
     feed = empty(kind, health={}, alarms=None)
     assert feed.says().verdict is not Verdict.PASS
     for at in range(10):
-        feed.feed(Minute(PAIR.id, START_MS + at * MINUTE, {}))
+        feed.feed(Minute(COMPARISON.id, START_MS + at * MINUTE, {}))
         assert feed.says().verdict is not Verdict.PASS
 
 
@@ -141,14 +141,16 @@ def test_a_restart_is_never_a_pass_on_minutes_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", EVERY)
 def test_every_series_that_a_gate_reads_is_one_that_it_asks_for(kind: str) -> None:
     everything, asked = empty(kind), empty(kind)
-    keys = {series.key for series in asked.gate.needs(asked.spec, PAIR, asked.calibration)}
+    keys = {series.key for series in asked.gate.needs(asked.spec, COMPARISON, asked.calibration)}
 
     def only(minute: Minute) -> Minute:
         return Minute(
-            minute.pair, minute.at_ms, {key: n for key, n in minute.counts.items() if key in keys}
+            minute.comparison,
+            minute.at_ms,
+            {key: n for key, n in minute.counts.items() if key in keys},
         )
 
-    assert len(keys) == len(asked.gate.needs(asked.spec, PAIR, asked.calibration))
+    assert len(keys) == len(asked.gate.needs(asked.spec, COMPARISON, asked.calibration))
     for requests, bad in ((600, 1), (600, 300)):
         history = [full_minute(at, requests, bad) for at in range(10)]
         everything.before(*baseline()).feed(history)

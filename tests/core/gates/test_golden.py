@@ -15,7 +15,7 @@ from cutover.core.messages import told
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, Count, Minute
 from cutover.core.values import MINUTE
-from tests.core.gates.world import PAIR, START_MS
+from tests.core.gates.world import COMPARISON, START_MS
 
 VECTORS = json.loads((Path(__file__).parents[2] / "data" / "golden.json").read_text("utf-8"))
 GATE_SPECS = (
@@ -55,7 +55,7 @@ def minute(row: Mapping[str, Any]) -> Minute:
     counts["balancer.requests"] = both or Absent.NO_DATAPOINT
     asked = [f"{s}.{n}" for s in ("source", "destination") for n in NAMES]
     absent: dict[str, Count] = dict.fromkeys(asked, Absent.NO_DATAPOINT)
-    return Minute(PAIR.id, START_MS + row["t"] * MINUTE, {**absent, **counts})
+    return Minute(COMPARISON.id, START_MS + row["t"] * MINUTE, {**absent, **counts})
 
 
 NAMES = ("requests", "target_2xx", "target_3xx", "target_4xx", "target_5xx", "connection_errors")
@@ -77,15 +77,15 @@ def judge(vector: Mapping[str, Any]) -> list[Judgement]:
         memory = gate.start(spec)
         for row in rows:
             memory = gate.fold(
-                spec, memory, minute(row), scene(row["step"], row["weight"], newest)
+                spec, memory, minute(row), context(row["step"], row["weight"], newest)
             )
         last = rows[-1]
-        looked = scene(vector["step"], last["weight"], newest)
-        judgements.append(told(gate.verdict(spec, memory, PAIR, looked)))
+        looked = context(vector["step"], last["weight"], newest)
+        judgements.append(told(gate.verdict(spec, memory, COMPARISON, looked)))
     return judgements
 
 
-def scene(step: int, weight: float, now_ms: int) -> GateContext:
+def context(step: int, weight: float, now_ms: int) -> GateContext:
     return GateContext(
         weight=round(1000 * weight),
         next_weight=None,
@@ -104,7 +104,7 @@ def test_golden_vectors_are_judged_as_specified(vector: Mapping[str, Any]) -> No
     judgements = judge(vector)
     verdict = max(one.verdict for one in judgements)
     blind = (
-        vector["name"] == "blind"
+        vector["name"] == "no_data"
     )  # the machine's own gate `minutes` sees that both sides are silent
     assert verdict in MEANS[vector["verdict"]] or blind, [one.why for one in judgements]
     signals: dict[str, Signal] = {

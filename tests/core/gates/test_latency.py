@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cutover.core.gates import GATES, Verdict
 from cutover.core.observation import Minute, Series, Side
-from tests.core.gates.world import GONE, PAIR, UNREAD, Bench, group, minute_of, slow
+from tests.core.gates.world import COMPARISON, GONE, UNREAD, Bench, group, minute_of, slow
 
 BREACH, SHARED, UNKNOWN, WAITING, PASS = (
     Verdict.BREACH,
@@ -48,13 +48,13 @@ def bench(options: Any = None, **fields: Any) -> Bench:
 
 def test_it_asks_for_requests_slower_than_each_limit_on_both_sides() -> None:
     spec = bench().spec
-    assert {s.key for s in GATES["latency"].needs(spec, PAIR, {"p95": 200})} >= {
+    assert {s.key for s in GATES["latency"].needs(spec, COMPARISON, {"p95": 200})} >= {
         "destination.slower.800",
         "source.slower.800",
         "destination.slower.250",
         "source.slower.200",
     }
-    assert Series(Side.SOURCE, "slower", 200) not in GATES["latency"].needs(spec, PAIR, {})
+    assert Series(Side.SOURCE, "slower", 200) not in GATES["latency"].needs(spec, COMPARISON, {})
 
 
 def test_as_fast_as_the_source_passes() -> None:

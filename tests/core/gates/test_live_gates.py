@@ -11,10 +11,10 @@ from cutover.core.gates import GATES, Verdict
 from cutover.core.observation import NOT_ASKED, AlarmState, Known, Minute, Unknown
 from cutover.core.values import MINUTE
 from tests.core.gates.world import (
+    COMPARISON,
     GONE,
     METRIC,
     NOW,
-    PAIR,
     UNREAD,
     Bench,
     alarm,
@@ -85,7 +85,7 @@ def test_an_alarm_passes_only_when_it_was_read_and_is_ok(
             "AWS names no zone for 4 healthy targets of the destination, needs 2 zones",
         ),
         (
-            {PAIR.destination: Unknown("throttled")},
+            {COMPARISON.destination: Unknown("throttled")},
             UNKNOWN,
             "",
             "the destination's health could not be read: throttled",
@@ -162,7 +162,7 @@ def test_capacity_needs_health_and_recent_requests() -> None:
         is WAITING
     )
     feed.feed(loads())
-    assert feed.says(health={PAIR.destination: Unknown("denied")}).why.endswith(
+    assert feed.says(health={COMPARISON.destination: Unknown("denied")}).why.endswith(
         "is not known: denied"
     )
     assert feed.says(health={}).verdict is UNKNOWN
@@ -320,7 +320,7 @@ def test_old_values_are_unknown() -> None:
 
 
 def test_a_metric_asks_for_exactly_its_dimensions() -> None:
-    needs = GATES["metric"].needs(Bench("metric").spec, PAIR, {})
+    needs = GATES["metric"].needs(Bench("metric").spec, COMPARISON, {})
     assert needs[0].key == "custom.log-volume"
     assert needs[0].custom is not None
     assert needs[0].custom.dimensions == (("LogGroupName", "/eks/checkout"),)

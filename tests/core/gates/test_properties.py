@@ -122,7 +122,7 @@ def _more_is_no_less(kind: str, history: Any, extra: list[int]) -> None:
 
 def folded(plan: Plan, minutes: Sequence[Minute]) -> evid.Evidence:
     """Minutes folded in their order: some before the first raise, then those of a step at 5 %."""
-    evidence = replace(evid.begin(plan), calibration={plan.pairs[0].id: {"p95": 200}})
+    evidence = replace(evid.begin(plan), calibration={plan.comparisons[0].id: {"p95": 200}})
     for minute in minutes:
         before = minute.at_ms < START_MS
         one = evid.Folded(minute, 0 if before else 50, 0 if before else START_MS)
@@ -131,10 +131,10 @@ def folded(plan: Plan, minutes: Sequence[Minute]) -> evid.Evidence:
 
 
 def history_of(rows: Any) -> list[Minute]:
-    pair = PLAN.pairs[0].id
+    comparison = PLAN.comparisons[0].id
     made = [full_minute(at, 0, 0) for at in range(-BASELINE, 0)]
     made += [full_minute(at, *row) for at, row in enumerate(rows)]
-    return [replace(one, pair=pair) for one in made]
+    return [replace(one, comparison=comparison) for one in made]
 
 
 def unfinished(minute: Minute, part: float) -> Minute:

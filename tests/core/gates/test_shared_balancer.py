@@ -18,7 +18,7 @@ FULL = 1000
 
 
 def minute(at: int, ours: Any = OURS, theirs: Any = THEIRS, **elb: Any) -> Minute:
-    """The destination has all of the pair's traffic; the balancer counts what found a target."""
+    """The destination has all of the comparison's traffic; the balancer counts what found a target."""
     served = ours if isinstance(ours, int) else 0
     balancer = theirs if theirs is UNREAD else served + theirs
     return minute_of(
@@ -52,7 +52,7 @@ def test_a_destination_that_has_vanished_is_a_breach_in_its_first_minute(
 ) -> None:
     judgement = bench(judge).feed(minute(10, GONE, theirs, elb_503=OURS)).says()
     assert judgement.verdict is Verdict.BREACH
-    assert judgement.on_breach == ("ask" if judge == "sequential" else "")
+    assert judgement.on_breach == ("escalate" if judge == "sequential" else "")
 
 
 @JUDGES

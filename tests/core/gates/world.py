@@ -1,4 +1,4 @@
-"""A pair, its minutes and scenes, in as few words as a table needs."""
+"""A comparison, its minutes and scenes, in as few words as a table needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, AlarmState, Comparison, GroupHealth, Known, Minute
 from cutover.core.values import MINUTE
 
-PAIR = Comparison("old>new", "app/prod/50dc6c495c0c9188", "arn:source", "arn:destination")
+COMPARISON = Comparison("old>new", "app/prod/50dc6c495c0c9188", "arn:source", "arn:destination")
 START_MS = 1_800_000_000_000 // MINUTE * MINUTE
 GONE = Absent.NO_DATAPOINT
 UNREAD = Absent.UNKNOWN
@@ -96,7 +96,7 @@ def minute_of(
     counts["balancer.requests"] = balancer if balancer is not None else (total or GONE)
     for name in ("elb_4xx", "elb_502", "elb_503", "elb_504"):
         counts[f"balancer.{name}"] = elb.get(name, GONE)
-    return Minute(PAIR.id, START_MS + at * MINUTE, counts)
+    return Minute(COMPARISON.id, START_MS + at * MINUTE, counts)
 
 
 def health(
@@ -107,7 +107,7 @@ def health(
 ) -> dict[str, Known[GroupHealth]]:
     spread = {"a": healthy - healthy // 2, "c": healthy // 2} if zones is None else zones
     return {
-        PAIR.destination: Known(
+        COMPARISON.destination: Known(
             GroupHealth(healthy, healthy if total is None else total, spread, reasons or {}), NOW
         )
     }
@@ -136,9 +136,9 @@ class Bench:
         self.memory = self.gate.start(self.spec)
         self.newest_ms = START_MS - MINUTE
 
-    def scene(self, **changes: Any) -> GateContext:
+    def context(self, **changes: Any) -> GateContext:
         now = NOW.plus(self.newest_ms + 3 * MINUTE - START_MS)
-        scene = GateContext(
+        context = GateContext(
             self.weight,
             self.next_weight,
             self.step_began_ms,
@@ -148,21 +148,21 @@ class Bench:
             self.alarms,
             self.calibration,
         )
-        return replace(scene, **changes)
+        return replace(context, **changes)
 
     def before(self, *minutes: Minute) -> Bench:
         """Minutes before the first raise."""
         for minute in minutes:
-            self._fold(minute, self.scene(weight=0, step_began_ms=0))
+            self._fold(minute, self.context(weight=0, step_began_ms=0))
         return self
 
     def feed(self, minutes: Iterable[Minute] | Minute, **changes: Any) -> Bench:
         for minute in (minutes,) if isinstance(minutes, Minute) else minutes:
-            self._fold(minute, self.scene(**changes))
+            self._fold(minute, self.context(**changes))
         return self
 
-    def _fold(self, minute: Minute, scene: GateContext) -> None:
-        self.memory = self.gate.fold(self.spec, self.memory, minute, scene)
+    def _fold(self, minute: Minute, context: GateContext) -> None:
+        self.memory = self.gate.fold(self.spec, self.memory, minute, context)
         self.newest_ms = minute.at_ms
 
     def restart(self) -> Bench:
@@ -174,8 +174,8 @@ class Bench:
         return self
 
     def says(self, **changes: Any) -> Judgement:
-        return told(self.gate.verdict(self.spec, self.memory, PAIR, self.scene(**changes)))
+        return told(self.gate.verdict(self.spec, self.memory, COMPARISON, self.context(**changes)))
 
     def alarming(self, *minutes: Minute, **changes: Any) -> Judgement | None:
-        found = self.gate.early(self.spec, self.memory, minutes, self.scene(**changes))
+        found = self.gate.early(self.spec, self.memory, minutes, self.context(**changes))
         return None if found is None else told(found.judgement)

@@ -58,13 +58,15 @@ DENIED = Unknown(
 Change = Callable[[Survey], Survey]
 
 
-def form(weight: int | None = None, *, attached: bool = False, source: bool = True) -> RouteConfig:
+def config(
+    weight: int | None = None, *, attached: bool = False, source: bool = True
+) -> RouteConfig:
     return RouteConfig("[]", None if weight is None else Weight(weight), attached, source)
 
 
 def route(**changes: Any) -> RouteFacts:
     facts = RouteFacts(
-        form(), "keep", "no stickiness", LISTENER, is_default=False, action_types=("forward",)
+        config(), "keep", "no stickiness", LISTENER, is_default=False, action_types=("forward",)
     )
     return replace(facts, **changes)
 
@@ -91,8 +93,8 @@ SOUND = Survey(
     listeners={LISTENER: known(ListenerFacts(LISTENER, BALANCER))},
     auto_scaling=known(()),
     dns_aliases=known(()),
-    metrics=known({PLAN.pairs[0].id: 90_000}),
-    calibration=known({PLAN.pairs[0].id: {"p50": 60, "p95": 170, "p99": 330, **QUIET}}),
+    metrics=known({PLAN.comparisons[0].id: 90_000}),
+    calibration=known({PLAN.comparisons[0].id: {"p50": 60, "p95": 170, "p99": 330, **QUIET}}),
     alarms=known({}),
     custom=known({}),
     emulated=True,
@@ -169,7 +171,7 @@ BAD: list[tuple[Any, ...]] = [
         B,
         "authenticate-moon",
     ),
-    ("routes", with_route(form=form(source=False)), B, "does not forward to its source"),
+    ("routes", with_route(config=config(source=False)), B, "does not forward to its source"),
     (
         "groups",
         having(groups={**SOUND.groups, DESTINATION: Unknown("TargetGroupNotFound: gone")}),
@@ -186,8 +188,8 @@ BAD: list[tuple[Any, ...]] = [
         "beef",
     ),
     ("routes-complete", having(uses=DENIED), B, "could not be read"),
-    ("start-weight", with_route(form=form(50, attached=True)), B, "is at 5 %"),
-    ("start-weight", with_route(form=form(None, attached=True)), B, "both groups"),
+    ("start-weight", with_route(config=config(50, attached=True)), B, "is at 5 %"),
+    ("start-weight", with_route(config=config(None, attached=True)), B, "both groups"),
     ("weights", with_route(other_groups={THIRD: 10}, pair_sum=90), B, "cannot be at 5 %"),
     (
         "weights",
@@ -197,7 +199,7 @@ BAD: list[tuple[Any, ...]] = [
     ),
     (
         "stickiness",
-        with_route(recipe="none", recipe_why="target stickiness is on"),
+        with_route(stickiness_strategy="none", stickiness_strategy_why="target stickiness is on"),
         B,
         "target stickiness is on",
     ),
@@ -212,7 +214,7 @@ BAD: list[tuple[Any, ...]] = [
     ),
     (
         "unmodelled",
-        with_route(form=replace(form(), unmodelled=("ForwardConfig.Mirror",))),
+        with_route(config=replace(config(), unmodelled=("ForwardConfig.Mirror",))),
         B,
         "ForwardConfig.Mirror",
     ),
@@ -297,7 +299,12 @@ BAD: list[tuple[Any, ...]] = [
         B,
         "aws:cloudformation:stack-id",
     ),
-    ("metrics", having(metrics=known({PLAN.pairs[0].id: 0})), B, "no requests of the source"),
+    (
+        "metrics",
+        having(metrics=known({PLAN.comparisons[0].id: 0})),
+        B,
+        "no requests of the source",
+    ),
     ("metrics", having(metrics=DENIED), B, "could not be read"),
 ]
 
@@ -320,8 +327,8 @@ def test_each_check_sees_what_it_is_for(
 GOOD: list[tuple[Any, ...]] = [
     ("credentials", static(planned_ms(PLAN) + 15 * 60_000)),
     ("clock", having(skew_ms=known(60_000))),
-    ("start-weight", with_route(form=form(0, attached=True))),
-    ("start-weight", with_route(form=form(49, attached=True))),
+    ("start-weight", with_route(config=config(0, attached=True))),
+    ("start-weight", with_route(config=config(49, attached=True))),
     ("weights", with_route(other_groups={THIRD: 100}, pair_sum=900)),
     ("weights", with_route(other_groups={THIRD: 0}, pair_sum=1)),
     ("sticky-bake", with_route(sticky_seconds=600)),
@@ -447,7 +454,7 @@ def test_a_denied_fact_names_the_permission_to_grant() -> None:
 
 def test_steps_that_a_third_group_forbids_are_refused_with_those_that_fit() -> None:
     finding = findings(with_route(other_groups={THIRD: 10}, pair_sum=90)(SOUND))["weights"]
-    assert "5 % (pair sum 90; nearest: 0 % and 10 %)" in finding.seen
+    assert "5 % (comparison sum 90; nearest: 0 % and 10 %)" in finding.seen
     assert "50 %" not in finding.seen  # 45 and 45
 
 
@@ -458,11 +465,11 @@ def test_routes_that_start_unalike_are_refused() -> None:
         ]
     )
     unlike = {
-        RouteId(RULE): known(route(form=form(10, attached=True))),
+        RouteId(RULE): known(route(config=config(10, attached=True))),
         RouteId(RULE_2): known(route()),
     }
     assert findings(replace(SOUND, routes=unlike), plan)["start-weight"].severity is B
-    alike = dict.fromkeys(unlike, known(route(form=form(10, attached=True))))
+    alike = dict.fromkeys(unlike, known(route(config=config(10, attached=True))))
     assert findings(replace(SOUND, routes=alike), plan)["start-weight"].severity is Severity.OK
 
 
@@ -500,7 +507,7 @@ def test_the_destination_must_be_spread_as_the_plan_wants(
 
 
 def test_a_destination_that_is_attached_must_be_healthy_already() -> None:
-    attached = with_route(form=form(0, attached=True))(SOUND)
+    attached = with_route(config=config(0, attached=True))(SOUND)
     finding = findings(attached)["destination-healthy"]
     assert finding.severity is B
     assert "0 of 4 healthy (4 unused/Target.NotInUse)" in finding.seen
@@ -567,10 +574,10 @@ def test_a_plan_knows_which_checks_it_waives() -> None:
     assert not waiving("grpc").waives("unmodelled")
 
 
-def test_a_form_keeps_how_it_was_spelled_and_what_could_not_be_read_and_neither_is_a_difference() -> (
+def test_a_config_keeps_how_it_was_spelled_and_what_could_not_be_read_and_neither_is_a_difference() -> (
     None
 ):
-    plain = form(10, attached=True)
+    plain = config(10, attached=True)
     found = replace(plain, original='[{"Order":1}]', unmodelled=("Pace",))
     assert config_body(plain).keys() == config_body(found).keys() - {"original", "unmodelled"}
     kept = config_of(config_body(found))

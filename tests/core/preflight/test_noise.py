@@ -23,12 +23,12 @@ LATENCY = {"latency": {"percentile": 95, "versus_source": {"ratio": 1.25}}}
 
 
 def minute(plan: Plan, at: int, columns: Mapping[str, int], known: Any) -> Minute:
-    pair = plan.pairs[0]
+    comparison = plan.comparisons[0]
     counts: dict[str, Count] = {
         one.key: columns.get(one.key, Absent.NO_DATAPOINT)
-        for one in beside_source(plan.series(known)[pair])
+        for one in beside_source(plan.series(known)[comparison])
     }
-    return Minute(pair.id, START_MS + at * MINUTE, counts)
+    return Minute(comparison.id, START_MS + at * MINUTE, counts)
 
 
 def hour(
@@ -53,11 +53,11 @@ def hour(
 
 
 def noted(plan: Plan, minutes: Iterable[Minute], known: Any = None) -> Mapping[str, int]:
-    return measured(plan, minutes, known or {})[plan.pairs[0].id]
+    return measured(plan, minutes, known or {})[plan.comparisons[0].id]
 
 
 def found(plan: Plan, calibration: Mapping[str, int], check: str = "noise") -> Finding:
-    whole = {pair.id: {"p95": 170, **calibration} for pair in plan.pairs}
+    whole = {comparison.id: {"p95": 170, **calibration} for comparison in plan.comparisons}
     survey = replace(SOUND, calibration=known(whole))
     return next(one for one in run_checks(plan, survey) if one.id == check)
 
@@ -106,7 +106,7 @@ def test_a_source_above_the_limit_itself_is_warned_of() -> None:
 
 def test_latency_is_held_against_what_the_destination_would_be_held_against() -> None:
     plan = plan_of(gates=[LATENCY])
-    known = {plan.pairs[0].id: {"p95": 200}}
+    known = {plan.comparisons[0].id: {"p95": 200}}
     draw = Random(1)
     own = [
         one
@@ -161,12 +161,14 @@ def test_what_could_not_be_read_warns_and_never_blocks() -> None:
     assert "cloudwatch:GetMetricData" in every["noise"].fix
 
 
-def test_every_pair_is_measured_on_its_own_minutes() -> None:
+def test_every_comparison_is_measured_on_its_own_minutes() -> None:
     plan = plan_of(routes=TWO_ROUTES, gates=[ERRORS])
     minutes = hour(plan, [6] * MINUTES)
     other = [
-        replace(one, pair=pair.id) for pair in plan.pairs[1:] for one in hour(plan, [12] * 20)
+        replace(one, comparison=comparison.id)
+        for comparison in plan.comparisons[1:]
+        for one in hour(plan, [12] * 20)
     ]
     result = measured(plan, [*minutes, *other], {})
-    assert set(result) == {pair.id for pair in plan.pairs}
-    assert result[plan.pairs[0].id]["rate.errors"] == 1_000
+    assert set(result) == {comparison.id for comparison in plan.comparisons}
+    assert result[plan.comparisons[0].id]["rate.errors"] == 1_000

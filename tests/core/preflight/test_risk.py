@@ -14,14 +14,17 @@ from cutover.core.preflight import Finding, Severity, measured_rate, run_checks
 from tests.core.preflight.test_checks import PLAN, SOUND, known
 from tests.fakes import plan_of
 
-PAIR = PLAN.pairs[0].id
+COMPARISON = PLAN.comparisons[0].id
 DENIED = Unknown(
     "AccessDenied: no", "AccessDenied", denied=True, missing_permission="cloudwatch:GetMetricData"
 )
 HOLDS = [{"errors": {"max": "1%", "on_breach": "hold"}}]
 
 
-def found(metrics: Fact[Mapping[str, int]] = known({PAIR: 90_000}), **plan: object) -> Finding:  # noqa: B008  # frozen
+MEASURED = known({COMPARISON: 90_000})
+
+
+def found(metrics: Fact[Mapping[str, int]] = MEASURED, **plan: object) -> Finding:
     findings = run_checks(plan_of(**plan), replace(SOUND, metrics=metrics))
     (one,) = [finding for finding in findings if finding.id == "risk"]
     return one
@@ -52,11 +55,11 @@ def test_steps_over_the_budget_block_with_both_numbers_and_what_would_fit() -> N
 
 def test_the_measured_traffic_counts_and_not_the_plans() -> None:
     assert found(risk=budget(800), traffic="10/min").severity is Severity.BLOCK
-    quiet = found(known({PAIR: 9_000}), risk=budget(800), traffic="6000/min")
+    quiet = found(known({COMPARISON: 9_000}), risk=budget(800), traffic="6000/min")
     assert quiet.severity is Severity.OK
 
 
-@pytest.mark.parametrize("metrics", [DENIED, known({}), known({PAIR: 0})])
+@pytest.mark.parametrize("metrics", [DENIED, known({}), known({COMPARISON: 0})])
 def test_what_could_not_be_measured_is_taken_from_the_plan(
     metrics: Fact[Mapping[str, int]],
 ) -> None:
@@ -65,7 +68,7 @@ def test_what_could_not_be_measured_is_taken_from_the_plan(
     assert "the plan's traffic" in one.seen
 
 
-@pytest.mark.parametrize("metrics", [DENIED, known({}), known({PAIR: 0})])
+@pytest.mark.parametrize("metrics", [DENIED, known({}), known({COMPARISON: 0})])
 def test_traffic_that_nobody_knows_keeps_no_budget(metrics: Fact[Mapping[str, int]]) -> None:
     assert found(metrics, risk=budget(10**9)).severity is Severity.BLOCK
 
@@ -81,7 +84,7 @@ def test_a_budget_that_nothing_keeps_blocks(gates: list[object], why: str) -> No
 
 
 def test_no_requests_seen_are_no_measurement() -> None:
-    assert measured_rate(replace(SOUND, metrics=known({PAIR: 0}))) is None
+    assert measured_rate(replace(SOUND, metrics=known({COMPARISON: 0}))) is None
     assert measured_rate(replace(SOUND, metrics=DENIED)) is None
     assert measured_rate(SOUND) == 6_000
 

@@ -8,7 +8,7 @@ from cutover.core.preflight.split import MOST, nearest_text, representable, spli
 
 
 @given(st.integers(0, 1000))
-def test_a_free_pair_carries_every_weight_and_is_never_all_zero(weight: int) -> None:
+def test_a_free_comparison_carries_every_weight_and_is_never_all_zero(weight: int) -> None:
     source, destination = split(weight)
     assert 0 <= source <= MOST
     assert 0 <= destination <= MOST
@@ -16,7 +16,9 @@ def test_a_free_pair_carries_every_weight_and_is_never_all_zero(weight: int) -> 
 
 
 @given(st.integers(0, 1000), st.integers(0, 1998))
-def test_a_bound_pair_carries_a_weight_exactly_or_not_at_all(weight: int, bound: int) -> None:
+def test_a_bound_comparison_carries_a_weight_exactly_or_not_at_all(
+    weight: int, bound: int
+) -> None:
     if weight in representable(bound):
         source, destination = split(weight, bound)
         assert source + destination == bound

@@ -50,7 +50,7 @@ class Case:
 def spelled(text: str) -> bytes:
     """The text with RULE, EC2, EKS and the like written out as ARNs."""
     return re.sub(
-        r"\b(RULE|LISTENER2?|EC2|EKS|OTHER)\b", lambda word: _WORDS[word[1]], text
+        r"\b(RULE|LISTENER2?|EC2|EKS|OTHER)\b", lambda command: _WORDS[command[1]], text
     ).encode()
 
 
@@ -91,7 +91,7 @@ CASES: tuple[Case, ...] = (
     raw("only comments", "# nothing\n\n# here\n", says=("1:1: the file is empty",)),
     raw("only a document mark", "---\n", says=("1:1: the file is empty",)),
     raw(
-        "a word instead of a plan",
+        "a command instead of a plan",
         "hello\n",
         says=("1:1: expected keys and values, found the text 'hello'",),
     ),
@@ -672,7 +672,7 @@ CASES: tuple[Case, ...] = (
         says=("13:5: a gate is one key with its settings, for example `- errors: {max: 1%}`",),
     ),
     edit(
-        "gate as a word",
+        "gate as a command",
         ("  - errors: {max: 1%}", "  - healthy"),
         says=("13:5: expected keys and values, found the text 'healthy'",),
     ),

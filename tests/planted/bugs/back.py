@@ -12,7 +12,7 @@ _ROLLING = "cutover.core.engine.rollback:rolling_back"
 BACK = (
     Planted(
         id="rollback-computed",
-        breaks="a route goes back to computed weights instead of to the form that was found",
+        breaks="a route goes back to computed weights instead of to the config that was found",
         edits=(
             Edit(
                 "cutover.core.engine.rollback:_route",
@@ -50,7 +50,7 @@ BACK = (
     ),
     Planted(
         id="unanswered-write-is-shown",
-        breaks="a read of an old form settles a write whose answer never came",
+        breaks="a read of an old config settles a write whose answer never came",
         edits=(
             Edit(
                 "cutover.core.state.fold:shows",
@@ -76,7 +76,7 @@ BACK = (
     ),
     Planted(
         id="idle-restore-makes-it-ours",
-        breaks="somebody else's form that a restore left as it was counts as ours, and is later written over unread",
+        breaks="somebody else's config that a restore left as it was counts as ours, and is later written over unread",
         edits=(
             Edit(
                 "cutover.core.state.fold:_intent",
@@ -202,7 +202,7 @@ BACK = (
         edits=(
             Edit(
                 "cutover.core.state.fold:_portion",
-                "    if form is not None and form.source_present and not form.attached:\n        return 0\n",
+                "    if config is not None and config.source_present and not config.attached:\n        return 0\n",
                 "",
             ),
         ),
@@ -244,7 +244,7 @@ BACK = (
                 "return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)",
             ),
         ),
-        near=(_BACK, "tests/core/engine/test_words.py"),
+        near=(_BACK, "tests/core/engine/test_commands.py"),
     ),
     Planted(
         id="first-signal-ends-a-rollback",
@@ -256,6 +256,6 @@ BACK = (
                 "REFUSED_SIGNALS = 0",
             ),
         ),
-        near=(_BACK, "tests/core/engine/test_words.py"),
+        near=(_BACK, "tests/core/engine/test_commands.py"),
     ),
 )

@@ -40,11 +40,11 @@ EVIDENCE = (
         edits=(
             Edit(
                 "cutover.core.engine.holding:resume",
-                '(f": {word.why}" if word.why else ""), afresh=True',
-                '(f": {word.why}" if word.why else ""), afresh=False',
+                '(f": {command.why}" if command.why else ""),\n        afresh=True',
+                '(f": {command.why}" if command.why else ""),\n        afresh=False',
             ),
         ),
-        near=("tests/core/engine/test_words.py", _FORWARD),
+        near=("tests/core/engine/test_commands.py", _FORWARD),
     ),
     Planted(
         id="resume-straight-to-baking",
@@ -56,7 +56,7 @@ EVIDENCE = (
                 "    turn.to(Phase.BAKING, why, from_ms=turn.next_minute_ms())\n",
             ),
         ),
-        near=("tests/core/engine/test_words.py", _FORWARD),
+        near=("tests/core/engine/test_commands.py", _FORWARD),
     ),
     Planted(
         id="evidence-kept-over-a-gap",
@@ -160,8 +160,8 @@ EVIDENCE = (
             ),
             Edit(
                 "cutover.core.engine.freshness:fresh",
-                "elif turn.state.step >= 0 and _silent(turn, pair, newest):",
-                "elif turn.state.step >= 10**6 and _silent(turn, pair, newest):",
+                "elif turn.state.step >= 0 and _silent(turn, comparison, newest):",
+                "elif turn.state.step >= 10**6 and _silent(turn, comparison, newest):",
             ),
         ),
         near=(_BLIND, _GATES),
@@ -197,7 +197,7 @@ EVIDENCE = (
         edits=(
             Edit(
                 "cutover.core.engine.evaluate:_early",
-                "            and columns.published(m, needed, scene.weight)\n",
+                "            and columns.published(m, needed, context.weight)\n",
                 "",
             ),
         ),
@@ -244,8 +244,8 @@ EVIDENCE = (
         near=(_LATE, "tests/core/engine/test_corners.py"),
     ),
     Planted(
-        id="window-shared-by-pairs",
-        breaks="the minutes kept of a pair are so few that late corrections of them are lost",
+        id="window-shared-by-comparisons",
+        breaks="the minutes kept of a comparison are so few that late corrections of them are lost",
         edits=(Edit("cutover.core.state.evidence:KEEP", "KEEP = 30", "KEEP = 1"),),
         origin="issue 7, 1.15",
         near=(_LATE, "tests/core/test_state.py"),

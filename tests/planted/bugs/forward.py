@@ -199,12 +199,12 @@ FORWARD = (
         lacks="a lease that ends by itself: no lease of this version does, only the port allows it",
     ),
     Planted(
-        id="stopping-word-not-asked",
+        id="stopping-command-not-asked",
         breaks="a raise leaves although pause, rollback or a signal came before it",
         edits=(
             Edit(
                 _PERMIT,
-                '        if said := self.ports.mailbox.stopping():\n            return f"{said} came before it was sent"\n',
+                '        if said := self.ports.inbox.stopping():\n            return f"{said} came before it was sent"\n',
                 "",
             ),
         ),

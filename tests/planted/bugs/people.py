@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.planted.bug import Edit, Planted
 
-_WORDS = "tests/core/engine/test_words.py"
+_WORDS = "tests/core/engine/test_commands.py"
 _MAILBOX = "tests/local/test_inbox.py"
 
 PEOPLE = (
@@ -33,32 +33,32 @@ PEOPLE = (
         near=(_WORDS, "tests/core/engine/test_forward.py"),
     ),
     Planted(
-        id="forward-word-heard-twice",
+        id="forward-command-heard-twice",
         breaks="an approval or resume that a process heard is heard again by the next one",
         edits=(
             Edit(
                 "cutover.local.inbox:LocalInbox._one",
-                "if words and words[0].name not in _STOPPING:",
-                "if not words:",
+                "if commands and commands[0].name not in _STOPPING:",
+                "if not commands:",
             ),
         ),
         near=(_MAILBOX,),
     ),
     Planted(
-        id="stopping-word-lost-in-a-crash",
+        id="stopping-command-lost-in-a-crash",
         breaks="a rollback that was read and not yet journalled is lost when the process dies",
         edits=(
             Edit(
                 "cutover.local.inbox:LocalInbox._one",
-                "if words and words[0].name not in _STOPPING:",
-                "if words:",
+                "if commands and commands[0].name not in _STOPPING:",
+                "if commands:",
             ),
         ),
         near=(_MAILBOX,),
     ),
     Planted(
         id="rollback-behind-a-queue",
-        breaks="a rollback waits until thousands of words before it were heard",
+        breaks="a rollback waits until thousands of commands before it were heard",
         edits=(
             Edit(
                 "cutover.local.inbox:LocalInbox._from_files",
@@ -75,8 +75,8 @@ PEOPLE = (
         breaks="on a full disk a rollback does not reach a living run",
         edits=(
             Edit(
-                "cutover.local.inbox:LocalInbox._words",
-                "            words += self._pipe.take()\n",
+                "cutover.local.inbox:LocalInbox._commands",
+                "            commands += self._pipe.take()\n",
                 "            self._pipe.take()\n",
             ),
         ),
@@ -84,11 +84,11 @@ PEOPLE = (
         near=(_MAILBOX, "tests/e2e/test_disk.py"),
     ),
     Planted(
-        id="rollback-beside-another-word-lost",
-        breaks="a rollback said together with another word changes nothing",
+        id="rollback-beside-another-command-lost",
+        breaks="a rollback said together with another command changes nothing",
         edits=(
             Edit(
-                "cutover.core.engine:_words",
+                "cutover.core.engine:_commands",
                 "if back and phase not in",
                 "if back and len(said) == 1 and phase not in",
             ),

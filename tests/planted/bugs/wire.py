@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.planted.bug import Edit, Planted
 
 _WIRE = "tests/aws/test_wire.py"
-_FORMS = "tests/aws/test_route_config.py"
+_CONFIGS = "tests/aws/test_route_config.py"
 _ALB = "tests/aws/test_alb.py"
 _FOREIGN = "tests/aws/test_foreign_replies.py"
 
@@ -111,7 +111,7 @@ WIRE = (
         edits=(
             Edit(
                 "cutover.aws.alb:AlbRouter._confirmed",
-                "if seen == route_config.weights_of(change.form):",
+                "if seen == route_config.weights_of(change.config):",
                 "if seen is not None:",
             ),
         ),
@@ -166,7 +166,7 @@ WIRE = (
                 '    for action in found:\n        for group in action.get("ForwardConfig", {}).get("TargetGroups", ()):\n            if not group.get("Weight"):\n                group.pop("Weight", None)\n',
             ),
         ),
-        near=(_FORMS, _ALB),
+        near=(_CONFIGS, _ALB),
         uncalm="the attach at weight 0 is never confirmed",
     ),
     Planted(
@@ -179,7 +179,7 @@ WIRE = (
                 "    return {ends.source: source, **({ends.destination: destination} if destination else {})}\n",
             ),
         ),
-        near=("tests/aws/test_restore.py", _FORMS),
+        near=("tests/aws/test_restore.py", _CONFIGS),
     ),
     Planted(
         id="unmodelled-member-dropped",
@@ -187,12 +187,12 @@ WIRE = (
         edits=(
             Edit(
                 "cutover.aws.route_config:_open",
-                "if form.unmodelled and not may_drop:",
-                "if form.unmodelled and may_drop:",
+                "if config.unmodelled and not may_drop:",
+                "if config.unmodelled and may_drop:",
             ),
         ),
         origin="issue 7, 2.4",
-        near=("tests/aws/test_unmodelled.py", _FORMS),
+        near=("tests/aws/test_unmodelled.py", _CONFIGS),
         lacks="routes with members that the SDK's model does not know",
     ),
     Planted(
@@ -200,13 +200,13 @@ WIRE = (
         breaks="a route goes back to equal routing, but not as it was spelled",
         edits=(
             Edit(
-                "cutover.aws.route_config:form_of_actions",
+                "cutover.aws.route_config:config_of_actions",
                 'original="" if original == text else original,',
                 'original="" if original else text,',
             ),
         ),
         origin="issue 7, 2.4",
-        near=(_ALB, _FORMS),
+        near=(_ALB, _CONFIGS),
     ),
     Planted(
         id="secret-not-kept",
@@ -218,7 +218,7 @@ WIRE = (
                 '["UseExistingClientSecret"] = False',
             ),
         ),
-        near=(_FORMS,),
+        near=(_CONFIGS,),
         lacks="routes that authenticate",
     ),
     Planted(

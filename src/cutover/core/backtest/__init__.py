@@ -4,7 +4,7 @@ Nothing here judges: the gates' own code does. This package brings it minutes an
 machine would (`cutover judge`, `cutover backtest`).
 """
 
-from cutover.core.backtest.column_mapping import COLUMNS, ColumnMapping, lens_of_table
+from cutover.core.backtest.column_mapping import COLUMNS, ColumnMapping, mapping_of_table
 from cutover.core.backtest.evaluations import Action, Evaluation, looks
 from cutover.core.backtest.history import History, past_of_minutes, past_of_rows
 from cutover.core.backtest.report import HourOfDay, Report, Twitchy, report_of
@@ -28,8 +28,8 @@ __all__ = [
     "Twitchy",
     "attempt",
     "attempts",
-    "lens_of_table",
     "looks",
+    "mapping_of_table",
     "past_of_minutes",
     "past_of_rows",
     "report_of",

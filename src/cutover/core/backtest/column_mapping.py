@@ -39,7 +39,7 @@ class ColumnMapping:
         gates: those that are judged.
         not_judged: the others by name, each with the reason.
         used: the columns (without their side) that some judged gate reads.
-        calibration: what preflight would have measured for the pair, in ms: see `GateContext.calibration`.
+        calibration: what preflight would have measured for the comparison, in ms: see `GateContext.calibration`.
         slow_ms: the limits that `slow` counts against at (source, destination).
         over_ms: the limit that `over_slo` counts against.
         made_up: words of a sentence that name a made-up limit, and what they mean.
@@ -55,7 +55,7 @@ class ColumnMapping:
     made_up: tuple[tuple[str, str], ...] = ()
     unanswered: bool = True
 
-    def minute(self, pair: Comparison, row: Row) -> Minute:
+    def minute(self, comparison: Comparison, row: Row) -> Minute:
         """The row as CloudWatch would have answered.
 
         The answers that a target gave are what is left of the requests: all of them 2xx, since the gates of a
@@ -63,7 +63,7 @@ class ColumnMapping:
         and not as an answer that is still being published.
         """
         if not row.known:
-            return Minute(pair.id, row.at_ms, {})
+            return Minute(comparison.id, row.at_ms, {})
         counts: dict[str, Count] = {}
         source, destination = self._seen(row.source), self._seen(row.destination)
         for side, group, limit in (("source", source, 0), ("destination", destination, 1)):
@@ -77,7 +77,7 @@ class ColumnMapping:
         counts["balancer.elb_502"] = lost or Absent.NO_DATAPOINT
         counts["balancer.elb_503"] = _or_none(row.elb_503)
         counts["balancer.elb_504"] = Absent.NO_DATAPOINT
-        return Minute(pair.id, row.at_ms, counts)
+        return Minute(comparison.id, row.at_ms, counts)
 
     def _seen(self, group: Group) -> Group:
         return group if self.unanswered else replace(group, unanswered=None)
@@ -89,8 +89,8 @@ class ColumnMapping:
         return why
 
 
-def scene(
-    plan: Plan, lens: ColumnMapping, *, step: int, weight: int, began_ms: int, now_ms: int
+def context(
+    plan: Plan, mapping: ColumnMapping, *, step: int, weight: int, began_ms: int, now_ms: int
 ) -> GateContext:
     """What the gates are told besides the minute; before the first raise `step` is -1 and `began_ms` 0."""
     following = step + 1
@@ -100,7 +100,7 @@ def scene(
         step_began_ms=began_ms,
         now=moment_of(now_ms),
         period_ms=plan.observe.period,
-        calibration=lens.calibration,
+        calibration=mapping.calibration,
         steps=len(plan.steps),
         horizon=plan.horizon,
         bake_ms=plan.steps[step].bake if step >= 0 else 0,
@@ -125,7 +125,7 @@ def _or_none(count: int | None) -> Count:
     return Absent.NO_DATAPOINT if count is None else count
 
 
-def lens_of_table(plan: Plan, columns: frozenset[str]) -> ColumnMapping:
+def mapping_of_table(plan: Plan, columns: frozenset[str]) -> ColumnMapping:
     """How a plan looks at a table with these columns (`requests`, ... for both groups).
 
     `slow` belongs to the first latency gate with `versus_source`, `over_slo` to the first with `max`: a

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from cutover.core.backtest.column_mapping import ColumnMapping, scene
+from cutover.core.backtest.column_mapping import ColumnMapping, context
 from cutover.core.backtest.rows import Row, ms_of
 from cutover.core.engine.evaluate import GateResult, leads_to, worst
 from cutover.core.engine.freshness import MINUTES, STALE_PERIODS
@@ -36,7 +36,7 @@ class Action(StrEnum):
     ADVANCE = "advance"  # the bake is over and every gate passes
     BAKE = "bake"
     HOLD = "hold"
-    ASK = "ask"  # a person, with a deadline
+    ESCALATE = "escalate"  # a person, with a deadline
     ROLLBACK = "rollback"
 
 
@@ -83,7 +83,7 @@ class Silence:
 
     @property
     def why(self) -> str:
-        """In words: what is not known is not called nothing."""
+        """In commands: what is not known is not called nothing."""
         silent = count_of(self.minutes, "minute")
         if self.dark == self.minutes:
             return f"nothing is known of requests on either side in {silent}"
@@ -91,33 +91,41 @@ class Silence:
         return f"no request on either side in {silent}{also}"
 
 
-def begin(lens: ColumnMapping) -> Memories:
+def begin(mapping: ColumnMapping) -> Memories:
     """Nothing seen."""
-    return {gate.name: gate.gate.start(gate.spec) for gate in lens.gates}
+    return {gate.name: gate.gate.start(gate.spec) for gate in mapping.gates}
 
 
-def fold(lens: ColumnMapping, memories: Memories, minute: Minute, here: GateContext) -> Memories:
+def fold(
+    mapping: ColumnMapping, memories: Memories, minute: Minute, here: GateContext
+) -> Memories:
     """The memories after one minute."""
     return {
         gate.name: gate.gate.fold(gate.spec, memories[gate.name], minute, here)
-        for gate in lens.gates
+        for gate in mapping.gates
     }
 
 
 def judge(
-    lens: ColumnMapping, memories: Memories, pair: Comparison, here: GateContext, silence: Silence
+    mapping: ColumnMapping,
+    memories: Memories,
+    comparison: Comparison,
+    here: GateContext,
+    silence: Silence,
 ) -> tuple[GateResult, ...]:
     """Every gate's judgement, and what a silence means."""
-    judged = [_judged(gate, memories[gate.name], pair, here) for gate in lens.gates]
+    judged = [_judged(gate, memories[gate.name], comparison, here) for gate in mapping.gates]
     if silence.minutes >= SILENT_MINUTES:
         unknown = Judgement(Verdict.UNKNOWN, silence.why)
-        judged.append(GateResult(MINUTES, pair.id, unknown, "rollback", live=True))
+        judged.append(GateResult(MINUTES, comparison.id, unknown, "rollback", live=True))
     return tuple(judged)
 
 
-def _judged(gate: PlannedGate, memory: Any, pair: Comparison, here: GateContext) -> GateResult:
-    judgement = told(gate.gate.verdict(gate.spec, memory, pair, here))
-    return GateResult(gate.name, pair.id, judgement, leads_to(judgement, gate), live=False)
+def _judged(
+    gate: PlannedGate, memory: Any, comparison: Comparison, here: GateContext
+) -> GateResult:
+    judgement = told(gate.gate.verdict(gate.spec, memory, comparison, here))
+    return GateResult(gate.name, comparison.id, judgement, leads_to(judgement, gate), live=False)
 
 
 def action_of(decides: GateResult, *, bake_over: bool) -> Action:
@@ -133,8 +141,8 @@ def action_of(decides: GateResult, *, bake_over: bool) -> Action:
 
 def looks(
     plan: Plan,
-    pair: Comparison,
-    lens: ColumnMapping,
+    comparison: Comparison,
+    mapping: ColumnMapping,
     rows: Iterable[Row],
     *,
     since: int | None = None,
@@ -143,30 +151,34 @@ def looks(
 
     Rows must come in the order of their minutes, without a gap. `lens.gates` must not be empty.
     """
-    memories = begin(lens)
+    memories = begin(mapping)
     sizes: list[int] = []
     step, began, silence = -1, 0, Silence()
     for row in rows:
         if row.step != step:
             step, began = row.step, ms_of(row.minute)
-        here = scene(
+        here = context(
             plan,
-            lens,
+            mapping,
             step=row.step,
             weight=row.weight,
             began_ms=began if row.step >= 0 else 0,
             now_ms=ms_of(row.minute + 1),
         )
-        after = fold(lens, memories, lens.minute(pair, row), here)
+        after = fold(mapping, memories, mapping.minute(comparison, row), here)
         hushed = silence.after(row.source.requests, row.destination.requests)
         if row.step >= 0 and (since is None or row.minute >= since):
             whole = row.known and not row.torn and looks_whole(sizes, row.size)
             yield _look(
                 plan,
-                lens,
+                mapping,
                 row,
                 judge(
-                    lens, after if whole else memories, pair, here, hushed if whole else silence
+                    mapping,
+                    after if whole else memories,
+                    comparison,
+                    here,
+                    hushed if whole else silence,
                 ),
                 baked=(row.at_ms - began) // MINUTE + (1 if whole else 0),
                 left_out=not whole,
@@ -178,7 +190,7 @@ def looks(
 
 def _look(
     plan: Plan,
-    lens: ColumnMapping,
+    mapping: ColumnMapping,
     row: Row,
     judged: tuple[GateResult, ...],
     *,
@@ -194,5 +206,5 @@ def _look(
         action=action_of(decides, bake_over=over),
         baked=baked,
         left_out=left_out,
-        sentence=f"{decides.gate}: {lens.said(decides.judgement.why)}",
+        sentence=f"{decides.gate}: {mapping.said(decides.judgement.why)}",
     )

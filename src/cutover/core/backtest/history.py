@@ -1,11 +1,11 @@
-"""What is known of one pair's past, made ready for attempts: from a table's rows, or as CloudWatch answered."""
+"""What is known of one comparison's past, made ready for attempts: from a table's rows, or as CloudWatch answered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cutover.core.backtest.column_mapping import LIVE, ColumnMapping, lens_of_table
+from cutover.core.backtest.column_mapping import LIVE, ColumnMapping, mapping_of_table
 from cutover.core.backtest.rows import Row
 from cutover.core.observation import Absent, Comparison, Minute
 from cutover.core.plan import Plan, PlannedGate
@@ -14,7 +14,7 @@ from cutover.core.values import MINUTE
 
 @dataclass(frozen=True)
 class History:
-    """One pair's past.
+    """One comparison's past.
 
     Attributes:
         minutes: oldest first, one for each period; one that nobody knows has no counts.
@@ -25,38 +25,45 @@ class History:
 
     minutes: tuple[Minute, ...]
     period_ms: int
-    lens: ColumnMapping
+    mapping: ColumnMapping
     divided: bool
 
 
 def past_of_rows(
-    plan: Plan, pair: Comparison, rows: Iterable[Row], columns: frozenset[str], *, divided: bool
+    plan: Plan,
+    comparison: Comparison,
+    rows: Iterable[Row],
+    columns: frozenset[str],
+    *,
+    divided: bool,
 ) -> History:
     """The past that a table tells; `columns` are those that it has.
 
     A table of one service counts `slow` at one limit only: a part of the source is then held to the source's
     own percentile, which is stricter than what the plan allows a destination.
     """
-    lens = lens_of_table(plan, columns)
-    minutes = (lens.minute(pair, row) for row in rows)
-    if divided and lens.slow_ms is not None:
-        own, relative = (f"source.slower.{limit}" for limit in lens.slow_ms)
+    mapping = mapping_of_table(plan, columns)
+    minutes = (mapping.minute(comparison, row) for row in rows)
+    if divided and mapping.slow_ms is not None:
+        own, relative = (f"source.slower.{limit}" for limit in mapping.slow_ms)
         minutes = (
-            Minute(m.pair, m.at_ms, {**m.counts, relative: m.counts[own]} if m.counts else {})
+            Minute(
+                m.comparison, m.at_ms, {**m.counts, relative: m.counts[own]} if m.counts else {}
+            )
             for m in minutes
         )
-    return History(_ready(minutes, divided=divided), MINUTE, lens, divided)
+    return History(_ready(minutes, divided=divided), MINUTE, mapping, divided)
 
 
 def past_of_minutes(
     plan: Plan,
-    pair: Comparison,
+    comparison: Comparison,
     minutes: Iterable[Minute],
     calibration: Mapping[str, int],
     *,
     divided: bool,
 ) -> History:
-    """The past as CloudWatch has it, with every series that the plan asks for; other pairs' minutes are left out."""
+    """The past as CloudWatch has it, with every series that the plan asks for; other comparisons' minutes are left out."""
     judged: list[PlannedGate] = []
     not_judged: dict[str, str] = {}
     for gate in plan.gates:
@@ -66,7 +73,7 @@ def past_of_minutes(
             not_judged[gate.name] = f"the source's {gate.spec.name_of_percentile} is not known"
         else:
             judged.append(gate)
-    ours = (minute for minute in minutes if minute.pair == pair.id)
+    ours = (minute for minute in minutes if minute.comparison == comparison.id)
     return History(
         _ready(ours, divided=divided),
         max(MINUTE, plan.observe.period // MINUTE * MINUTE),
@@ -90,5 +97,5 @@ def _ready(minutes: Iterable[Minute], *, divided: bool) -> tuple[Minute, ...]:
         return tuple(minutes)
     none = {"balancer.elb_503": Absent.NO_DATAPOINT}
     return tuple(
-        Minute(m.pair, m.at_ms, {**m.counts, **none} if m.counts else {}) for m in minutes
+        Minute(m.comparison, m.at_ms, {**m.counts, **none} if m.counts else {}) for m in minutes
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from cutover.core.backtest.column_mapping import scene
+from cutover.core.backtest.column_mapping import context
 from cutover.core.backtest.evaluations import Memories, Silence, begin, fold, judge
 from cutover.core.backtest.history import History
 from cutover.core.backtest.split import split
@@ -68,15 +68,15 @@ class _Course:
     unknown: int = 0
 
 
-def attempts(plan: Plan, pair: Comparison, past: History) -> Iterator[SimulatedCutover]:
+def attempts(plan: Plan, comparison: Comparison, past: History) -> Iterator[SimulatedCutover]:
     """One attempt for every full hour that has a baseline before it."""
     before = BASELINE // past.period_ms
     for first, minute in enumerate(past.minutes):
         if first >= before and minute.at_ms % HOUR < past.period_ms:
-            yield attempt(plan, pair, past, first)
+            yield attempt(plan, comparison, past, first)
 
 
-def attempt(plan: Plan, pair: Comparison, past: History, first: int) -> SimulatedCutover:
+def attempt(plan: Plan, comparison: Comparison, past: History, first: int) -> SimulatedCutover:
     """The cutover that begins with the minute of this index."""
     course = _Course(_baseline(plan, past, first), first)
 
@@ -87,13 +87,13 @@ def attempt(plan: Plan, pair: Comparison, past: History, first: int) -> Simulate
             course.step,
             (index + 1 - first) * past.period_ms // MINUTE,
             by.gate if by else "",
-            f"{by.gate}: {past.lens.said(by.judgement.why)}" if by else "",
+            f"{by.gate}: {past.mapping.said(by.judgement.why)}" if by else "",
         )
 
     for index in range(first, len(past.minutes)):
         if index == course.raise_at:
             course.step, course.raised, course.raise_at = course.step + 1, index, None
-        judged = _judge(plan, pair, past, course, index)
+        judged = _judge(plan, comparison, past, course, index)
         judged = _suspected(plan, past, course, index, judged)
         decides = worst(judged)
         stopped = _stops(plan, past, course, index, decides)
@@ -107,25 +107,25 @@ def attempt(plan: Plan, pair: Comparison, past: History, first: int) -> Simulate
 
 
 def _baseline(plan: Plan, past: History, first: int) -> Memories:
-    memories = begin(past.lens)
+    memories = begin(past.mapping)
     for index in range(max(0, first - BASELINE // past.period_ms), first):
         minute = past.minutes[index]
-        here = scene(
-            plan, past.lens, step=-1, weight=0, began_ms=0, now_ms=minute.at_ms + past.period_ms
+        here = context(
+            plan, past.mapping, step=-1, weight=0, began_ms=0, now_ms=minute.at_ms + past.period_ms
         )
-        memories = fold(past.lens, memories, minute, here)
+        memories = fold(past.mapping, memories, minute, here)
     return memories
 
 
 def _judge(
-    plan: Plan, pair: Comparison, past: History, course: _Course, index: int
+    plan: Plan, comparison: Comparison, past: History, course: _Course, index: int
 ) -> tuple[GateResult, ...]:
     """Fold one minute, and what every gate says then."""
     minute, weight = past.minutes[index], plan.steps[course.step].weight
     here = replace(
-        scene(
+        context(
             plan,
-            past.lens,
+            past.mapping,
             step=course.step,
             weight=weight,
             began_ms=past.minutes[course.raised].at_ms + past.period_ms,
@@ -135,11 +135,11 @@ def _judge(
     )
     if past.divided:
         minute = split(minute, weight)
-    course.memories = fold(past.lens, course.memories, minute, here)
+    course.memories = fold(past.mapping, course.memories, minute, here)
     course.silence = course.silence.after(
         minute.number("source.requests"), minute.number("destination.requests")
     )
-    return judge(past.lens, course.memories, pair, here, course.silence)
+    return judge(past.mapping, course.memories, comparison, here, course.silence)
 
 
 def _suspected(
@@ -150,7 +150,7 @@ def _suspected(
         return judged
     if index - course.raised > SHARED_AFTER_RAISE:
         return judged
-    own = {gate.name: gate.on_breach for gate in past.lens.gates}
+    own = {gate.name: gate.on_breach for gate in past.mapping.gates}
     return tuple(_blamed(one, own.get(one.gate, one.on_breach)) for one in judged)
 
 
@@ -158,7 +158,7 @@ def _blamed(one: GateResult, own: str) -> GateResult:
     why = one.judgement.why
     if one.verdict is Verdict.SHARED and not one.judgement.perhaps_shared:
         why = f"the source turned bad right after the raise and may be suffering from it: {why}"
-    elif one.verdict is Verdict.BREACH and one.on_breach == "ask":
+    elif one.verdict is Verdict.BREACH and one.on_breach == "escalate":
         why = f"{why}; it began right after the raise"
     else:
         return one

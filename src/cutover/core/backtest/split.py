@@ -67,7 +67,7 @@ def split(minute: Minute, weight: int) -> Minute:
     here, there = _divided(minute.at_ms, weight, counts)
     sides = {_SOURCE + name: count for name, count in here.items()}
     sides |= {_DESTINATION + name: count for name, count in there.items()}
-    return Minute(minute.pair, minute.at_ms, {**rest, **sides}, minute.settled)
+    return Minute(minute.comparison, minute.at_ms, {**rest, **sides}, minute.settled)
 
 
 def _divided(

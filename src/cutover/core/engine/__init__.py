@@ -1,7 +1,7 @@
 """`decide`: the only place that decides.
 
 `decide(plan, state, observation, now)` first turns whatever is new in the observation into records, then
-hears the words, then lets the phase's rule speak. The legal moves are data: `core/state/phases.py`.
+hears the commands, then lets the phase's rule speak. The legal moves are data: `core/state/phases.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
         return turn.decision(
             End(ExitCode.USAGE, "the run has ended"), ReadRequest(), 0, "the run has ended"
         )
-    if (decision := _words(turn)) is not None:
+    if (decision := _commands(turn)) is not None:
         return decision
     if turn.state.phase not in ACTIVE:
         return resting(turn)
@@ -67,21 +67,21 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
 
 
 def looked_for(
-    state: RunState, look: ReadRequest, words: Sequence[OperatorCommand]
+    state: RunState, look: ReadRequest, commands: Sequence[OperatorCommand]
 ) -> ReadRequest:
     """What is looked at now: a rollback that was said meanwhile waits for nothing but the routes."""
-    said = any(word.name is CommandName.ROLLBACK for word in words)
+    said = any(command.name is CommandName.ROLLBACK for command in commands)
     if said and state.phase is not Phase.PREFLIGHT:
-        return ReadRequest(forms=True, once=True)
+        return ReadRequest(configs=True, once=True)
     return look
 
 
 def first_look(plan: Plan, state: RunState, now: Moment) -> ReadRequest:
     """What a process looks at before its first turn."""
     if state.phase is Phase.PREFLIGHT:
-        return ReadRequest(survey=True, forms=True, health=True)
+        return ReadRequest(survey=True, configs=True, health=True)
     if state.phase is Phase.ROLLING_BACK:
-        return ReadRequest(forms=True, once=True)
+        return ReadRequest(configs=True, once=True)
     return Turn(plan, state, Observation(), now).look(identity=True)
 
 
@@ -97,15 +97,15 @@ def _began(turn: Turn) -> None:
         )
 
 
-def _words(turn: Turn) -> Decision | None:
-    """Every word of the turn: rollback before all others, a signal after them, else in the order said."""
-    phase, said = turn.state.phase, turn.seen.words
-    back = [word for word in said if word.name is CommandName.ROLLBACK]
+def _commands(turn: Turn) -> Decision | None:
+    """Every command of the turn: rollback before all others, a signal after them, else in the order said."""
+    phase, said = turn.state.phase, turn.seen.commands
+    back = [command for command in said if command.name is CommandName.ROLLBACK]
     if back and phase not in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
-        return begin_rollback(turn, _said("rollback", back[0]), "word")
+        return begin_rollback(turn, _said("rollback", back[0]), "command")
     decision: Decision | None = None
-    for word in sorted(said, key=lambda word: word.name is CommandName.INTERRUPT):
-        decision = _hear(turn, word) or decision
+    for command in sorted(said, key=lambda command: command.name is CommandName.INTERRUPT):
+        decision = _hear(turn, command) or decision
         if decision is not None and isinstance(decision.effect, End):
             break
     if decision is None:
@@ -124,46 +124,52 @@ _HEARD_BY_RULE: dict[Phase, tuple[CommandName, ...]] = {
     Phase.COMPLETED: (CommandName.FINISH,),
     Phase.NEEDS_HUMAN: (CommandName.CONFIRM_RESTORED,),
 }
-"""Words that the phase's own rule, or the fold, hears."""
+"""Commands that the phase's own rule, or the fold, hears."""
 
 
-def _hear(turn: Turn, word: OperatorCommand) -> Decision | None:
-    """A word's own decision, or None when the phase's rule goes on."""
+def _hear(turn: Turn, command: OperatorCommand) -> Decision | None:
+    """A command's own decision, or None when the phase's rule goes on."""
     phase = turn.state.phase
-    if word.name in _HEARD_BY_RULE.get(phase, ()):
+    if command.name in _HEARD_BY_RULE.get(phase, ()):
         return None
-    if word.name is CommandName.APPROVE and turn.state.step + 1 in turn.state.approved:
+    if command.name is CommandName.APPROVE and turn.state.step + 1 in turn.state.approved:
         return None
-    if word.name is CommandName.INTERRUPT:
-        return _interrupt(turn, word)
-    if word.name is CommandName.PAUSE and phase in _FORWARD:
-        turn.hold(Hold.PAUSED, _said("pause", word))
+    if command.name is CommandName.INTERRUPT:
+        return _interrupt(turn, command)
+    if command.name is CommandName.PAUSE and phase in _FORWARD:
+        turn.hold(Hold.PAUSED, _said("pause", command))
         return turn.poll("paused")
-    if word.name is CommandName.PAUSE and phase is Phase.HOLDING and turn.state.held is not None:
+    if (
+        command.name is CommandName.PAUSE
+        and phase is Phase.HOLDING
+        and turn.state.held is not None
+    ):
         rule = HOLDS[turn.state.held.reason]
         if rule.clears or rule.rolls_back:  # the others wait for a person already
-            turn.hold(Hold.PAUSED, f"{_said('pause', word)}; was holding: {turn.state.held.why}")
+            turn.hold(
+                Hold.PAUSED, f"{_said('pause', command)}; was holding: {turn.state.held.why}"
+            )
         return None
-    if word.name in (CommandName.RESUME, CommandName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
-        return resume(turn, word)
-    if word.name is CommandName.LEAVE and phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
-        return leave(turn, _said("left as it is", word))
-    turn.add(Note(f"{word.name} changes nothing: the run is {phase}"))
+    if command.name in (CommandName.RESUME, CommandName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
+        return resume(turn, command)
+    if command.name is CommandName.LEAVE and phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
+        return leave(turn, _said("left as it is", command))
+    turn.add(Note(f"{command.name} changes nothing: the run is {phase}"))
     return None
 
 
-def _said(what: str, word: OperatorCommand) -> str:
-    return f"{what} said by {word.who}" + (f": {word.why}" if word.why else "")
+def _said(what: str, command: OperatorCommand) -> str:
+    return f"{what} said by {command.who}" + (f": {command.why}" if command.why else "")
 
 
-def _interrupt(turn: Turn, word: OperatorCommand) -> Decision:
+def _interrupt(turn: Turn, command: OperatorCommand) -> Decision:
     phase, held = turn.state.phase, turn.state.held
     back = turn.plan.safety.on_interrupt == "rollback" and phase in (*_FORWARD, Phase.HOLDING)
     if back and not turn.source_short():
         return begin_rollback(
-            turn, f"signal {word.signal}, and the plan says on_interrupt: rollback", "interrupt"
+            turn, f"signal {command.signal}, and the plan says on_interrupt: rollback", "interrupt"
         )
-    why = f"interrupted by signal {word.signal}"
+    why = f"interrupted by signal {command.signal}"
     if phase in _FORWARD or (held is not None and HOLDS[held.reason].clears):
         turn.hold(Hold.INTERRUPTED, why)  # a hold that waits for a person keeps its reason
-    return turn.decision(End(signal_exit(word.signal), why), ReadRequest(), 0, why)
+    return turn.decision(End(signal_exit(command.signal), why), ReadRequest(), 0, why)

@@ -1,4 +1,4 @@
-"""All gates over all pairs: the worst verdict wins."""
+"""All gates over all comparisons: the worst verdict wins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cutover.core.messages import told
 from cutover.core.observation import Comparison, Known
 from cutover.core.plan import PlannedGate
 from cutover.core.state import Hold
-from cutover.core.state.gate_context import scene_of
+from cutover.core.state.gate_context import context_of
 
 SHARED_AFTER_RAISE = 5
 """Minutes after our own raise in which a bad source may be suffering from it."""
@@ -21,10 +21,10 @@ SHARED_AFTER_RAISE = 5
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate's judgement on one pair."""
+    """One gate's judgement on one comparison."""
 
     gate: str
-    pair: str
+    comparison: str
     judgement: Judgement
     on_breach: str
     live: bool  # judged on live facts, needs no minutes
@@ -38,22 +38,26 @@ class GateResult:
 def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tuple[GateResult, ...]:
     """Every gate's judgement now; a changed verdict is journalled, unless it is asked `quietly`."""
     judged: list[GateResult] = []
-    for pair in turn.plan.pairs:
-        scene = _scene(turn, pair, next_weight)
-        judged.append(GateResult(MINUTES, pair.id, fresh(turn, pair), "rollback", live=True))
+    for comparison in turn.plan.comparisons:
+        context = _context(turn, comparison, next_weight)
+        judged.append(
+            GateResult(MINUTES, comparison.id, fresh(turn, comparison), "rollback", live=True)
+        )
         for gate in turn.plan.gates:
-            memory = turn.state.evidence.memory(gate.name, pair.id)
-            judgement = told(gate.gate.verdict(gate.spec, memory, pair, scene))
-            needs = gate.gate.needs(gate.spec, pair, scene.calibration)
-            judgement = _shared_after_raise(turn, gate, pair, judgement)
-            sooner = _early(turn, gate, pair, scene)
+            memory = turn.state.evidence.memory(gate.name, comparison.id)
+            judgement = told(gate.gate.verdict(gate.spec, memory, comparison, context))
+            needs = gate.gate.needs(gate.spec, comparison, context.calibration)
+            judgement = _shared_after_raise(turn, gate, comparison, judgement)
+            sooner = _early(turn, gate, comparison, context)
             if sooner is not None and _speaks_louder(sooner, judgement):
                 judgement = sooner
-            judgement = _suspects_the_raise(turn, gate, pair, judgement)
+            judgement = _suspects_the_raise(turn, gate, comparison, judgement)
             on_breach = leads_to(judgement, gate)
-            judged.append(GateResult(gate.name, pair.id, judgement, on_breach, live=not needs))
+            judged.append(
+                GateResult(gate.name, comparison.id, judgement, on_breach, live=not needs)
+            )
     for one in () if quietly else judged:
-        before = turn.state.verdicts.get((one.gate, one.pair))
+        before = turn.state.verdicts.get((one.gate, one.comparison))
         if before is None or before.verdict != one.verdict.name:
             journal(turn, one)
     return tuple(judged)
@@ -61,11 +65,11 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
 
 def journal(turn: Turn, one: GateResult) -> None:
     """Journal a judgement with its numbers."""
-    newest = turn.state.journalled_ms.get(one.pair, 0)
+    newest = turn.state.journalled_ms.get(one.comparison, 0)
     turn.add(
         GateJudged(
             one.gate,
-            one.pair,
+            one.comparison,
             one.verdict.name,
             one.judgement.why,
             newest,
@@ -76,18 +80,18 @@ def journal(turn: Turn, one: GateResult) -> None:
 
 def _speaks_louder(sooner: Judgement, settled: Judgement) -> bool:
     """A worse verdict; or newer minutes prove a breach that the settled ones could only ask about."""
-    if sooner.verdict is Verdict.BREACH and settled.on_breach == "ask":
-        return sooner.on_breach != "ask"
+    if sooner.verdict is Verdict.BREACH and settled.on_breach == "escalate":
+        return sooner.on_breach != "escalate"
     return sooner.verdict > settled.verdict
 
 
-_ANSWERS = ("hold", "ask", "rollback")
+_ANSWERS = ("hold", "escalate", "rollback")
 """What a breach leads to, the most urgent last."""
 
 
 def leads_to(judgement: Judgement, gate: PlannedGate) -> str:
     """What this breach leads to: a gate may know better than its plan, but never makes more of a `hold` by asking."""
-    if judgement.on_breach == "ask" and gate.on_breach == "hold":
+    if judgement.on_breach == "escalate" and gate.on_breach == "hold":
         return "hold"
     return judgement.on_breach or gate.on_breach
 
@@ -120,18 +124,18 @@ def unknown_for(turn: Turn, judged: tuple[GateResult, ...]) -> int:
     """
     window = max(turn.aws_ms - turn.state.evidence_from_ms, turn.in_phase())
     spans = [
-        turn.now.after(turn.state.verdicts[(one.gate, one.pair)].since)
+        turn.now.after(turn.state.verdicts[(one.gate, one.comparison)].since)
         for one in judged
         if one.verdict is Verdict.UNKNOWN
     ]
     return max(0, min(window, max(spans, default=0)))
 
 
-def _scene(turn: Turn, pair: Comparison, next_weight: int | None) -> GateContext:
-    return scene_of(
+def _context(turn: Turn, comparison: Comparison, next_weight: int | None) -> GateContext:
+    return context_of(
         turn.plan,
         turn.state,
-        pair.id,
+        comparison.id,
         turn.now,
         next_weight=next_weight,
         health=turn.seen.health,
@@ -140,31 +144,33 @@ def _scene(turn: Turn, pair: Comparison, next_weight: int | None) -> GateContext
 
 
 def _shared_after_raise(
-    turn: Turn, gate: PlannedGate, pair: Comparison, judgement: Judgement
+    turn: Turn, gate: PlannedGate, comparison: Comparison, judgement: Judgement
 ) -> Judgement:
     """A source that turns bad right after our raise may be suffering from it: that is a breach."""
     if judgement.verdict is not Verdict.SHARED or judgement.perhaps_shared:
         return judgement
-    if not _right_after_raise(turn, gate, pair, judgement):
+    if not _right_after_raise(turn, gate, comparison, judgement):
         return judgement
     why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
     return replace(judgement, verdict=Verdict.BREACH, why=why)
 
 
 def _suspects_the_raise(
-    turn: Turn, gate: PlannedGate, pair: Comparison, judgement: Judgement
+    turn: Turn, gate: PlannedGate, comparison: Comparison, judgement: Judgement
 ) -> Judgement:
     """A destination that turns bad right after our raise, with nobody to compare with: the plan's own word counts.
 
     Even a source that is seen to be bad then is taken for a victim of the raise; one that cannot be seen is no better.
     """
-    if judgement.on_breach != "ask" or not _right_after_raise(turn, gate, pair, judgement):
+    if judgement.on_breach != "escalate" or not _right_after_raise(
+        turn, gate, comparison, judgement
+    ):
         return judgement
     return replace(judgement, on_breach="", why=f"{judgement.why}; it began right after the raise")
 
 
 def _right_after_raise(
-    turn: Turn, gate: PlannedGate, pair: Comparison, judgement: Judgement
+    turn: Turn, gate: PlannedGate, comparison: Comparison, judgement: Judgement
 ) -> bool:
     """What the gate sees began after our own raise, in a minute that ended within 5 of it, whenever it is seen.
 
@@ -177,7 +183,7 @@ def _right_after_raise(
     if step >= 0 and turn.plan.steps[step].hands_over:
         return False
     held = turn.state.held
-    if held is not None and held.reason is Hold.UNCOMPARED:
+    if held is not None and held.reason is Hold.NO_CONTROL:
         return False  # it was not suspected when it began
     observe, skew_ms = turn.plan.observe, turn.seen.aws_skew_ms
     began_ms = judgement.began_ms or turn.aws_ms - observe.settle - observe.period
@@ -194,49 +200,49 @@ def _right_after_raise(
 
 
 def _early(
-    turn: Turn, gate: PlannedGate, pair: Comparison, scene: GateContext
+    turn: Turn, gate: PlannedGate, comparison: Comparison, context: GateContext
 ) -> Judgement | None:
     """Unsettled minutes count against the destination, for some judges once the same minute was read so twice.
 
     Only those of which every series that the gate reads, of both sides, is published (`columns.published`). From the minute of the raise on, and also before the split is seen to be in effect: harm does not wait for that.
     """
     reading = turn.seen.minutes
-    if not isinstance(reading, Known) or scene.weight <= 0:
+    if not isinstance(reading, Known) or context.weight <= 0:
         return None
     raised = turn.state.weights[-1][0] - turn.plan.observe.period + turn.seen.aws_skew_ms
-    after = max(turn.state.journalled_ms.get(pair.id, 0), raised)
-    needed = gate.gate.needs(gate.spec, pair, scene.calibration)
+    after = max(turn.state.journalled_ms.get(comparison.id, 0), raised)
+    needed = gate.gate.needs(gate.spec, comparison, context.calibration)
     unsettled = sorted(
         (
             m
             for m in reading.value
-            if m.pair == pair.id
+            if m.comparison == comparison.id
             and not m.settled
             and m.at_ms > after
-            and columns.published(m, needed, scene.weight)
+            and columns.published(m, needed, context.weight)
         ),
         key=lambda minute: minute.at_ms,
     )
     if not unsettled:
         return None
-    memory = turn.state.evidence.memory(gate.name, pair.id)
-    found: Early | None = gate.gate.early(gate.spec, memory, unsettled, scene)
+    memory = turn.state.evidence.memory(gate.name, comparison.id)
+    found: Early | None = gate.gate.early(gate.spec, memory, unsettled, context)
     if found is None:
         return None
     judgement = told(found.judgement)
-    return _twice(turn, gate, pair, found, judgement) if found.twice else judgement
+    return _twice(turn, gate, comparison, found, judgement) if found.twice else judgement
 
 
 def _twice(
-    turn: Turn, gate: PlannedGate, pair: Comparison, found: Early, judgement: Judgement
+    turn: Turn, gate: PlannedGate, comparison: Comparison, found: Early, judgement: Judgement
 ) -> Judgement | None:
-    first = turn.state.alarming.get((gate.name, pair.id, found.at_ms))
+    first = turn.state.alarming.get((gate.name, comparison.id, found.at_ms))
     if first is not None and turn.now.after(first) > 0:
         return replace(judgement, why=f"{judgement.why}, read twice")
     if first is None:
         facts = {
             "gate": gate.name,
-            "pair": pair.id,
+            "comparison": comparison.id,
             "at_ms": found.at_ms,
             "why": judgement.why,
         }

@@ -1,4 +1,4 @@
-"""COMPLETED and NEEDS_HUMAN: the routes are still claimed, and only a person's word acts."""
+"""COMPLETED and NEEDS_HUMAN: the routes are still claimed, and only a person's command acts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ DETACH_DEADLINE = 60 * SECOND
 
 def resting(turn: Turn) -> Decision:
     """Finish, confirm, or say where the run is; `rollback` was heard before this."""
-    confirming = any(word.name is CommandName.CONFIRM_RESTORED for word in turn.seen.words)
+    confirming = any(
+        command.name is CommandName.CONFIRM_RESTORED for command in turn.seen.commands
+    )
     asked = turn.state.finishing != "" or confirming
     if asked and any(turn.live(route) is None for route in turn.state.routes):
         return _refuse(turn, "the routes cannot be read now; nothing was changed")
@@ -125,11 +127,11 @@ def _detach(turn: Turn) -> Decision:
         )
         if tried and (min(tried) < COMMIT or waits):
             return turn.decision(
-                None, ReadRequest(forms=True), COMMIT, "reading every route again"
+                None, ReadRequest(configs=True), COMMIT, "reading every route again"
             )
         return turn.decision(
             Detach(behind, turn.not_after(), "finish --detach-source"),
-            ReadRequest(forms=True),
+            ReadRequest(configs=True),
             COMMIT,
             "detaching the source",
         )
@@ -140,7 +142,7 @@ def _detach(turn: Turn) -> Decision:
     ]
     if young:
         return turn.decision(
-            None, ReadRequest(forms=True), COMMIT, "reading every route a second time"
+            None, ReadRequest(configs=True), COMMIT, "reading every route a second time"
         )
     why = "finished: the destination keeps the traffic, the source is detached"
     turn.to(Phase.FINISHED, why)
@@ -148,19 +150,19 @@ def _detach(turn: Turn) -> Decision:
 
 
 def _confirm_restored(turn: Turn) -> Decision:
-    lives = {r: form for r in turn.state.routes if (form := turn.live(r)) is not None}
+    lives = {r: config for r in turn.state.routes if (config := turn.live(r)) is not None}
     wrong = [
         route
-        for route, form in lives.items()
-        if form != turn.state.routes[route].snapshot and form.weight != 0
+        for route, config in lives.items()
+        if config != turn.state.routes[route].snapshot and config.weight != 0
     ]
     if wrong:
         why = f"not restored: {short(wrong)} still sends requests to the destination"
         turn.add(Note(why))
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)
-    for route, form in lives.items():
-        weight = int(form.weight or 0)
-        turn.add(Verified(route, form.hash, weight, turn.now.wall_ms, turn.now.wall_ms))
+    for route, config in lives.items():
+        weight = int(config.weight or 0)
+        turn.add(Verified(route, config.hash, weight, turn.now.wall_ms, turn.now.wall_ms))
     why = "restored by hand; a read agrees"
     turn.to(Phase.ROLLED_BACK, why)
     return turn.decision(End(ExitCode.ROLLED_BACK, why), ReadRequest(), 0, why)

@@ -9,10 +9,10 @@ from cutover.core.engine.freshness import MINUTES
 from cutover.core.engine.rollback import begin_rollback
 from cutover.core.engine.routes import UNSHOWN, Driven, drifted, drive, suspicious, written_step
 from cutover.core.engine.stop_conditions import (
-    blind,
     forbidden,
     harmed,
     lacking,
+    no_data,
     on_drift,
     unsure,
     window,
@@ -21,7 +21,7 @@ from cutover.core.engine.traffic_share import settle_deadline, share
 from cutover.core.engine.turn import PROPAGATION, Turn
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
-from cutover.core.journal.events import Effective
+from cutover.core.journal.events import WeightObserved
 from cutover.core.messages import LiveVerdict, minute_line
 from cutover.core.observation import NotAsked, Unknown
 from cutover.core.state import Hold, Phase
@@ -67,13 +67,16 @@ def shifting(turn: Turn) -> Decision:
 def _no_raise(turn: Turn, move: SetWeight) -> tuple[Hold, str] | None:
     """What forbids this very write, though the evidence passed a moment ago; None for one that lowers."""
     lives = {route: turn.live(route) for route in turn.state.routes}
-    if all(form is None or (form.weight or 0) >= move.weight for form in lives.values()):
+    if all(config is None or (config.weight or 0) >= move.weight for config in lives.values()):
         return None
     if not turn.state.raising:
         return Hold.NO_DATA, (
             f"not raised to {weight_text(move.weight)}: there is no fresh evidence for it, the bake starts again"
         )
-    if any(form is not None and (form.weight or 0) > turn.state.weight for form in lives.values()):
+    if any(
+        config is not None and (config.weight or 0) > turn.state.weight
+        for config in lives.values()
+    ):
         return None  # some routes are raised already: all or back, and not half of it for hours
     if stop := window(turn):
         return stop
@@ -119,7 +122,7 @@ def _ever_applied(turn: Turn) -> bool:
 
 
 def _last_error(turn: Turn) -> str:
-    for reading in turn.seen.forms.values():
+    for reading in turn.seen.configs.values():
         if isinstance(reading, Unknown):
             return reading.reason
     sent = [
@@ -136,11 +139,11 @@ def settling(turn: Turn) -> Decision:
     if drifted(turn):
         return on_drift(turn)
     judged = judge(turn, weight_after(turn.plan, turn.state))
-    if stopped := harmed(turn, judged) or blind(turn, judged):
+    if stopped := harmed(turn, judged) or no_data(turn, judged):
         return stopped
     found = share(turn)
     if found.inside:
-        turn.add(Effective(turn.state.step, found.from_ms, found.shares, found.why))
+        turn.add(WeightObserved(turn.state.step, found.from_ms, found.shares, found.why))
         turn.to(Phase.BAKING, found.why)
         return turn.poll("collecting evidence")
     if turn.in_phase() > settle_deadline(turn.plan):
@@ -159,7 +162,7 @@ def baking(turn: Turn) -> Decision:
     steps = turn.plan.steps
     last = turn.state.step + 1 >= len(steps)
     judged = judge(turn, weight_after(turn.plan, turn.state))
-    if stopped := harmed(turn, judged) or blind(turn, judged):
+    if stopped := harmed(turn, judged) or no_data(turn, judged):
         return stopped
     covered, bake = baked(turn), steps[turn.state.step].bake or turn.plan.observe.period
     overdue = covered >= bake + max(bake, WAITING_GRACE)
@@ -188,7 +191,9 @@ def baking(turn: Turn) -> Decision:
 def _standing(judged: tuple[GateResult, ...]) -> tuple[LiveVerdict, ...]:
     """The plan's gates for the status line; that minutes arrive goes without saying."""
     return tuple(
-        LiveVerdict(one.gate, one.pair, one.verdict, one.judgement.why, one.judgement.signals)
+        LiveVerdict(
+            one.gate, one.comparison, one.verdict, one.judgement.why, one.judgement.signals
+        )
         for one in judged
         if one.gate != MINUTES or one.verdict is not Verdict.PASS
     )
@@ -210,7 +215,7 @@ def _earned(turn: Turn, judged: tuple[GateResult, ...]) -> Decision:
 
 
 def begin_raise(turn: Turn, step: int, judged: tuple[GateResult, ...]) -> Decision:
-    """First turn of a raise: journal the evidence, ask for the forms; the next turn moves."""
+    """First turn of a raise: journal the evidence, ask for the configs; the next turn moves."""
     for one in judged:
         journal(turn, one)
     turn.to(
@@ -241,13 +246,16 @@ def _complete(turn: Turn, judged: tuple[GateResult, ...]) -> Decision:
 
 
 def baked(turn: Turn) -> int:
-    """Milliseconds of settled minutes since the evidence of this step began, the worst pair."""
+    """Milliseconds of settled minutes since the evidence of this step began, the worst comparison."""
     began = turn.state.evidence_from_ms
     period = turn.plan.observe.period
     return max(
         0,
         min(
-            (turn.state.journalled_ms.get(p.id, 0) + period - began for p in turn.plan.pairs),
+            (
+                turn.state.journalled_ms.get(p.id, 0) + period - began
+                for p in turn.plan.comparisons
+            ),
             default=0,
         ),
     )

@@ -19,10 +19,10 @@ SILENT_DUE = 10
 """With so many requests due, none at all in a minute is no chance (fewer than 1 of 20,000, Poisson)."""
 
 
-def fresh(turn: Turn, pair: Comparison) -> Judgement:
+def fresh(turn: Turn, comparison: Comparison) -> Judgement:
     """Evidence must be fresh: minutes that stop arriving are unknown, whatever the memory says."""
     observe = turn.plan.observe
-    newest = turn.state.journalled_ms.get(pair.id)
+    newest = turn.state.journalled_ms.get(comparison.id)
     if newest is None:
         judgement = Judgement(Verdict.WAITING, "no settled minute yet")
         opened = turn.state.opened
@@ -40,26 +40,26 @@ def fresh(turn: Turn, pair: Comparison) -> Judgement:
             judgement = Judgement(
                 Verdict.UNKNOWN, f"no settled minute for {age // 1000} s", {"age_s": age // 1000}
             )
-        elif turn.state.step >= 0 and _silent(turn, pair, newest):
+        elif turn.state.step >= 0 and _silent(turn, comparison, newest):
             judgement = Judgement(
                 Verdict.UNKNOWN, f"no request on either side in {STALE_PERIODS} settled minutes"
             )
-        elif missing := _stays_away(turn, pair, newest):
+        elif missing := _stays_away(turn, comparison, newest):
             judgement = Judgement(Verdict.WAITING, missing)
     return judgement
 
 
-def _silent(turn: Turn, pair: Comparison, newest_ms: int) -> bool:
+def _silent(turn: Turn, comparison: Comparison, newest_ms: int) -> bool:
     """CloudWatch answers, and has no datapoint of anybody: that is blindness, not health (docs/promises.md P21)."""
     period = turn.plan.observe.period
-    last = turn.state.evidence.minutes(pair.id, newest_ms - (STALE_PERIODS - 1) * period)
+    last = turn.state.evidence.minutes(comparison.id, newest_ms - (STALE_PERIODS - 1) * period)
     return len(last) >= STALE_PERIODS and not any(
         minute.number("source.requests") or minute.number("destination.requests")
         for minute in last
     )
 
 
-def _stays_away(turn: Turn, pair: Comparison, newest_ms: int) -> str:
+def _stays_away(turn: Turn, comparison: Comparison, newest_ms: int) -> str:
     """Which of the last settled minutes lack a side's datapoint, although requests were due to it; "" for none.
 
     The gates call such silence unknown from its fourth minute on (docs/judge.md); nobody raises a weight onto
@@ -68,9 +68,11 @@ def _stays_away(turn: Turn, pair: Comparison, newest_ms: int) -> str:
     since, period = turn.state.evidence_from_ms, turn.plan.observe.period
     if since <= 0:
         return ""
-    last = turn.state.evidence.minutes(pair.id, max(since, newest_ms - (HOLES_OF - 1) * period))
+    last = turn.state.evidence.minutes(
+        comparison.id, max(since, newest_ms - (HOLES_OF - 1) * period)
+    )
     weight = turn.state.weight or 0
-    usual = _usual(turn, pair, newest_ms, weight)
+    usual = _usual(turn, comparison, newest_ms, weight)
     for side in ("destination", "source"):
         missing = {
             minute.at_ms: due
@@ -86,12 +88,12 @@ def _stays_away(turn: Turn, pair: Comparison, newest_ms: int) -> str:
     return ""
 
 
-def _usual(turn: Turn, pair: Comparison, newest_ms: int, weight: int) -> Neighbours:
-    """What the pair usually gets of its balancer; only at 100 % nothing in the minute itself says so."""
+def _usual(turn: Turn, comparison: Comparison, newest_ms: int, weight: int) -> Neighbours:
+    """What the comparison usually gets of its balancer; only at 100 % nothing in the minute itself says so."""
     usual = NO_NEIGHBOURS
     if weight >= FULL:
         since = newest_ms - 2 * USUAL_MINUTES * turn.plan.observe.period
-        for minute in turn.state.evidence.minutes(pair.id, since):
+        for minute in turn.state.evidence.minutes(comparison.id, since):
             usual = usual.learn(minute)
     return usual
 

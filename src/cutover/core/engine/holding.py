@@ -9,9 +9,9 @@ from cutover.core.engine.rollback import begin_rollback
 from cutover.core.engine.routes import COMMIT, UNSHOWN, drifted, mixed, written_step
 from cutover.core.engine.start import unready
 from cutover.core.engine.stop_conditions import (
-    blind,
     harmed,
     lacking,
+    no_data,
     on_drift,
     unanswered,
     window,
@@ -49,7 +49,7 @@ def holding(turn: Turn) -> Decision:
         if stopped := harmed(turn, judged):
             return stopped
         waits_for_evidence = HOLDS[held.reason].clears or HOLDS[held.reason].rolls_back
-        if waits_for_evidence and (stopped := blind(turn, judged)):
+        if waits_for_evidence and (stopped := no_data(turn, judged)):
             return stopped
     if turn.state.exit_on_hold:
         return turn.decision(End(ExitCode.HELD, held.why), turn.look(), 0, held.why)
@@ -64,15 +64,15 @@ def holding(turn: Turn) -> Decision:
     return turn.poll(f"holding: {held.why}")
 
 
-def resume(turn: Turn, word: OperatorCommand) -> Decision | None:
+def resume(turn: Turn, command: OperatorCommand) -> Decision | None:
     """A person says go on: always with a fresh bake."""
     if any(turn.live(route) is None for route in turn.state.routes):
         turn.add(
             Note("resume not heard: the routes cannot be read now; say it again when they can")
         )
         return None
-    drift = _held(turn).reason is Hold.DRIFT or word.name is CommandName.ACCEPT_DRIFT
-    if drift and not _drift_settled(turn, word):
+    drift = _held(turn).reason is Hold.DRIFT or command.name is CommandName.ACCEPT_DRIFT
+    if drift and not _drift_settled(turn, command):
         return None
     if stopped := _breached(turn):
         return stopped
@@ -81,7 +81,7 @@ def resume(turn: Turn, word: OperatorCommand) -> Decision | None:
         # Nothing new is raised: the routes already are at this step, SHIFTING only verifies and bakes it afresh.
         turn.to(
             Phase.SHIFTING,
-            f"resumed by {word.who}; the step had been written before the crash",
+            f"resumed by {command.who}; the step had been written before the crash",
             step=written,
         )
         return turn.soon("verifying the step that was written before the crash")
@@ -92,15 +92,17 @@ def resume(turn: Turn, word: OperatorCommand) -> Decision | None:
         turn.add(Note(f"resume refused: {what}; say rollback"))
         return None
     return onward(
-        turn, f"resumed by {word.who}" + (f": {word.why}" if word.why else ""), afresh=True
+        turn,
+        f"resumed by {command.who}" + (f": {command.why}" if command.why else ""),
+        afresh=True,
     )
 
 
 def _breached(turn: Turn) -> Decision | None:
-    """A breach that goes back and is seen with the very look in which the word is heard: the fresh bake would forget it."""
+    """A breach that goes back and is seen with the very look in which the command is heard: the fresh bake would forget it."""
     judged = judge(turn, weight_after(turn.plan, turn.state), quietly=True)
     decides = worst(judged)
-    if decides.verdict is not Verdict.BREACH or decides.on_breach in ("hold", "ask"):
+    if decides.verdict is not Verdict.BREACH or decides.on_breach in ("hold", "escalate"):
         return None
     return harmed(turn, judged) if turn.state.step >= 0 or turn.exposed() else None
 
@@ -117,7 +119,7 @@ def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
     away = [
         route
         for route, known in turn.state.routes.items()
-        if known.seen is not None and known.seen.form.weight != turn.state.weight
+        if known.seen is not None and known.seen.config.weight != turn.state.weight
     ]
     unsettled = any(turn.unsettled(route) for route in turn.state.routes)
     if away or unsettled:
@@ -131,27 +133,27 @@ def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
     return turn.soon(why, turn.plan.observe.poll)
 
 
-def _drift_settled(turn: Turn, word: OperatorCommand) -> bool:
-    """The live forms are ours again, or a person accepts them and their weight is what we set."""
+def _drift_settled(turn: Turn, command: OperatorCommand) -> bool:
+    """The live configs are ours again, or a person accepts them and their weight is what we set."""
     lives = {route: turn.live(route) for route in turn.state.routes}
     if all(
-        (form := lives[route]) is not None
+        (config := lives[route]) is not None
         and known.committed is not None
-        and form.hash == known.committed.hash
+        and config.hash == known.committed.hash
         for route, known in turn.state.routes.items()
     ):
         return True
-    if word.name is not CommandName.ACCEPT_DRIFT:
+    if command.name is not CommandName.ACCEPT_DRIFT:
         turn.add(
             Note(
-                "resume refused: the live form is not ours; `resume --accept-drift WHY`, or `rollback`"
+                "resume refused: the live config is not ours; `resume --accept-drift WHY`, or `rollback`"
             )
         )
         return False
     wrong = [
         r
-        for r, form in lives.items()
-        if form is None or not form.attached or form.weight != turn.state.weight
+        for r, config in lives.items()
+        if config is None or not config.attached or config.weight != turn.state.weight
     ]
     if wrong:
         weight = weight_text(turn.state.weight)
@@ -161,11 +163,17 @@ def _drift_settled(turn: Turn, word: OperatorCommand) -> bool:
             )
         )
         return False
-    for route, form in lives.items():
+    for route, config in lives.items():
         known = turn.state.routes[route]
-        if form is not None and known.committed is not None and form.hash != known.committed.hash:
+        if (
+            config is not None
+            and known.committed is not None
+            and config.hash != known.committed.hash
+        ):
             since = known.seen.since.wall_ms if known.seen else turn.now.wall_ms
-            turn.add(Verified(route, form.hash, int(form.weight or 0), since, turn.now.wall_ms))
+            turn.add(
+                Verified(route, config.hash, int(config.weight or 0), since, turn.now.wall_ms)
+            )
     return True
 
 
@@ -176,8 +184,8 @@ def _adopt(turn: Turn) -> None:
     if target is None or any(turn.now.after(one.since) < COMMIT for one in seen.values()):
         return
     for route, one in seen.items():
-        weight = int(one.form.weight or 0)
-        turn.add(Verified(route, one.form.hash, weight, one.since.wall_ms, turn.now.wall_ms))
+        weight = int(one.config.weight or 0)
+        turn.add(Verified(route, one.config.hash, weight, one.since.wall_ms, turn.now.wall_ms))
     held = _held(turn)
     why = f"{held.why}; the step to {weight_text(turn.state.weight)} had been written"
     # what was seen before belongs to another weight: the window starts anew, or a breach here would go unseen
@@ -201,7 +209,7 @@ def _cleared(turn: Turn, reason: Hold, judged: tuple[GateResult, ...]) -> str:
         return "the source is at its reserve again"
     if reason in (Hold.NO_DATA, Hold.SHARED) and verdict <= Verdict.WAITING:
         return "the evidence is back"
-    if reason is Hold.UNCOMPARED and verdict <= Verdict.WAITING:
+    if reason is Hold.NO_CONTROL and verdict <= Verdict.WAITING:
         return "the destination is well again"
     if reason is Hold.EVIDENCE and not lacking(turn, judged):
         return "there is enough evidence now"

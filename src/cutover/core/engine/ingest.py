@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cutover.core.engine.turn import REREAD, Turn
 from cutover.core.journal.events import (
+    CommandGiven,
     Gap,
     MinuteCorrected,
     MinuteSettled,
     Observed,
-    WordSaid,
     counts_body,
 )
 from cutover.core.moment import WALL_JUMP_MS
@@ -29,16 +29,24 @@ GIVE_UP_AFTER = 5
 
 
 def learn(turn: Turn) -> None:
-    """Journal gaps, words, forms, minutes and health that differ from what the state holds."""
+    """Journal gaps, commands, configs, minutes and health that differ from what the state holds."""
     _gap(turn)
-    for word in turn.seen.words:
-        detail = word.detail
-        if word.name is CommandName.APPROVE:
+    for command in turn.seen.commands:
+        detail = command.detail
+        if command.name is CommandName.APPROVE:
             detail = str(_approval_asked(turn))
         turn.add(
-            WordSaid(word.name, word.who, word.why, word.source, word.signal, detail, word.id)
+            CommandGiven(
+                command.name,
+                command.who,
+                command.why,
+                command.source,
+                command.signal,
+                detail,
+                command.id,
+            )
         )
-    _forms(turn)
+    _configs(turn)
     _minutes(turn)
     _health(turn)
 
@@ -73,21 +81,22 @@ def _gap(turn: Turn) -> None:
         turn.add(Gap(why, ms, turn.next_minute_ms()))
 
 
-def _forms(turn: Turn) -> None:
-    for route, reading in turn.seen.forms.items():
+def _configs(turn: Turn) -> None:
+    for route, reading in turn.seen.configs.items():
         known = turn.state.routes[route]
         if isinstance(reading, Known):
-            form = reading.value
+            config = reading.value
             sent = known.sent
             if (
                 known.seen is None
-                or known.seen.form.hash != form.hash
+                or known.seen.config.hash != config.hash
                 or known.unreadable_since is not None
-                or (sent is not None and not sent.shown and shows(sent, form))
+                or (sent is not None and not sent.shown and shows(sent, config))
             ):
                 turn.add(
                     Observed(
-                        "form", {"route": route, "hash": form.hash, "form": config_body(form)}
+                        "config",
+                        {"route": route, "hash": config.hash, "config": config_body(config)},
                     )
                 )
         elif isinstance(reading, Unknown) and reading.gone and known.gone_since is None:
@@ -109,11 +118,11 @@ def _minutes(turn: Turn) -> None:
     if not isinstance(reading, Known):
         return
     period = turn.plan.observe.period
-    by_pair: dict[str, dict[int, Minute]] = {}
+    by_comparison: dict[str, dict[int, Minute]] = {}
     for minute in reading.value:
-        by_pair.setdefault(minute.pair, {})[minute.at_ms] = minute
-    for pair, found in by_pair.items():
-        newest = turn.state.journalled_ms.get(pair)
+        by_comparison.setdefault(minute.comparison, {})[minute.at_ms] = minute
+    for comparison, found in by_comparison.items():
+        newest = turn.state.journalled_ms.get(comparison)
         if newest is not None:
             for at_ms in sorted(at for at in found if newest - REREAD * period < at <= newest):
                 _correct(turn, found[at_ms])
@@ -121,7 +130,7 @@ def _minutes(turn: Turn) -> None:
         while at_ms in found and (
             _answered(turn, found[at_ms]) or _older(turn, at_ms, GIVE_UP_AFTER)
         ):
-            turn.add(MinuteSettled(pair, at_ms, counts_body(found[at_ms])))
+            turn.add(MinuteSettled(comparison, at_ms, counts_body(found[at_ms])))
             at_ms += period
 
 
@@ -133,7 +142,7 @@ def _answered(turn: Turn, minute: Minute) -> bool:
     """
     if not (minute.settled and minute.answered):
         return False
-    before = turn.state.evidence.minute(minute.pair, minute.at_ms - turn.plan.observe.period)
+    before = turn.state.evidence.minute(minute.comparison, minute.at_ms - turn.plan.observe.period)
     waits = before is not None and any(
         minute.is_unknown(key) and not before.is_unknown(key) for key in minute.counts
     )
@@ -147,12 +156,12 @@ def _older(turn: Turn, at_ms: int, periods: int) -> bool:
 
 
 def _correct(turn: Turn, minute: Minute) -> None:
-    kept = turn.state.evidence.minute(minute.pair, minute.at_ms)
+    kept = turn.state.evidence.minute(minute.comparison, minute.at_ms)
     if kept is None or not minute.settled:
         return
     body = counts_body(minute.known_beside(kept))
     if body != counts_body(kept):
-        turn.add(MinuteCorrected(minute.pair, minute.at_ms, body))
+        turn.add(MinuteCorrected(minute.comparison, minute.at_ms, body))
 
 
 def _health(turn: Turn) -> None:

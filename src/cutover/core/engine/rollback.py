@@ -41,7 +41,7 @@ REFUSED_SIGNALS = 2
 UNREAD_AGAIN = SECOND // 2
 """A young rollback looks again so soon at a route that could not be read."""
 
-_ROUTES = ReadRequest(forms=True, once=True)
+_ROUTES = ReadRequest(configs=True, once=True)
 """All that a rollback looks at: a read that fails is tried again by the next turn, so that no write waits for it."""
 
 
@@ -149,7 +149,9 @@ def _why_stuck(turn: Turn, stuck: list[RouteId]) -> list[str]:
 
 
 def _interrupted(turn: Turn) -> Decision | None:
-    signals = [word.signal for word in turn.seen.words if word.name is CommandName.INTERRUPT]
+    signals = [
+        command.signal for command in turn.seen.commands if command.name is CommandName.INTERRUPT
+    ]
     if not signals:
         return None
     if turn.state.refused_interrupts > REFUSED_SIGNALS:
@@ -171,14 +173,14 @@ def _route(
     due = _due(turn, route, known)
     if live is None:
         if (
-            route in turn.seen.forms
+            route in turn.seen.configs
             and known.gone_since is None
             and known.restored is None
             and span > BLIND_AFTER
             and _blind_allowed(turn, known)
             and due <= 0
         ):
-            return RestoreRoute(route, verbatim=not known.accepted, blind=True), FAST
+            return RestoreRoute(route, verbatim=not known.accepted, unread=True), FAST
         return None, UNREAD_AGAIN if span < AT_ONCE_FOR else COMMIT
     aimed = (
         known.sent.post.hash if known.sent is not None and known.sent.kind == "restore" else None
@@ -207,7 +209,7 @@ def _only_read(known: RouteState) -> bool:
     tried = sent is not None and sent.kind == "restore" and (sent.denied or not sent.refused)
     # a raise that one read showed is not committed yet, and may be there all the same
     changed = known.committed != found or any(
-        form != found.hash for form in known.written if found is not None
+        config != found.hash for config in known.written if found is not None
     )
     return changed and not tried
 
@@ -221,8 +223,8 @@ def _verify(turn: Turn, route: RouteId, known: RouteState) -> int:
     turn.add(
         Verified(
             route,
-            known.seen.form.hash,
-            int(known.seen.form.weight or 0),
+            known.seen.config.hash,
+            int(known.seen.config.weight or 0),
             known.seen.since.wall_ms,
             turn.now.wall_ms,
         )
@@ -254,7 +256,7 @@ def _jitter(route: RouteId, attempt: int) -> int:
 
 
 def _blind_allowed(turn: Turn, known: RouteState) -> bool:
-    """A restore rests on what the run knows of the route, unless the newest read of it showed somebody else's form."""
+    """A restore rests on what the run knows of the route, unless the newest read of it showed somebody else's config."""
     return not known.strange and not isinstance(turn.seen.lease, Unknown)
 
 

@@ -14,13 +14,13 @@ from cutover.core.state import Phase, RouteState
 from cutover.core.values import SECOND, RouteId, Weight, weight_text
 
 COMMIT = 2 * SECOND
-"""Two equal reads at least this far apart commit a form."""
+"""Two equal reads at least this far apart commit a config."""
 
 WRITE_DEADLINE = 60 * SECOND
 """A step's writes must be applied and read back within this."""
 
 DRIFT_AFTER = 6 * SECOND
-"""A foreign form must be seen for this long, over at least two re-reads, before it is drift."""
+"""A foreign config must be seen for this long, over at least two re-reads, before it is drift."""
 
 
 class RouteStatus(Enum):
@@ -50,7 +50,7 @@ class Driven(Enum):
 
 
 def standing(turn: Turn, route: RouteId, weight: int) -> RouteStatus:
-    """Where the route is, by the form read this turn."""
+    """Where the route is, by the config read this turn."""
     live = turn.live(route)
     known = turn.state.routes[route]
     if live is None:
@@ -72,7 +72,9 @@ def _on_its_way(known: RouteState) -> set[str]:
     sent, seen = known.sent, known.seen
     if sent is None:
         return set()
-    untouched = seen is not None and seen.form.hash == sent.pre and seen.since.after(sent.at) <= 0
+    untouched = (
+        seen is not None and seen.config.hash == sent.pre and seen.since.after(sent.at) <= 0
+    )
     return {sent.post.hash, sent.pre} if untouched else {sent.post.hash}
 
 
@@ -81,7 +83,7 @@ _WRITING = (Phase.ATTACHING, Phase.SHIFTING, Phase.HOLDING)
 
 
 def drifted(turn: Turn) -> tuple[RouteId, ...]:
-    """Routes whose live form is neither intended nor prior, seen so for long enough; or that are gone."""
+    """Routes whose live config is neither intended nor prior, seen so for long enough; or that are gone."""
     found = []
     for route, known in turn.state.routes.items():
         live = turn.live(route)
@@ -98,7 +100,7 @@ def drifted(turn: Turn) -> tuple[RouteId, ...]:
 
 
 def suspicious(turn: Turn) -> bool:
-    """Some live form is unread, or not the committed one (yet too young to be called drift)."""
+    """Some live config is unread, or not the committed one (yet too young to be called drift)."""
     return any(turn.live(route) != known.committed for route, known in turn.state.routes.items())
 
 
@@ -108,8 +110,8 @@ def mixed(turn: Turn) -> bool:
         route: turn.now.after(known.seen.since)
         for route, known in turn.state.routes.items()
         if known.seen is not None
-        and known.seen.form.hash in known.written
-        and (known.seen.form.weight or 0) > turn.state.weight
+        and known.seen.config.hash in known.written
+        and (known.seen.config.weight or 0) > turn.state.weight
     }
     # a route whose write no read shows yet may be up as well: it is waited for
     lagging = [route for route in turn.state.routes if route not in up]
@@ -142,13 +144,13 @@ def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
         expected = known.committed.hash if known.committed is not None else ""
         there = known.seen is not None and route not in gone
         turn.add(
-            Drift(route, expected, config_body(known.seen.form) if there and known.seen else {})
+            Drift(route, expected, config_body(known.seen.config) if there and known.seen else {})
         )
     changed = [route for route in routes if route not in gone]
     weights = ", ".join(
         f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in changed
     )
-    said = f"somebody else changed {short(changed)}: the live form is not the one cutover wrote ({weights})"
+    said = f"somebody else changed {short(changed)}: the live config is not the one cutover wrote ({weights})"
     return "; ".join([*(gone_sentence(route) for route in gone), *([said] if changed else [])])
 
 
@@ -167,7 +169,7 @@ def gone_sentence(route: RouteId) -> str:
 
 
 def _weight_now(known: RouteState) -> str:
-    weight = known.seen.form.weight if known.seen is not None else None
+    weight = known.seen.config.weight if known.seen is not None else None
     return "nothing that can be read" if weight is None else weight_text(weight)
 
 
@@ -178,7 +180,7 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
     if drifted(turn):
         return Driven.DRIFTED, None
     if RouteStatus.FOREIGN in where.values():
-        return Driven.UNDER_WAY, turn.soon("reading an unexpected form again", 3 * SECOND)
+        return Driven.UNDER_WAY, turn.soon("reading an unexpected config again", 3 * SECOND)
     moved = any(
         s is RouteStatus.AT and not _was_there(turn.state.routes[route], weight)
         for route, s in where.items()
@@ -240,7 +242,7 @@ def _was_there(known: RouteState, weight: int) -> bool:
 
 def _may_be_there(turn: Turn, route: RouteId, weight: int) -> bool:
     """A raise was sent to a route that cannot be read now (for another reason than our permissions)."""
-    sent, reading = turn.state.routes[route].sent, turn.seen.forms.get(route)
+    sent, reading = turn.state.routes[route].sent, turn.seen.configs.get(route)
     return (
         sent is not None
         and sent.kind == "move"
@@ -270,7 +272,7 @@ def _commit(turn: Turn) -> tuple[Driven, Decision | None]:
     waiting = 0
     for route, known in turn.state.routes.items():
         seen = known.seen
-        if seen is None or known.committed == seen.form:
+        if seen is None or known.committed == seen.config:
             continue
         age = turn.now.after(seen.since)
         if age < COMMIT:
@@ -279,8 +281,8 @@ def _commit(turn: Turn) -> tuple[Driven, Decision | None]:
         turn.add(
             Verified(
                 route,
-                seen.form.hash,
-                int(seen.form.weight or 0),
+                seen.config.hash,
+                int(seen.config.weight or 0),
                 seen.since.wall_ms,
                 turn.now.wall_ms,
             )

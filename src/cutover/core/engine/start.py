@@ -30,12 +30,12 @@ HEALTHY_DEADLINE = 15 * MINUTE
 
 def preflight(turn: Turn) -> Decision:
     """Judge the survey, then take the snapshot."""
-    for word in turn.seen.words:
-        if word.name is CommandName.INTERRUPT:
+    for command in turn.seen.commands:
+        if command.name is CommandName.INTERRUPT:
             return refuse(
-                turn, "interrupted before anything was written", signal_exit(word.signal)
+                turn, "interrupted before anything was written", signal_exit(command.signal)
             )
-        if word.name is CommandName.ROLLBACK:
+        if command.name is CommandName.ROLLBACK:
             return refuse(turn, "stopped before anything was written", ExitCode.REFUSED)
     if turn.seen.previous is None and turn.state.epoch > 1:
         return refuse(
@@ -50,8 +50,8 @@ def preflight(turn: Turn) -> Decision:
         return refuse(turn, why, ExitCode.REFUSED)
     if "survey" not in turn.state.observed:
         return _survey(turn)
-    forms = {route: turn.live(route) for route in turn.state.routes}
-    unread = [route for route, form in forms.items() if form is None]
+    configs = {route: turn.live(route) for route in turn.state.routes}
+    unread = [route for route, config in configs.items() if config is None]
     young = [
         route
         for route, known in turn.state.routes.items()
@@ -62,23 +62,29 @@ def preflight(turn: Turn) -> Decision:
             return refuse(turn, "the routes cannot be read, or keep changing", ExitCode.REFUSED)
         wait = SNAPSHOT_APART if not unread else 2 * SECOND
         return turn.decision(
-            None, ReadRequest(forms=True, health=True), wait, "reading every route a second time"
+            None, ReadRequest(configs=True, health=True), wait, "reading every route a second time"
         )
     facts = turn.state.observed["survey"]
     if other := [
-        r for r, form in forms.items() if form is not None and form.hash != _checked(facts, r)
+        r
+        for r, config in configs.items()
+        if config is not None and config.hash != _checked(facts, r)
     ]:
         why = f"{short(other)} was changed during the checks, so nobody checked what is there now; start a new run"
         return refuse(turn, why, ExitCode.REFUSED)
     turn.add(
         Snapshot(
-            forms={route: config_body(form) for route, form in forms.items() if form is not None},
-            recipes=facts["recipes"],  # type: ignore[arg-type]  # journalled by _survey below
+            configs={
+                route: config_body(config)
+                for route, config in configs.items()
+                if config is not None
+            },
+            stickiness_strategies=facts["stickiness_strategies"],  # type: ignore[arg-type]  # journalled by _survey below
             source_healthy=facts["source_healthy"],  # type: ignore[arg-type]
             calibration=facts["calibration"],  # type: ignore[arg-type]
         )
     )
-    turn.to(Phase.ATTACHING, "every check passed; the forms found are kept", step=-1)
+    turn.to(Phase.ATTACHING, "every check passed; the configs found are kept", step=-1)
     if turn.state.pause_asked:
         turn.hold(Hold.PAUSED, "pause said during the checks; nothing is written yet")
         return turn.poll("paused")
@@ -105,7 +111,7 @@ def _survey(turn: Turn) -> Decision:
     if not isinstance(reading, Known):
         return turn.decision(
             None,
-            ReadRequest(survey=True, forms=True, health=True),
+            ReadRequest(survey=True, configs=True, health=True),
             0,
             "looking before anything is written",
         )
@@ -122,7 +128,7 @@ def _survey(turn: Turn) -> Decision:
     turn.add(Observed("survey", _kept(turn, survey)))
     return turn.decision(
         None,
-        ReadRequest(forms=True, health=True),
+        ReadRequest(configs=True, health=True),
         SNAPSHOT_APART,
         "every check passed; reading every route a second time",
     )
@@ -130,11 +136,15 @@ def _survey(turn: Turn) -> Decision:
 
 def _kept(turn: Turn, survey: Survey) -> dict[str, object]:
     """What later phases need of the survey."""
-    sources = {pair.source for pair in turn.plan.pairs}
+    sources = {comparison.source for comparison in turn.plan.comparisons}
     return {
-        "recipes": {r: f.value.recipe for r, f in survey.routes.items() if isinstance(f, Known)},
+        "stickiness_strategies": {
+            r: f.value.stickiness_strategy
+            for r, f in survey.routes.items()
+            if isinstance(f, Known)
+        },
         "checked": {
-            r: f.value.form.hash for r, f in survey.routes.items() if isinstance(f, Known)
+            r: f.value.config.hash for r, f in survey.routes.items() if isinstance(f, Known)
         },
         "source_healthy": {
             group: fact.value.healthy
@@ -179,7 +189,7 @@ def attaching(turn: Turn) -> Decision:
 
 def unready(turn: Turn, judged: tuple[GateResult, ...]) -> str:
     """Why the destination should not get its first request yet; empty when it may."""
-    if not all(pair.id in turn.state.journalled_ms for pair in turn.plan.pairs):
+    if not all(comparison.id in turn.state.journalled_ms for comparison in turn.plan.comparisons):
         return "no settled minute of the source has come from CloudWatch yet"
     bad = [
         one
@@ -194,8 +204,8 @@ def unready(turn: Turn, judged: tuple[GateResult, ...]) -> str:
 
 def _too_few(turn: Turn) -> str:
     """Why the destination is not healthy enough for a plan without a `healthy` gate."""
-    for pair in turn.plan.pairs:
-        reading = turn.health(pair.destination)
+    for comparison in turn.plan.comparisons:
+        reading = turn.health(comparison.destination)
         if not isinstance(reading, Known):
             return "the destination's health is unknown"
         if reading.value.healthy < 1:

@@ -25,7 +25,7 @@ CREDENTIALS_RESERVE = 15 * MINUTE
 def harmed(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     """A breach goes back (or holds, or asks, when its gate says so); a shared incident holds."""
     decides, held = worst(judged), turn.state.held
-    sentence = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
+    sentence = f"{decides.gate} on {decides.comparison}: {decides.judgement.why}"
     if decides.verdict is Verdict.BREACH:
         goes_back = decides.on_breach != "hold"
         if goes_back and any(healthy == 0 for healthy in turn.source_healthy().values()):
@@ -33,7 +33,7 @@ def harmed(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
             why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
             turn.to(Phase.NEEDS_HUMAN, why)
             return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
-        if decides.on_breach == "ask":
+        if decides.on_breach == "escalate":
             return _ask(turn, decides, sentence)
         if not goes_back:
             if held is not None and not HOLDS[held.reason].clears:
@@ -43,7 +43,7 @@ def harmed(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
             return turn.poll("holding")
         journal(turn, decides)
         return begin_rollback(turn, sentence, "breach")
-    untold = held is None or held.reason is Hold.UNCOMPARED  # now the source can be seen to be bad
+    untold = held is None or held.reason is Hold.NO_CONTROL  # now the source can be seen to be bad
     if decides.verdict is Verdict.SHARED and untold and not decides.judgement.perhaps_shared:
         turn.hold(Hold.SHARED, sentence)
         return turn.poll("holding")
@@ -53,11 +53,11 @@ def harmed(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
 def _ask(turn: Turn, decides: GateResult, sentence: str) -> Decision | None:
     """Bad, and nobody can tell whose fault it is: hold, and ask a person, with a deadline that no poll renews."""
     held = turn.state.held
-    if held is None or (HOLDS[held.reason].clears and held.reason is not Hold.UNCOMPARED):
+    if held is None or (HOLDS[held.reason].clears and held.reason is not Hold.NO_CONTROL):
         journal(turn, decides)
-        turn.hold(Hold.UNCOMPARED, sentence)
+        turn.hold(Hold.NO_CONTROL, sentence)
         return turn.poll("holding")
-    if held.reason is Hold.UNCOMPARED:
+    if held.reason is Hold.NO_CONTROL:
         return None
     return _ask_in_a_persons_hold(turn, held, decides, sentence)
 
@@ -69,15 +69,17 @@ def _ask_in_a_persons_hold(
 
     A pause that was said after the destination turned bad is the answer.
     """
-    bad_since = turn.state.verdicts[(decides.gate, decides.pair)].since
+    bad_since = turn.state.verdicts[(decides.gate, decides.comparison)].since
     if held.reason is Hold.PAUSED and held.since.after(bad_since) > 0:
         return None
     safety = turn.plan.safety
     goes_back = safety.on_hold_timeout == "rollback" and not turn.source_short()
     if goes_back and turn.now.after(bad_since) >= safety.ask_timeout:
         return unanswered(turn, sentence)
-    said = (decides.gate, decides.pair)
-    if any(isinstance(one, GateJudged) and (one.gate, one.pair) == said for one in turn.records):
+    said = (decides.gate, decides.comparison)
+    if any(
+        isinstance(one, GateJudged) and (one.gate, one.comparison) == said for one in turn.records
+    ):
         # told once, when the verdict changed
         then = f", or it rolls back after {duration_text(safety.ask_timeout)}" if goes_back else ""
         turn.add(Note(f"{sentence}; this hold needs an answer{then}"))
@@ -90,7 +92,7 @@ def unanswered(turn: Turn, why: str) -> Decision:
     return begin_rollback(turn, f"nobody answered within {waited}: {why}", "deadline")
 
 
-def blind(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
+def no_data(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     """No data is never a pass: hold, and in an unproven step go back after the blind budget.
 
     A gate whose breach would only hold does not go back for want of data either: it holds, with the hold's deadline.
@@ -101,8 +103,10 @@ def blind(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     unknown = [one for one in judged if one.verdict is Verdict.UNKNOWN]
     going_back = tuple(one for one in unknown if one.on_breach != "hold")
     decides = max(going_back or unknown, key=lambda one: one.gate)
-    why = f"{decides.gate} on {decides.pair}: {decides.judgement.why}"
-    denied = any(isinstance(form, Unknown) and form.denied for form in turn.seen.forms.values())
+    why = f"{decides.gate} on {decides.comparison}: {decides.judgement.why}"
+    denied = any(
+        isinstance(config, Unknown) and config.denied for config in turn.seen.configs.values()
+    )
     budget = turn.plan.safety.blind_budget
     blind_for = unknown_for(turn, going_back)
     if blind_for >= budget and turn.state.proven < turn.state.step and not turn.source_short():
@@ -112,7 +116,7 @@ def blind(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
         return begin_rollback(
             turn,
             f"blind for {duration_text(blind_for // 1000 * 1000)} in an unproven step; {why}",
-            "blind",
+            "no_data",
         )
     # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence
     if turn.state.phase is Phase.BAKING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:

@@ -25,7 +25,7 @@ POOLED = 5
 
 @dataclass(frozen=True)
 class Share:
-    """The observed share of every pair: inside its band, and from which minute on."""
+    """The observed share of every comparison: inside its band, and from which minute on."""
 
     inside: bool
     why: str
@@ -39,28 +39,30 @@ def settle_deadline(plan: Plan) -> int:
 
 
 def share(turn: Turn) -> Share:
-    """The share of every pair since the weight was committed."""
+    """The share of every comparison since the weight was committed."""
     began = turn.state.evidence_from_ms  # while no weight is in effect no minute is younger
     shares: dict[str, int] = {}
     notes: list[str] = []
     from_ms = began
-    for pair in turn.plan.pairs:
-        minutes = turn.state.evidence.minutes(pair.id, began)
+    for comparison in turn.plan.comparisons:
+        minutes = turn.state.evidence.minutes(comparison.id, began)
         if not minutes:
             return Share(inside=False, why="waiting for the first settled minute after the raise")
-        inside, since, observed, note = _pair(turn, pair, minutes)
+        inside, since, observed, note = _comparison(turn, comparison, minutes)
         if not inside:
             return Share(inside=False, why=note)
         from_ms = max(from_ms, since)
-        shares[pair.id] = observed
+        shares[comparison.id] = observed
         notes.append(note)
     return Share(inside=True, why="; ".join(dict.fromkeys(notes)), from_ms=from_ms, shares=shares)
 
 
-def _pair(turn: Turn, pair: Comparison, minutes: tuple[Minute, ...]) -> tuple[bool, int, int, str]:
+def _comparison(
+    turn: Turn, comparison: Comparison, minutes: tuple[Minute, ...]
+) -> tuple[bool, int, int, str]:
     """(inside, evidence may count from, observed per mille, what to say)."""
     weight = turn.state.weight
-    skip = _skipped(turn, pair)
+    skip = _skipped(turn, comparison)
     if skip:
         return True, minutes[0].at_ms, -1, f"share not required ({skip})"
     # a minute whose requests nobody could read is not a minute without requests
@@ -116,14 +118,14 @@ def _requests(minutes: tuple[Minute, ...]) -> tuple[int, int]:
     return source, destination
 
 
-def _skipped(turn: Turn, pair: Comparison) -> str:
-    """Why the share of this pair cannot be required."""
+def _skipped(turn: Turn, comparison: Comparison) -> str:
+    """Why the share of this comparison cannot be required."""
     if turn.plan.leave:
         return "other rules forward to these groups too, see leave"
     for route in turn.plan.routes:
         known = turn.state.routes[route.id]
         if (
-            turn.plan.pair_of(route.id) == pair
+            turn.plan.comparison_of(route.id) == comparison
             and known.committed is not None
             and known.committed.sticky
         ):

@@ -120,13 +120,15 @@ class Turn:
         return self.now.after(self.state.turned) if self.state.turned else 0
 
     def live(self, route: RouteId) -> RouteConfig | None:
-        """The route's form as read this very turn."""
-        reading = self.seen.forms.get(route)
+        """The route's config as read this very turn."""
+        reading = self.seen.configs.get(route)
         return reading.value if isinstance(reading, Known) else None
 
     def not_after(self) -> Moment:
         """The last moment for a forward write that rests on this turn's oldest look at a route."""
-        known = [reading.at for reading in self.seen.forms.values() if isinstance(reading, Known)]
+        known = [
+            reading.at for reading in self.seen.configs.values() if isinstance(reading, Known)
+        ]
         return min(known, key=lambda at: at.after(self.now)).plus(FRESH)
 
     def health(self, group: str) -> Reading[GroupHealth]:
@@ -136,9 +138,11 @@ class Turn:
     def source_healthy(self) -> Mapping[str, int | None]:
         """Healthy targets of every source group; None where unknown."""
         found: dict[str, int | None] = {}
-        for pair in self.plan.pairs:
-            reading = self.health(pair.source)
-            found[pair.source] = reading.value.healthy if isinstance(reading, Known) else None
+        for comparison in self.plan.comparisons:
+            reading = self.health(comparison.source)
+            found[comparison.source] = (
+                reading.value.healthy if isinstance(reading, Known) else None
+            )
         return found
 
     def below_reserve(self) -> str:
@@ -202,7 +206,9 @@ class Turn:
 
     def look(self, *, identity: bool = False) -> ReadRequest:
         """The ordinary look of a running step."""
-        journalled = [self.state.journalled_ms.get(pair.id) for pair in self.plan.pairs]
+        journalled = [
+            self.state.journalled_ms.get(comparison.id) for comparison in self.plan.comparisons
+        ]
         known = [at for at in journalled if at is not None]
         period = self.plan.observe.period
         if len(known) == len(journalled) and known:
@@ -216,7 +222,7 @@ class Turn:
             opened = self.state.opened.wall_ms if self.state.opened else self.now.wall_ms
             start = floor_to(opened + self.seen.aws_skew_ms, period) - BASELINE_MINUTES * period
         return ReadRequest(
-            forms=True,
+            configs=True,
             health=True,
             alarms=any(gate.kind == "alarm" for gate in self.plan.gates),
             identity=identity,

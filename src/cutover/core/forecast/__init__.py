@@ -7,8 +7,8 @@ some rate, how many requests fail until then, and the fastest steps that stay in
 from __future__ import annotations
 
 from cutover.core.forecast.control_share import (
+    LOW_TRAFFIC,
     MOST_HELD_BACK,
-    THIN,
     bearable,
     kept,
     least_comparable,
@@ -28,10 +28,10 @@ from cutover.core.forecast.step_forecast import LONGEST_BAKE, StepForecast, beyo
 
 __all__ = [
     "LONGEST_BAKE",
+    "LOW_TRAFFIC",
     "MOST_HELD_BACK",
     "SHORTEST_BAKE",
     "STEEPEST",
-    "THIN",
     "ForecastInputs",
     "ForecastStep",
     "Infeasible",

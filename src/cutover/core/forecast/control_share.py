@@ -8,7 +8,7 @@ from typing import Final
 from cutover.core.forecast.inputs import ForecastInputs, TrafficRate
 from cutover.core.values import FULL
 
-THIN: Final = 50.0
+LOW_TRAFFIC: Final = 50.0
 """Requests a minute the source should keep, to be a comparison (docs/judge.md)."""
 
 USUAL: Final = 50
@@ -36,9 +36,9 @@ def proposed(traffic: TrafficRate, at_most: int = MOST_HELD_BACK) -> int:
 
 
 def least_comparable(traffic: TrafficRate) -> int:
-    """The smallest part (per mille) that leaves each pair's source enough; above `FULL` when not even all of it is."""
-    a_pair = traffic.trough / traffic.pairs
-    return ceil(THIN * FULL / a_pair) if a_pair > 0 else FULL + 1
+    """The smallest part (per mille) that leaves each comparison's source enough; above `FULL` when not even all of it is."""
+    a_comparison = traffic.trough / traffic.comparisons
+    return ceil(LOW_TRAFFIC * FULL / a_comparison) if a_comparison > 0 else FULL + 1
 
 
 def bearable(ground: ForecastInputs, overload: int) -> int:
@@ -48,8 +48,8 @@ def bearable(ground: ForecastInputs, overload: int) -> int:
 
 
 def kept(traffic: TrafficRate, weight: int) -> float:
-    """Requests a minute that the source of one pair keeps at `weight`, at the trough."""
-    return traffic.trough * (FULL - weight) / FULL / traffic.pairs
+    """Requests a minute that the source of one comparison keeps at `weight`, at the trough."""
+    return traffic.trough * (FULL - weight) / FULL / traffic.comparisons
 
 
 def _up(share: int) -> int:

@@ -24,12 +24,12 @@ LEAST_HORIZON: Final = 120
 class TrafficRate:
     """Requests a minute over all routes: `trough` is what evidence is sure to get, `peak` what a defect can harm.
 
-    `pairs` share it evenly and are judged one by one.
+    `comparisons` share it evenly and are judged one by one.
     """
 
     trough: float
     peak: float
-    pairs: int = 1
+    comparisons: int = 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ForecastInputs:
         standard: what the errors signal is held against.
         share: of alpha, what the errors signal gets.
         fewest: requests of the destination in a step without which some gate cannot pass.
-        alpha_scale: the part of the signal's share of alpha that is one pair's.
+        alpha_scale: the part of the signal's share of alpha that is one comparison's.
         period_ms, settle_ms, poll_ms: the plan's `observe`.
     """
 
@@ -83,15 +83,15 @@ class ForecastInputs:
         return self.settle_ms + 2 * self.period_ms
 
     def seen(self, weight: int) -> float:
-        """Requests a period that one pair's destination gets at `weight`, at the trough."""
-        return self._a_period(self.traffic.trough, weight) / self.traffic.pairs
+        """Requests a period that one comparison's destination gets at `weight`, at the trough."""
+        return self._a_period(self.traffic.trough, weight) / self.traffic.comparisons
 
     def seen_at_most(self, weight: int) -> float:
         """The same at the peak."""
-        return self._a_period(self.traffic.peak, weight) / self.traffic.pairs
+        return self._a_period(self.traffic.peak, weight) / self.traffic.comparisons
 
     def harmed(self, weight: int, span_ms: float) -> float:
-        """Requests at `weight` in so many ms, all pairs together, at the peak."""
+        """Requests at `weight` in so many ms, all comparisons together, at the peak."""
         return self.traffic.peak * weight / FULL * span_ms / MINUTE
 
     def _a_period(self, a_minute: float, weight: int) -> float:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cutover.core.forecast.control_share import THIN, kept
+from cutover.core.forecast.control_share import LOW_TRAFFIC, kept
 from cutover.core.forecast.evidence import need
 from cutover.core.forecast.inputs import LEAST_HORIZON, ForecastInputs, ForecastStep
 from cutover.core.forecast.step_forecast import (
@@ -98,7 +98,9 @@ def fastest(ground: ForecastInputs, wish: ScheduleRequest) -> Schedule | None:
     raised_by_5, last = ground.harmed(50, ground.swift_ms), FULL - wish.hold_back
     choice = wish.weights or (_COARSE if raised_by_5 <= wish.overload else _FINE)
     weights = (*(one for one in choice if one < last), last)
-    comparable = tuple(one for one in weights if one == last or kept(ground.traffic, one) >= THIN)
+    comparable = tuple(
+        one for one in weights if one == last or kept(ground.traffic, one) >= LOW_TRAFFIC
+    )
     found = _fastest(ground, wish, comparable)
     return found if found or comparable == weights else _fastest(ground, wish, weights)
 

@@ -40,7 +40,7 @@ class StepForecast:
 
     Attributes:
         stage: the step.
-        a_minute: requests a minute that the destination of one pair gets.
+        a_minute: requests a minute that the destination of one comparison gets.
         catches: the smallest rate of failures seen within the bake in 95 of 100 cases; None: not even all of them.
         needs_ms: the bake that sees 5 % failing, with the requests that every gate needs; None: longer than a plan may say.
         total: requests that fail (median) when every request fails from the start of the step.

@@ -37,4 +37,4 @@ GATES: dict[str, Gate[Any]] = {
     "metric": METRIC,
     "alarm": ALARM,
 }
-"""Every gate by the word a plan calls it by. The plan model, its JSON schema and the docs are made from it."""
+"""Every gate by the command a plan calls it by. The plan model, its JSON schema and the docs are made from it."""

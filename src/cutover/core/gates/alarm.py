@@ -31,7 +31,7 @@ class AlarmGate(WithoutCounts):
     Spec = AlarmSpec
 
     def needs(
-        self, spec: AlarmSpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: AlarmSpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """No series: alarms are read by their name."""
         return ()
@@ -42,20 +42,20 @@ class AlarmGate(WithoutCounts):
     def restart(self, memory: None) -> None:
         """Nothing to forget."""
 
-    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, scene: GateContext) -> None:
+    def fold(self, spec: AlarmSpec, memory: None, minute: Minute, context: GateContext) -> None:
         """Minutes say nothing about an alarm."""
 
     def verdict(
-        self, spec: AlarmSpec, memory: None, pair: Comparison, scene: GateContext
+        self, spec: AlarmSpec, memory: None, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """PASS only when the alarm was read and is OK."""
-        if isinstance(scene.alarms, Unknown):
+        if isinstance(context.alarms, Unknown):
             return Judgement(
-                Verdict.UNKNOWN, f"alarm {spec.name} could not be read: {scene.alarms.reason}"
+                Verdict.UNKNOWN, f"alarm {spec.name} could not be read: {context.alarms.reason}"
             )
-        if not isinstance(scene.alarms, Known):
+        if not isinstance(context.alarms, Known):
             return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} was not read")
-        state = scene.alarms.value.get(spec.name, AlarmState.MISSING)
+        state = context.alarms.value.get(spec.name, AlarmState.MISSING)
         if state is AlarmState.ALARM:
             return Judgement(Verdict.BREACH, f"alarm {spec.name} is in ALARM")
         if state is AlarmState.OK:

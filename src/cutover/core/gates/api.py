@@ -123,7 +123,7 @@ class Judgement:
     """A verdict, why in one clause a person can read, and the numbers behind it (integers).
 
     `on_breach` is set when the gate knows better than its spec what this breach should lead to, else
-    empty: the plan's word counts. `hold`: a lost zone harms nobody yet. `ask`: the destination is bad, and there
+    empty: the plan's word counts. `hold`: a lost zone harms nobody yet. `escalate`: the destination is bad, and there
     is too little traffic at the source to tell whether it suffers the same: a person is asked, with a deadline.
     `suspects`: the newest minute speaks against the destination, though it is no breach yet; where a sequential judge
     says so by the evidence of its signals it stays False.
@@ -174,11 +174,11 @@ class GateContext:
         period_ms: `observe.period`.
         health: by target group ARN, as read this turn.
         alarms: as read this turn.
-        calibration: what preflight measured for this pair, `{"p95": 170, ...}` in ms; see the latency gate.
+        calibration: what preflight measured for this comparison, `{"p95": 170, ...}` in ms; see the latency gate.
         steps: how many the plan has.
         horizon: minutes over which a defect may begin at any time: twice the planned ones (docs/judge.md).
         bake_ms: of the step being judged.
-        alpha_scale: the part of each signal's share of alpha that is this pair's; see `Plan.alpha_scale`.
+        alpha_scale: the part of each signal's share of alpha that is this comparison's; see `Plan.alpha_scale`.
     """
 
     weight: int
@@ -208,7 +208,7 @@ class Gate(Protocol, Generic[S]):
     Spec: type[S]
 
     def needs(
-        self, spec: S, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: S, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """The series that a minute must carry for this gate; empty for gates on live facts."""
 
@@ -218,7 +218,7 @@ class Gate(Protocol, Generic[S]):
     def restart(self, memory: Any) -> Any:
         """Evidence *for* the destination is discarded; evidence *against* it stays."""
 
-    def fold(self, spec: S, memory: Any, minute: Minute, scene: GateContext) -> Any:
+    def fold(self, spec: S, memory: Any, minute: Minute, context: GateContext) -> Any:
         """The memory after one settled minute.
 
         `scene.weight` is the weight committed when the minute began; `scene.step_began_ms` is 0
@@ -227,11 +227,13 @@ class Gate(Protocol, Generic[S]):
         the destination, never for it.
         """
 
-    def verdict(self, spec: S, memory: Any, pair: Comparison, scene: GateContext) -> Judgement:
+    def verdict(
+        self, spec: S, memory: Any, comparison: Comparison, context: GateContext
+    ) -> Judgement:
         """What the evidence says now."""
 
     def early(
-        self, spec: S, memory: Any, minutes: Sequence[Minute], scene: GateContext
+        self, spec: S, memory: Any, minutes: Sequence[Minute], context: GateContext
     ) -> Early | None:
         """What *unsettled* minutes of this step, oldest first, already say against the destination.
 
@@ -250,7 +252,9 @@ class Gate(Protocol, Generic[S]):
 class WithoutCounts:
     """What a gate answers that counts nothing, and so has no judge."""
 
-    def early(self, spec: Any, memory: Any, minutes: Sequence[Minute], scene: GateContext) -> None:
+    def early(
+        self, spec: Any, memory: Any, minutes: Sequence[Minute], context: GateContext
+    ) -> None:
         """Minutes that are still being published say nothing."""
 
     def learned(self, spec: Any, memory: Any) -> Mapping[str, int]:

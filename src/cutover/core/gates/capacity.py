@@ -58,7 +58,7 @@ class CapacityGate(WithoutCounts):
     Spec = CapacitySpec
 
     def needs(
-        self, spec: CapacitySpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: CapacitySpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests of both sides."""
         return (SOURCE_REQUESTS, DESTINATION_REQUESTS)
@@ -72,7 +72,7 @@ class CapacityGate(WithoutCounts):
         return Memory()
 
     def fold(
-        self, spec: CapacitySpec, memory: Memory, minute: Minute, scene: GateContext
+        self, spec: CapacitySpec, memory: Memory, minute: Minute, context: GateContext
     ) -> Memory:
         """The memory after one settled minute; a minute without any request has no load to speak of."""
         source, destination = (
@@ -87,10 +87,10 @@ class CapacityGate(WithoutCounts):
         return Memory((*memory.loads, load)[-BUSY_MINUTES:])
 
     def verdict(
-        self, spec: CapacitySpec, memory: Memory, pair: Comparison, scene: GateContext
+        self, spec: CapacitySpec, memory: Memory, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """Now, and at the next weight."""
-        reading = scene.health.get(pair.destination)
+        reading = context.health.get(comparison.destination)
         if not isinstance(reading, Known):
             reason = f": {reading.reason}" if isinstance(reading, Unknown) else ""
             return Judgement(
@@ -99,29 +99,30 @@ class CapacityGate(WithoutCounts):
             )
         if memory.unread:
             return Judgement(
-                Verdict.UNKNOWN, "the requests of the pair could not be read in the newest minute"
+                Verdict.UNKNOWN,
+                "the requests of the comparison could not be read in the newest minute",
             )
         if not memory.loads:
             return Judgement(
                 Verdict.WAITING,
                 "no settled minute with requests yet: the load per target is not known",
             )
-        age = scene.now.wall_ms - memory.loads[-1].at_ms
-        if age > max(STALE_PERIODS * scene.period_ms, 2 * MINUTE):
+        age = context.now.wall_ms - memory.loads[-1].at_ms
+        if age > max(STALE_PERIODS * context.period_ms, 2 * MINUTE):
             return Judgement(
                 Verdict.UNKNOWN, f"the newest minute with requests is {age // MINUTE} minutes old"
             )
-        return _judge(spec, memory, max(0, reading.value.healthy), scene)
+        return _judge(spec, memory, max(0, reading.value.healthy), context)
 
 
 CAPACITY = CapacityGate()
 
 
-def _judge(spec: CapacitySpec, memory: Memory, healthy: int, scene: GateContext) -> Judgement:
-    periods = MINUTE / scene.period_ms
+def _judge(spec: CapacitySpec, memory: Memory, healthy: int, context: GateContext) -> Judgement:
+    periods = MINUTE / context.period_ms
     now = max(load.destination for load in memory.loads) * periods
     both = max(load.both for load in memory.loads) * periods
-    then = both * (scene.weight if scene.next_weight is None else scene.next_weight) / FULL
+    then = both * (context.weight if context.next_weight is None else context.next_weight) / FULL
     limit = spec.max_requests_per_target
     facts = {
         "healthy": healthy,
@@ -138,9 +139,9 @@ def _judge(spec: CapacitySpec, memory: Memory, healthy: int, scene: GateContext)
     if now > limit * healthy:
         why = f"each of {healthy} healthy targets gets {rate_text(now / healthy)}, limit {rate_text(limit)}"
         return Judgement(Verdict.BREACH, why, facts)
-    if scene.next_weight is None:
+    if context.next_weight is None:
         why = f"each of {healthy} healthy targets gets {rate_text(now / healthy)}, limit {rate_text(limit)}"
         return Judgement(Verdict.PASS, why, facts)
-    at = weight_text(scene.next_weight)
+    at = weight_text(context.next_weight)
     why = f"{at} would bring {rate_text(then / healthy)} to each of {healthy} healthy targets, limit {rate_text(limit)}"
     return Judgement(Verdict.BREACH if then > limit * healthy else Verdict.PASS, why, facts)

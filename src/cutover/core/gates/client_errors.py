@@ -71,7 +71,7 @@ class ClientErrorsGate:
     Spec = ClientErrorsSpec
 
     def needs(
-        self, spec: ClientErrorsSpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: ClientErrorsSpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests and answers of both sides; the balancer's own 4xx."""
         answers = (
@@ -90,31 +90,35 @@ class ClientErrorsGate:
         return replace(memory, counting=judge.restart(memory.counting))
 
     def fold(
-        self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, scene: GateContext
+        self, spec: ClientErrorsSpec, memory: Memory, minute: Minute, context: GateContext
     ) -> Memory:
         """The memory after one settled minute."""
         requests = minute.number(columns.BALANCER_REQUESTS.key)
         made = minute.zero_if_requests(ELB_4XX.key, columns.BALANCER_REQUESTS.key)
-        if columns.before_first_raise(scene) and requests and made is not None:
+        if columns.before_first_raise(context) and requests and made is not None:
             usual = (*memory.usual_4xx, Counts(requests, made))[-counting.BASELINE_MINUTES :]
             memory = replace(memory, usual_4xx=usual)
-        sample = _sample(memory, minute, scene)
+        sample = _sample(memory, minute, context)
         return replace(
-            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, context)
         )
 
     def verdict(
-        self, spec: ClientErrorsSpec, memory: Memory, pair: Comparison, scene: GateContext
+        self, spec: ClientErrorsSpec, memory: Memory, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """See the judges."""
-        return judge.verdict(_terms(spec), memory.counting, scene)
+        return judge.verdict(_terms(spec), memory.counting, context)
 
     def early(
-        self, spec: ClientErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
+        self,
+        spec: ClientErrorsSpec,
+        memory: Memory,
+        minutes: Sequence[Minute],
+        context: GateContext,
     ) -> Early | None:
         """By the 4xx already published; of the source whatever its answers do not account for may be one more."""
         sampled = [(Sample(_refused(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
-        return judge.early(_terms(spec), memory.counting, sampled, scene)
+        return judge.early(_terms(spec), memory.counting, sampled, context)
 
     def learned(self, spec: ClientErrorsSpec, memory: Memory) -> Mapping[str, int]:
         """How much the source's rate of 4xx varies."""
@@ -161,7 +165,7 @@ def _at_worst(minute: Minute) -> Counts | None:
     )
 
 
-def _sample(memory: Memory, minute: Minute, scene: GateContext) -> Sample:
+def _sample(memory: Memory, minute: Minute, context: GateContext) -> Sample:
     source, destination = _refused(minute, Side.SOURCE), _refused(minute, Side.DESTINATION)
     if source is None or destination is None:
         which = "the destination's" if destination is None else "the source's"
@@ -170,22 +174,22 @@ def _sample(memory: Memory, minute: Minute, scene: GateContext) -> Sample:
             source,
             unread=f"{which} requests and 4xx could not be read in the newest minute",
         )
-    return Sample(_with_464(memory, minute, scene, destination), source)
+    return Sample(_with_464(memory, minute, context, destination), source)
 
 
-def _with_464(memory: Memory, minute: Minute, scene: GateContext, destination: Counts) -> Counts:
+def _with_464(memory: Memory, minute: Minute, context: GateContext, destination: Counts) -> Counts:
     """With the balancer's own 4xx above its usual count that only the destination's missing requests explain."""
     made = minute.number(ELB_4XX.key) or 0
     balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0
     usual = counting.usual_most(memory.usual_4xx, None, balancer)
     answers = columns.answered(minute, Side.DESTINATION) if destination.total else 0
-    if scene.weight <= 0 or usual is None or answers is None:
+    if context.weight <= 0 or usual is None or answers is None:
         return destination
     neighbours = memory.counting.neighbours
     due = (
         answers + made
     )  # at 100 % every one of the balancer's is the destination's, unless others are served too
-    if scene.weight < FULL or neighbours.shared:
-        due = neighbours.due(minute, scene.weight)
+    if context.weight < FULL or neighbours.shared:
+        due = neighbours.due(minute, context.weight)
     added = max(0, min(made - usual, due - answers))
     return Counts(max(destination.total, answers + added), destination.bad + added)

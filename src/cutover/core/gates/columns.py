@@ -59,14 +59,14 @@ def unanswered(minute: Minute, side: Side) -> int:
     return max(0, requests - answers)
 
 
-def in_step(minute: Minute, scene: GateContext) -> bool:
+def in_step(minute: Minute, context: GateContext) -> bool:
     """The minute lies wholly in the step that is being judged."""
-    return scene.weight > 0 and 0 < scene.step_began_ms <= minute.at_ms
+    return context.weight > 0 and 0 < context.step_began_ms <= minute.at_ms
 
 
-def before_first_raise(scene: GateContext) -> bool:
+def before_first_raise(context: GateContext) -> bool:
     """The minute is baseline."""
-    return scene.step_began_ms == 0
+    return context.step_began_ms == 0
 
 
 def requests_due(minute: Minute, weight: int) -> int:

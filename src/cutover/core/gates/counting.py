@@ -27,7 +27,7 @@ class Weighing:
 
     Attributes:
         signal: its name.
-        share: of alpha, before it is divided over pairs.
+        share: of alpha, before it is divided over comparisons.
         cv: the source's minute-to-minute variation when it cannot be measured.
         fast: from this share of bad requests on one minute alone may decide.
         bounded: a step passes only once its 95 % bound excludes 5 % of bad requests; else as many requests are
@@ -90,9 +90,9 @@ class Sample:
     unread: str = ""
     shared: bool = False
 
-    def taught(self, neighbours: Neighbours, minute: Minute, scene: GateContext) -> Neighbours:
+    def taught(self, neighbours: Neighbours, minute: Minute, context: GateContext) -> Neighbours:
         """What is usual, with this minute if it was an ordinary one: nothing was lost in it, and the destination served."""
-        served = scene.weight <= 0 or columns.before_first_raise(scene)
+        served = context.weight <= 0 or columns.before_first_raise(context)
         if self.destination is not None:
             served = served or self.destination.total > self.destination.lost
         if self.unread or not served or (self.destination is not None and self.destination.lost):
@@ -100,10 +100,10 @@ class Sample:
         return neighbours.learn(minute)
 
 
-def stale(newest_ms: int, scene: GateContext) -> str:
+def stale(newest_ms: int, context: GateContext) -> str:
     """Why the newest minute is too old to judge by; empty when it is not."""
-    age = scene.now.wall_ms - newest_ms
-    if newest_ms and age > max(STALE_PERIODS * scene.period_ms, 2 * MINUTE):
+    age = context.now.wall_ms - newest_ms
+    if newest_ms and age > max(STALE_PERIODS * context.period_ms, 2 * MINUTE):
         return f"no minute of evidence for {age // MINUTE} minutes"
     return ""
 

@@ -89,7 +89,7 @@ class ErrorsGate:
     Spec = ErrorsSpec
 
     def needs(
-        self, spec: ErrorsSpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: ErrorsSpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests, answers and connection errors of both sides; the balancer's 503s."""
         both = (*columns.group_series(Side.SOURCE), *columns.group_series(Side.DESTINATION))
@@ -103,22 +103,24 @@ class ErrorsGate:
         """What is usual stays; so does evidence against."""
         return replace(memory, counting=judge.restart(memory.counting))
 
-    def fold(self, spec: ErrorsSpec, memory: Memory, minute: Minute, scene: GateContext) -> Memory:
+    def fold(
+        self, spec: ErrorsSpec, memory: Memory, minute: Minute, context: GateContext
+    ) -> Memory:
         """The memory after one settled minute."""
-        memory = _learn(memory, minute, scene)
-        sample = _sample(memory, minute, scene)
+        memory = _learn(memory, minute, context)
+        sample = _sample(memory, minute, context)
         return with_fields(
-            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, context)
         )
 
     def verdict(
-        self, spec: ErrorsSpec, memory: Memory, pair: Comparison, scene: GateContext
+        self, spec: ErrorsSpec, memory: Memory, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """See the judges."""
-        return judge.verdict(_terms(spec), memory.counting, scene)
+        return judge.verdict(_terms(spec), memory.counting, context)
 
     def early(
-        self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
+        self, spec: ErrorsSpec, memory: Memory, minutes: Sequence[Minute], context: GateContext
     ) -> Early | None:
         """By what is already published: 5xx and connection errors (answers may still be on their way).
 
@@ -129,8 +131,8 @@ class ErrorsGate:
         if terms.weighing is None:
             sampled = [(Sample(_published(m, Side.DESTINATION), _at_worst(m)), m) for m in minutes]
         else:
-            sampled = [(_sample(memory, m, scene, whole=False), m) for m in minutes]
-        return judge.early(terms, memory.counting, sampled, scene)
+            sampled = [(_sample(memory, m, context, whole=False), m) for m in minutes]
+        return judge.early(terms, memory.counting, sampled, context)
 
     def learned(self, spec: ErrorsSpec, memory: Memory) -> Mapping[str, int]:
         """How much the source's rate varies, and what share of its requests nobody answers."""
@@ -163,9 +165,9 @@ def _terms(spec: ErrorsSpec) -> Terms:
     )
 
 
-def _learn(memory: Memory, minute: Minute, scene: GateContext) -> Memory:
+def _learn(memory: Memory, minute: Minute, context: GateContext) -> Memory:
     """Minutes before the first raise say what is usual; without them the source's first few do."""
-    before = columns.before_first_raise(scene)
+    before = columns.before_first_raise(context)
     if before or len(memory.unanswered) < FIRST_MINUTES:
         requests, answers = (
             minute.number(columns.SOURCE_REQUESTS.key),
@@ -191,7 +193,7 @@ def _trusts_unanswered(memory: Memory) -> bool:
     return missing <= 3 or missing * PPM <= UNANSWERED_PPM * total
 
 
-def _sample(memory: Memory, minute: Minute, scene: GateContext, *, whole: bool = True) -> Sample:
+def _sample(memory: Memory, minute: Minute, context: GateContext, *, whole: bool = True) -> Sample:
     """The minute as counts; not `whole`: answers may still be published later than their requests."""
     most = None if whole else sum(minute.number(series.key) or 0 for series in NOT_ANSWERED)
     if not _trusts_unanswered(memory):
@@ -211,7 +213,7 @@ def _sample(memory: Memory, minute: Minute, scene: GateContext, *, whole: bool =
             source,
             unread="the destination has requests but no answer is published, and no error of the load balancer explains it",
         )
-    lost = _lost(memory, minute, scene, destination.total, whole=whole)
+    lost = _lost(memory, minute, context, destination.total, whole=whole)
     if isinstance(lost, str):
         return Sample(destination, source, unread=lost)
     return Sample(destination + Counts(lost, lost, lost) if lost else destination, source)
@@ -269,7 +271,7 @@ def _at_worst(minute: Minute) -> Counts | None:
 
 
 def _lost(
-    memory: Memory, minute: Minute, scene: GateContext, requests: float, *, whole: bool
+    memory: Memory, minute: Minute, context: GateContext, requests: float, *, whole: bool
 ) -> float | str:
     """Requests that found no target of the destination, or why nobody knows.
 
@@ -278,23 +280,23 @@ def _lost(
     """
     made = columns.side_requests(minute, columns.ELB_503)
     neighbours = memory.counting.neighbours
-    if scene.weight >= FULL and neighbours.shared:
-        return _lost_among_others(memory, minute, scene, requests, made, whole=whole)
+    if context.weight >= FULL and neighbours.shared:
+        return _lost_among_others(memory, minute, context, requests, made, whole=whole)
     due = requests + (made or 0)
-    if scene.weight < FULL:
+    if context.weight < FULL:
         source = minute.number(columns.SOURCE_REQUESTS.key) or 0
-        due = source * scene.weight / (FULL - scene.weight)
-    if scene.weight <= 0 or 2 * requests >= due:
+        due = source * context.weight / (FULL - context.weight)
+    if context.weight <= 0 or 2 * requests >= due:
         return 0
     if made is None:
         return UNREAD_503
-    return max(0, min(made - _usual_503(memory, minute, scene), due - requests))
+    return max(0, min(made - _usual_503(memory, minute, context), due - requests))
 
 
 def _lost_among_others(
     memory: Memory,
     minute: Minute,
-    scene: GateContext,
+    context: GateContext,
     requests: float,
     made: int | None,
     *,
@@ -302,27 +304,27 @@ def _lost_among_others(
 ) -> float | str:
     """At 100 % on a load balancer that serves others too: whose 503s they are shows in whose requests are missing.
 
-    A pair that has half of its usual requests or more lost none. Beyond that the 503s are the destination's as far as
+    A comparison that has half of its usual requests or more lost none. Beyond that the 503s are the destination's as far as
     the others' own missing requests do not explain them; where they explain all, nobody can tell.
     """
     neighbours = memory.counting.neighbours
-    if 2 * requests >= neighbours.pair:
+    if 2 * requests >= neighbours.comparison:
         return 0
     theirs = neighbours.missing_others(minute)
     if made is None or theirs is None:
         return UNREAD_503
-    excess = made - _usual_503(memory, minute, scene)
+    excess = made - _usual_503(memory, minute, context)
     if excess <= 0:
         return 0
     if whole and excess > theirs:
-        return min(excess - theirs, neighbours.pair - requests)
+        return min(excess - theirs, neighbours.comparison - requests)
     return OTHERS_503
 
 
-def _usual_503(memory: Memory, minute: Minute, scene: GateContext) -> int:
+def _usual_503(memory: Memory, minute: Minute, context: GateContext) -> int:
     """503s of an ordinary minute: the most of them for the threshold judge, their mean for the sequential one."""
     balancer = minute.number(columns.BALANCER_REQUESTS.key) or 0
-    measured = scene.calibration.get("elb_bad_ppm", 0)
+    measured = context.calibration.get("elb_bad_ppm", 0)
     if isinstance(memory.counting, policy.Memory):
         return counting.usual_most(memory.usual_503, measured, balancer) or 0
     total = sum(c.total for c in memory.usual_503)

@@ -44,7 +44,7 @@ class HealthyGate(WithoutCounts):
     Spec = HealthySpec
 
     def needs(
-        self, spec: HealthySpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: HealthySpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """No series: health is read live."""
         return ()
@@ -55,14 +55,14 @@ class HealthyGate(WithoutCounts):
     def restart(self, memory: None) -> None:
         """Nothing to forget."""
 
-    def fold(self, spec: HealthySpec, memory: None, minute: Minute, scene: GateContext) -> None:
+    def fold(self, spec: HealthySpec, memory: None, minute: Minute, context: GateContext) -> None:
         """Minutes say nothing about health now."""
 
     def verdict(
-        self, spec: HealthySpec, memory: None, pair: Comparison, scene: GateContext
+        self, spec: HealthySpec, memory: None, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """PASS only when the health was read and is enough."""
-        reading = scene.health.get(pair.destination)
+        reading = context.health.get(comparison.destination)
         if isinstance(reading, Known):
             return _judge(spec, reading.value)
         if isinstance(reading, Unknown):

@@ -29,31 +29,31 @@ def restart(memory: Memory) -> Memory:
 
 
 def fold(
-    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, context: GateContext
 ) -> Memory:
     """The memory after one settled minute."""
     if isinstance(memory, sequential_policy.Memory):
-        return sequential_policy.fold(terms, memory, sample, minute, scene)
-    return threshold_policy.fold(terms, memory, sample, minute, scene)
+        return sequential_policy.fold(terms, memory, sample, minute, context)
+    return threshold_policy.fold(terms, memory, sample, minute, context)
 
 
-def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
+def verdict(terms: Terms, memory: Memory, context: GateContext) -> Judgement:
     """What the evidence says now."""
     if isinstance(memory, sequential_policy.Memory):
-        return sequential_policy.verdict(terms, memory, scene)
-    return threshold_policy.verdict(terms, memory, scene)
+        return sequential_policy.verdict(terms, memory, context)
+    return threshold_policy.verdict(terms, memory, context)
 
 
 def early(
-    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], scene: GateContext
+    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], context: GateContext
 ) -> Early | None:
     """What minutes say that are still being published."""
     if isinstance(memory, sequential_policy.Memory):
-        return sequential_policy.early(terms, memory, sampled, scene)
+        return sequential_policy.early(terms, memory, sampled, context)
     for sample, minute in sampled:
-        if not columns.in_step(minute, scene):
+        if not columns.in_step(minute, context):
             continue  # it straddles a raise: its counts and its weight do not fit together
-        judgement = threshold_policy.alarming(terms, memory, sample, minute, scene)
+        judgement = threshold_policy.alarming(terms, memory, sample, minute, context)
         if judgement is not None:
             return Early(judgement, minute.at_ms, twice=True)
     return None

@@ -119,7 +119,7 @@ class LatencyGate:
     Spec = LatencySpec
 
     def needs(
-        self, spec: LatencySpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: LatencySpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """Requests, and those slower than each limit, on both sides."""
         limits = (_absolute(spec), _relative(spec, calibration))
@@ -137,32 +137,32 @@ class LatencyGate:
         return Memory(judge.restart(memory.absolute), judge.restart(memory.relative))
 
     def fold(
-        self, spec: LatencySpec, memory: Memory, minute: Minute, scene: GateContext
+        self, spec: LatencySpec, memory: Memory, minute: Minute, context: GateContext
     ) -> Memory:
         """The memory after one settled minute."""
-        absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
+        absolute, relative = _absolute(spec), _relative(spec, context.calibration)
         if absolute is not None:
             folded = judge.fold(
-                absolute.terms, memory.absolute, _sample(absolute, minute), minute, scene
+                absolute.terms, memory.absolute, _sample(absolute, minute), minute, context
             )
             memory = replace(memory, absolute=folded)
         if relative is not None:
             folded = judge.fold(
-                relative.terms, memory.relative, _sample(relative, minute), minute, scene
+                relative.terms, memory.relative, _sample(relative, minute), minute, context
             )
             memory = replace(memory, relative=folded)
         return memory
 
     def verdict(
-        self, spec: LatencySpec, memory: Memory, pair: Comparison, scene: GateContext
+        self, spec: LatencySpec, memory: Memory, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """The worse of the two limits'."""
         judgements = []
-        absolute, relative = _absolute(spec), _relative(spec, scene.calibration)
+        absolute, relative = _absolute(spec), _relative(spec, context.calibration)
         if absolute is not None:
-            judgements.append(judge.verdict(absolute.terms, memory.absolute, scene))
+            judgements.append(judge.verdict(absolute.terms, memory.absolute, context))
         if relative is not None:
-            judgements.append(judge.verdict(relative.terms, memory.relative, scene))
+            judgements.append(judge.verdict(relative.terms, memory.relative, context))
         elif spec.versus_source is not None:
             why = f"the source's {spec.name_of_percentile} before the run is not known: nothing to compare with"
             judgements.append(Judgement(Verdict.UNKNOWN, why))
@@ -170,16 +170,19 @@ class LatencyGate:
         return replace(worst, signals=tuple(one for j in judgements for one in j.signals))
 
     def early(
-        self, spec: LatencySpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
+        self, spec: LatencySpec, memory: Memory, minutes: Sequence[Minute], context: GateContext
     ) -> Early | None:
         """By the slow requests already published, not in the cold minutes of a change."""
         limits = (
             (_absolute(spec), memory.absolute),
-            (_relative(spec, scene.calibration), memory.relative),
+            (_relative(spec, context.calibration), memory.relative),
         )
         found = [
             judge.early(
-                limit.terms, known, [(_sample(limit, minute), minute) for minute in minutes], scene
+                limit.terms,
+                known,
+                [(_sample(limit, minute), minute) for minute in minutes],
+                context,
             )
             for limit, known in limits
             if limit is not None
@@ -203,7 +206,7 @@ class LatencyGate:
 
 def _urgency(judgement: Judgement) -> tuple[Verdict, bool]:
     """The worse verdict; of equal breaches one that is proven, before one that only asks."""
-    return judgement.verdict, judgement.on_breach != "ask"
+    return judgement.verdict, judgement.on_breach != "escalate"
 
 
 LATENCY = LatencyGate()

@@ -58,7 +58,7 @@ class Memory:
 
     Attributes:
         usual: its (requests, errors) in the minutes before the first raise.
-        others: (all its requests, those outside the pair) in the last minutes.
+        others: (all its requests, those outside the comparison) in the last minutes.
     """
 
     counting: judge.Memory
@@ -72,7 +72,7 @@ class LbErrorsGate:
     Spec = LbErrorsSpec
 
     def needs(
-        self, spec: LbErrorsSpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: LbErrorsSpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """The balancer's errors; requests of both sides, and the source's answers."""
         return (
@@ -90,39 +90,39 @@ class LbErrorsGate:
         return replace(memory, counting=judge.restart(memory.counting))
 
     def fold(
-        self, spec: LbErrorsSpec, memory: Memory, minute: Minute, scene: GateContext
+        self, spec: LbErrorsSpec, memory: Memory, minute: Minute, context: GateContext
     ) -> Memory:
         """The memory after one settled minute."""
         made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
-        if columns.before_first_raise(scene) and made is not None and balancer:
+        if columns.before_first_raise(context) and made is not None and balancer:
             memory = replace(
                 memory, usual=(*memory.usual, Counts(balancer, made))[-counting.BASELINE_MINUTES :]
             )
         memory = replace(memory, others=(*memory.others, _others(minute))[-OTHERS_MINUTES:])
-        sample = _sample(memory, minute, scene, made)
+        sample = _sample(memory, minute, context, made)
         return replace(
-            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, scene)
+            memory, counting=judge.fold(_terms(spec), memory.counting, sample, minute, context)
         )
 
     def verdict(
-        self, spec: LbErrorsSpec, memory: Memory, pair: Comparison, scene: GateContext
+        self, spec: LbErrorsSpec, memory: Memory, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """See the judges; a breach on a balancer with other groups holds, unless the plan says otherwise."""
-        judgement = judge.verdict(_terms(spec), memory.counting, scene)
+        judgement = judge.verdict(_terms(spec), memory.counting, context)
         if judgement.verdict is not Verdict.BREACH:
             return judgement
         return _on_shared_balancer(spec, judgement, memory.others)
 
     def early(
-        self, spec: LbErrorsSpec, memory: Memory, minutes: Sequence[Minute], scene: GateContext
+        self, spec: LbErrorsSpec, memory: Memory, minutes: Sequence[Minute], context: GateContext
     ) -> Early | None:
         """By the errors already published, above the rate that was measured before the run."""
         sampled = [
             (sample, minute)
             for minute in minutes
-            if (sample := _published(memory, minute, scene)) is not None
+            if (sample := _published(memory, minute, context)) is not None
         ]
-        found = judge.early(_terms(spec), memory.counting, sampled, scene)
+        found = judge.early(_terms(spec), memory.counting, sampled, context)
         if found is None:
             return None
         others = tuple(_others(minute) for minute in minutes if minute.at_ms == found.at_ms)
@@ -165,12 +165,12 @@ def _made(minute: Minute) -> int | None:
     return total
 
 
-def _published(memory: Memory, minute: Minute, scene: GateContext) -> Sample | None:
+def _published(memory: Memory, minute: Minute, context: GateContext) -> Sample | None:
     """What is known already of an unsettled minute; None when the excess cannot be told or is the source's."""
     made, balancer = _made(minute), minute.number(columns.BALANCER_REQUESTS.key)
-    if made is None or balancer is None or _sources_fault(minute, scene, made):
+    if made is None or balancer is None or _sources_fault(minute, context, made):
         return None
-    usual = counting.usual_most(memory.usual, scene.calibration.get("elb_bad_ppm"), balancer)
+    usual = counting.usual_most(memory.usual, context.calibration.get("elb_bad_ppm"), balancer)
     if usual is None:
         return None
     excess = max(0, made - usual)
@@ -203,7 +203,7 @@ def _others(minute: Minute) -> Counts:
     return Counts(minute.number(columns.BALANCER_REQUESTS.key) or 0, split[1])
 
 
-def _sample(memory: Memory, minute: Minute, scene: GateContext, made: int | None) -> Sample:
+def _sample(memory: Memory, minute: Minute, context: GateContext, made: int | None) -> Sample:
     requests = columns.side_requests(minute, columns.DESTINATION_REQUESTS)
     balancer = columns.side_requests(minute, columns.BALANCER_REQUESTS)
     if made is None or requests is None or balancer is None:
@@ -212,9 +212,9 @@ def _sample(memory: Memory, minute: Minute, scene: GateContext, made: int | None
             None,
             unread="the load balancer's errors, or the requests they belong to, could not be read in the newest minute",
         )
-    if scene.weight <= 0:
+    if context.weight <= 0:
         return Sample(None, None)
-    usual = counting.usual_most(memory.usual, scene.calibration.get("elb_bad_ppm"), balancer)
+    usual = counting.usual_most(memory.usual, context.calibration.get("elb_bad_ppm"), balancer)
     if usual is None:
         return Sample(
             None, None, unread="the load balancer's own rate before the run is not known"
@@ -223,11 +223,11 @@ def _sample(memory: Memory, minute: Minute, scene: GateContext, made: int | None
     return Sample(
         Counts(requests + excess, excess),
         None,
-        shared=excess > 0 and _sources_fault(minute, scene, made),
+        shared=excess > 0 and _sources_fault(minute, context, made),
     )
 
 
-def _sources_fault(minute: Minute, scene: GateContext, made: int) -> bool:
+def _sources_fault(minute: Minute, context: GateContext, made: int) -> bool:
     """Half of the errors are requests that the source left unanswered, or its own requests stayed away."""
     requests, answers = (
         minute.number(columns.SOURCE_REQUESTS.key),
@@ -235,8 +235,8 @@ def _sources_fault(minute: Minute, scene: GateContext, made: int) -> bool:
     )
     if requests and answers is not None and 2 * (requests - answers) >= made > 0:
         return True
-    if scene.weight >= FULL or minute.is_unknown(columns.SOURCE_REQUESTS.key):
+    if context.weight >= FULL or minute.is_unknown(columns.SOURCE_REQUESTS.key):
         return False
     destination = minute.number(columns.DESTINATION_REQUESTS.key) or 0
-    due = destination * (FULL - scene.weight) // max(scene.weight, 1)
+    due = destination * (FULL - context.weight) // max(context.weight, 1)
     return due > 0 and 2 * (requests or 0) < due

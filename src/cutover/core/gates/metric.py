@@ -158,7 +158,7 @@ class MetricGate(WithoutCounts):
     Spec = MetricSpec
 
     def needs(
-        self, spec: MetricSpec, pair: Comparison, calibration: Mapping[str, int]
+        self, spec: MetricSpec, comparison: Comparison, calibration: Mapping[str, int]
     ) -> tuple[Series, ...]:
         """The metric, and the destination's requests."""
         return (_series(spec), DESTINATION_REQUESTS)
@@ -171,31 +171,33 @@ class MetricGate(WithoutCounts):
         """The baseline and evidence against stay."""
         return replace(memory, proof=0, missing=0, why_missing="", newest_ms=0)
 
-    def fold(self, spec: MetricSpec, memory: Memory, minute: Minute, scene: GateContext) -> Memory:
+    def fold(
+        self, spec: MetricSpec, memory: Memory, minute: Minute, context: GateContext
+    ) -> Memory:
         """The memory after one settled minute."""
         value = _value(spec, minute)
-        before = before_first_raise(scene)
+        before = before_first_raise(context)
         if isinstance(value, str):
-            if before or not in_step(minute, scene):
+            if before or not in_step(minute, context):
                 return memory
-            same_step = scene.step_began_ms == memory.step
+            same_step = context.step_began_ms == memory.step
             # few requests say little about a destination that is not being used yet: WAITING, not UNKNOWN
             few = value.startswith("fewer")
             missing = 1 if few else (memory.missing if same_step else 0) + 1
-            memory = memory if same_step else replace(memory, step=scene.step_began_ms, proof=0)
+            memory = memory if same_step else replace(memory, step=context.step_began_ms, proof=0)
             return replace(memory, missing=missing, why_missing=value)
         if before:
             return replace(memory, before=(*memory.before, value)[-BASELINE_MINUTES:])
-        if in_step(minute, scene):
-            proof = memory.proof if scene.step_began_ms == memory.step else 0
-            memory = replace(memory, step=scene.step_began_ms, proof=proof + 1)
+        if in_step(minute, context):
+            proof = memory.proof if context.step_began_ms == memory.step else 0
+            memory = replace(memory, step=context.step_began_ms, proof=proof + 1)
             if len(memory.before) < LEAST_BASELINE and len(memory.first) < FIRST_MINUTES:
                 memory = replace(memory, first=(*memory.first, value))
         recent = (*memory.recent, value)[-OF_MINUTES:]
         return replace(memory, recent=recent, missing=0, why_missing="", newest_ms=minute.at_ms)
 
     def verdict(
-        self, spec: MetricSpec, memory: Memory, pair: Comparison, scene: GateContext
+        self, spec: MetricSpec, memory: Memory, comparison: Comparison, context: GateContext
     ) -> Judgement:
         """BREACH, UNKNOWN, WAITING or PASS."""
         limit, baseline = _limit(spec, memory)
@@ -216,20 +218,20 @@ class MetricGate(WithoutCounts):
             worst = max(_rate(value) for value in memory.recent)
             why = f"{spec.name} reached {_text(worst)}{unit}{against} in {sum(bad)} of {len(bad)} minutes"
             return Judgement(Verdict.BREACH, why, facts)
-        if memory.step == scene.step_began_ms and memory.missing >= MISSING_MINUTES:
+        if memory.step == context.step_began_ms and memory.missing >= MISSING_MINUTES:
             return Judgement(
                 Verdict.UNKNOWN,
                 f"{spec.name}: {memory.why_missing} for {memory.missing} minutes",
                 facts,
             )
-        age = scene.now.wall_ms - memory.newest_ms
-        if memory.newest_ms and age > max(STALE_PERIODS * scene.period_ms, 2 * MINUTE):
+        age = context.now.wall_ms - memory.newest_ms
+        if memory.newest_ms and age > max(STALE_PERIODS * context.period_ms, 2 * MINUTE):
             return Judgement(
                 Verdict.UNKNOWN,
                 f"{spec.name}: the newest value is {age // MINUTE} minutes old",
                 facts,
             )
-        proof = memory.proof if memory.step == scene.step_began_ms else 0
+        proof = memory.proof if memory.step == context.step_began_ms else 0
         if spec.max_growth is not None and baseline is None:
             return Judgement(
                 Verdict.WAITING, f"{spec.name} has no baseline above zero to grow from yet", facts

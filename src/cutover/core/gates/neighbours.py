@@ -1,8 +1,8 @@
-"""Who else a load balancer serves, and how many requests the pair usually gets of it.
+"""Who else a load balancer serves, and how many requests the comparison usually gets of it.
 
 The balancer's `RequestCount` and the errors that it makes itself are everybody's: they carry no target group (AWS docs:
 CloudWatch metrics for your Application Load Balancer). As long as the source has requests it says what the destination
-should have. At 100 % nothing in the minute does: then the minutes before it do, of the pair and of the others.
+should have. At 100 % nothing in the minute does: then the minutes before it do, of the comparison and of the others.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ OTHERS_NOISE: Final = 0.1
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The pair and the others in the last ordinary minutes.
+    """The comparison and the others in the last ordinary minutes.
 
     Attributes:
-        minutes: (requests of the pair, requests of the balancer in neither group), oldest first.
+        minutes: (requests of the comparison, requests of the balancer in neither group), oldest first.
         shared: the load balancer serves others too, or did: one that fails has no requests, and all the 503s.
     """
 
@@ -37,8 +37,8 @@ class Neighbours:
     shared: bool = False
 
     @property
-    def pair(self) -> float:
-        """Requests of the pair in an ordinary minute."""
+    def comparison(self) -> float:
+        """Requests of the comparison in an ordinary minute."""
         return sum(p for p, _ in self.minutes) / max(1, len(self.minutes))
 
     @property
@@ -52,20 +52,20 @@ class Neighbours:
         if split is None or not split[0]:
             return self
         minutes = (*self.minutes, split)[-USUAL_MINUTES:]
-        pair, others = sum(p for p, _ in minutes), sum(o for _, o in minutes)
+        comparison, others = sum(p for p, _ in minutes), sum(o for _, o in minutes)
         enough = len(minutes) >= LEAST_MINUTES
         return Neighbours(
-            minutes, self.shared or (enough and others > OTHERS_SHARE * (pair + others))
+            minutes, self.shared or (enough and others > OTHERS_SHARE * (comparison + others))
         )
 
     def due(self, minute: Minute, weight: int) -> int:
         """Requests that the weight should have brought the destination (0: cannot tell).
 
-        By what the source got; at 100 % by all that the balancer got, or on a shared one by what the pair usually gets.
+        By what the source got; at 100 % by all that the balancer got, or on a shared one by what the comparison usually gets.
         """
         if weight >= FULL:
             everybody = minute.number(columns.BALANCER_REQUESTS.key) or 0
-            return round(self.pair) if self.shared else everybody
+            return round(self.comparison) if self.shared else everybody
         return columns.requests_due(minute, weight)
 
     def missing_others(self, minute: Minute) -> float | None:
@@ -79,7 +79,7 @@ NO_NEIGHBOURS: Final = Neighbours()
 
 
 def split_of(minute: Minute) -> tuple[int, int] | None:
-    """(requests of the pair, requests in neither group); None when nobody knows."""
+    """(requests of the comparison, requests in neither group); None when nobody knows."""
     source = columns.side_requests(minute, columns.SOURCE_REQUESTS)
     destination = columns.side_requests(minute, columns.DESTINATION_REQUESTS)
     balancer = columns.side_requests(minute, columns.BALANCER_REQUESTS)

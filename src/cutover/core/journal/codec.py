@@ -8,42 +8,19 @@ from typing import Any
 
 from cutover.core.journal.events import TYPES, Event
 
-VERSION = 2
+VERSION = 3
 """The format that is written."""
 
+FIRST = 3
+"""The first format that was released; a journal of an earlier one belongs to a test of an unreleased version."""
 
-def _slow_in_thousandths(data: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 counted slow requests whole; version 2 in thousandths of a request."""
-    counts = data.get("counts")
-    if data["type"] not in ("minute", "corrected") or not isinstance(counts, dict):
-        return data
-    return {
-        **data,
-        "counts": {
-            key: count * 1000
-            if type(count) is int and key.startswith(("source.slower.", "destination.slower."))
-            else count
-            for key, count in counts.items()
-        },
-    }
-
-
-UPCASTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _slow_in_thousandths}
+UPCASTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From version N to N+1: pure functions on the decoded record, applied after the hash check."""
-
-
-ADDED: Mapping[str, frozenset[str]] = {"word": frozenset({"id"})}
-"""Fields that version 2 got later, by record type: not written while empty, so that a record without them has the bytes
-that it always had."""
 
 
 def body(event: Event) -> dict[str, Any]:
     """The event as JSON-ready data, without its type."""
-    data = {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
-    for name in ADDED.get(event.type, ()):
-        if not data[name]:
-            del data[name]
-    return data
+    return {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
 
 
 def parse(type_name: str, data: Mapping[str, Any]) -> Event:

@@ -2,8 +2,8 @@
 
 Every value is a string, an integer, a boolean, or a list or mapping of those: never a float, never
 None for a number. The envelope (`v seq run epoch type at boot_ms boot_id prev hash`) belongs to the
-journal; the body is what stands here. Adding a type or a field raises `records.VERSION` and adds a
-function to `records.UPCASTS`; old records are never rewritten.
+journal; the body is what stands here. Adding a type or a field raises `codec.VERSION` and adds a
+function to `codec.UPCASTS`; old records are never rewritten.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class LeaseTaken:
     actor: str
     host: str
     pid: int
-    first_word: str = ""
+    first_command: str = ""
     exit_on_hold: int = 0
 
 
@@ -56,11 +56,11 @@ class CheckFound:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The forms found at the start, and what going back needs."""
+    """The configs found at the start, and what going back needs."""
 
     type: ClassVar[str] = "snapshot"
-    forms: Mapping[str, Mapping[str, Any]]  # route -> form_body()
-    recipes: Mapping[str, str]
+    configs: Mapping[str, Mapping[str, Any]]  # route -> config_body()
+    stickiness_strategies: Mapping[str, str]
     source_healthy: Mapping[str, int]  # source group ARN -> healthy targets
     calibration: Mapping[str, Mapping[str, int]]
 
@@ -77,7 +77,7 @@ class PhaseChanged:
     hold: str = ""  # a HoldReason when after is HOLDING
     deadline: str = ""  # wall text, "" for none
     cause: str = (
-        ""  # why a rollback began: breach, word, deadline, blind, partial, drift, interrupt
+        ""  # why a rollback began: breach, command, deadline, no_data, partial, drift, interrupt
     )
     from_ms: int = 0  # SETTLING: evidence may count from this minute on (AWS's clock)
     detail: str = ""  # numbers behind the why, for people
@@ -92,8 +92,8 @@ class Intent:
     kind: str  # move or restore
     step: int
     attempt: int
-    pre: str  # hash of the form just read, "" for a blind restore
-    post: Mapping[str, Any]  # form_body()
+    pre: str  # hash of the config just read, "" for a restore without a read
+    post: Mapping[str, Any]  # config_body()
     weight: int
     reason: str
 
@@ -114,24 +114,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verified:
-    """Two equal reads at least 2 s apart: the form is committed."""
+    """Two equal reads at least 2 s apart: the config is committed."""
 
     type: ClassVar[str] = "verified"
     route: str
-    form: str  # hash
+    config: str  # hash
     weight: int
     first_ms: int
     second_ms: int
 
 
 @dataclass(frozen=True)
-class Effective:
+class WeightObserved:
     """The data plane follows the weight: the bake may begin."""
 
-    type: ClassVar[str] = "effective"
+    type: ClassVar[str] = "weight_observed"
     step: int
     from_ms: int  # evidence counts from this minute on
-    shares: Mapping[str, int]  # pair -> observed per mille; -1 where it was skipped
+    shares: Mapping[str, int]  # comparison -> observed per mille; -1 where it was skipped
     why: str
 
 
@@ -141,7 +141,7 @@ class GateJudged:
 
     type: ClassVar[str] = "gate"
     gate: str
-    pair: str
+    comparison: str
     verdict: str
     why: str
     minute_ms: int  # newest minute judged, 0 for none
@@ -150,10 +150,10 @@ class GateJudged:
 
 @dataclass(frozen=True)
 class MinuteSettled:
-    """A settled minute of one pair, journalled once."""
+    """A settled minute of one comparison, journalled once."""
 
     type: ClassVar[str] = "minute"
-    pair: str
+    comparison: str
     at_ms: int
     counts: Mapping[str, int | str]
 
@@ -163,7 +163,7 @@ class MinuteCorrected:
     """A settled minute that CloudWatch later answered differently."""
 
     type: ClassVar[str] = "corrected"
-    pair: str
+    comparison: str
     at_ms: int
     counts: Mapping[str, int | str]
 
@@ -178,11 +178,11 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class WordSaid:
-    """An operator's word or a signal."""
+class CommandGiven:
+    """An operator's command or a signal."""
 
-    type: ClassVar[str] = "word"
-    word: str
+    type: ClassVar[str] = "command"
+    command: str
     who: str
     why: str = ""
     source: str = ""
@@ -203,12 +203,12 @@ class Gap:
 
 @dataclass(frozen=True)
 class Drift:
-    """A live form that is neither intended nor prior."""
+    """A live config that is neither intended nor prior."""
 
     type: ClassVar[str] = "drift"
     route: str
     expected: str
-    seen: Mapping[str, Any]  # form_body()
+    seen: Mapping[str, Any]  # config_body()
 
 
 @dataclass(frozen=True)
@@ -230,15 +230,15 @@ class Close:
 
 
 Event = (
-    RunOpen | LeaseTaken | CheckFound | Snapshot | PhaseChanged | Intent | Outcome | Verified | Effective | GateJudged
-    | MinuteSettled | MinuteCorrected | Observed | WordSaid | Gap | Drift | Note | Close
+    RunOpen | LeaseTaken | CheckFound | Snapshot | PhaseChanged | Intent | Outcome | Verified | WeightObserved | GateJudged
+    | MinuteSettled | MinuteCorrected | Observed | CommandGiven | Gap | Drift | Note | Close
 )  # fmt: skip
 
 TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunOpen, LeaseTaken, CheckFound, Snapshot, PhaseChanged, Intent, Outcome, Verified, Effective, GateJudged,
-        MinuteSettled, MinuteCorrected, Observed, WordSaid, Gap, Drift, Note, Close,
+        RunOpen, LeaseTaken, CheckFound, Snapshot, PhaseChanged, Intent, Outcome, Verified, WeightObserved, GateJudged,
+        MinuteSettled, MinuteCorrected, Observed, CommandGiven, Gap, Drift, Note, Close,
     )
 }  # fmt: skip
 
@@ -271,4 +271,4 @@ def minute_of(event: MinuteSettled | MinuteCorrected) -> Minute:
         k: v if isinstance(v, int) else _ABSENT.get(v) or Absent(v)
         for k, v in event.counts.items()
     }
-    return Minute(event.pair, event.at_ms, counts)
+    return Minute(event.comparison, event.at_ms, counts)

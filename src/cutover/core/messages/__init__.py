@@ -3,7 +3,7 @@
 `RunView.begin(plan)`, then `tell(view, record)` for every record; every surface renders that view.
 """
 
-from cutover.core.messages.anomalies import Anomalies, oddities_text
+from cutover.core.messages.anomalies import Anomalies, anomalies_text
 from cutover.core.messages.ending import NEXT, ending, next_command
 from cutover.core.messages.holds import HOLD_WORDS, HoldWords, after_deadline
 from cutover.core.messages.live_verdicts import (
@@ -44,6 +44,7 @@ __all__ = [
     "ViewLine",
     "about",
     "after_deadline",
+    "anomalies_text",
     "baked",
     "clock_text",
     "ending",
@@ -51,7 +52,6 @@ __all__ = [
     "left_ms",
     "minute_line",
     "next_command",
-    "oddities_text",
     "outlook",
     "sentence",
     "stamp",

@@ -51,7 +51,7 @@ def _oddity(before: RunState, event: ev.Event) -> str:
     """The count that the event adds to; empty for an ordinary one."""
     found = ""
     if isinstance(event, ev.GateJudged):
-        known = before.verdicts.get((event.gate, event.pair))
+        known = before.verdicts.get((event.gate, event.comparison))
         was_odd = known is not None and known.verdict in ("UNKNOWN", "SHARED", "BREACH")
         found = "recovered" if was_odd and event.verdict == "PASS" else ""
     elif isinstance(event, ev.Outcome):
@@ -68,7 +68,7 @@ def _oddity(before: RunState, event: ev.Event) -> str:
     return found
 
 
-def oddities_text(odd: Anomalies) -> str:
+def anomalies_text(odd: Anomalies) -> str:
     """Anomalies that did not breach, as one clause."""
     said = [
         text

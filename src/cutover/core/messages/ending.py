@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cutover.core.messages.anomalies import oddities_text
+from cutover.core.messages.anomalies import anomalies_text
 from cutover.core.messages.holds import HOLD_WORDS
 from cutover.core.messages.model import RunView
 from cutover.core.messages.phrases import about
@@ -61,6 +61,6 @@ def ending(story: RunView) -> tuple[str, ...]:
     lines.append(f"{story.plan.name}: {name} at {weight_text(state.weight)}{took}")
     if story.reason and state.phase is not Phase.COMPLETED:
         lines.append(f"reason: {story.reason}")
-    lines.append(f"odd but no breach: {oddities_text(story.oddities)}")
+    lines.append(f"odd but no breach: {anomalies_text(story.anomalies)}")
     lines.append(f"next: {next_command(state, driven=False)}")
     return tuple(lines)

@@ -47,7 +47,7 @@ HOLD_WORDS: dict[Hold, HoldWords] = {
     Hold.SHARED: HoldWords(
         "source is bad", f"goes on by itself when the source is well again, or {BACK}"
     ),
-    Hold.UNCOMPARED: HoldWords(
+    Hold.NO_CONTROL: HoldWords(
         "nobody to compare with",
         f"look whether what both sides use fails too; {BACK}, or `cutover pause` waits until you say more (`cutover resume` "
         "asks again while it lasts); goes on by itself when the destination is well (then a fresh bake)",

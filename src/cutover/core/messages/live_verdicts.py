@@ -11,7 +11,7 @@ from cutover.core.messages.phrases import judged
 from cutover.core.messages.verdicts import told
 from cutover.core.plan import Plan
 from cutover.core.state import RunState
-from cutover.core.state.gate_context import health_said, scene_of, weight_after
+from cutover.core.state.gate_context import context_of, health_said, weight_after
 from cutover.core.values import MINUTE, PPM, weight_text
 
 LOUD = 1.0
@@ -20,7 +20,7 @@ LOUD = 1.0
 
 @dataclass(frozen=True)
 class LiveVerdict:
-    """One gate on one pair.
+    """One gate on one comparison.
 
     Attributes:
         why: one clause, with the numbers of the newest settled minute.
@@ -28,7 +28,7 @@ class LiveVerdict:
     """
 
     gate: str
-    pair: str
+    comparison: str
     verdict: Verdict
     why: str
     signals: tuple[Signal, ...] = ()
@@ -42,10 +42,10 @@ def standings(plan: Plan, state: RunState) -> tuple[LiveVerdict, ...]:
     """
     found = []
     for gate in plan.gates:
-        for pair in plan.pairs:
-            key = (gate.name, pair.id)
+        for comparison in plan.comparisons:
+            key = (gate.name, comparison.id)
             known = state.verdicts.get(key)
-            live = _judged_again(plan, state, gate.name, pair.id)
+            live = _judged_again(plan, state, gate.name, comparison.id)
             if known is None:
                 judgement = live or Judgement(Verdict.WAITING, "not looked at yet")
                 found.append(
@@ -59,27 +59,27 @@ def standings(plan: Plan, state: RunState) -> tuple[LiveVerdict, ...]:
     return tuple(found)
 
 
-def _judged_again(plan: Plan, state: RunState, gate: str, pair_id: str) -> Judgement | None:
+def _judged_again(plan: Plan, state: RunState, gate: str, comparison_id: str) -> Judgement | None:
     """What the journalled minutes say; None for a gate on live facts, or before any."""
     planned = next(one for one in plan.gates if one.name == gate)
-    pair = next(one for one in plan.pairs if one.id == pair_id)
-    calibration = state.evidence.calibration.get(pair_id, {})
-    memory = state.evidence.memory(gate, pair_id)
+    comparison = next(one for one in plan.comparisons if one.id == comparison_id)
+    calibration = state.evidence.calibration.get(comparison_id, {})
+    memory = state.evidence.memory(gate, comparison_id)
     if (
         memory is None
         or state.last is None
-        or not planned.gate.needs(planned.spec, pair, calibration)
+        or not planned.gate.needs(planned.spec, comparison, calibration)
     ):
         return None
-    scene = scene_of(
+    context = context_of(
         plan,
         state,
-        pair_id,
+        comparison_id,
         state.last,
         next_weight=weight_after(plan, state),
         health=health_said(state, state.last),
     )
-    return told(planned.gate.verdict(planned.spec, memory, pair, scene))
+    return told(planned.gate.verdict(planned.spec, memory, comparison, context))
 
 
 def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[LiveVerdict]) -> str:
@@ -89,7 +89,7 @@ def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[Li
         plan: the run's plan.
         state: its state; a step is in effect.
         covered_ms: settled evidence that the step has.
-        found: every gate on every pair.
+        found: every gate on every comparison.
     """
     bake = _bake(plan, state)
     head = f"{weight_text(state.weight)} step {covered_ms // MINUTE} of {bake // MINUTE} min"
@@ -104,7 +104,9 @@ def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[Li
 
 def outlook(plan: Plan, state: RunState, covered_ms: int, found: Iterable[LiveVerdict]) -> str:
     """`advances in 4 min`, or what it waits for."""
-    waits = [judged(plan, one.gate, one.pair) for one in found if one.verdict is not Verdict.PASS]
+    waits = [
+        judged(plan, one.gate, one.comparison) for one in found if one.verdict is not Verdict.PASS
+    ]
     if waits:
         return f"waits for {', '.join(waits)}"
     following = state.step + 1
@@ -129,7 +131,7 @@ def _bake(plan: Plan, state: RunState) -> int:
 
 
 def _gate(plan: Plan, one: LiveVerdict) -> str:
-    name = judged(plan, one.gate, one.pair)
+    name = judged(plan, one.gate, one.comparison)
     spoken = [
         f"{count_text(signal.counts)}, allowed {percent(signal.allowed_ppm)}, evidence {evidence_text(signal)}"
         for signal in one.signals

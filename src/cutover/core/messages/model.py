@@ -59,7 +59,7 @@ class StepView:
         planned_ms, baked_ms: the bake the plan asks for, and the settled evidence collected.
         raised: when the weight was first committed.
         ended: when the step was passed or taken back.
-        verdicts: by gate and pair, the newest of this step.
+        verdicts: by gate and comparison, the newest of this step.
     """
 
     weight: int
@@ -79,7 +79,7 @@ class RunView:
     state: RunState = field(default_factory=RunState)
     lines: tuple[ViewLine, ...] = ()
     steps: tuple[StepView, ...] = ()
-    oddities: Anomalies = field(default_factory=Anomalies)
+    anomalies: Anomalies = field(default_factory=Anomalies)
     reason: str = ""  # why the run went back or needs a person, in one sentence
 
     @classmethod
@@ -101,7 +101,7 @@ def tell(story: RunView, record: ev.Record) -> RunView:
         story,
         state=state,
         steps=_steps(story, before, state, record),
-        oddities=count_oddity(story.oddities, before, record.event),
+        anomalies=count_oddity(story.anomalies, before, record.event),
     )
     if text is None:
         return told
@@ -119,7 +119,7 @@ def _folded(plan: Plan, before: RunState, record: ev.Record) -> RunState:
     """The state without the gates' memories: no sentence needs them, and folding them is the dear part."""
     event = record.event
     if isinstance(event, ev.MinuteSettled):
-        newest = {**before.journalled_ms, event.pair: event.at_ms}
+        newest = {**before.journalled_ms, event.comparison: event.at_ms}
         return replace(
             before, seq=record.seq, epoch=record.epoch, last=record.at, journalled_ms=newest
         )
@@ -162,10 +162,13 @@ def tone_of(before: RunState, event: ev.Event) -> Tone:
 
 
 def baked(plan: Plan, state: RunState) -> int:
-    """Milliseconds of settled evidence that the current step has, by its slowest pair."""
+    """Milliseconds of settled evidence that the current step has, by its slowest comparison."""
     if state.evidence_from_ms == NO_STEP:
         return 0
-    newest = [state.journalled_ms.get(pair.id, 0) + plan.observe.period for pair in plan.pairs]
+    newest = [
+        state.journalled_ms.get(comparison.id, 0) + plan.observe.period
+        for comparison in plan.comparisons
+    ]
     return max(0, min(newest, default=0) - state.evidence_from_ms)
 
 
@@ -194,8 +197,10 @@ def _steps(
         return story.steps
     step = story.steps[at]
     if isinstance(event, ev.GateJudged):
-        step = replace(step, verdicts={**step.verdicts, (event.gate, event.pair): event.verdict})
-    elif isinstance(event, ev.MinuteSettled | ev.Effective) and state.phase in (
+        step = replace(
+            step, verdicts={**step.verdicts, (event.gate, event.comparison): event.verdict}
+        )
+    elif isinstance(event, ev.MinuteSettled | ev.WeightObserved) and state.phase in (
         Phase.SETTLING,
         Phase.BAKING,
         Phase.HOLDING,

@@ -85,7 +85,7 @@ def _rolling_back(plan: Plan, before: RunState, record: Record, event: PhaseChan
 
 def _read_as(known: RouteState) -> int:
     """The destination's portion by the newest read, which may be more than what is committed."""
-    return 0 if known.seen is None else int(known.seen.form.weight or 0)
+    return 0 if known.seen is None else int(known.seen.config.weight or 0)
 
 
 def _rolled_back(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:

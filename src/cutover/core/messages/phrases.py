@@ -44,17 +44,17 @@ _NAMES = {"minutes": "evidence"}
 """The machine's own gate on fresh minutes, by a name that a person understands."""
 
 
-def judged(plan: Plan, gate: str, pair: str) -> str:
-    """`errors`, and on which pair where the plan has several."""
+def judged(plan: Plan, gate: str, comparison: str) -> str:
+    """`errors`, and on which comparison where the plan has several."""
     gate = _NAMES.get(gate, gate)
-    return gate if len(plan.pairs) == 1 else f"{gate} ({pair})"
+    return gate if len(plan.comparisons) == 1 else f"{gate} ({comparison})"
 
 
 def reason(plan: Plan, why: str) -> str:
-    """A decision's reason as a clause of a sentence: the pair is named only where there are several."""
-    for pair in plan.pairs:
+    """A decision's reason as a clause of a sentence: the comparison is named only where there are several."""
+    for comparison in plan.comparisons:
         for gate, name in _NAMES.items():
-            why = why.replace(f"{gate} on {pair.id}:", f"{name} on {pair.id}:")
-        short = "" if len(plan.pairs) == 1 else f" ({pair.id})"
-        why = why.replace(f" on {pair.id}:", f"{short}:")
+            why = why.replace(f"{gate} on {comparison.id}:", f"{name} on {comparison.id}:")
+        short = "" if len(plan.comparisons) == 1 else f" ({comparison.id})"
+        why = why.replace(f" on {comparison.id}:", f"{short}:")
     return why.rstrip(". ")

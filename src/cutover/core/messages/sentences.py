@@ -43,8 +43,8 @@ def _lease(plan: Plan, before: RunState, record: ev.Record, event: ev.LeaseTaken
     who = f"{event.actor}{where} (pid {event.pid})"
     if record.epoch <= 1:
         return f"driven by {who}"
-    word = f" for `cutover {event.first_word}`" if event.first_word else ""
-    return f"taken up by {who}{word}"
+    command = f" for `cutover {event.first_command}`" if event.first_command else ""
+    return f"taken up by {who}{command}"
 
 
 def _check(plan: Plan, before: RunState, record: ev.Record, event: ev.CheckFound) -> str | None:
@@ -56,7 +56,7 @@ def _check(plan: Plan, before: RunState, record: ev.Record, event: ev.CheckFound
 
 
 def _snapshot(plan: Plan, before: RunState, record: ev.Record, event: ev.Snapshot) -> str:
-    found = f"wrote down {count_of(len(event.forms), 'route')} as found"
+    found = f"wrote down {count_of(len(event.configs), 'route')} as found"
     if before.mode == "rehearsal":
         return f"{found}; the restore.sh of a real run puts that back without cutover"
     return f"{found}; restore.sh puts that back without cutover"
@@ -98,16 +98,16 @@ def _verified(plan: Plan, before: RunState, record: ev.Record, event: ev.Verifie
     return None  # told once for all routes, by the phase change
 
 
-def _effective(plan: Plan, before: RunState, record: ev.Record, event: ev.Effective) -> str:
+def _effective(plan: Plan, before: RunState, record: ev.Record, event: ev.WeightObserved) -> str:
     return f"the split is in effect: {reason(plan, event.why)}"
 
 
 def _gate(plan: Plan, before: RunState, record: ev.Record, event: ev.GateJudged) -> str | None:
-    known = before.verdicts.get((event.gate, event.pair))
+    known = before.verdicts.get((event.gate, event.comparison))
     was = known.verdict if known is not None else ""
     if was == event.verdict:
         return None  # journalled again for its numbers
-    name, why = judged(plan, event.gate, event.pair), event.why
+    name, why = judged(plan, event.gate, event.comparison), event.why
     if event.verdict == "UNKNOWN":
         return f"{name}: no verdict: {why}"
     if event.verdict == "BREACH":
@@ -147,7 +147,7 @@ def _history_lost(plan: Plan, before: RunState, facts: Mapping[str, Any]) -> Non
 
 
 def _alarming(plan: Plan, before: RunState, facts: Mapping[str, Any]) -> str:
-    name = judged(plan, str(facts["gate"]), str(facts["pair"]))
+    name = judged(plan, str(facts["gate"]), str(facts["comparison"]))
     return f"{name}: {facts.get('why', 'a minute looks bad')}; reading that minute once more"
 
 
@@ -185,14 +185,14 @@ _OBSERVED: dict[str, Callable[[Plan, RunState, Mapping[str, Any]], str | None]] 
 }
 
 
-def _word(plan: Plan, before: RunState, record: ev.Record, event: ev.WordSaid) -> str:
-    if event.word == "interrupt":
+def _command(plan: Plan, before: RunState, record: ev.Record, event: ev.CommandGiven) -> str:
+    if event.command == "interrupt":
         name = {1: "SIGHUP", 2: "Ctrl-C", 15: "SIGTERM"}.get(
             event.signal, f"signal {event.signal}"
         )
         return f"{name} received"
     why = f": {event.why}" if event.why else ""
-    return f"{event.who} says {event.word.replace('_', ' ')}{why}"
+    return f"{event.who} says {event.command.replace('_', ' ')}{why}"
 
 
 def _gap(plan: Plan, before: RunState, record: ev.Record, event: ev.Gap) -> str:
@@ -223,7 +223,7 @@ def _close(plan: Plan, before: RunState, record: ev.Record, event: ev.Close) -> 
         meaning = "refused, nothing was written" if before.phase is Phase.REFUSED else "refused"
     told = f"the process ends with {code}: {meaning}"
     if before.mode == "rehearsal":
-        return told  # it takes no words, and nobody goes on with it
+        return told  # it takes no commands, and nobody goes on with it
     if before.phase is Phase.HOLDING:
         return f"{told}; the weight stays at {weight_text(before.weight)} and nobody keeps watch: `cutover resume` or `cutover rollback`"
     if before.phase is Phase.ROLLING_BACK:
@@ -240,12 +240,12 @@ _SENTENCES: dict[type, Callable[[Plan, RunState, ev.Record, Any], str | None]] =
     ev.Intent: _intent,
     ev.Outcome: _outcome,
     ev.Verified: _verified,
-    ev.Effective: _effective,
+    ev.WeightObserved: _effective,
     ev.GateJudged: _gate,
     ev.MinuteSettled: _minute,
     ev.MinuteCorrected: _corrected,
     ev.Observed: _observed,
-    ev.WordSaid: _word,
+    ev.CommandGiven: _command,
     ev.Gap: _gap,
     ev.Drift: _drift,
     ev.Note: _note,

@@ -26,7 +26,7 @@ def told(judgement: Judgement) -> Judgement:
     if judgement.reason is None:
         return judgement
     said = _SENTENCES[judgement.reason.rule](judgement.reason)
-    if judgement.on_breach == "ask":
+    if judgement.on_breach == "escalate":
         said += _nobody_to_compare(judgement.reason)
     elif judgement.reason.left_out and judgement.reason.rule in _NAME_EVIDENCE:
         said += _left_out(judgement.reason.left_out)

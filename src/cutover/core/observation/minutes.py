@@ -97,10 +97,10 @@ def beside_source(wanted: Iterable[Series]) -> tuple[Series, ...]:
 
 @dataclass(frozen=True)
 class Minute:
-    """What one pair did in one period (`observe.period`, 60 s on ALB).
+    """What one comparison did in one period (`observe.period`, 60 s on ALB).
 
     Attributes:
-        pair: `Comparison.id`.
+        comparison: `Comparison.id`.
         at_ms: the period's start, ms since the epoch on AWS's clock.
         counts: by `Series.key`. Whole requests, rounded up if ever fractional (against the destination);
             `slower` and custom metrics in thousandths.
@@ -108,7 +108,7 @@ class Minute:
             its own gates wait for it, and no other does.
     """
 
-    pair: str
+    comparison: str
     at_ms: int
     counts: Mapping[str, Count]
     settled: bool = True

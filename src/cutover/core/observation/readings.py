@@ -69,7 +69,7 @@ class CommandName(StrEnum):
 
 @dataclass(frozen=True)
 class OperatorCommand:
-    """One word, who said it, why, and through what.
+    """One command, who said it, why, and through what.
 
     `id` tells it from every other one, so that whoever said it knows the answer to it. Empty for what nobody waits
     to see answered: keys, signals, kill switches, and what could not be read.
@@ -78,7 +78,7 @@ class OperatorCommand:
     name: CommandName
     who: str
     why: str = ""
-    source: str = "words"  # words, signal, keyboard, first
+    source: str = "commands"  # commands, signal, keyboard, first
     signal: int = 0
     detail: str = ""  # for finish: detach_source
     id: str = ""

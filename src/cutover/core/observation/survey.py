@@ -22,14 +22,14 @@ Fact = Known[T_co] | Unknown
 class RouteFacts:
     """One route as found.
 
-    `recipe` is how a rollback recalls sticky clients (aws.md 1.3): `keep` (no stickiness in the
+    `stickiness strategy` is how a rollback recalls sticky clients (aws.md 1.3): `keep` (no stickiness in the
     way), `unstick` (weight 0 and group stickiness off, put back later), `remove` (take the
     destination's group out of the action), or `none` (no legal way: refuse).
     """
 
-    form: RouteConfig
-    recipe: str
-    recipe_why: str
+    config: RouteConfig
+    stickiness_strategy: str
+    stickiness_strategy_why: str
     listener: str
     is_default: bool
     action_types: tuple[str, ...]
@@ -138,13 +138,15 @@ class Survey:
     dns_aliases: Fact[
         tuple[str, ...]
     ]  # names of aliases to the balancer with EvaluateTargetHealth
-    metrics: Fact[Mapping[str, int]]  # by pair id: source requests in the last 15 settled minutes
+    metrics: Fact[
+        Mapping[str, int]
+    ]  # by comparison id: source requests in the last 15 settled minutes
     calibration: Fact[Mapping[str, Mapping[str, int]]]
     alarms: Fact[Mapping[str, AlarmState]]
     custom: Fact[Mapping[str, MetricFacts]]  # by name of the plan's metric gates
     silent: Mapping[str, MetricFacts] = field(
         default_factory=dict
-    )  # by pair id: the source's requests, where there were none
+    )  # by comparison id: the source's requests, where there were none
     claimed_by: Mapping[RouteId, str] = field(
         default_factory=dict
     )  # live or resting run on a route

@@ -20,7 +20,7 @@ from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId
 
 Calibration = Mapping[str, Mapping[str, int]]
-"""By pair id, then by name (`p95`, in ms; `elb_bad_ppm`): measured on the source before the run."""
+"""By comparison id, then by name (`p95`, in ms; `elb_bad_ppm`): measured on the source before the run."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Observation:
     """All that one turn saw.
 
     Attributes:
-        forms: by route; one reading each, for a throttled rule must not hide the others.
+        configs: by route; one reading each, for a throttled rule must not hide the others.
         minutes: newest reading of the asked window, oldest first, settled and unsettled.
         health: by target group ARN.
         alarms: by alarm name.
@@ -36,14 +36,14 @@ class Observation:
         survey: preflight's facts.
         journal: Unknown when the last append failed.
         lease: Unknown when it cannot be proven to be ours.
-        words: said since the last turn, oldest first.
+        commands: said since the last turn, oldest first.
         aws_skew_ms: AWS's Date header minus the local wall clock, when known.
         previous: when the turn before this one looked, None on a process's first turn.
         due: when this turn was to begin; a much later one is a gap.
         began: when it began to look; slow answers are no gap.
     """
 
-    forms: Mapping[RouteId, Reading[RouteConfig]] = field(default_factory=dict)
+    configs: Mapping[RouteId, Reading[RouteConfig]] = field(default_factory=dict)
     minutes: Reading[tuple[Minute, ...]] = NOT_ASKED
     health: Mapping[str, Reading[GroupHealth]] = field(default_factory=dict)
     alarms: Reading[Mapping[str, AlarmState]] = NOT_ASKED
@@ -51,7 +51,7 @@ class Observation:
     survey: Reading[Survey] = NOT_ASKED
     journal: Reading[None] = NOT_ASKED
     lease: Reading[None] = NOT_ASKED
-    words: tuple[OperatorCommand, ...] = ()
+    commands: tuple[OperatorCommand, ...] = ()
     aws_skew_ms: int = 0
     previous: Moment | None = None
     due: Moment | None = None

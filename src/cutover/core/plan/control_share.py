@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from cutover.core.forecast import (
+    LOW_TRAFFIC,
     MOST_HELD_BACK,
-    THIN,
     TrafficRate,
     kept,
     least_comparable,
@@ -27,24 +27,28 @@ def hold_back_text(share: int) -> str:
     return f"hold_back: {share / 10:g}%"
 
 
-def proposed_for(traffic: float | None, pairs: int) -> int:
+def proposed_for(traffic: float | None, comparisons: int) -> int:
     """What `hold_back` should say (per mille) with so many requests a minute, known as one rate or not at all."""
     if traffic is None:
-        return proposed(TrafficRate(THIN * FULL * pairs, THIN * FULL * pairs, pairs))
-    return proposed(TrafficRate(TROUGH * traffic, PEAK * traffic, pairs))
+        return proposed(
+            TrafficRate(
+                LOW_TRAFFIC * FULL * comparisons, LOW_TRAFFIC * FULL * comparisons, comparisons
+            )
+        )
+    return proposed(TrafficRate(TROUGH * traffic, PEAK * traffic, comparisons))
 
 
-def too_thin(weight: int, traffic: float, pairs: int) -> bool:
-    """At this weight (below 100 %) the source of a pair keeps too few requests to compare with."""
-    return weight < FULL and kept(TrafficRate(traffic, traffic, pairs), weight) < THIN
+def too_thin(weight: int, traffic: float, comparisons: int) -> bool:
+    """At this weight (below 100 %) the source of a comparison keeps too few requests to compare with."""
+    return weight < FULL and kept(TrafficRate(traffic, traffic, comparisons), weight) < LOW_TRAFFIC
 
 
 def thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     """With `traffic`, steps that leave the source less than 50 requests a minute to compare with; `hold_back: 0%` says that they are meant so."""
     if plan.traffic is None or plan.hold_back == 0:
         return
-    pairs, steps = len(plan.pairs), plan.steps
-    thin = [i for i, step in enumerate(steps) if too_thin(step.weight, plan.traffic, pairs)]
+    comparisons, steps = len(plan.comparisons), plan.steps
+    thin = [i for i, step in enumerate(steps) if too_thin(step.weight, plan.traffic, comparisons)]
     if not thin:
         return
     first = thin[0]
@@ -52,7 +56,7 @@ def thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     others = ", ".join(weight_text(steps[i].weight) for i in thin[1:])
     also = f"; likewise at {others}" if others else ""
     weight = steps[first].weight
-    a_minute = kept(TrafficRate(plan.traffic, plan.traffic, pairs), weight)
+    a_minute = kept(TrafficRate(plan.traffic, plan.traffic, comparisons), weight)
     yield (
         ("hold_back",) if held_back else ("steps", first, "weight"),
         f"the source keeps about {int(a_minute)} requests a minute at {weight_text(weight)}: too few to compare with{also}",
@@ -77,18 +81,18 @@ def nobody_to_compare_with(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
 
 def _instead(plan: Plan) -> str:
     """What leaves nothing to ask about when it is done: never advice that another warning refuses."""
-    share, pairs = proposed_for(plan.traffic, len(plan.pairs)), len(plan.pairs)
+    share, comparisons = proposed_for(plan.traffic, len(plan.comparisons)), len(plan.comparisons)
     if plan.written[-1].weight != FULL:
         most = FULL - least_comparable(
-            TrafficRate(plan.traffic or 0.0, plan.traffic or 0.0, pairs)
+            TrafficRate(plan.traffic or 0.0, plan.traffic or 0.0, comparisons)
         )
         if most > 0:
-            return f"stay at {weight_text(most)} or less, which leaves it {int(THIN)}/min"
+            return f"stay at {weight_text(most)} or less, which leaves it {int(LOW_TRAFFIC)}/min"
         share = 0
     if not share:
         return (
             f"write `{hold_back_text(0)}` at the top level, if you mean it so: of {rate_text(plan.traffic or 0.0)} no part of "
-            f"{weight_text(MOST_HELD_BACK)} or less leaves each source {int(THIN)}/min when traffic is low; {MEANT}"
+            f"{weight_text(MOST_HELD_BACK)} or less leaves each source {int(LOW_TRAFFIC)}/min when traffic is low; {MEANT}"
         )
     last = FULL - share
     below = [step.weight for step in plan.written[:-1] if step.weight >= last]

@@ -108,10 +108,10 @@ def _unplanned(planned: PlannedGate) -> Mapping[str, Any]:
     return {planned.kind: planned.spec.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
 
-def alpha_scale(gates: Sequence[PlannedGate], pairs: int) -> float:
-    """What each signal's share of alpha is multiplied with, so that over pairs and gates they sum to 1 at most."""
+def alpha_scale(gates: Sequence[PlannedGate], comparisons: int) -> float:
+    """What each signal's share of alpha is multiplied with, so that over comparisons and gates they sum to 1 at most."""
     taken = sum(float(gate.gate.alpha(gate.spec)) for gate in gates)
-    return 1 / (max(1.0, taken) * max(1, pairs))
+    return 1 / (max(1.0, taken) * max(1, comparisons))
 
 
 DEFAULT_GATES: tuple[Mapping[str, Mapping[str, Any]], ...] = (

@@ -59,13 +59,13 @@ def _too_little_traffic(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     """With `traffic`, steps whose bakes bring too few requests for a gate to pass."""
     if not plan.traffic:
         return
-    pairs, hungry = len(plan.pairs), max(plan.gates, key=_needed)
-    brings = [_requests_in_bake(plan, step, pairs) for step in plan.written]
+    comparisons, hungry = len(plan.comparisons), max(plan.gates, key=_needed)
+    brings = [_requests_in_bake(plan, step, comparisons) for step in plan.written]
     short = [i for i, expected in enumerate(brings) if _needed(hungry) > expected]
     if short:
-        a_minute = plan.traffic * plan.written[short[0]].weight / FULL / pairs
+        a_minute = plan.traffic * plan.written[short[0]].weight / FULL / comparisons
         minutes = -(-_needed(hungry) // a_minute) * MINUTE + plan.observe.settle
-        evenly = f", spread evenly over {pairs} pairs" if pairs > 1 else ""
+        evenly = f", spread evenly over {comparisons} comparisons" if comparisons > 1 else ""
         yield (
             ("steps", short[0], "bake"),
             (
@@ -76,10 +76,10 @@ def _too_little_traffic(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
         )
 
 
-def _requests_in_bake(plan: Plan, step: Step, pairs: int) -> float:
-    """Settled requests that the destination of one pair gets in a step's bake, at the plan's traffic."""
+def _requests_in_bake(plan: Plan, step: Step, comparisons: int) -> float:
+    """Settled requests that the destination of one comparison gets in a step's bake, at the plan's traffic."""
     periods = max(0, step.bake - plan.observe.settle) // plan.observe.period
-    a_minute = (plan.traffic or 0.0) * step.weight / FULL / pairs
+    a_minute = (plan.traffic or 0.0) * step.weight / FULL / comparisons
     return a_minute * periods * plan.observe.period / MINUTE
 
 

@@ -59,9 +59,9 @@ class Plan(PlanFields):
         return self
 
     @cached_property
-    def pairs(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[Comparison, ...]:
         """The judged units, in the order of their first routes."""
-        return tuple(dict.fromkeys(self._pair_by_route.values()))
+        return tuple(dict.fromkeys(self._comparison_by_route.values()))
 
     @cached_property
     def horizon(self) -> int:
@@ -70,19 +70,19 @@ class Plan(PlanFields):
 
     @cached_property
     def alpha_scale(self) -> float:
-        """What each signal's share of alpha is multiplied with, so that over pairs and gates they sum to 1 at most."""
-        return alpha_scale(self.gates, len(self.pairs))
+        """What each signal's share of alpha is multiplied with, so that over comparisons and gates they sum to 1 at most."""
+        return alpha_scale(self.gates, len(self.comparisons))
 
-    def pair_of(self, route_id: RouteId) -> Comparison:
-        """The pair of one route.
+    def comparison_of(self, route_id: RouteId) -> Comparison:
+        """The comparison of one route.
 
         Raises:
             KeyError: when the plan has no such route.
         """
-        return self._pair_by_route[route_id]
+        return self._comparison_by_route[route_id]
 
     @cached_property
-    def _pair_by_route(self) -> Mapping[RouteId, Comparison]:
+    def _comparison_by_route(self) -> Mapping[RouteId, Comparison]:
         return {
             route.id: Comparison(
                 f"{target_group_name(route.source)}>{target_group_name(route.destination)}",
@@ -94,9 +94,9 @@ class Plan(PlanFields):
         }
 
     def series(self, calibration: Calibration) -> Mapping[Comparison, tuple[Series, ...]]:
-        """By pair, every series its gates and its observed share need, each once."""
+        """By comparison, every series its gates and its observed share need, each once."""
         return {
-            pair: tuple(
+            comparison: tuple(
                 dict.fromkeys(
                     (
                         *_SHARE,
@@ -104,13 +104,13 @@ class Plan(PlanFields):
                             one
                             for gate in self.gates
                             for one in gate.gate.needs(
-                                gate.spec, pair, calibration.get(pair.id, {})
+                                gate.spec, comparison, calibration.get(comparison.id, {})
                             )
                         ),
                     )
                 )
             )
-            for pair in self.pairs
+            for comparison in self.comparisons
         }
 
     def forbidden_by(self, wall: datetime) -> Window | None:

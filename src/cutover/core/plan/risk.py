@@ -58,7 +58,7 @@ def ground_of(plan: Plan, traffic: TrafficRate) -> ForecastInputs | None:
 def default_ground(traffic: TrafficRate, observe: Observe | None = None) -> ForecastInputs:
     """The same for a plan that says nothing about gates, and nothing about `observe` unless given."""
     gates = default_gates()
-    found = _ground(gates, observe or Observe(), traffic, alpha_scale(gates, traffic.pairs))
+    found = _ground(gates, observe or Observe(), traffic, alpha_scale(gates, traffic.comparisons))
     if found is None:
         raise AssertionError("the default gates have an `errors` gate")
     return found
@@ -94,7 +94,7 @@ def detection_ms(plan: Plan) -> int:
 
 def traffic_of(plan: Plan, a_minute: float) -> TrafficRate:
     """One rate over all routes, for the quietest and the busiest minute alike."""
-    return TrafficRate(a_minute, a_minute, len(plan.pairs))
+    return TrafficRate(a_minute, a_minute, len(plan.comparisons))
 
 
 def stages_of(plan: Plan) -> tuple[ForecastStep, ...]:

@@ -16,7 +16,7 @@ RATE_MINUTES = 15
 def metrics(plan: Plan, survey: Survey) -> CheckResult:
     """CloudWatch shows the source's requests of the last minutes."""
     found = need(survey.metrics, "metrics")
-    silent = [pair.id for pair in plan.pairs if not found.get(pair.id)]
+    silent = [comparison.id for comparison in plan.comparisons if not found.get(comparison.id)]
     if silent:
         asked = [f"; {looked_for(survey.silent[one])}" for one in silent if one in survey.silent]
         return block(
@@ -25,7 +25,10 @@ def metrics(plan: Plan, survey: Survey) -> CheckResult:
             "Check that the source serves traffic, and that the plan names the right groups and Region.",
         )
     return ok(
-        listed(f"{pair}: {requests} requests in 15 minutes" for pair, requests in found.items())
+        listed(
+            f"{comparison}: {requests} requests in 15 minutes"
+            for comparison, requests in found.items()
+        )
     )
 
 
@@ -40,10 +43,10 @@ def calibration(plan: Plan, survey: Survey) -> CheckResult:
         return ok("no gate compares with it")
     found = need(survey.calibration, "the source's latency")
     absent = [
-        f"{name} of {pair.id}"
-        for pair in plan.pairs
+        f"{name} of {comparison.id}"
+        for comparison in plan.comparisons
         for name in sorted(wanted)
-        if name not in found.get(pair.id, {})
+        if name not in found.get(comparison.id, {})
     ]
     if absent:
         return block(
@@ -53,7 +56,9 @@ def calibration(plan: Plan, survey: Survey) -> CheckResult:
         )
     return ok(
         listed(
-            f"{pair.id} {n} {found[pair.id][n]} ms" for pair in plan.pairs for n in sorted(wanted)
+            f"{comparison.id} {n} {found[comparison.id][n]} ms"
+            for comparison in plan.comparisons
+            for n in sorted(wanted)
         )
     )
 
@@ -91,7 +96,7 @@ def risk(plan: Plan, survey: Survey) -> CheckResult:
 
 
 def measured_rate(survey: Survey) -> float | None:
-    """Requests a minute of all pairs in the last settled minutes; None when nobody knows.
+    """Requests a minute of all comparisons in the last settled minutes; None when nobody knows.
 
     None seen is no measurement: "0 at risk" would be a promise.
     """

@@ -37,10 +37,11 @@ def protocol_version(plan: Plan, survey: Survey) -> CheckResult:
         survey.groups, [g for r in plan.routes for g in (r.source, r.destination)], "target group"
     )
     unlike = [
-        f"{resource(pair.source)} {found[pair.source].protocol_version}, "
-        f"{resource(pair.destination)} {found[pair.destination].protocol_version}"
-        for pair in plan.pairs
-        if found[pair.source].protocol_version != found[pair.destination].protocol_version
+        f"{resource(comparison.source)} {found[comparison.source].protocol_version}, "
+        f"{resource(comparison.destination)} {found[comparison.destination].protocol_version}"
+        for comparison in plan.comparisons
+        if found[comparison.source].protocol_version
+        != found[comparison.destination].protocol_version
     ]
     if unlike:
         return block(
@@ -100,7 +101,7 @@ def destination_healthy(plan: Plan, survey: Survey) -> CheckResult:
     """A destination that is attached already is healthy already."""
     least, _ = _wanted(plan)
     routes = need_all(survey.routes, [route.id for route in plan.routes], "route")
-    attached = {route.destination for route in plan.routes if routes[route.id].form.attached}
+    attached = {route.destination for route in plan.routes if routes[route.id].config.attached}
     found = _health(plan, survey, lambda route: route.destination)
     few = [
         f"{resource(arn)}: {_seen(found[arn])}"

@@ -55,7 +55,7 @@ def routes(plan: Plan, survey: Survey) -> CheckResult:
             wrong.append(
                 f"{resource(route.id)} has an action {facts.bare_actions[0]} without settings that this version can read"
             )
-        elif not facts.form.source_present:
+        elif not facts.config.source_present:
             wrong.append(
                 f"{resource(route.id)} does not forward to its source {resource(route.source)}"
             )
@@ -78,9 +78,9 @@ def unmodelled(plan: Plan, survey: Survey) -> CheckResult:
     """No action holds what this version cannot read, and would lose by writing the list back."""
     found = _routes(plan, survey)
     lost = [
-        f"{resource(route)} has {', '.join(facts.form.unmodelled)}"
+        f"{resource(route)} has {', '.join(facts.config.unmodelled)}"
         for route, facts in found.items()
-        if facts.form.unmodelled
+        if facts.config.unmodelled
     ]
     if lost:
         return block(
@@ -160,7 +160,7 @@ def start_weight(plan: Plan, survey: Survey) -> CheckResult:
     found = _routes(plan, survey)
     starts: dict[RouteId, int] = {}
     for route, facts in found.items():
-        weight = facts.form.weight if facts.form.attached else 0
+        weight = facts.config.weight if facts.config.attached else 0
         if weight is None:
             return block(
                 f"both groups of {resource(route)} weigh 0",
@@ -187,8 +187,8 @@ def weights(plan: Plan, survey: Survey) -> CheckResult:
     """Every step can be written on every route, and the destination has room in the action."""
     wrong: list[str] = []
     for route, facts in _routes(plan, survey).items():
-        count = len(facts.other_groups) + 1 + facts.form.attached
-        if not facts.form.attached and count >= MOST_GROUPS:
+        count = len(facts.other_groups) + 1 + facts.config.attached
+        if not facts.config.attached and count >= MOST_GROUPS:
             wrong.append(f"{resource(route)} already has {count} groups, AWS takes {MOST_GROUPS}")
         if not any(facts.other_groups.values()):
             continue
@@ -198,7 +198,7 @@ def weights(plan: Plan, survey: Survey) -> CheckResult:
             except ValueError:
                 able = nearest_text(weight, facts.pair_sum)
                 wrong.append(
-                    f"{resource(route)} cannot be at {weight_text(weight)} (pair sum {facts.pair_sum}; nearest: {able})"
+                    f"{resource(route)} cannot be at {weight_text(weight)} (comparison sum {facts.pair_sum}; nearest: {able})"
                 )
     if wrong:
         return block(
@@ -213,9 +213,9 @@ def stickiness(plan: Plan, survey: Survey) -> CheckResult:
     """A rollback can recall clients that a cookie would keep on the destination."""
     found = _routes(plan, survey)
     stuck = [
-        f"{resource(route)}: {facts.recipe_why}"
+        f"{resource(route)}: {facts.stickiness_strategy_why}"
         for route, facts in found.items()
-        if facts.recipe == "none"
+        if facts.stickiness_strategy == "none"
     ]
     if stuck:
         return block(
@@ -223,9 +223,10 @@ def stickiness(plan: Plan, survey: Survey) -> CheckResult:
             "stickiness takes precedence over weights, so nothing could recall these clients",
             "Switch group stickiness on in the rule, or target stickiness off on the group.",
         )
-    recipes = Counter(facts.recipe for facts in found.values())
+    stickiness_strategies = Counter(facts.stickiness_strategy for facts in found.values())
     return ok(
-        "rollback recipe: " + ", ".join(f"{name} ({n})" for name, n in sorted(recipes.items()))
+        "rollback stickiness strategy: "
+        + ", ".join(f"{name} ({n})" for name, n in sorted(stickiness_strategies.items()))
     )
 
 

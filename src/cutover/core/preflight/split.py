@@ -9,19 +9,19 @@ from __future__ import annotations
 from cutover.core.values import FULL, weight_text
 
 MOST = 999
-"""The largest weight an ALB takes, so the ends of a free pair are 999/0 and 0/999."""
+"""The largest weight an ALB takes, so the ends of a free comparison are 999/0 and 0/999."""
 
 
 def split(weight: int, bound: int | None = None) -> tuple[int, int]:
-    """(source, destination) as ALB weights for `weight` per mille of the pair.
+    """(source, destination) as ALB weights for `weight` per mille of the comparison.
 
     Args:
         weight: the destination's portion, 0 to 1000.
         bound: the sum the two must keep because a third group in the action has a share; None when
-            the pair is alone and free.
+            the comparison is alone and free.
 
     Raises:
-        ValueError: when the weight is out of range or the bound pair cannot carry it exactly; the
+        ValueError: when the weight is out of range or the bound comparison cannot carry it exactly; the
             message names the nearest weights that it can.
     """
     if not 0 <= weight <= FULL:
@@ -38,7 +38,7 @@ def split(weight: int, bound: int | None = None) -> tuple[int, int]:
 
 
 def representable(bound: int) -> tuple[int, ...]:
-    """Every weight, per mille, that a pair with this fixed sum can carry exactly."""
+    """Every weight, per mille, that a comparison with this fixed sum can carry exactly."""
     return tuple(weight for weight in range(FULL + 1) if _fits(weight, bound))
 
 

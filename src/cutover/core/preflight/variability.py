@@ -32,7 +32,7 @@ OFTEN_PPM: Final = 100_000
 
 
 def measured(plan: Plan, minutes: Iterable[Minute], known: Calibration) -> Calibration:
-    """By pair, what its gates learn from the source before the first raise, as whole numbers in ppm.
+    """By comparison, what its gates learn from the source before the first raise, as whole numbers in ppm.
 
     `cv.SIGNAL` is how much the judge lets a healthy rate vary, relative to itself, and `unanswered_ppm` the share of
     the source's requests that no target answered. With the source standing in the destination's place, `rate.SIGNAL`
@@ -43,19 +43,21 @@ def measured(plan: Plan, minutes: Iterable[Minute], known: Calibration) -> Calib
 
     Args:
         plan: its gates do the measuring.
-        minutes: settled ones with `Plan.series` and `beside_source`; of each pair oldest first.
+        minutes: settled ones with `Plan.series` and `beside_source`; of each comparison oldest first.
         known: the percentiles already measured, as for `Plan.series`.
     """
-    own: dict[str, list[Minute]] = {pair.id: [] for pair in plan.pairs}
+    own: dict[str, list[Minute]] = {comparison.id: [] for comparison in plan.comparisons}
     for minute in minutes:
-        own[minute.pair].append(minute)
+        own[minute.comparison].append(minute)
     return {
-        pair.id: {
+        comparison.id: {
             name: value
             for gate in plan.gates
-            for name, value in _of_gate(plan, gate, own[pair.id], known.get(pair.id, {})).items()
+            for name, value in _of_gate(
+                plan, gate, own[comparison.id], known.get(comparison.id, {})
+            ).items()
         }
-        for pair in plan.pairs
+        for comparison in plan.comparisons
     }
 
 
@@ -64,7 +66,7 @@ def _of_gate(
 ) -> dict[str, int]:
     spec, memory = gate.spec, gate.gate.start(gate.spec)
     for minute in minutes:
-        memory = gate.gate.fold(spec, memory, minute, _scene(plan, minute, calibration))
+        memory = gate.gate.fold(spec, memory, minute, _context(plan, minute, calibration))
     found = dict(gate.gate.learned(spec, memory))
     if not gate.gate.alpha(spec):
         return found
@@ -104,15 +106,15 @@ def _in_its_place(
     began = minute.at_ms - plan.observe.period
     memory = learned
     for one in (replace(both, at_ms=began), both):
-        memory = gate.gate.fold(gate.spec, memory, one, _scene(plan, one, calibration, began))
-    pair = next(one for one in plan.pairs if one.id == minute.pair)
+        memory = gate.gate.fold(gate.spec, memory, one, _context(plan, one, calibration, began))
+    comparison = next(one for one in plan.comparisons if one.id == minute.comparison)
     judgement: Judgement = gate.gate.verdict(
-        gate.spec, memory, pair, _scene(plan, minute, calibration, began)
+        gate.spec, memory, comparison, _context(plan, minute, calibration, began)
     )
     return judgement
 
 
-def _scene(
+def _context(
     plan: Plan, minute: Minute, calibration: Mapping[str, int], began_ms: int = 0
 ) -> GateContext:
     """Before the first raise while `began_ms` is 0, else at half of the traffic."""
@@ -136,7 +138,11 @@ def noise(plan: Plan, survey: Survey) -> CheckResult:
     if not any(gate.gate.alpha(gate.spec) for gate in plan.gates):
         return ok("no gate is judged by evidence")
     found = need(survey.calibration, "the source's noise")
-    unmeasured = [pair.id for pair in plan.pairs if not _signals(found.get(pair.id, {}))]
+    unmeasured = [
+        comparison.id
+        for comparison in plan.comparisons
+        if not _signals(found.get(comparison.id, {}))
+    ]
     if unmeasured:
         return warn(
             f"no minutes of the source to measure: {listed(unmeasured)}",
@@ -144,21 +150,23 @@ def noise(plan: Plan, survey: Survey) -> CheckResult:
             "Wait until the source has an hour of traffic.",
         )
     quiet, noisy, outside = [], [], []
-    for pair in plan.pairs:
-        own = found[pair.id]
+    for comparison in plan.comparisons:
+        own = found[comparison.id]
         for signal in _signals(own):
             rate, allowed = own[f"rate.{signal}"], own[f"allowed.{signal}"]
             top = rate + rate * SPREADS * own[f"spread.{signal}"] // PPM
-            quiet.append(f"{pair.id} {signal} up to {percent(top)}, allowed {percent(allowed)}")
+            quiet.append(
+                f"{comparison.id} {signal} up to {percent(top)}, allowed {percent(allowed)}"
+            )
             if top > allowed:
                 noisy.append(
-                    f"{pair.id} {signal}: the source itself shows {percent(rate)} and noise up to {percent(top)}, "
+                    f"{comparison.id} {signal}: the source itself shows {percent(rate)} and noise up to {percent(top)}, "
                     f"a destination is allowed {percent(allowed)}"
                 )
                 outside.append(f"{signal}: more than {percent(top)}")
             elif own.get(f"above.{signal}", 0) > OFTEN_PPM:
                 noisy.append(
-                    f"{pair.id} {signal}: the source itself shows {percent(rate)}, and is above the limit in "
+                    f"{comparison.id} {signal}: the source itself shows {percent(rate)}, and is above the limit in "
                     f"{percent(own[f'above.{signal}'])} of its minutes"
                 )
                 outside.append(f"{signal}: more than {percent(top)}")
@@ -178,10 +186,13 @@ def unanswered(plan: Plan, survey: Survey) -> CheckResult:
     if not any(gate.kind == "errors" for gate in plan.gates):
         return ok("no gate counts them")
     found = need(survey.calibration, "the source's unanswered requests")
-    shares = {pair.id: found.get(pair.id, {}).get("unanswered_ppm") for pair in plan.pairs}
+    shares = {
+        comparison.id: found.get(comparison.id, {}).get("unanswered_ppm")
+        for comparison in plan.comparisons
+    }
     usual = [
-        f"{pair}: {percent(share)}"
-        for pair, share in shares.items()
+        f"{comparison}: {percent(share)}"
+        for comparison, share in shares.items()
         if share is not None and share > UNANSWERED_PPM
     ]
     if usual:
@@ -192,7 +203,11 @@ def unanswered(plan: Plan, survey: Survey) -> CheckResult:
             "If the service has no such requests, find out which ones of the source hang before it moves.",
         )
     return ok(
-        listed(f"{pair} {percent(share)}" for pair, share in shares.items() if share is not None)
+        listed(
+            f"{comparison} {percent(share)}"
+            for comparison, share in shares.items()
+            if share is not None
+        )
         or "not measured: every unanswered request counts"
     )
 

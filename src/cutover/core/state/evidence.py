@@ -24,7 +24,7 @@ NO_STEP = 2**53
 
 @dataclass(frozen=True)
 class Folded:
-    """One minute of a pair, with the weight and the step it belongs to; `restart` is a mark without a minute."""
+    """One minute of a comparison, with the weight and the step it belongs to; `restart` is a mark without a minute."""
 
     minute: Minute | None
     weight: int
@@ -34,7 +34,7 @@ class Folded:
 
 @dataclass(frozen=True)
 class ComparisonEvidence:
-    """One pair's gate memories now, by gate name, and what is needed to fold its newest minutes again."""
+    """One comparison's gate memories now, by gate name, and what is needed to fold its newest minutes again."""
 
     memories: Mapping[str, Any] = field(default_factory=dict)
     recent: tuple[Folded, ...] = ()
@@ -42,42 +42,42 @@ class ComparisonEvidence:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Each pair's evidence by its id: one pair's minutes never push another's out."""
+    """Each comparison's evidence by its id: one comparison's minutes never push another's out."""
 
-    pairs: Mapping[str, ComparisonEvidence] = field(default_factory=dict)
+    comparisons: Mapping[str, ComparisonEvidence] = field(default_factory=dict)
     calibration: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def memories(self) -> dict[tuple[str, str], Any]:
-        """Every gate's memory of every pair, by gate name and pair id."""
+        """Every gate's memory of every comparison, by gate name and comparison id."""
         return {
-            (gate, pair): memory
-            for pair, known in self.pairs.items()
+            (gate, comparison): memory
+            for comparison, known in self.comparisons.items()
             for gate, memory in known.memories.items()
         }
 
-    def memory(self, gate: str, pair: str) -> Any:
-        """A gate's memory of a pair; None where none is folded."""
-        known = self.pairs.get(pair)
+    def memory(self, gate: str, comparison: str) -> Any:
+        """A gate's memory of a comparison; None where none is folded."""
+        known = self.comparisons.get(comparison)
         return None if known is None else known.memories.get(gate)
 
-    def minute(self, pair: str, at_ms: int) -> Minute | None:
-        """The kept minute of a pair that began then."""
-        for folded in reversed(self._recent(pair)):
+    def minute(self, comparison: str, at_ms: int) -> Minute | None:
+        """The kept minute of a comparison that began then."""
+        for folded in reversed(self._recent(comparison)):
             if folded.minute is not None and folded.minute.at_ms == at_ms:
                 return folded.minute
         return None
 
-    def minutes(self, pair: str, from_ms: int) -> tuple[Minute, ...]:
-        """The kept minutes of a pair from then on, oldest first."""
+    def minutes(self, comparison: str, from_ms: int) -> tuple[Minute, ...]:
+        """The kept minutes of a comparison from then on, oldest first."""
         return tuple(
             f.minute
-            for f in self._recent(pair)
+            for f in self._recent(comparison)
             if f.minute is not None and f.minute.at_ms >= from_ms
         )
 
-    def _recent(self, pair: str) -> tuple[Folded, ...]:
-        known = self.pairs.get(pair)
+    def _recent(self, comparison: str) -> tuple[Folded, ...]:
+        known = self.comparisons.get(comparison)
         return () if known is None else known.recent
 
 
@@ -85,34 +85,37 @@ def begin(plan: Plan) -> Evidence:
     """No evidence yet."""
     return Evidence(
         {
-            pair.id: ComparisonEvidence(
+            comparison.id: ComparisonEvidence(
                 {gate.name: gate.gate.start(gate.spec) for gate in plan.gates}
             )
-            for pair in plan.pairs
+            for comparison in plan.comparisons
         }
     )
 
 
 def fold(plan: Plan, evidence: Evidence, folded: Folded) -> Evidence:
-    """The evidence after one more minute of the pair that it names; of no planned pair it teaches nothing."""
+    """The evidence after one more minute of the comparison that it names; of no planned comparison it teaches nothing."""
     minute = folded.minute
-    if minute is None or minute.pair not in evidence.pairs:
+    if minute is None or minute.comparison not in evidence.comparisons:
         return evidence
-    calibration = evidence.calibration.get(minute.pair, {})
-    changed = _after(plan, evidence.pairs[minute.pair], folded, calibration)
-    return with_fields(evidence, pairs={**evidence.pairs, minute.pair: changed})
+    calibration = evidence.calibration.get(minute.comparison, {})
+    changed = _after(plan, evidence.comparisons[minute.comparison], folded, calibration)
+    return with_fields(evidence, comparisons={**evidence.comparisons, minute.comparison: changed})
 
 
 def restart(plan: Plan, evidence: Evidence) -> Evidence:
     """Evidence for the destination is discarded; evidence against it stays."""
     mark = Folded(None, 0, 0)
-    pairs = {pair: _after(plan, known, mark, {}) for pair, known in evidence.pairs.items()}
-    return with_fields(evidence, pairs=pairs)
+    comparisons = {
+        comparison: _after(plan, known, mark, {})
+        for comparison, known in evidence.comparisons.items()
+    }
+    return with_fields(evidence, comparisons=comparisons)
 
 
 def correct(plan: Plan, evidence: Evidence, minute: Minute) -> Evidence:
     """The evidence as if the minute had been so from the start; unchanged when it is no longer kept."""
-    known = evidence.pairs.get(minute.pair)
+    known = evidence.comparisons.get(minute.comparison)
     if known is None:
         return evidence
     place = next(
@@ -127,16 +130,16 @@ def correct(plan: Plan, evidence: Evidence, minute: Minute) -> Evidence:
         return evidence
     corrected = replace(known.recent[place], minute=minute)
     again = ComparisonEvidence(corrected.before, known.recent[:place])
-    calibration = evidence.calibration.get(minute.pair, {})
+    calibration = evidence.calibration.get(minute.comparison, {})
     for folded in (corrected, *known.recent[place + 1 :]):
         again = _after(plan, again, folded, calibration)
-    return replace(evidence, pairs={**evidence.pairs, minute.pair: again})
+    return replace(evidence, comparisons={**evidence.comparisons, minute.comparison: again})
 
 
 def _after(
     plan: Plan, known: ComparisonEvidence, folded: Folded, calibration: Mapping[str, int]
 ) -> ComparisonEvidence:
-    """A pair's evidence after one more minute, or after a restart mark."""
+    """A comparison's evidence after one more minute, or after a restart mark."""
     kept = with_fields(folded, before=known.memories)
     # one mark says as much as many: they must not push minutes out
     again = folded.minute is None and known.recent and known.recent[-1].minute is None
@@ -154,7 +157,7 @@ def _step(
     minute = folded.minute
     if minute is None:
         return {gate.name: gate.gate.restart(memories[gate.name]) for gate in plan.gates}
-    scene = GateContext(
+    context = GateContext(
         weight=folded.weight,
         next_weight=None,
         step_began_ms=folded.step_began_ms,
@@ -166,6 +169,6 @@ def _step(
         alpha_scale=plan.alpha_scale,
     )
     return {
-        gate.name: gate.gate.fold(gate.spec, memories[gate.name], minute, scene)
+        gate.name: gate.gate.fold(gate.spec, memories[gate.name], minute, context)
         for gate in plan.gates
     }

@@ -86,14 +86,14 @@ def _check(plan: Plan, state: RunState, record: ev.Record, event: ev.CheckFound)
 
 def _snapshot(plan: Plan, state: RunState, record: ev.Record, event: ev.Snapshot) -> RunState:
     routes = dict(state.routes)
-    for route, body in event.forms.items():
-        form = config_of(body)
+    for route, body in event.configs.items():
+        config = config_of(body)
         routes[RouteId(route)] = with_fields(
             routes[RouteId(route)],
-            snapshot=form,
-            committed=form,
-            recipe=event.recipes.get(route, "keep"),
-            written=frozenset({form.hash}),
+            snapshot=config,
+            committed=config,
+            stickiness_strategy=event.stickiness_strategies.get(route, "keep"),
+            written=frozenset({config.hash}),
         )
     weights = {r.snapshot.weight if r.snapshot else None for r in routes.values()}
     found = weights.pop() if len(weights) == 1 else None
@@ -116,10 +116,10 @@ def _intent(plan: Plan, state: RunState, record: ev.Record, event: ev.Intent) ->
     sent = Sent(event.kind, event.step, event.attempt, event.pre, post, event.weight, record.at)
 
     def change(route: RouteState) -> RouteState:
-        seen = route.seen.form.hash if route.seen is not None else ""
+        seen = route.seen.config.hash if route.seen is not None else ""
         novel, changes = post.hash not in route.written, post.hash not in (event.pre, seen)
         now = with_fields(sent, epoch=record.epoch, novel=novel, changes=changes)
-        # what changes nothing of somebody else's form does not make it ours
+        # what changes nothing of somebody else's config does not make it ours
         written = route.written | {post.hash} if changes else route.written
         return with_fields(route, sent=now, doubt=route.in_doubt, written=written)
 
@@ -149,22 +149,27 @@ def _outcome(plan: Plan, state: RunState, record: ev.Record, event: ev.Outcome) 
     return _route(state, event.route, change)
 
 
-def _known_form(route: RouteState, form_hash: str) -> RouteConfig | None:
+def _known_config(route: RouteState, config_hash: str) -> RouteConfig | None:
     candidates = (
         route.sent.post if route.sent else None,
         route.snapshot,
-        route.seen.form if route.seen else None,
+        route.seen.config if route.seen else None,
     )
-    return next((form for form in candidates if form is not None and form.hash == form_hash), None)
+    return next(
+        (config for config in candidates if config is not None and config.hash == config_hash),
+        None,
+    )
 
 
 def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified) -> RunState:
     back = record.at if state.phase in (Phase.ROLLING_BACK, Phase.NEEDS_HUMAN) else None
 
     def change(route: RouteState) -> RouteState:
-        form = _known_form(route, event.form) or route.committed
-        taken = state.phase is Phase.HOLDING and event.form not in route.written
-        return with_fields(route, committed=form, restored=back, accepted=route.accepted or taken)
+        config = _known_config(route, event.config) or route.committed
+        taken = state.phase is Phase.HOLDING and event.config not in route.written
+        return with_fields(
+            route, committed=config, restored=back, accepted=route.accepted or taken
+        )
 
     changed = _route(state, event.route, change)
     weights = {_portion(r.committed) for r in changed.routes.values()}
@@ -177,14 +182,16 @@ def _verified(plan: Plan, state: RunState, record: ev.Record, event: ev.Verified
     return changed
 
 
-def _portion(form: RouteConfig | None) -> int | None:
+def _portion(config: RouteConfig | None) -> int | None:
     """The destination's portion: at weight 0 and not in the action at all are the same; None: underivable."""
-    if form is not None and form.source_present and not form.attached:
+    if config is not None and config.source_present and not config.attached:
         return 0
-    return None if form is None else form.weight
+    return None if config is None else config.weight
 
 
-def _effective(plan: Plan, state: RunState, record: ev.Record, event: ev.Effective) -> RunState:
+def _effective(
+    plan: Plan, state: RunState, record: ev.Record, event: ev.WeightObserved
+) -> RunState:
     changed = with_fields(state, shares=dict(event.shares), share_why=event.why)
     if event.from_ms > state.evidence_from_ms:
         changed = with_fields(
@@ -194,7 +201,7 @@ def _effective(plan: Plan, state: RunState, record: ev.Record, event: ev.Effecti
 
 
 def _gate(plan: Plan, state: RunState, record: ev.Record, event: ev.GateJudged) -> RunState:
-    key = (event.gate, event.pair)
+    key = (event.gate, event.comparison)
     before = state.verdicts.get(key)
     since = before.since if before is not None and before.verdict == event.verdict else record.at
     return with_fields(
@@ -211,7 +218,7 @@ def _minute(plan: Plan, state: RunState, record: ev.Record, event: ev.MinuteSett
     return with_fields(
         state,
         evidence=evid.fold(plan, state.evidence, folded),
-        journalled_ms={**state.journalled_ms, event.pair: event.at_ms},
+        journalled_ms={**state.journalled_ms, event.comparison: event.at_ms},
     )
 
 
@@ -223,11 +230,11 @@ def _corrected(
 
 def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed) -> RunState:
     facts: Mapping[str, Any] = event.facts
-    if event.what == "form":
+    if event.what == "config":
         return _route(
             state,
             facts["route"],
-            lambda r: _saw(state, r, ObservedConfig(config_of(facts["form"]), record.at)),
+            lambda r: _saw(state, r, ObservedConfig(config_of(facts["config"]), record.at)),
         )
     if event.what == "overwritten":
         return _route(state, facts["route"], lambda r: with_fields(r, impossible=True))
@@ -252,7 +259,7 @@ def _observed(plan: Plan, state: RunState, record: ev.Record, event: ev.Observed
         routes = {route: with_fields(known, doubt=lost) for route, known in state.routes.items()}
         return with_fields(state, routes=routes)
     if event.what == "alarming":
-        key = (str(facts["gate"]), str(facts["pair"]), int(facts["at_ms"]))
+        key = (str(facts["gate"]), str(facts["comparison"]), int(facts["at_ms"]))
         return with_fields(state, alarming={**state.alarming, key: record.at})
     if event.what == "escalated":
         return with_fields(state, escalated_at=record.at)
@@ -265,15 +272,15 @@ def _saw(state: RunState, route: RouteState, seen: ObservedConfig) -> RouteState
     if state.phase is Phase.ROLLING_BACK:
         sent = route.sent
         applied = sent is not None and sent.kind == "restore" and sent.result == "applied"
-        if applied and seen.form.hash not in route.written:
+        if applied and seen.config.hash not in route.written:
             overwritten += 1
-        if route.committed is not None and seen.form.hash != route.committed.hash:
+        if route.committed is not None and seen.config.hash != route.committed.hash:
             restored = None
     return with_fields(
         route,
         seen=seen,
-        sent=_shown(route.sent, seen.form),
-        strange=seen.form.hash not in route.written and not route.accepted,
+        sent=_shown(route.sent, seen.config),
+        strange=seen.config.hash not in route.written and not route.accepted,
         unreadable_since=None,
         gone_since=None,
         overwritten=overwritten,
@@ -295,14 +302,14 @@ def shows(sent: Sent, live: RouteConfig) -> bool:
     return sent.answered or (sent.novel and sent.changes)
 
 
-def _word(plan: Plan, state: RunState, record: ev.Record, event: ev.WordSaid) -> RunState:
-    if event.word == "approve" and event.detail.lstrip("-").isdigit():
+def _command(plan: Plan, state: RunState, record: ev.Record, event: ev.CommandGiven) -> RunState:
+    if event.command == "approve" and event.detail.lstrip("-").isdigit():
         return with_fields(state, approved=state.approved | {int(event.detail)})
-    if event.word == "finish" and state.phase is Phase.COMPLETED:
+    if event.command == "finish" and state.phase is Phase.COMPLETED:
         return with_fields(state, finishing=event.detail or "keep", finishing_at=record.at)
-    if event.word in ("pause", "resume") and state.phase is Phase.PREFLIGHT:
-        return with_fields(state, pause_asked=event.word == "pause")
-    if event.word == "interrupt" and state.phase is Phase.ROLLING_BACK:
+    if event.command in ("pause", "resume") and state.phase is Phase.PREFLIGHT:
+        return with_fields(state, pause_asked=event.command == "pause")
+    if event.command == "interrupt" and state.phase is Phase.ROLLING_BACK:
         return with_fields(state, refused_interrupts=state.refused_interrupts + 1)
     return state
 
@@ -337,12 +344,12 @@ _FOLDS: dict[type, Callable[[Plan, RunState, ev.Record, Any], RunState]] = {
     ev.Intent: _intent,
     ev.Outcome: _outcome,
     ev.Verified: _verified,
-    ev.Effective: _effective,
+    ev.WeightObserved: _effective,
     ev.GateJudged: _gate,
     ev.MinuteSettled: _minute,
     ev.MinuteCorrected: _corrected,
     ev.Observed: _observed,
-    ev.WordSaid: _word,
+    ev.CommandGiven: _command,
     ev.Gap: _gap,
     ev.Drift: _drift,
     ev.Note: _note,

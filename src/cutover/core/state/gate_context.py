@@ -12,22 +12,22 @@ from cutover.core.state.model import RunState
 from cutover.core.state.phases import Phase
 
 
-def scene_of(
+def context_of(
     plan: Plan,
     state: RunState,
-    pair: str,
+    comparison: str,
     now: Moment,
     *,
     next_weight: int | None,
     health: Mapping[str, Reading[GroupHealth]],
     alarms: Reading[Mapping[str, AlarmState]] | None = None,
 ) -> GateContext:
-    """The scene of a pair now.
+    """The scene of a comparison now.
 
     Args:
         plan: the run's plan.
         state: folded from its journal.
-        pair: its id.
+        comparison: its id.
         now: this turn's moment.
         next_weight: the weight that would follow, per mille; None after the last step.
         health: by target group, as read, or as `health_said` remembers it.
@@ -41,7 +41,7 @@ def scene_of(
         period_ms=plan.observe.period,
         health=health,
         alarms=alarms,
-        calibration=state.evidence.calibration.get(pair, {}),
+        calibration=state.evidence.calibration.get(comparison, {}),
         steps=len(plan.steps),
         horizon=plan.horizon,
         bake_ms=plan.steps[state.step].bake if state.step >= 0 else 0,

@@ -22,7 +22,7 @@ MISMATCH = "ResponseMismatch"
 class ObservedConfig:
     """The form a route was last seen with, and since when it has been so at every read."""
 
-    form: RouteConfig
+    config: RouteConfig
     since: Moment
 
 
@@ -56,7 +56,7 @@ class Sent:
 
     @property
     def answered(self) -> bool:
-        """AWS took it and said so, if not in the words that were expected: a read that comes after shows what became of it."""
+        """AWS took it and said so, if not in the commands that were expected: a read that comes after shows what became of it."""
         return self.result == "applied" or self.code == MISMATCH
 
     @property
@@ -88,24 +88,24 @@ class RouteState:
     """One route.
 
     Attributes:
-        snapshot: the form found at the start.
-        recipe: how a rollback recalls sticky clients.
-        committed: the form last verified (the snapshot until the first write).
+        snapshot: the config found at the start.
+        stickiness strategy: how a rollback recalls sticky clients.
+        committed: the config last verified (the snapshot until the first write).
         sent: the newest write.
         doubt: of an older write than `sent`; see `in_doubt`.
-        seen: the live form at the last readable look.
+        seen: the live config at the last readable look.
         unreadable_since: when looks began to fail, None while they succeed.
         gone_since: when AWS first said that the route does not exist, None while it does.
-        written: hashes of every form we wrote or found.
+        written: hashes of every config we wrote or found.
         restored: verified as restored during a rollback.
         impossible: cutover cannot restore it; a person must.
         overwritten: how often somebody else undid an applied restore.
         accepted: a person accepted somebody else's change of this route, so going back keeps it.
-        strange: the newest read, of whichever process, found a form that this run neither wrote nor found.
+        strange: the newest read, of whichever process, found a config that this run neither wrote nor found.
     """
 
     snapshot: RouteConfig | None = None
-    recipe: str = "keep"
+    stickiness_strategy: str = "keep"
     committed: RouteConfig | None = None
     sent: Sent | None = None
     doubt: Doubt | None = None
@@ -155,7 +155,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """A gate's newest journalled verdict on a pair, and since when it says so."""
+    """A gate's newest journalled verdict on a comparison, and since when it says so."""
 
     verdict: str
     why: str
@@ -173,8 +173,8 @@ class RunState:
         raising: SHIFTING rests on evidence that just passed; without it routes are only lowered or verified.
         weights: (wall ms, per mille) of every committed weight, oldest first.
         evidence_from_ms: evidence for this step counts from this minute on; NO_STEP while none does.
-        journalled_ms: by pair: start of the newest journalled minute.
-        alarming: (gate, pair, minute) of unsettled minutes seen bad once, and when.
+        journalled_ms: by comparison: start of the newest journalled minute.
+        alarming: (gate, comparison, minute) of unsettled minutes seen bad once, and when.
         asked, approved: steps that the run held for, and those that a person then approved.
         driven_since: when the process that drives it now became the runner.
         rollback_at, rollback_epoch, rollback_cause, escalated_at: of the rollback, if one began.

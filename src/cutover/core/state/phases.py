@@ -116,7 +116,7 @@ class Hold(StrEnum):
     DRIFT = "drift"
     GATE = "gate"
     SHARED = "shared"
-    UNCOMPARED = "uncompared"
+    NO_CONTROL = "no_control"
     NO_DATA = "no_data"
     EVIDENCE = "evidence"
     SHARE = "share"
@@ -154,7 +154,7 @@ HOLDS: dict[Hold, HoldRule] = {
     Hold.DRIFT: HoldRule(clears=False, afresh=True, rolls_back=False),
     Hold.GATE: HoldRule(clears=False, afresh=True, rolls_back=True),
     Hold.SHARED: HoldRule(clears=True, afresh=True, rolls_back=True),
-    Hold.UNCOMPARED: HoldRule(clears=True, afresh=True, rolls_back=True, asks=True),
+    Hold.NO_CONTROL: HoldRule(clears=True, afresh=True, rolls_back=True, asks=True),
     Hold.NO_DATA: HoldRule(clears=True, afresh=True, rolls_back=True),
     Hold.EVIDENCE: HoldRule(clears=True, afresh=False, rolls_back=True),
     Hold.SHARE: HoldRule(clears=True, afresh=True, rolls_back=True),

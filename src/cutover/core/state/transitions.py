@@ -16,7 +16,7 @@ from cutover.core.values import with_fields
 _PASSED = frozenset({Hold.APPROVAL, Hold.WINDOW})
 """Holds that begin only after every gate of the step passed."""
 
-_ONE_INCIDENT = frozenset({Hold.SHARED, Hold.UNCOMPARED})
+_ONE_INCIDENT = frozenset({Hold.SHARED, Hold.NO_CONTROL})
 """Holds that may take turns in one incident: the source is bad too, or nobody can tell."""
 
 

@@ -30,7 +30,7 @@ SICK_OF, SICK_REQUESTS = 3, 20
 WHOLE_OF = 5
 """A newest minute is held against the volume of so many before it."""
 
-THIN = 4
+LOW_TRAFFIC = 4
 """A source with less than a fourth of the destination's requests is a thin control."""
 
 SURELY_SPREADS = 4.0
@@ -60,16 +60,16 @@ class Memory:
         source_silent, source_due: the same of the source.
         unread: what nobody could read in the newest minute.
         trusted: the e-process when it last was no reason to wait.
-        uncompared: since then it was a breach, with too little traffic at the source to compare with.
+        no_control: since then it was a breach, with too little traffic at the source to compare with.
         doubted: minutes weighed since then.
         incident_ms: start of the first of the source's bad minutes, while its last three have one; else 0.
         left_out: minutes of such incidents in this bake that are over, and count no more.
-        neighbours: what the pair and the balancer's other groups usually get.
+        neighbours: what the comparison and the balancer's other groups usually get.
     """
 
     weigher: eprocess.Memory = eprocess.START
     trusted: eprocess.Memory = eprocess.START
-    uncompared: bool = False
+    no_control: bool = False
     doubted: int = 0
     left_out: int = 0
     baseline: tuple[Counts, ...] = ()
@@ -114,7 +114,7 @@ def restart(memory: Memory) -> Memory:
 
 
 def fold(
-    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, context: GateContext
 ) -> Memory:
     """The memory after one minute."""
     source, weighing = sample.source or NO_REQUESTS, weighing_of(terms)
@@ -124,44 +124,44 @@ def fold(
         sources=(*memory.sources, source)[-SICK_OF:],
         volumes=(*memory.volumes, volume(minute))[-WHOLE_OF:],
         source_explains=(*memory.source_explains, sample.shared)[-SICK_OF:],
-        neighbours=sample.taught(memory.neighbours, minute, scene),
+        neighbours=sample.taught(memory.neighbours, minute, context),
     )
     memory = _recovered(terms, _timed(terms, memory, minute.at_ms), source)
-    if columns.before_first_raise(scene):
+    if columns.before_first_raise(context):
         return _before(memory, source, weighing)
     memory = with_fields(
         memory,
         cv=memory.cv or variation(weighing, memory.baseline),
-        weight=scene.weight,
-        since=memory.since + 1 if scene.weight == memory.weight else 1,
+        weight=context.weight,
+        since=memory.since + 1 if context.weight == memory.weight else 1,
         unread=sample.unread,
     )
     if sample.destination is None or sample.destination.total <= 0:
         if weighing.before:
             memory = with_fields(memory, weigher=eprocess.learn(memory.weigher, source))
-        return _silent(memory, sample, minute, scene)
+        return _silent(memory, sample, minute, context)
     destination = sample.destination
     if destination.bad > destination.total:
         destination = replace(destination, bad=destination.total)
-    memory = _beside_source(with_fields(memory, silent=0, due=0), sample, minute, scene)
+    memory = _beside_source(with_fields(memory, silent=0, due=0), sample, minute, context)
     # what both suffer is not charged
     if not sample.shared and not is_sick(terms, source):
         memory = with_fields(memory, run=memory.run + destination, charged=memory.charged + 1)
-    if not sample.shared and not sample.unread and columns.in_step(minute, scene):
-        memory = _proven(memory, destination, source, scene.step_began_ms)
+    if not sample.shared and not sample.unread and columns.in_step(minute, context):
+        memory = _proven(memory, destination, source, context.step_began_ms)
     blindfold = sample.unread and sample.source is None  # then nobody knows what was allowed
     cold = terms.cold_start and memory.since <= 1
-    if sample.shared or blindfold or cold or scene.weight <= 0:
+    if sample.shared or blindfold or cold or context.weight <= 0:
         return with_fields(memory, weigher=eprocess.learn(memory.weigher, source))
     weighed = with_fields(
         memory,
         weigher=eprocess.fold(
-            Trial(_standard(terms, weighing), memory.cv, Course(scene.steps, scene.horizon)),
+            Trial(_standard(terms, weighing), memory.cv, Course(context.steps, context.horizon)),
             memory.weigher,
-            EvidenceReading(scene.weight, destination, source),
+            EvidenceReading(context.weight, destination, source),
         ),
     )
-    return _attributed(weighed, memory.weigher.evidence, weighing, scene)
+    return _attributed(weighed, memory.weigher.evidence, weighing, context)
 
 
 def _timed(terms: Terms, memory: Memory, at_ms: int) -> Memory:
@@ -170,26 +170,26 @@ def _timed(terms: Terms, memory: Memory, at_ms: int) -> Memory:
     return with_fields(memory, incident_ms=(memory.incident_ms or at_ms) if bad else 0)
 
 
-def _attributed(memory: Memory, before: float, weighing: Weighing, scene: GateContext) -> Memory:
+def _attributed(memory: Memory, before: float, weighing: Weighing, context: GateContext) -> Memory:
     """An incident that may be of both sides is no evidence for good: once it is over its minutes are left out.
 
     Leaving minutes out only lowers the evidence, so the bound on false rollbacks holds.
     """
-    weigher, needed = memory.weigher, 1 / (ALPHA * weighing.share * scene.alpha_scale)
+    weigher, needed = memory.weigher, 1 / (ALPHA * weighing.share * context.alpha_scale)
     if weigher.evidence < needed * ALPHA / HOLD_ALPHA:
-        return with_fields(memory, trusted=weigher, uncompared=False, doubted=0)
+        return with_fields(memory, trusted=weigher, no_control=False, doubted=0)
     memory = with_fields(memory, doubted=memory.doubted + 1)
     if not weighing.compares or is_compared(eprocess.loudest(weigher), memory.cv):
-        return with_fields(memory, uncompared=False)
+        return with_fields(memory, no_control=False)
     if before < needed <= weigher.evidence:  # what the source was there to see stays
-        memory = with_fields(memory, uncompared=True)
-    if not memory.uncompared or not eprocess.is_calm(weigher, CALM_MINUTES):
+        memory = with_fields(memory, no_control=True)
+    if not memory.no_control or not eprocess.is_calm(weigher, CALM_MINUTES):
         return memory
     forgotten = replace(
         memory.trusted, pool=weigher.pool, begun=weigher.begun, unspent=weigher.unspent
     )
     over = memory.left_out + memory.doubted - CALM_MINUTES
-    return with_fields(memory, weigher=forgotten, uncompared=False, doubted=0, left_out=over)
+    return with_fields(memory, weigher=forgotten, no_control=False, doubted=0, left_out=over)
 
 
 def _recovered(terms: Terms, memory: Memory, source: Counts) -> Memory:
@@ -237,23 +237,23 @@ def variation(weighing: Weighing, baseline: Sequence[Counts]) -> float:
     return measured if weighing.before else max(measured, weighing.cv)
 
 
-def _silent(memory: Memory, sample: Sample, minute: Minute, scene: GateContext) -> Memory:
-    if sample.unread or not columns.in_step(minute, scene):
+def _silent(memory: Memory, sample: Sample, minute: Minute, context: GateContext) -> Memory:
+    if sample.unread or not columns.in_step(minute, context):
         return memory
     return with_fields(
         memory,
         silent=memory.silent + 1,
-        due=memory.due + memory.neighbours.due(minute, scene.weight),
+        due=memory.due + memory.neighbours.due(minute, context.weight),
     )
 
 
-def _beside_source(memory: Memory, sample: Sample, minute: Minute, scene: GateContext) -> Memory:
+def _beside_source(memory: Memory, sample: Sample, minute: Minute, context: GateContext) -> Memory:
     """Whether the source had a datapoint beside the destination's, as its share of the weight says it should."""
-    if scene.weight >= FULL or (sample.source is not None and sample.source.total > 0):
+    if context.weight >= FULL or (sample.source is not None and sample.source.total > 0):
         return with_fields(memory, source_silent=0, source_due=0)
-    if sample.unread or sample.destination is None or not columns.in_step(minute, scene):
+    if sample.unread or sample.destination is None or not columns.in_step(minute, context):
         return memory
-    due = round(sample.destination.total) * (FULL - scene.weight) // scene.weight
+    due = round(sample.destination.total) * (FULL - context.weight) // context.weight
     return with_fields(
         memory, source_silent=memory.source_silent + 1, source_due=memory.source_due + due
     )
@@ -268,7 +268,7 @@ def _proven(memory: Memory, destination: Counts, source: Counts, step: int) -> M
 
 def is_thin(found: eprocess.Loudest) -> bool:
     """Too little traffic at the source to show in the same minutes what it suffers."""
-    return found.source.total * THIN < found.destination.total
+    return found.source.total * LOW_TRAFFIC < found.destination.total
 
 
 def is_compared(found: eprocess.Loudest, cv: float) -> bool:
@@ -277,7 +277,7 @@ def is_compared(found: eprocess.Loudest, cv: float) -> bool:
 
 
 def volume(minute: Minute) -> int:
-    """Requests of the pair, and those that found no target."""
+    """Requests of the comparison, and those that found no target."""
     series = (columns.SOURCE_REQUESTS, columns.DESTINATION_REQUESTS, columns.ELB_503)
     return sum(minute.number(one.key) or 0 for one in series)
 

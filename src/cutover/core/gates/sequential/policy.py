@@ -60,33 +60,33 @@ MOST_FACT = 2**53
 
 
 def early(
-    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], scene: GateContext
+    terms: Terms, memory: Memory, sampled: Sequence[tuple[Sample, Minute]], context: GateContext
 ) -> Early | None:
     """What minutes say that are still being published, as far as they look whole."""
     settled, newest = memory, 0
     for sample, minute in sampled:
         if looks_whole(memory.volumes, volume(minute)) and not sample.unread:
-            known = _against_due(sample, minute, scene)
-            memory, newest = fold(terms, memory, known, minute, scene), minute.at_ms
+            known = _against_due(sample, minute, context)
+            memory, newest = fold(terms, memory, known, minute, context), minute.at_ms
             # the source's datapoint may still come: that it is silent is for settled minutes to say
             memory = with_fields(memory, source_silent=settled.source_silent)
     if not newest:
         return None
-    found = verdict(terms, memory, scene)
+    found = verdict(terms, memory, context)
     if found.reason is None or found.reason.rule not in (Rule.EVIDENCE, Rule.WATCHING):
         return None
     return Early(replace(found, reason=replace(found.reason, early=True)), newest, twice=False)
 
 
-def _against_due(sample: Sample, minute: Minute, scene: GateContext) -> Sample:
+def _against_due(sample: Sample, minute: Minute, context: GateContext) -> Sample:
     """A small destination may be published in part though the minute looks whole, its errors before its requests.
 
     It is then held against what its weight should have brought; not in the minute of a raise, which has two weights.
     """
     known = sample.destination
-    if known is None or scene.weight >= FULL or not columns.in_step(minute, scene):
+    if known is None or context.weight >= FULL or not columns.in_step(minute, context):
         return sample
-    due = columns.requests_due(minute, scene.weight)
+    due = columns.requests_due(minute, context.weight)
     if known.total >= WHOLE_SHARE * due:
         return sample
     return replace(sample, destination=replace(known, total=due))
@@ -98,14 +98,14 @@ def looks_whole(volumes: Sequence[float], volume: float) -> bool:
     return not before or volume >= WHOLE_SHARE * before[len(before) // 2]
 
 
-def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
+def verdict(terms: Terms, memory: Memory, context: GateContext) -> Judgement:
     """BREACH, else SHARED, else UNKNOWN, else WAITING, else PASS (docs/judge.md's order)."""
     weighing = weighing_of(terms)
-    share = weighing.share * scene.alpha_scale
+    share = weighing.share * context.alpha_scale
     evidence = memory.weigher.evidence
     waits = evidence >= 1 / (HOLD_ALPHA * share)
     found = eprocess.loudest(memory.weigher) if waits else eprocess.newest(memory.weigher)
-    proof = memory.proof if memory.step == scene.step_began_ms else NO_REQUESTS
+    proof = memory.proof if memory.step == context.step_began_ms else NO_REQUESTS
     signal = Signal(
         name=weighing.signal,
         evidence=evidence,
@@ -125,8 +125,8 @@ def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
     )
     if evidence >= signal.needed:
         spared = not weighing.compares or is_compared(found, memory.cv)
-        began_ms = memory.newest_ms - (found.minutes - 1) * scene.period_ms
-        said = _say(Verdict.BREACH, reason, on_breach="" if spared else "ask")
+        began_ms = memory.newest_ms - (found.minutes - 1) * context.period_ms
+        said = _say(Verdict.BREACH, reason, on_breach="" if spared else "escalate")
         return replace(said, began_ms=began_ms)
     budget = terms.budget_ppm
     if budget is not None and _is_spent(memory, budget):
@@ -141,23 +141,23 @@ def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
     if sum(memory.source_explains) >= SICK_MINUTES:
         said = _say(Verdict.SHARED, replace(reason, rule=Rule.SHARED, said=EXCUSED))
         return replace(said, began_ms=memory.incident_ms)
-    if unknown := _unknown(terms, memory, scene, reason):
+    if unknown := _unknown(terms, memory, context, reason):
         return _say(Verdict.UNKNOWN, unknown)
     if waits:
         return _say(Verdict.WAITING, replace(reason, rule=Rule.WATCHING))
     reason = replace(reason, signal=replace(signal, counts=proof, minutes=0), odds=0.0)
-    return _earned(terms, weighing, memory, scene, reason)
+    return _earned(terms, weighing, memory, context, reason)
 
 
-def _unknown(terms: Terms, memory: Memory, scene: GateContext, reason: Reason) -> Reason | None:
+def _unknown(terms: Terms, memory: Memory, context: GateContext, reason: Reason) -> Reason | None:
     if memory.unread:
         return replace(reason, rule=Rule.UNREAD, said=memory.unread)
     if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
         return replace(reason, rule=Rule.SILENT, count=memory.silent, due=memory.due)
-    if old := stale(memory.newest_ms, scene):
+    if old := stale(memory.newest_ms, context):
         return replace(reason, rule=Rule.UNREAD, said=old)
     judged_alone = memory.weigher.last and not memory.weigher.pool
-    if terms.ratio and scene.weight < FULL and judged_alone:
+    if terms.ratio and context.weight < FULL and judged_alone:
         return replace(reason, rule=Rule.UNREAD, said=NO_SOURCE)
     if terms.ratio and memory.source_silent >= SILENT_MINUTES and memory.source_due >= SILENT_DUE:
         return replace(reason, rule=Rule.UNREAD, said=_source_silent(memory))
@@ -184,7 +184,7 @@ def _sick(terms: Terms, memory: Memory, reason: Reason, source: Counts) -> Reaso
 
 
 def _earned(
-    terms: Terms, weighing: Weighing, memory: Memory, scene: GateContext, reason: Reason
+    terms: Terms, weighing: Weighing, memory: Memory, context: GateContext, reason: Reason
 ) -> Judgement:
     """What the step's own requests prove."""
     proof, bound = reason.signal.counts, reason.signal.bound_ppm
@@ -201,9 +201,9 @@ def _earned(
     if bound <= EXCLUDED_PPM or (not weighing.bounded and proof.total >= least):
         return _say(Verdict.PASS, replace(reason, rule=Rule.PASSES))
     reason = replace(reason, limit_ppm=EXCLUDED_PPM)
-    covered = memory.newest_ms + scene.period_ms - scene.step_began_ms
+    covered = memory.newest_ms + context.period_ms - context.step_began_ms
     hopeless = weighing.bounded and surely_above(proof, max(EXCLUDED_PPM, terms.max_ppm or 0))
-    if covered >= scene.bake_ms + PATIENCE and not fewest and not hopeless:
+    if covered >= context.bake_ms + PATIENCE and not fewest and not hopeless:
         return _say(Verdict.PASS, replace(reason, rule=Rule.PATIENCE))
     if not weighing.bounded:
         return _say(Verdict.WAITING, replace(reason, rule=Rule.FEW, count=least))
@@ -240,7 +240,7 @@ def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:
         "evidence_milli": min(MOST_FACT, round(signal.evidence * 1000)),
         "needed": round(signal.needed),
     }
-    if reason.rule is Rule.SHARED or on_breach == "ask":
+    if reason.rule is Rule.SHARED or on_breach == "escalate":
         facts |= {
             "source_requests": round(reason.source.total),
             "source_bad": round(reason.source.bad),

@@ -47,7 +47,7 @@ class Memory:
         due: requests it should have had in them.
         newest_ms: the newest minute folded.
         incident_ms: start of the first of the source's bad minutes, while its last three have one; else 0.
-        neighbours: what the pair and the balancer's other groups usually get.
+        neighbours: what the comparison and the balancer's other groups usually get.
     """
 
     judge: limits.Memory = limits.START
@@ -105,15 +105,15 @@ def allowed_ppm(terms: Terms, pool: tuple[Counts, ...], source: Counts | None) -
 
 
 def fold(
-    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, context: GateContext
 ) -> Memory:
     """The memory after one settled minute."""
-    before = columns.before_first_raise(scene)
+    before = columns.before_first_raise(context)
     memory = replace(
         memory,
         newest_ms=minute.at_ms,
         unread="" if before else sample.unread,
-        neighbours=sample.taught(memory.neighbours, minute, scene),
+        neighbours=sample.taught(memory.neighbours, minute, context),
     )
     source = sample.source if sample.source is not None and sample.source.total else None
     sick = sample.shared or (source is not None and is_sick(terms, memory.baseline, source))
@@ -133,7 +133,7 @@ def fold(
             if source is None
             else (*memory.baseline, source)[-BASELINE_MINUTES:],
         )
-    inside = columns.in_step(minute, scene)
+    inside = columns.in_step(minute, context)
     destination = sample.destination
     if destination is None or not destination.total:
         if sample.unread or not inside:
@@ -141,7 +141,7 @@ def fold(
         return replace(
             memory,
             silent=memory.silent + 1,
-            due=memory.due + memory.neighbours.due(minute, scene.weight),
+            due=memory.due + memory.neighbours.due(minute, context.weight),
         )
     memory = replace(memory, silent=0, due=0)
     allowed = allowed_ppm(terms, pool, source)
@@ -152,7 +152,7 @@ def fold(
     look = ThresholdReading(
         Counts(destination.total, min(destination.bad, destination.total)),
         allowed,
-        scene.step_began_ms if inside and not sample.unread else None,
+        context.step_began_ms if inside and not sample.unread else None,
         only_outage=terms.cold_start and not inside,
         charged=not sick,  # what both sides suffer is not the destination's to pay for
     )
@@ -172,11 +172,11 @@ def is_sick(terms: Terms, baseline: tuple[Counts, ...], source: Counts) -> bool:
     return limits.is_bad(source, min(usual, PPM))
 
 
-def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
+def verdict(terms: Terms, memory: Memory, context: GateContext) -> Judgement:
     """BREACH, else SHARED, else UNKNOWN, else what the judge says."""
     finding = limits.verdict(
         memory.judge,
-        Question(scene.step_began_ms, _fewest(terms), terms.limit_ppm, terms.budget_ppm),
+        Question(context.step_began_ms, _fewest(terms), terms.limit_ppm, terms.budget_ppm),
     )
     facts = _facts(finding)
     if finding.verdict is Verdict.BREACH:
@@ -190,14 +190,14 @@ def verdict(terms: Terms, memory: Memory, scene: GateContext) -> Judgement:
             facts,
             began_ms=memory.incident_ms,
         )
-    unknown = _unknown(memory, scene)
+    unknown = _unknown(memory, context)
     if unknown:
         return Judgement(Verdict.UNKNOWN, unknown, facts)
     newest_is_bad = any(look.is_bad for look in memory.judge.recent[-1:])
     return Judgement(finding.verdict, _sentence(terms, finding), facts, suspects=newest_is_bad)
 
 
-def _unknown(memory: Memory, scene: GateContext) -> str:
+def _unknown(memory: Memory, context: GateContext) -> str:
     if memory.unread:
         return memory.unread
     if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
@@ -207,7 +207,7 @@ def _unknown(memory: Memory, scene: GateContext) -> str:
         )
     if memory.incomparable:
         return "the source had no requests to compare with"
-    return stale(memory.newest_ms, scene)
+    return stale(memory.newest_ms, context)
 
 
 def _fewest(terms: Terms) -> int:
@@ -252,7 +252,7 @@ def _sentence(terms: Terms, finding: Exceedance) -> str:
 
 
 def alarming(
-    terms: Terms, memory: Memory, sample: Sample, minute: Minute, scene: GateContext
+    terms: Terms, memory: Memory, sample: Sample, minute: Minute, context: GateContext
 ) -> Judgement | None:
     """An unsettled minute with at least 20 bad requests and twice the allowed rate.
 
@@ -263,7 +263,7 @@ def alarming(
     if (
         sample.destination is None
         or sample.destination.bad < ALARMING_BAD
-        or scene.weight <= 0
+        or context.weight <= 0
         or sample.shared
     ):
         return None
@@ -271,8 +271,8 @@ def alarming(
     pool = memory.pool or (() if source is None else (source,))
     allowed = allowed_ppm(terms, pool, source)
     total = max(round(sample.destination.total), round(sample.destination.bad))
-    if scene.weight < FULL:
-        total = max(total, columns.requests_due(minute, scene.weight))
+    if context.weight < FULL:
+        total = max(total, columns.requests_due(minute, context.weight))
     if allowed is None or sample.destination.bad * PPM < 2 * allowed * total:
         return None
     counts = Counts(total, sample.destination.bad)

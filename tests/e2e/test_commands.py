@@ -26,8 +26,10 @@ def test_pause_holds_the_weight_and_resume_goes_on_to_the_end(stage: Stage) -> N
     resumed = stage.say("resume", "one")
     assert resumed.code == 0, resumed.said
     stage.expect(run, 0)
-    words = [(one["word"], one["why"]) for one in stage.records() if one["type"] == "word"]
-    assert ("pause", "a look at the logs") in words
+    commands = [
+        (one["command"], one["why"]) for one in stage.records() if one["type"] == "command"
+    ]
+    assert ("pause", "a look at the logs") in commands
     bakes = [one for one in stage.records() if one["type"] == "phase" and one["after"] == "BAKING"]
     assert len(bakes) == 3, "the paused step baked afresh"
 

@@ -1,4 +1,4 @@
-"""Words, signals, crashes: what people and dying processes do to a run."""
+"""Commands, signals, crashes: what people and dying processes do to a run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cutover.core.observation import AlarmState, CommandName, GroupHealth, Unkno
 from cutover.core.routing import config_of
 from cutover.core.state import Hold, Phase, replay
 from cutover.core.values import HOUR, MINUTE
-from tests.fakes import SOURCE, TWO_ROUTES, Bench, Killed, WriteFault, form, plan_of
+from tests.fakes import SOURCE, TWO_ROUTES, Bench, Killed, WriteFault, config, plan_of
 
 
 def test_pause_holds_and_resume_bakes_afresh() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 8 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 20 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 8 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 20 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert bench.phases()[:7] == [
         "ATTACHING",
@@ -28,7 +28,9 @@ def test_pause_holds_and_resume_bakes_afresh() -> None:
         "BAKING",
     ]
     raised = next(at for at, intent in bench.stamped(ev.Intent) if intent.weight == 500)
-    resumed = next(at for at, word in bench.stamped(ev.WordSaid) if word.word == "resume")
+    resumed = next(
+        at for at, command in bench.stamped(ev.CommandGiven) if command.command == "resume"
+    )
     assert raised.after(resumed) >= 10 * MINUTE
 
 
@@ -36,18 +38,18 @@ def test_two_commands_of_one_person_in_one_turn_are_journalled_each_with_its_id(
     bench = Bench()
 
     def twice() -> None:
-        bench.mailbox.say(CommandName.PAUSE, id="first")
-        bench.mailbox.say(CommandName.PAUSE, id="second")
+        bench.inbox.say(CommandName.PAUSE, id="first")
+        bench.inbox.say(CommandName.PAUSE, id="second")
 
     bench.at_weight(50, twice, 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 20 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 20 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
-    assert [word.id for word in bench.events(ev.WordSaid)] == ["first", "second", ""]
+    assert [command.id for command in bench.events(ev.CommandGiven)] == ["first", "second", ""]
 
 
 def test_a_breach_while_paused_still_rolls_back() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 6 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 6 * MINUTE)
     bench.at_weight(50, lambda: setattr(bench.traffic, "destination_errors", 0.3), 10 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
 
@@ -55,11 +57,11 @@ def test_a_breach_while_paused_still_rolls_back() -> None:
 def test_a_breach_that_is_seen_in_the_very_look_in_which_a_resume_is_heard_goes_back() -> None:
     """The fresh bake after a resume would forget it."""
     bench = Bench(plan_of(gates=[{"errors": {"max": "1%"}}, {"alarm": {"name": "slo"}}]))
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 5 * MINUTE)
 
     def both() -> None:
         bench.alarms.states["slo"] = AlarmState.ALARM
-        bench.mailbox.say(CommandName.RESUME)
+        bench.inbox.say(CommandName.RESUME)
 
     bench.at_weight(50, both, 10 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
@@ -70,14 +72,14 @@ def test_a_breach_that_is_seen_in_the_very_look_in_which_a_resume_is_heard_goes_
 @pytest.mark.parametrize("minutes", [3, 12, 14, 25, 38])
 def test_rollback_works_at_any_time_after_the_attach(minutes: int) -> None:
     bench = Bench()
-    bench.mailbox.say_in(minutes * MINUTE, CommandName.ROLLBACK, "front page looks wrong")
+    bench.inbox.say_in(minutes * MINUTE, CommandName.ROLLBACK, "front page looks wrong")
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
 
 
 def test_rollback_before_anything_was_written_refuses_with_no_write() -> None:
     bench = Bench()
-    bench.mailbox.say_in(1, CommandName.ROLLBACK)
+    bench.inbox.say_in(1, CommandName.ROLLBACK)
     assert bench.run() == ExitCode.REFUSED
     assert bench.router.writes == []
 
@@ -85,9 +87,7 @@ def test_rollback_before_anything_was_written_refuses_with_no_write() -> None:
 @pytest.mark.parametrize(("signal", "code"), [(2, 130), (15, 143), (1, 129)])
 def test_a_signal_holds_journals_and_ends_with_its_code(signal: int, code: int) -> None:
     bench = Bench()
-    bench.at_weight(
-        50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=signal), 5 * MINUTE
-    )
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=signal), 5 * MINUTE)
     assert bench.run() == code
     assert bench.state.phase is Phase.HOLDING
     assert bench.events(ev.Close)[-1].exit_code == code
@@ -95,23 +95,23 @@ def test_a_signal_holds_journals_and_ends_with_its_code(signal: int, code: int) 
 
 def test_on_interrupt_rollback_goes_back_instead() -> None:
     bench = Bench(plan_of(safety={"on_interrupt": "rollback"}))
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
 
 
 def test_a_rollback_refuses_two_signals_and_ends_at_the_third() -> None:
     bench = Bench()
-    bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
+    bench.inbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
     bench.at_weight(50, lambda: bench.router.faults.append(WriteFault("throttle", times=999)))
     for minute in (31, 32, 33):
-        bench.mailbox.say_in(minute * MINUTE, CommandName.INTERRUPT, signal=2)
+        bench.inbox.say_in(minute * MINUTE, CommandName.INTERRUPT, signal=2)
     assert bench.run() == ExitCode.NEEDS_HUMAN
     assert len([n for n in bench.events(ev.Note) if "refused" in n.text]) == 2
 
 
 def test_a_run_resumed_after_an_interrupt_completes() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
     assert bench.run() == 130
     bench.clock.forward(bench.clock.at.plus(20 * HOUR))
     assert bench.run(CommandName.RESUME) == ExitCode.COMPLETED
@@ -136,7 +136,7 @@ def test_a_crash_between_intent_and_write_never_goes_forward_by_itself() -> None
     with pytest.raises(Killed):
         bench.run()
     assert bench.router.weights() == [0, 50]
-    bench.mailbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(2 * HOUR, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.router.weights() == [0, 50]
     assert next(e.hold for e in bench.events(ev.PhaseChanged) if e.hold) == "crashed"
@@ -162,7 +162,7 @@ def test_a_crash_with_only_some_routes_written_goes_back_when_nobody_knows_of_th
         calls[0] += where == "before write"
         if calls[0] == 3 and where == "before write":
             aimed = [i for i in bench.events(ev.Intent) if i.route == first][-1]
-            bench.router.forms[first] = config_of(aimed.post)
+            bench.router.configs[first] = config_of(aimed.post)
             raise Killed
 
     bench.router.killed_at = kill
@@ -170,7 +170,7 @@ def test_a_crash_with_only_some_routes_written_goes_back_when_nobody_knows_of_th
         bench.run()
     assert bench.run(CommandName.RESUME) == ExitCode.ROLLED_BACK
     assert bench.events(ev.PhaseChanged)[-2].cause == "partial"
-    assert {one.weight for one in bench.router.forms.values()} == {0}
+    assert {one.weight for one in bench.router.configs.values()} == {0}
 
 
 def test_rollback_after_a_crash_restores_the_snapshot() -> None:
@@ -179,12 +179,12 @@ def test_rollback_after_a_crash_restores_the_snapshot() -> None:
     with pytest.raises(Killed):
         bench.run()
     assert bench.run(CommandName.ROLLBACK) == ExitCode.ROLLED_BACK
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
 
 
 def test_a_crash_in_a_rollback_goes_on_rolling_back_without_questions() -> None:
     bench = Bench()
-    bench.mailbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
+    bench.inbox.say_in(30 * MINUTE, CommandName.ROLLBACK)
 
     def kill(event: ev.Event) -> None:
         if isinstance(event, ev.Intent) and event.kind == "restore":
@@ -195,7 +195,7 @@ def test_a_crash_in_a_rollback_goes_on_rolling_back_without_questions() -> None:
         bench.run()
     bench.journal.killed_at = lambda _event: None
     assert bench.run(CommandName.RESUME) == ExitCode.ROLLED_BACK
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
 
 
 def test_the_run_converges_from_a_crash_at_every_record() -> None:
@@ -254,13 +254,13 @@ def test_finish_can_leave_the_destination_alone() -> None:
     bench.run()
     assert bench.finish_detached() == ExitCode.COMPLETED
     assert bench.state.phase is Phase.FINISHED
-    assert not bench.router.forms[bench.plan.routes[0].id].source_present
+    assert not bench.router.configs[bench.plan.routes[0].id].source_present
 
 
 def test_finish_refuses_drift() -> None:
     bench = Bench()
     bench.run()
-    bench.router.forms[bench.plan.routes[0].id] = form(300, tag="other")
+    bench.router.configs[bench.plan.routes[0].id] = config(300, tag="other")
     assert bench.run(CommandName.FINISH) == ExitCode.REFUSED
     assert bench.state.phase is Phase.COMPLETED
 
@@ -270,31 +270,31 @@ def test_routes_whose_groups_are_gone_need_a_human_and_the_others_are_restored()
     gone = bench.plan.routes[1].id
     bench.at_weight(
         500,
-        lambda: bench.router.forms.update({gone: form(None, attached=False, source=False)}),
+        lambda: bench.router.configs.update({gone: config(None, attached=False, source=False)}),
         5 * MINUTE,
     )
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 10 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), 10 * MINUTE)
     assert bench.run() == ExitCode.NEEDS_HUMAN
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
-    bench.router.forms[gone] = form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
+    bench.router.configs[gone] = config(0, attached=False)
     assert bench.run(CommandName.CONFIRM_RESTORED) == ExitCode.ROLLED_BACK
 
 
-def test_a_foreign_form_is_rolled_back_by_weights_only() -> None:
+def test_a_foreign_config_is_rolled_back_by_weights_only() -> None:
     bench = Bench()
     route = bench.plan.routes[0].id
     bench.at_weight(
-        500, lambda: bench.router.forms.update({route: form(500, tag="third")}), 5 * MINUTE
+        500, lambda: bench.router.configs.update({route: config(500, tag="third")}), 5 * MINUTE
     )
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 10 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), 10 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert '"tag": "third"' in bench.router.forms[route].text
-    assert bench.router.forms[route].weight == 0
+    assert '"tag": "third"' in bench.router.configs[route].text
+    assert bench.router.configs[route].weight == 0
 
 
 def test_a_rollback_goes_on_blind_when_the_routes_cannot_be_read() -> None:
     bench = Bench()
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     blind = Unknown("Rate exceeded", "Throttling")
     bench.at_weight(
         500, lambda: setattr(bench.router, "read_fails", lambda _r: blind), 5 * MINUTE - 1
@@ -310,23 +310,23 @@ def test_a_throttled_rollback_tries_for_ever_and_says_that_it_is_stuck() -> None
     bench.at_weight(
         500, lambda: bench.router.faults.append(WriteFault("throttle", times=200)), 5 * MINUTE
     )
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert [o.what for o in bench.events(ev.Observed)].count("escalated") == 1
 
 
 def test_leaving_a_held_run_as_it_is_abandons_it() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 5 * MINUTE)
     bench.at_weight(
-        50, lambda: bench.mailbox.say(CommandName.LEAVE, "handed over to ops"), 10 * MINUTE
+        50, lambda: bench.inbox.say(CommandName.LEAVE, "handed over to ops"), 10 * MINUTE
     )
     assert bench.run() == ExitCode.COMPLETED
     assert bench.state.phase is Phase.ABANDONED
     assert bench.router.weights() == [0, 50]
 
 
-# --- several words, early words, words that mean nothing now
+# --- several commands, early commands, commands that mean nothing now
 
 
 def _say_at(bench: Bench, weight: int, delay_ms: int, *names: CommandName) -> None:
@@ -334,13 +334,13 @@ def _say_at(bench: Bench, weight: int, delay_ms: int, *names: CommandName) -> No
 
     def say() -> None:
         for name in names:
-            bench.mailbox.say(name, signal=2 if name is CommandName.INTERRUPT else 0)
+            bench.inbox.say(name, signal=2 if name is CommandName.INTERRUPT else 0)
 
     bench.at_weight(weight, say, delay_ms)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "commands",
     [
         (CommandName.PAUSE, CommandName.ROLLBACK),
         (CommandName.RESUME, CommandName.ROLLBACK),
@@ -349,19 +349,19 @@ def _say_at(bench: Bench, weight: int, delay_ms: int, *names: CommandName) -> No
     ],
 )
 def test_rollback_is_heard_whatever_else_is_said_in_the_same_moment(
-    words: tuple[CommandName, ...],
+    commands: tuple[CommandName, ...],
 ) -> None:
     bench = Bench()
-    _say_at(bench, 50, 8 * MINUTE, *words)
+    _say_at(bench, 50, 8 * MINUTE, *commands)
     assert bench.run() == ExitCode.ROLLED_BACK
 
 
 @pytest.mark.parametrize("late", [CommandName.ROLLBACK, CommandName.PAUSE])
-def test_a_word_beside_the_resume_of_a_held_run_is_not_lost(late: CommandName) -> None:
+def test_a_command_beside_the_resume_of_a_held_run_is_not_lost(late: CommandName) -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 5 * MINUTE)
     _say_at(bench, 50, 10 * MINUTE, CommandName.RESUME, late)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 40 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 40 * MINUTE)
     code = bench.run()
     if late is CommandName.ROLLBACK:
         assert code == ExitCode.ROLLED_BACK
@@ -374,7 +374,7 @@ def test_a_word_beside_the_resume_of_a_held_run_is_not_lost(late: CommandName) -
 
 def test_a_signal_ends_the_process_whatever_is_said_beside_it() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 5 * MINUTE)
     _say_at(bench, 50, 10 * MINUTE, CommandName.INTERRUPT, CommandName.RESUME)
     assert bench.run() == ExitCode.INTERRUPTED
     assert bench.router.weights() == [0, 50]
@@ -382,7 +382,7 @@ def test_a_signal_ends_the_process_whatever_is_said_beside_it() -> None:
 
 def test_leaving_a_run_ends_it_and_a_signal_beside_it_changes_nothing() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 5 * MINUTE)
     _say_at(bench, 50, 10 * MINUTE, CommandName.LEAVE, CommandName.INTERRUPT)
     assert bench.run() == ExitCode.COMPLETED
     assert bench.state.phase is Phase.ABANDONED
@@ -390,8 +390,8 @@ def test_leaving_a_run_ends_it_and_a_signal_beside_it_changes_nothing() -> None:
 
 def test_pause_said_during_the_checks_holds_before_anything_is_written() -> None:
     bench = Bench()
-    bench.mailbox.say_in(1, CommandName.PAUSE)
-    bench.mailbox.say_in(10 * MINUTE, CommandName.RESUME)
+    bench.inbox.say_in(1, CommandName.PAUSE)
+    bench.inbox.say_in(10 * MINUTE, CommandName.RESUME)
     assert bench.run() == ExitCode.COMPLETED
     assert bench.phases()[:3] == ["ATTACHING", "HOLDING", "ATTACHING"]
     first = next(at for at, _ in bench.stamped(ev.Intent))
@@ -400,16 +400,16 @@ def test_pause_said_during_the_checks_holds_before_anything_is_written() -> None
 
 def test_pause_and_resume_during_the_checks_cancel_out() -> None:
     bench = Bench()
-    bench.mailbox.say_in(1, CommandName.PAUSE)
-    bench.mailbox.say_in(2_000, CommandName.RESUME)
-    bench.mailbox.say_in(3_000, CommandName.APPROVE)
+    bench.inbox.say_in(1, CommandName.PAUSE)
+    bench.inbox.say_in(2_000, CommandName.RESUME)
+    bench.inbox.say_in(3_000, CommandName.APPROVE)
     assert bench.run() == ExitCode.COMPLETED
     assert "HOLDING" not in bench.phases()
 
 
 def test_a_signal_during_the_checks_ends_with_its_code_and_writes_nothing() -> None:
     bench = Bench()
-    bench.mailbox.say_in(1, CommandName.INTERRUPT, signal=15)
+    bench.inbox.say_in(1, CommandName.INTERRUPT, signal=15)
     assert bench.run() == ExitCode.TERMINATED
     assert bench.state.phase is Phase.REFUSED
     assert bench.router.writes == []
@@ -418,12 +418,12 @@ def test_a_signal_during_the_checks_ends_with_its_code_and_writes_nothing() -> N
 def test_pause_in_a_hold_that_would_clear_stays_until_resume() -> None:
     bench = Bench()
     bench.at_weight(50, lambda: bench.health.groups.update({SOURCE: GroupHealth(3, 6)}), MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 20 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 20 * MINUTE)
     bench.at_weight(
         50, lambda: bench.health.groups.update({SOURCE: GroupHealth(6, 6)}), 30 * MINUTE
     )
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 40 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.RESUME), 60 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 40 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 60 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["reserve", "paused"]
 
@@ -435,42 +435,42 @@ def test_an_approval_counts_only_while_the_run_asks_for_it() -> None:
         {"weight": 100, "bake": "10m", "approve": "load test ok?"},
     ]
     bench = Bench(plan_of(steps=steps))
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.APPROVE), 5 * MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.APPROVE), 5 * MINUTE)
-    bench.at_weight(500, lambda: bench.mailbox.say(CommandName.APPROVE), 40 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.APPROVE), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.APPROVE), 5 * MINUTE)
+    bench.at_weight(500, lambda: bench.inbox.say(CommandName.APPROVE), 40 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
-    assert [w.detail for w in bench.events(ev.WordSaid)] == ["-1", "-1", "2"]
+    assert [w.detail for w in bench.events(ev.CommandGiven)] == ["-1", "-1", "2"]
     assert len([n for n in bench.events(ev.Note) if "approve" in n.text]) == 2
     assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold] == ["approval"]
 
 
 @pytest.mark.parametrize(
-    "word",
+    "command",
     [CommandName.FINISH, CommandName.LEAVE, CommandName.CONFIRM_RESTORED, CommandName.RESUME],
 )
-def test_a_word_that_means_nothing_now_is_answered_by_a_note(word: CommandName) -> None:
+def test_a_command_that_means_nothing_now_is_answered_by_a_note(command: CommandName) -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(word), 6 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(command), 6 * MINUTE)
     assert bench.run() == ExitCode.COMPLETED
     assert [n.text for n in bench.events(ev.Note)] == [
-        f"{word} changes nothing: the run is BAKING"
+        f"{command} changes nothing: the run is BAKING"
     ]
 
 
-def test_a_word_to_a_completed_run_that_it_has_no_use_for_is_answered_by_a_note() -> None:
+def test_a_command_to_a_completed_run_that_it_has_no_use_for_is_answered_by_a_note() -> None:
     bench = Bench()
     bench.run()
     assert bench.run(CommandName.PAUSE) == ExitCode.COMPLETED
     assert "changes nothing" in bench.events(ev.Note)[-1].text
-    bench.mailbox.say(CommandName.INTERRUPT, signal=2)
+    bench.inbox.say(CommandName.INTERRUPT, signal=2)
     runner = bench.start()
-    assert runner.turn(bench.mailbox.wait(bench.clock.at)) == ExitCode.INTERRUPTED
+    assert runner.turn(bench.inbox.wait(bench.clock.at)) == ExitCode.INTERRUPTED
     assert runner.state.phase is Phase.COMPLETED
 
 
 def test_resume_is_not_heard_while_the_routes_can_not_be_read() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 5 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     bench.router.read_fails = lambda _route: Unknown("Rate exceeded", "Throttling")
     assert bench.run(CommandName.RESUME, exit_on_hold=True) == ExitCode.HELD
@@ -497,7 +497,7 @@ def test_a_crash_that_nobody_resumes_is_adopted_judged_and_taken_back_on_a_breac
     bench.journal.killed_at = lambda _event: None
     bench.traffic.destination_errors = 0.3
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert bench.router.forms[bench.plan.routes[0].id] == form(0, attached=False)
+    assert bench.router.configs[bench.plan.routes[0].id] == config(0, attached=False)
 
 
 def test_pause_and_others_in_a_rollback_change_nothing_and_say_so() -> None:
@@ -505,19 +505,19 @@ def test_pause_and_others_in_a_rollback_change_nothing_and_say_so() -> None:
     bench.at_weight(
         50, lambda: bench.router.faults.append(WriteFault("throttle", times=8)), 5 * MINUTE
     )
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.PAUSE), 5 * MINUTE + 4_000)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE), 5 * MINUTE + 4_000)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert bench.events(ev.Note)[-1].text == "pause changes nothing: the run is ROLLING_BACK"
 
 
 def test_the_third_signal_of_a_restored_rollback_still_says_that_it_was_not_confirmed() -> None:
     bench = Bench()
-    bench.at_weight(50, lambda: bench.mailbox.say(CommandName.ROLLBACK), 5 * MINUTE)
+    bench.at_weight(50, lambda: bench.inbox.say(CommandName.ROLLBACK), 5 * MINUTE)
     for second in (10, 20, 30):
         bench.at_weight(
             50,
-            lambda: bench.mailbox.say(CommandName.INTERRUPT, signal=2),
+            lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2),
             5 * MINUTE + second * 1_000,
         )
     assert bench.run() == ExitCode.NEEDS_HUMAN
