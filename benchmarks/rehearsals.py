@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.measuring import HASHING, ROOT, Figure, hashing
 from cutover.app import rehearsal
+from cutover.core.messages import why_text
 from cutover.core.values import HOUR
 from cutover.emulator.world import World
 from cutover.local.plan_file import load_plan
@@ -67,7 +68,9 @@ def measure() -> list[Figure]:
         calls = dict(worlds[-1].calls)
     result = results[-1]
     if result.outcome != "completed":
-        raise RuntimeError(f"the healthy rehearsal ended as {result.outcome}: {result.state.why}")
+        raise RuntimeError(
+            f"the healthy rehearsal ended as {result.outcome}: {why_text(result.state)}"
+        )
     used, waited = min(taken)
     yard = hashing()
     hours = result.virtual_ms / HOUR

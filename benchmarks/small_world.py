@@ -10,6 +10,7 @@ from cutover.core.journal.events import Event, Intent, LeaseTaken, Outcome, Reco
 from cutover.core.moment import Moment
 from cutover.core.observation import NOT_ASKED, Absent, Count, Known, Minute, Observation, Reading
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code
 from cutover.core.routing import RouteConfig, config_body
 from cutover.core.state import RunState, evolve
 from cutover.core.values import Weight
@@ -80,7 +81,9 @@ class SmallWorld:
     def _wrote(self, state: RunState, pre: RouteConfig, weight: Weight, now: Moment) -> RunState:
         route = self.plan.routes[0].id
         post = config_body(self.configs[int(weight)])
-        intent = Intent(route, "move", state.target, 1, pre.hash, post, int(weight), "bench")
+        intent = Intent(
+            route, "move", state.target, 1, pre.hash, post, int(weight), Code.SET_WEIGHT, ""
+        )
         state = self._record(state, intent, now)
         return self._record(state, Outcome(route, 1, "applied"), now)
 

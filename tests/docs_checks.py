@@ -25,6 +25,7 @@ from tests import (
     generate_plan_reference,
     generate_preflight,
     generate_promises,
+    generate_reasons,
     generate_scenarios,
     generate_state_machine,
 )
@@ -34,6 +35,7 @@ GENERATED = {
     "docs/plan-reference.md": generate_plan_reference.page,
     "docs/state-machine.md": generate_state_machine.page,
     "docs/exit-codes.md": generate_exit_codes.page,
+    "docs/reasons.md": generate_reasons.page,
     "docs/preflight.md": generate_preflight.page,
     "docs/scenarios.md": generate_scenarios.page,
     "docs/promises.md": generate_promises.page,

@@ -12,6 +12,7 @@ from typing import TypeVar
 from cutover.core.errors import ExitCode
 from cutover.core.journal.codec import body
 from cutover.core.journal.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot
+from cutover.core.messages import why_text
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     Absent,
@@ -722,6 +723,11 @@ class Bench:
             return int(runner.run(commands))
         finally:
             self.state = runner.state
+
+    @property
+    def why(self) -> str:
+        """Why the run stands where it stands, as a sentence."""
+        return why_text(self.state)
 
     def events(self, kind: type[E]) -> list[E]:
         """The events of one type, in order."""

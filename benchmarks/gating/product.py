@@ -43,6 +43,7 @@ from cutover.core.observation import (
     Survey,
 )
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code
 from cutover.core.routing import config_body
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import MINUTE, Weight
@@ -211,7 +212,8 @@ class _Run:
             self.live.hash,
             config_body(post),
             weight,
-            "bench",
+            Code.SET_WEIGHT,
+            "",
         )
         self._record(intent, now)
         self._record(Wrote(self.product.route, 1, "applied"), now)

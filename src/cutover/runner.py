@@ -11,6 +11,7 @@ from cutover.core.actions import Detach, End, ReadRequest, RestoreRoute, Restore
 from cutover.core.engine import Decision, decide, first_look, looked_for
 from cutover.core.errors import ExitCode, masked
 from cutover.core.journal.events import Close, Event, Intent, Note, Outcome, Record, Snapshot
+from cutover.core.messages import explain
 from cutover.core.moment import Moment
 from cutover.core.observation import (
     NOT_ASKED,
@@ -26,6 +27,7 @@ from cutover.core.observation import (
     Unknown,
 )
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code, Reason
 from cutover.core.routing import RouteConfig, config_body, config_of
 from cutover.core.state import Phase, RunState, evolve
 from cutover.core.values import FULL, SECOND, RouteId
@@ -196,7 +198,7 @@ class Runner:
             return self._end(decision.effect)
         self.loop = replace(self.loop, previous=now, due=decision.wake, look=decision.look)
         self._asked(lambda: self._ports.journal.beat(now, decision.wake))
-        self._listeners(lambda one: one.on_tick(now, decision.wake, decision.reason))
+        self._listeners(lambda one: one.on_tick(now, decision.wake, explain(decision.reason)))
         return decision.wake
 
     def _asked(self, call: Callable[[], T]) -> T | Unknown:
@@ -222,7 +224,7 @@ class Runner:
         """Once a process: what comes back at every poll must not fill the journal."""
         if text not in self.loop.noted:
             self.loop = replace(self.loop, noted=self.loop.noted | {text})
-            self._record(Note(text), self._ports.clock.now())
+            self._record(Note(Code.PROCESS_NOTE, {"said": text}, text), self._ports.clock.now())
 
     def _listeners(self, tell: Callable[[Listener], None]) -> None:
         for listener in self._ports.listeners:
@@ -446,7 +448,7 @@ class Runner:
         assert isinstance(reading, Known)  # noqa: S101 - see above
         return reading.value
 
-    def _intent(self, change: Change, kind: str, weight: int, *, pre: str, why: str) -> Intent:
+    def _intent(self, change: Change, kind: str, weight: int, *, pre: str, why: Reason) -> Intent:
         """The intent as the attempt that it is."""
         return Intent(
             change.route,
@@ -456,7 +458,8 @@ class Runner:
             pre,
             config_body(change.config),
             weight,
-            why,
+            why.code,
+            explain(why),
         )
 
     def _way_back(
@@ -525,7 +528,8 @@ class Runner:
     def _end(self, end: End) -> ExitCode:
         self.end = end
         if not end.silently:
-            close = Close(int(end.exit_code), self.state.phase, end.reason)
+            code, facts = end.reason.code, end.reason.facts
+            close = Close(int(end.exit_code), self.state.phase, code, facts, explain(end.reason))
             self._record(close, self._ports.clock.now())
         self._listeners(lambda one: one.closed())
         return end.exit_code

@@ -20,10 +20,8 @@ from cutover.aws.route_config import Ends, config_of_actions
 from cutover.aws.session import AwsSession
 from cutover.core.journal.events import (
     Event,
-    Intent,
     LeaseTaken,
     Outcome,
-    PhaseChanged,
     RunOpen,
     Snapshot,
     Verified,
@@ -39,6 +37,7 @@ from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Change, Unconditional
+from tests import records
 
 REGION = "ap-northeast-1"
 ACCOUNT = "123456789012"
@@ -193,20 +192,20 @@ def _story(
     if to is Phase.PREFLIGHT:
         return
     yield Snapshot({route: config_body(found)}, {route: "keep"}, {aws.source: 2}, {})
-    yield PhaseChanged("PREFLIGHT", "ATTACHING", "checks passed", -1)
-    yield PhaseChanged("ATTACHING", "SHIFTING", "healthy", 0)
+    yield records.phase_changed("PREFLIGHT", "ATTACHING", "checks passed", -1)
+    yield records.phase_changed("ATTACHING", "SHIFTING", "healthy", 0)
     live = aws.set_weight(50)
-    yield Intent(route, "move", 0, 1, found.hash, config_body(live), 50, "step 1")
+    yield records.intent(route, "move", 0, 1, found.hash, config_body(live), 50, "step 1")
     yield Outcome(route, 1, "applied")
     yield Verified(route, live.hash, 50, 1, 3)
-    yield PhaseChanged("SHIFTING", "SETTLING", "committed", 0)
-    yield PhaseChanged("SETTLING", "BAKING", "in effect", 0)
+    yield records.phase_changed("SHIFTING", "SETTLING", "committed", 0)
+    yield records.phase_changed("SETTLING", "BAKING", "in effect", 0)
     if to is Phase.COMPLETED:
-        yield PhaseChanged("BAKING", "COMPLETED", "every gate passes", 1)
+        yield records.phase_changed("BAKING", "COMPLETED", "every gate passes", 1)
     if to is Phase.HOLDING:
-        yield PhaseChanged("BAKING", "HOLDING", hold, 0, hold=hold)
+        yield records.phase_changed("BAKING", "HOLDING", hold, 0, hold=hold)
     if to is Phase.ROLLING_BACK:
-        yield PhaseChanged("BAKING", "ROLLING_BACK", "errors: 5 %", 0, cause="breach")
+        yield records.phase_changed("BAKING", "ROLLING_BACK", "errors: 5 %", 0, cause="breach")
 
 
 def damaged(run: RunDirectory) -> None:

@@ -15,7 +15,7 @@ from cutover.app.commands import NoReply, Queued, say
 from cutover.app.live import Options, restore_text_of
 from cutover.app.offline import operator
 from cutover.core.errors import LeaseError, UsageError
-from cutover.core.journal.events import CommandGiven, GateJudged
+from cutover.core.journal.events import CommandGiven
 from cutover.core.moment import wall_text
 from cutover.core.observation import CommandName, Known, OperatorCommand
 from cutover.core.state import Phase
@@ -29,6 +29,7 @@ from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import is_armed
 from cutover.local.state_directory import StateDirectory
+from tests import records
 from tests.cli.command import called
 from tests.cli.emulated import Aws, crashed_run, damaged, emulated_aws, phases
 
@@ -581,7 +582,7 @@ def test_a_replay_doubts_a_pass_that_its_minutes_do_not_show(
     run = crashed_run(place, aws, Phase.BAKING)
     comparison = plan_of_text(run.plan.read_text()).plan.comparisons[0].id
     journal = FileJournal.open_existing(run, restore_text=restore_text_of("1", "r", run.id))
-    verdict = GateJudged("errors", comparison, "PASS", "trust me", 1)
+    verdict = records.gate_judged("errors", comparison, "PASS", "trust me", 1)
     assert isinstance(journal.append(verdict, SystemClock().now()), Known)
     journal.close()
     shown = called("journal", "replay", "--json")

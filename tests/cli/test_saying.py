@@ -13,11 +13,8 @@ import pytest
 from cutover.app.commands import Acknowledged, NoReply, Queued, Unreached, say
 from cutover.core.errors import RefusedError
 from cutover.core.journal.events import (
-    Close,
     CommandGiven,
     Event,
-    Note,
-    PhaseChanged,
     RunOpen,
 )
 from cutover.core.moment import Moment
@@ -32,6 +29,7 @@ from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, is_armed
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
+from tests import records
 from tests.local.samples import AT, SNAPSHOT, restore_text
 
 ROUTE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1/2"
@@ -64,13 +62,13 @@ class Process:
             self.hears(command)
 
     def turns_to(self, after: str, before: str = "BAKING") -> None:
-        self.writes(PhaseChanged(before, after, "said so", 0))
+        self.writes(records.phase_changed(before, after, "said so", 0))
 
     def looks_again(self) -> None:
         self.journal.beat(self.now, self.now.plus(1_000))
 
     def ends(self) -> None:
-        self.writes(Close(0, "ABANDONED", "left"))
+        self.writes(records.close(0, "ABANDONED", "left"))
         self.journal.close()
         self.lease.close()
 
@@ -137,7 +135,7 @@ def test_a_note_before_the_phase_is_not_taken_for_the_answer(
     resume = OperatorCommand(CommandName.RESUME, "ana", id=OURS)
     process.acts = [
         lambda: process.hears(resume),
-        lambda: process.writes(Note("something else")),
+        lambda: process.writes(records.note("something else")),
         lambda: process.turns_to("SETTLING", "HOLDING"),
     ]
     assert types(say(place, run, resume, clock=waits)) == ["command", "note", "phase"]
@@ -265,7 +263,7 @@ def test_two_commands_of_one_name_and_person_in_flight_are_answered_each_with_it
     left = Queued(enqueue(run, theirs, AT), 0, id=THEIRS)
     process.acts = [
         lambda: process.hears(theirs),
-        lambda: process.writes(Note("resume refused: the live config is not ours")),
+        lambda: process.writes(records.note("resume refused: the live config is not ours")),
         lambda: process.hears(ours),
         lambda: process.turns_to("SETTLING", "HOLDING"),
     ]

@@ -7,6 +7,7 @@ import pytest
 from cutover.core.journal import codec
 from cutover.core.journal import events as ev
 from cutover.core.observation import Absent, Count, Minute
+from tests import records
 
 
 def test_every_type_has_its_own_name() -> None:
@@ -16,7 +17,7 @@ def test_every_type_has_its_own_name() -> None:
 def test_an_event_reads_back_from_its_body() -> None:
     for event in (
         ev.RunOpen("checkout", "h", "123456789012", "ap-northeast-1", "live", "0", ("a", "b")),
-        ev.PhaseChanged("BAKING", "HOLDING", "why", 2, hold="approval"),
+        records.phase_changed("BAKING", "HOLDING", "why", 2, hold="approval"),
         ev.MinuteSettled("p", 60_000, {"source.requests": 5, "source.target_5xx": "-", "x": "?"}),
         ev.Observed(
             "config", {"route": "r", "config": {"text": "t", "attached": True, "list": [1, "2"]}}
@@ -29,9 +30,9 @@ def test_an_event_reads_back_from_its_body() -> None:
     ("name", "data", "complaint"),
     [
         ("nonsense", {}, "unknown record type"),
-        ("note", {"text": "x", "mood": "good"}, "unknown field 'mood'"),
-        ("note", {}, "field 'text' is missing"),
-        ("note", {"text": 5}, "field 'text' is not str"),
+        ("note", {"reason": "", "facts": {}, "text": "x", "mood": "good"}, "unknown field 'mood'"),
+        ("note", {"reason": "", "facts": {}}, "field 'text' is missing"),
+        ("note", {"reason": "", "facts": {}, "text": 5}, "field 'text' is not str"),
         ("close", {"exit_code": True, "phase": "x", "why": "y"}, "field 'exit_code' is not int"),
         ("run_open", {"plan_name": "x"}, "is missing"),
     ],

@@ -23,8 +23,9 @@ from cutover.core.messages.model import KEEP, tone_of
 from cutover.core.messages.phrases import route_names
 from cutover.core.observation import CommandName
 from cutover.core.routing import RouteConfig, config_body
-from cutover.core.state import ACTIVE, Held, Hold, Phase, RunState
+from cutover.core.state import ACTIVE, Hold, Phase, RunState
 from cutover.core.values import MINUTE, Weight
+from tests import records
 from tests.fakes import LISTENER, RULE, START, TWO_ROUTES, Bench, WriteFault, plan_of
 
 
@@ -94,7 +95,7 @@ def test_a_verdict_that_was_unknown_and_passed_again_is_odd() -> None:
     story = RunView.begin(plan_of())
     for seq, verdict in enumerate(("UNKNOWN", "WAITING", "UNKNOWN", "PASS"), 1):
         story = tell(
-            story, ev.Record(seq, 1, START, ev.GateJudged("errors", "p", verdict, "why", 0))
+            story, ev.Record(seq, 1, START, records.gate_judged("errors", "p", verdict, "why", 0))
         )
     assert story.anomalies.recovered == 1
 
@@ -119,7 +120,7 @@ def test_a_paused_and_resumed_run_bakes_afresh() -> None:
 def test_memory_is_flat_however_much_is_said() -> None:
     story = RunView.begin(plan_of())
     for seq in range(1, KEEP + 60):
-        story = tell(story, ev.Record(seq, 1, START, ev.Note(f"note {seq}")))
+        story = tell(story, ev.Record(seq, 1, START, records.note(f"note {seq}")))
     assert len(story.lines) == KEEP
     assert story.lines[-1].text == f"note {KEEP + 59}"
     assert story.state.phase is Phase.PREFLIGHT
@@ -131,17 +132,17 @@ def test_every_odd_event_is_counted_in_its_own_place() -> None:
     events: tuple[ev.Event, ...] = (
         ev.RunOpen("checkout", "x", "1", "r", "live", "0", (RULE,)),
         ev.LeaseTaken("ana", "bastion", 1),
-        ev.Intent(RULE, "move", 0, 1, "", config, 0, "x"),
+        records.intent(RULE, "move", 0, 1, "", config, 0, "x"),
         ev.Outcome(RULE, 1, "cancelled"),
         ev.Outcome(RULE, 1, "impossible"),
-        ev.Gap("late", 40_000),
+        records.gap("late", 40_000),
         ev.Drift(RULE, "x", config),
         ev.Observed("unreadable", {"route": RULE}),
         ev.Observed("config", {"route": RULE, "config": config}),
         ev.MinuteCorrected("p", 0, {}),
         ev.CheckFound("net", "block", "seen", "why", "fix"),
         ev.CheckFound("alias", "warn", "seen", "why", "fix"),
-        ev.Note("not after the look\x00"),
+        records.note("not after the look\x00"),
     )
     for seq, event in enumerate(events, 1):
         story = tell(story, ev.Record(seq, 1, START, event))
@@ -175,7 +176,7 @@ def test_the_ending_offers_no_command_that_only_the_process_that_ended_could_hea
 
 
 def test_a_held_run_is_told_what_its_hold_asks_for() -> None:
-    held = Held(Hold.APPROVAL, "50 % needs approval", START, 0)
+    held = records.held(Hold.APPROVAL, "50 % needs approval", START, 0)
     state = RunState(phase=Phase.HOLDING, held=held)
     assert next_command(state) == "say `cutover approve`, or `cutover rollback`"
 
@@ -190,7 +191,7 @@ def test_a_restored_route_is_good_news() -> None:
     assert (
         tone_of(RunState(phase=Phase.ROLLING_BACK), ev.Verified(RULE, "x", 0, 0, 1)) is Tone.GOOD
     )
-    assert tone_of(RunState(), ev.GateJudged("errors", "p", "UNKNOWN", "x", 0)) is Tone.WARN
+    assert tone_of(RunState(), records.gate_judged("errors", "p", "UNKNOWN", "x", 0)) is Tone.WARN
 
 
 def test_there_is_no_bake_before_a_step_is_in_effect() -> None:

@@ -10,19 +10,19 @@ from cutover.core.journal import events as ev
 from cutover.core.messages import HOLD_WORDS, NEXT, sentence
 from cutover.core.moment import wall_text
 from cutover.core.observation import Minute
+from cutover.core.reasons import Code, because
 from cutover.core.routing import RouteConfig, config_body
 from cutover.core.state import (
     HOLDS,
     TRANSITIONS,
-    Held,
     Hold,
     Phase,
     RouteState,
     RunState,
     Sent,
-    Verdicts,
 )
 from cutover.core.values import HOUR, MINUTE, RouteId, Weight
+from tests import records
 from tests.core.gates.world import GONE, group, minute_of, slow
 from tests.core.gates.world import Bench as Gate
 from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, START, TWO_ROUTES, plan_of
@@ -41,7 +41,9 @@ AT_FIVE = RunState(
     },
 )
 BACK = replace(AT_FIVE, phase=Phase.ROLLING_BACK, rollback_at=START, rollback_cause="breach")
-WHY = f"errors on {COMPARISON}: 90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source"
+WHY = records.judged(
+    "errors", COMPARISON, "90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source"
+)
 
 
 def say(event: ev.Event, state: RunState = AT_FIVE, epoch: int = 1) -> str | None:
@@ -49,12 +51,14 @@ def say(event: ev.Event, state: RunState = AT_FIVE, epoch: int = 1) -> str | Non
 
 
 def test_a_refusal_promises_nothing_of_preflight_that_a_command_may_have_caused() -> None:
-    event = ev.PhaseChanged("PREFLIGHT", "REFUSED", "stopped before anything was written", -1)
+    event = records.phase_changed(
+        "PREFLIGHT", "REFUSED", "stopped before anything was written", -1
+    )
     assert say(event, RunState()) == (
         "refused, nothing was written: stopped before anything was written"
     )
     after = replace(AT_FIVE, phase=Phase.COMPLETED)
-    assert say(ev.Close(7, "COMPLETED", "drift"), after) == "the process ends with 7: refused"
+    assert say(records.close(7, "COMPLETED", "drift"), after) == "the process ends with 7: refused"
 
 
 SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
@@ -85,13 +89,13 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         "wrote down 1 route as found; restore.sh puts that back without cutover",
     ),
     (
-        ev.PhaseChanged("SHIFTING", "SETTLING", "x", 1),
+        records.phase_changed("SHIFTING", "SETTLING", "x", 1),
         replace(AT_FIVE, phase=Phase.SHIFTING, target=1),
         "raised to 50 % on 2 routes, read back twice",
     ),
-    (ev.Intent(RULE, "move", 1, 1, "", config_body(CONFIG), 50, "x"), AT_FIVE, None),
+    (records.intent(RULE, "move", 1, 1, "", config_body(CONFIG), 50, "x"), AT_FIVE, None),
     (
-        ev.Intent(RULE, "move", 1, 2, "", config_body(CONFIG), 50, "x"),
+        records.intent(RULE, "move", 1, 2, "", config_body(CONFIG), 50, "x"),
         AT_FIVE,
         "writing 5 % to rule 9683b2d02a6cabee again (attempt 2)",
     ),
@@ -138,24 +142,28 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         "rule 9683b2d02a6cabee: restored, read back twice; the destination's weight is 0 %",
     ),
     (
-        ev.WeightObserved(0, 0, {COMPARISON: 49}, "observed 4.9 % of 6000 requests at weight 5 %"),
+        records.weight_observed(
+            0, 0, {COMPARISON: 49}, "observed 4.9 % of 6000 requests at weight 5 %"
+        ),
         AT_FIVE,
         "the split is in effect: observed 4.9 % of 6000 requests at weight 5 %",
     ),
-    (ev.GateJudged("errors", COMPARISON, "WAITING", "few", 0), AT_FIVE, None),
+    (records.gate_judged("errors", COMPARISON, "WAITING", "few", 0), AT_FIVE, None),
     (
-        ev.GateJudged("errors", COMPARISON, "UNKNOWN", "no datapoint for 3 minutes", 0),
+        records.gate_judged("errors", COMPARISON, "UNKNOWN", "no datapoint for 3 minutes", 0),
         AT_FIVE,
         "errors: no verdict: no datapoint for 3 minutes",
     ),
     (
-        ev.GateJudged("errors", COMPARISON, "PASS", "0 of 900 failed", 0),
-        replace(AT_FIVE, verdicts={("errors", COMPARISON): Verdicts("UNKNOWN", "", START)}),
+        records.gate_judged("errors", COMPARISON, "PASS", "0 of 900 failed", 0),
+        replace(
+            AT_FIVE, verdicts={("errors", COMPARISON): records.verdicts("UNKNOWN", "", START)}
+        ),
         "errors: passes again: 0 of 900 failed",
     ),
-    (ev.GateJudged("errors", COMPARISON, "BREACH", "bad", 0), AT_FIVE, None),
+    (records.gate_judged("errors", COMPARISON, "BREACH", "bad", 0), AT_FIVE, None),
     (
-        ev.GateJudged("errors", COMPARISON, "BREACH", "bad", 0),
+        records.gate_judged("errors", COMPARISON, "BREACH", "bad", 0),
         replace(AT_FIVE, phase=Phase.ATTACHING),
         "errors: would be a breach: bad",
     ),
@@ -196,7 +204,7 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
     (ev.CommandGiven("pause", "ana", "lunch"), AT_FIVE, "ana says pause: lunch"),
     (ev.CommandGiven("interrupt", "keyboard", signal=2), AT_FIVE, "Ctrl-C received"),
     (
-        ev.Gap("this turn is late", 45_000),
+        records.gap("this turn is late", 45_000),
         AT_FIVE,
         "lost 45s: this turn is late; passes and bakes start afresh",
     ),
@@ -205,9 +213,9 @@ SAMPLES: tuple[tuple[ev.Event, RunState, str | None], ...] = (
         AT_FIVE,
         "rule 9683b2d02a6cabee: changed by somebody else, now at 50 %, 5 % was set",
     ),
-    (ev.Note("worth remembering"), AT_FIVE, "worth remembering"),
+    (records.note("worth remembering"), AT_FIVE, "worth remembering"),
     (
-        ev.Close(130, "HOLDING", "interrupted"),
+        records.close(130, "HOLDING", "interrupted"),
         replace(AT_FIVE, phase=Phase.HOLDING),
         (
             "the process ends with 130: ended by Ctrl-C, journalled; the weight stays at 5 % and nobody keeps watch: "
@@ -244,7 +252,7 @@ MOVES = [(before, after) for before, ways in TRANSITIONS.items() for after in wa
 def test_every_legal_move_is_told(before: Phase, after: Phase) -> None:
     state = replace(AT_FIVE, phase=before, held=None)
     hold = str(Hold.PAUSED) if after is Phase.HOLDING else ""
-    told = say(ev.PhaseChanged(before, after, "the reason", 0, hold), state)
+    told = say(records.phase_changed(before, after, "the reason", 0, hold), state)
     assert told
     if after in (
         Phase.HOLDING,
@@ -264,7 +272,9 @@ def test_every_phase_names_what_to_type_next() -> None:
 def test_every_hold_says_the_reason_the_deadline_what_then_and_the_command(hold: Hold) -> None:
     deadline = wall_text(START.plus(2 * HOUR).wall)
     told = say(
-        ev.PhaseChanged("BAKING", "HOLDING", "because of this", 0, hold=hold, deadline=deadline)
+        records.phase_changed(
+            "BAKING", "HOLDING", "because of this", 0, hold=hold, deadline=deadline
+        )
     )
     assert told is not None
     assert told.startswith("holding at 5 %: because of this; ")
@@ -289,7 +299,7 @@ def test_an_approval_is_asked_with_its_command() -> None:
         7,
         1,
         START,
-        ev.PhaseChanged("BAKING", "HOLDING", why, 0, hold="approval", deadline=deadline),
+        records.phase_changed("BAKING", "HOLDING", why, 0, hold="approval", deadline=deadline),
     )
     assert sentence(plan, AT_FIVE, record) == (
         "holding at 5 %: 50 % needs approval: Load test says EKS holds 50 %; say `cutover approve`, or `cutover rollback` "
@@ -300,9 +310,12 @@ def test_an_approval_is_asked_with_its_command() -> None:
 def test_a_hold_without_a_comparison_says_what_to_look_at_what_to_type_and_when_it_goes_back() -> (
     None
 ):
-    why = "errors on checkout-ec2>checkout-eks: 300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with"
+    said = "300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with"
+    why = records.judged("errors", COMPARISON, said)
     deadline = wall_text(START.plus(15 * MINUTE).wall)
-    told = say(ev.PhaseChanged("BAKING", "HOLDING", why, 0, hold="no_control", deadline=deadline))
+    told = say(
+        records.phase_changed("BAKING", "HOLDING", why, 0, hold="no_control", deadline=deadline)
+    )
     assert told == (
         "holding at 5 %: errors: 300 of 6,000 requests failed (5.0 %), no source traffic is left to compare with; look whether "
         "what both sides use fails too; `cutover rollback`, or `cutover pause` waits until you say more (`cutover resume` asks "
@@ -318,17 +331,17 @@ AT_SLIVER = replace(AT_FIVE, step=2, target=2, weights=((START.wall_ms, 950),))
     ("event", "state", "told"),
     [
         (
-            ev.PhaseChanged("BAKING", "SHIFTING", "every gate passes", 3),
+            records.phase_changed("BAKING", "SHIFTING", "every gate passes", 3),
             AT_SLIVER,
             "the last bake passed -> handing over: raising to 100 % (step 4 of 4)",
         ),
         (
-            ev.PhaseChanged("SETTLING", "BAKING", "observed", 3),
+            records.phase_changed("SETTLING", "BAKING", "observed", 3),
             replace(AT_SLIVER, phase=Phase.SETTLING, step=3),
             "looking once more at 100 % (step 4 of 4): complete when no gate objects",
         ),
         (
-            ev.PhaseChanged("BAKING", "COMPLETED", "done", 3),
+            records.phase_changed("BAKING", "COMPLETED", "done", 3),
             replace(AT_SLIVER, step=3, weights=((START.wall_ms, 1000),)),
             (
                 "completed: 100 % on 1 route, the last bake passed at 95 % and no gate objects; the source stays attached: "
@@ -343,7 +356,7 @@ def test_a_hand_over_is_told_as_one(event: ev.PhaseChanged, state: RunState, tol
 
 def test_a_hold_that_rolls_back_at_its_deadline_does_not_say_so_when_the_plan_forbids_it() -> None:
     plan = plan_of(safety={"on_hold_timeout": "hold"})
-    event = ev.PhaseChanged(
+    event = records.phase_changed(
         "BAKING", "HOLDING", "no data", 0, hold="no_data", deadline="2026-03-03T08:00:00.000Z"
     )
     told = sentence(plan, AT_FIVE, ev.Record(7, 1, START, event))
@@ -353,7 +366,7 @@ def test_a_hold_that_rolls_back_at_its_deadline_does_not_say_so_when_the_plan_fo
 
 def test_a_window_says_when_it_ends() -> None:
     plan = plan_of(windows=[{"not": "Mon 08:00-Mon 12:00", "zone": "UTC"}])
-    event = ev.PhaseChanged("BAKING", "HOLDING", "no raise", 0, hold="window")
+    event = records.phase_changed("BAKING", "HOLDING", "no raise", 0, hold="window")
     told = sentence(plan, AT_FIVE, ev.Record(7, 1, START, event))
     assert told is not None
     assert (
@@ -362,9 +375,9 @@ def test_a_window_says_when_it_ends() -> None:
 
 
 def test_holding_again_for_the_same_reason_says_still() -> None:
-    held = Held(Hold.PAUSED, "x", START, 0)
+    held = records.held(Hold.PAUSED, "x", START, 0)
     told = say(
-        ev.PhaseChanged("HOLDING", "HOLDING", "x", 0, hold="paused"),
+        records.phase_changed("HOLDING", "HOLDING", "x", 0, hold="paused"),
         replace(AT_FIVE, phase=Phase.HOLDING, held=held),
     )
     assert told is not None
@@ -372,7 +385,7 @@ def test_holding_again_for_the_same_reason_says_still() -> None:
 
 
 def test_a_breach_the_rollback_and_the_reason_are_one_sentence() -> None:
-    told = say(ev.PhaseChanged("BAKING", "ROLLING_BACK", WHY, 0, cause="breach"))
+    told = say(records.phase_changed("BAKING", "ROLLING_BACK", WHY, 0, cause="breach"))
     assert told == (
         "breach on errors: 90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source -> rolling back from 5 %"
     )
@@ -385,7 +398,7 @@ def test_the_end_of_a_rollback_says_how_and_why(attempt: int, how: str) -> None:
     sent = Sent("restore", 0, attempt, "", CONFIG, 0, START)
     known = RouteState(snapshot=CONFIG, committed=CONFIG, sent=sent, restored=START)
     state = replace(BACK, routes={RouteId(RULE): known})
-    assert say(ev.PhaseChanged("ROLLING_BACK", "ROLLED_BACK", WHY, 0), state) == (
+    assert say(records.phase_changed("ROLLING_BACK", "ROLLED_BACK", WHY, 0), state) == (
         f"rolled back {how}; read back twice, and again 60 s later; the reason: breach on errors: "
         "90 of 9,000 requests failed (1.00 %), allowed 0.21 % given the source"
     )
@@ -393,19 +406,18 @@ def test_the_end_of_a_rollback_says_how_and_why(attempt: int, how: str) -> None:
 
 def test_evidence_that_stops_is_not_called_by_the_machines_own_name() -> None:
     assert say(
-        ev.GateJudged("minutes", COMPARISON, "UNKNOWN", "no settled minute for 185 s", 0)
+        records.gate_judged("minutes", COMPARISON, "UNKNOWN", "no settled minute for 185 s", 0)
     ) == ("evidence: no verdict: no settled minute for 185 s")
-    why = (
-        f"blind for 10m in an unproven step; minutes on {COMPARISON}: no settled minute for 600 s"
-    )
-    assert say(ev.PhaseChanged("BAKING", "ROLLING_BACK", why, 0, cause="no_data")) == (
+    stale = records.judged("minutes", COMPARISON, "no settled minute for 600 s")
+    why = because(Code.NO_DATA_TOO_LONG, span=10 * MINUTE, because=stale)
+    assert say(records.phase_changed("BAKING", "ROLLING_BACK", why, 0, cause="no_data")) == (
         "blind for 10m in an unproven step; evidence: no settled minute for 600 s -> rolling back from 5 %"
     )
 
 
 def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
     for event in (
-        ev.Note("a\nb\x1b[2Jc\u202ed\x9b"),
+        records.note("a\nb\x1b[2Jc\u202ed\x9b"),
         ev.Outcome(RULE, 1, "not_applied", "X", "evil\r\n2026 COMPLETED\x1b]0;title\x07"),
         ev.CommandGiven("pause", "eve\x1b[31m", "line\u2028break"),
     ):
@@ -418,7 +430,7 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
     ("event", "state", "told"),
     [
         (
-            ev.Close(4, "ROLLING_BACK", "ended by a person"),
+            records.close(4, "ROLLING_BACK", "ended by a person"),
             BACK,
             (
                 "the process ends with 4: needs a human: a route is not verified as restored; ended by a person; "
@@ -426,11 +438,11 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
             ),
         ),
         (
-            ev.Close(0, "FINISHED", ""),
+            records.close(0, "FINISHED", ""),
             replace(AT_FIVE, phase=Phase.FINISHED),
             "the process ends with 0: finished",
         ),
-        (ev.Close(77, "BAKING", ""), AT_FIVE, "the process ends with 77: unknown"),
+        (records.close(77, "BAKING", ""), AT_FIVE, "the process ends with 77: unknown"),
         (
             ev.Verified(RULE, "ab", 0, 0, 1),
             replace(AT_FIVE, phase=Phase.NEEDS_HUMAN),
@@ -442,8 +454,10 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
             "rule 9683b2d02a6cabee: taken as it is now, at 5 %",
         ),
         (
-            ev.GateJudged("errors", COMPARISON, "PASS", "fine", 0),
-            replace(AT_FIVE, verdicts={("errors", COMPARISON): Verdicts("PASS", "", START)}),
+            records.gate_judged("errors", COMPARISON, "PASS", "fine", 0),
+            replace(
+                AT_FIVE, verdicts={("errors", COMPARISON): records.verdicts("PASS", "", START)}
+            ),
             None,
         ),
         (
@@ -457,30 +471,25 @@ def test_nothing_from_outside_can_move_the_cursor_or_break_the_line() -> None:
             "healthy targets: eks 2 of 3 (was 3 of 3)",
         ),
         (
-            ev.PhaseChanged("SHIFTING", "SETTLING", "x", 0),
+            records.phase_changed("SHIFTING", "SETTLING", "x", 0),
             replace(AT_FIVE, phase=Phase.SHIFTING),
             "at 5 % on 2 routes, read back twice",
         ),
         (
-            ev.PhaseChanged("HOLDING", "BAKING", "approved", 0),
+            records.phase_changed("HOLDING", "BAKING", "approved", 0),
             replace(AT_FIVE, phase=Phase.HOLDING),
             "approved -> back to baking 5 % (step 1 of 3); the evidence went on meanwhile",
         ),
         (
-            ev.PhaseChanged(
+            records.phase_changed(
                 "ATTACHING", "ROLLING_BACK", "rollback said by ana", -1, cause="command"
             ),
             RunState(phase=Phase.ATTACHING),
             "rollback said by ana -> rolling back (no step was raised)",
         ),
+        (records.gap("jump", 65_000), AT_FIVE, "lost 1m: jump; passes and bakes start afresh"),
         (
-            ev.PhaseChanged("PREFLIGHT", "PREFLIGHT", "", -1),
-            RunState(),
-            "preflight: looking before anything is written",
-        ),
-        (ev.Gap("jump", 65_000), AT_FIVE, "lost 1m: jump; passes and bakes start afresh"),
-        (
-            ev.PhaseChanged("ROLLING_BACK", "NEEDS_HUMAN", "the groups are gone", 0),
+            records.phase_changed("ROLLING_BACK", "NEEDS_HUMAN", "the groups are gone", 0),
             replace(BACK, routes={RouteId(RULE): RouteState(impossible=True)}),
             (
                 "a person is needed (rule 9683b2d02a6cabee): the groups are gone; restore.sh or your own hands, then "
@@ -501,7 +510,7 @@ def test_a_gate_names_its_comparison_where_there_are_several() -> None:
         "destination": DESTINATION.replace("checkout-eks", "cart-eks"),
     }
     plan = plan_of(routes=[TWO_ROUTES[0], other])
-    event = ev.PhaseChanged("BAKING", "ROLLING_BACK", WHY, 0, cause="breach")
+    event = records.phase_changed("BAKING", "ROLLING_BACK", WHY, 0, cause="breach")
     told = sentence(plan, AT_FIVE, ev.Record(7, 1, START, event))
     assert told is not None
     assert told.startswith(

@@ -23,6 +23,7 @@ from cutover.core.state import (
 )
 from cutover.core.state import evidence as evid
 from cutover.core.values import MINUTE
+from tests import records
 from tests.fakes import START, Bench, plan_of
 
 
@@ -31,7 +32,7 @@ def test_an_illegal_move_raises_and_changes_nothing() -> None:
     state = RunState()
     for before, after in itertools.product(Phase, Phase):
         if after not in TRANSITIONS[before]:
-            event = ev.PhaseChanged(before, after, "x", -1)
+            event = records.phase_changed(before, after, "x", -1)
             with pytest.raises(ValueError, match="no way"):
                 evolve(plan, state, ev.Record(1, 1, START, event))
     assert state == RunState()

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from cutover.core.journal.events import PhaseChanged, Record
+from cutover.core.journal.events import Record
 from cutover.core.observation import CommandName
 from cutover.emulator.ending import Ending, Truth, unmet
 from cutover.emulator.responses import RehearsalOverError, RunnerKilledError
 from cutover.emulator.scenario import Expect
+from tests import records
 from tests.emulator.worlds import (
     DESTINATION,
     LISTENER,
@@ -196,7 +197,7 @@ def test_somebody_approves_some_time_after_being_asked() -> None:
     with world({"approve_after": "7m"}) as made:
         start = made.clock.now()
         made.listener.told(
-            Record(1, 1, start, PhaseChanged("BAKING", "HOLDING", "asked", 1, "approval"))
+            Record(1, 1, start, records.phase_changed("BAKING", "HOLDING", "asked", 1, "approval"))
         )
         commands = made.inbox.wait(start.plus(60 * MINUTE))
         assert [w.name for w in commands] == [CommandName.APPROVE]
@@ -224,11 +225,13 @@ def test_conditions_by_phase_hold_and_going_back() -> None:
 
         assert heard() == []
         made.listener.told(
-            Record(1, 1, made.clock.now(), PhaseChanged("SETTLING", "BAKING", "", 1))
+            Record(1, 1, made.clock.now(), records.phase_changed("SETTLING", "BAKING", "", 1))
         )
         assert heard() == ["pause"]
         made.listener.told(
-            Record(2, 1, made.clock.now(), PhaseChanged("BAKING", "HOLDING", "", 1, "drift"))
+            Record(
+                2, 1, made.clock.now(), records.phase_changed("BAKING", "HOLDING", "", 1, "drift")
+            )
         )
         assert heard() == ["resume"]
         moved(made, 10)

@@ -12,12 +12,14 @@ from cutover.core.moment import Moment
 from cutover.core.observation import Minute
 from cutover.core.state import Hold, Phase, RouteState, RunState, evidence
 from cutover.core.state.evidence import Folded
-from cutover.core.state.model import Held, ObservedConfig, Sent, Verdicts
+from cutover.core.state.model import ObservedConfig, Sent
 from cutover.core.values import HOUR, MINUTE, SECOND
+from tests import records
 from tests.explore.configurations import configurations
 from tests.explore.normal import Normal
 from tests.explore.turns import Transitions
 from tests.explore.world import Flying, Node
+from tests.records import said
 
 SMALL = configurations()["small"]
 TURNS = Transitions(SMALL)
@@ -80,7 +82,9 @@ def test_ages_below_a_threshold_are_kept() -> None:
 
 
 def test_what_only_sentences_are_made_of_is_left_out() -> None:
-    assert _same(BAKING, _with(BAKING, lambda state: replace(state, why="another sentence")))
+    assert _same(
+        BAKING, _with(BAKING, lambda state: replace(state, reason=said("another sentence")))
+    )
     assert _same(BAKING, _sent(message="other words of AWS"))
 
 
@@ -123,7 +127,7 @@ def test_how_long_a_config_has_been_seen_matters_until_it_is_drift(
 
 
 def _held(reason: Hold, change: Callable[[RunState], RunState]) -> Node:
-    held = Held(reason, "why", _ago(BAKING, MINUTE), 0)
+    held = records.held(reason, "why", _ago(BAKING, MINUTE), 0)
     return _with(BAKING, lambda state: change(replace(state, phase=Phase.HOLDING, held=held)))
 
 
@@ -139,7 +143,7 @@ def test_evidence_is_kept_in_a_hold_that_it_may_end_and_in_no_other(
 
 def _judged(verdict: str, ms: int) -> Callable[[RunState], RunState]:
     def change(state: RunState) -> RunState:
-        judged = Verdicts(verdict, "why", _ago(BAKING, ms))
+        judged = records.verdicts(verdict, "why", _ago(BAKING, ms))
         return replace(state, verdicts={("alarm.counts", "a>b"): judged})
 
     return change

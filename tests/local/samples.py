@@ -12,6 +12,7 @@ from cutover.local.disk import Disk
 from cutover.local.journal_file import FIRST_PREV, encode
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
+from tests import records
 
 AT = Moment(datetime(2026, 11, 20, 12, 0, 0, 123_456, tzinfo=UTC), 5_000_123, "boot-a")
 RULE = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener-rule/app/shop/50dc/f2f7/9683"
@@ -21,13 +22,13 @@ OPEN = events.RunOpen("checkout", "ab" * 32, "111122223333", "eu-west-1", "live"
 SNAPSHOT = events.Snapshot(
     {RULE: CONFIG}, {RULE: "verbatim"}, {"arn:source": 6}, {"comparison": {"p95": 120}}
 )
-PREFLIGHT = events.PhaseChanged("", "PREFLIGHT", "the run begins", -1)
-INTENT = events.Intent(RULE, "move", 0, 1, "aa" * 32, CONFIG, 10, "step 1 of 7")
-NOTE = events.Note('caf\u00e9 \u2028 \x1b[2J "quoted" \\ and \ud800')
+PREFLIGHT = records.phase_changed("", "PREFLIGHT", "the run begins", -1)
+INTENT = records.intent(RULE, "move", 0, 1, "aa" * 32, CONFIG, 10, "step 1 of 7")
+NOTE = records.note('caf\u00e9 \u2028 \x1b[2J "quoted" \\ and \ud800')
 
 
 def rolling_back() -> Event:
-    return events.PhaseChanged("BAKING", "ROLLING_BACK", "errors: 5 %", 2, cause="breach")
+    return records.phase_changed("BAKING", "ROLLING_BACK", "errors: 5 %", 2, cause="breach")
 
 
 EVERY_TYPE: tuple[Event, ...] = (
@@ -39,10 +40,10 @@ EVERY_TYPE: tuple[Event, ...] = (
     INTENT,
     events.Outcome(RULE, 1, "ambiguous", "RequestTimeout", "no reply", ""),
     events.Verified(RULE, "bb" * 32, 10, 1_000, 3_000),
-    events.WeightObserved(
+    records.weight_observed(
         0, 1_700_000_000_000, {"comparison": 11, "other": -1}, "inside the band"
     ),
-    events.GateJudged("errors", "comparison", "PASS", "0 of 900", 1_700_000_060_000, {"bad": 0}),
+    records.gate_judged("errors", "comparison", "PASS", "0 of 900", 1_700_000_060_000, {"bad": 0}),
     events.MinuteSettled(
         "comparison", 1_700_000_000_000, {"destination.requests": 90, "destination.5xx": "-"}
     ),
@@ -51,10 +52,10 @@ EVERY_TYPE: tuple[Event, ...] = (
     ),
     events.Observed("health", {"healthy": 3, "zones": ["a", "b"], "deep": {"ok": True}}),
     events.CommandGiven("pause", "ana", "lunch", "commands"),
-    events.Gap("the machine slept", 61_000),
+    records.gap("the machine slept", 61_000),
     events.Drift(RULE, "bb" * 32, CONFIG),
     NOTE,
-    events.Close(5, "HOLDING", "held"),
+    records.close(5, "HOLDING", "held"),
 )
 
 

@@ -687,7 +687,7 @@ from tests.local.samples import AT
 run = RunDirectory(Path(sys.argv[1]), RealDisk())
 journal = FileJournal.open_new(run, restore_text=lambda commands: "")
 for number in range(1_000_000):
-    journal.append(Note(f"record {number}"), AT)
+    journal.append(Note("process_note", {}, f"record {number}"), AT)
     print(number, flush=True)
 """
 

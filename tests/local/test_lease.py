@@ -18,13 +18,13 @@ import pytest
 
 from cutover.app.offline import read_run
 from cutover.core.errors import ExitCode, LeaseError, RefusedError
-from cutover.core.journal import events
 from cutover.core.observation import LOST, OWNED, Known, Unknown
 from cutover.core.values import RouteId
 from cutover.local.claims import Claims
 from cutover.local.disk import RealDisk
 from cutover.local.lease import LOOK_S, LOOKS, FlockLease, SoleLease, driver, holder
 from cutover.local.state_directory import StateDirectory
+from tests import records
 from tests.local.samples import AT, INTENT, OPEN, PREFLIGHT, journal_of
 
 A, B, C = (RouteId(f"arn:rule/{name}") for name in "abc")
@@ -39,7 +39,7 @@ def state(tmp_path: Path) -> StateDirectory:
 
 def run_in(state: StateDirectory, run_id: str, phase: str) -> None:
     run = state.get(run_id) or state.create(run_id, "")
-    change = events.PhaseChanged("", phase, "", 0)
+    change = records.phase_changed("", phase, "", 0)
     run.journal.write_bytes(journal_of((OPEN, PREFLIGHT, INTENT, change), run=run_id))
 
 

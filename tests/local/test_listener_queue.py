@@ -8,18 +8,19 @@ import subprocess
 import sys
 import threading
 
-from cutover.core.journal.events import Note, Record
+from cutover.core.journal.events import Record
 from cutover.core.moment import Moment
 from cutover.local.clock import SystemClock
 from cutover.local.listener_queue import GIVE_UP_AFTER, ListenerQueue
 from cutover.ports import Listener
+from tests import records
 from tests.local.samples import AT
 
 PATIENCE = 60.0
 
 
 def record(number: int) -> Record:
-    return Record(number, 1, AT, Note(str(number)))
+    return Record(number, 1, AT, records.note(str(number)))
 
 
 class Recorder(Listener):

@@ -17,6 +17,7 @@ from cutover.local.journal import FileJournal
 from cutover.local.run_directory import RunDirectory, is_run_id, last_phase, new_run_id
 from cutover.local.snapshot_file import disarm_restore, read_snapshot
 from cutover.local.state_directory import StateDirectory, filesystem_of
+from tests import records
 from tests.local.samples import AT, EVERY_TYPE, OPEN, PREFLIGHT, SNAPSHOT, journal_of, restore_text
 from tests.local.sim_disk import SimDisk
 
@@ -30,7 +31,7 @@ def state(tmp_path: Path) -> StateDirectory:
 
 def in_phase(state: StateDirectory, run_id: str, phase: str) -> RunDirectory:
     run = state.create(run_id, "version: 1\n")
-    change = events.PhaseChanged("BAKING", phase, "", 0)
+    change = records.phase_changed("BAKING", phase, "", 0)
     run.journal.write_bytes(journal_of((OPEN, SNAPSHOT, PREFLIGHT, change), run=run_id))
     return run
 
@@ -328,11 +329,11 @@ def test_a_run_that_the_disk_does_not_take_leaves_nothing_behind() -> None:
 
 def test_the_last_phase_is_the_last_whole_phase_record() -> None:
     data = journal_of(
-        (OPEN, PREFLIGHT, events.Note('"type":"phase"'), events.Observed("x", {"type": "phase"}))
+        (OPEN, PREFLIGHT, records.note('"type":"phase"'), events.Observed("x", {"type": "phase"}))
     )
     assert last_phase(data) == "PREFLIGHT"
     assert (
-        last_phase(data + journal_of((events.PhaseChanged("a", "FINISHED", "", 0),))[:-1])
+        last_phase(data + journal_of((records.phase_changed("a", "FINISHED", "", 0),))[:-1])
         == "PREFLIGHT"
     )
     assert last_phase(b"") == ""

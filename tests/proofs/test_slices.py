@@ -12,6 +12,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal.events import Event, GateJudged, Intent
+from tests import records
 from tests.fakes import Bench, config, plan_of
 from tests.promises.from_records import journal_broken
 from tests.proofs import absurd, crashes, healthy, luck, null
@@ -134,11 +135,11 @@ def test_the_proof_sees_a_step_forward_after_a_rollback() -> None:
     bench = Bench()
     bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.05))
     assert bench.run() == ExitCode.ROLLED_BACK
-    forward = Intent(str(bench.plan.routes[0].id), "move", 1, 1, "", _body(), 500, "a bug")
-    records = list(bench.journal.records)
-    last = records.pop()
-    records += [last.__class__(last.seq, 1, last.at, forward)]
-    said = journal_broken(bench.plan, records, 3)
+    forward = records.intent(str(bench.plan.routes[0].id), "move", 1, 1, "", _body(), 500, "a bug")
+    written = list(bench.journal.records)
+    last = written.pop()
+    written += [last.__class__(last.seq, 1, last.at, forward)]
+    said = journal_broken(bench.plan, written, 3)
     assert any("P11" in one and "a move after the rollback began" in one for one in said)
 
 

@@ -10,6 +10,7 @@ from cutover.core.journal import events as ev
 from cutover.core.values import MINUTE, SECOND
 from cutover.render.lines import LinesView
 from cutover.render.text import columns
+from tests import records
 from tests.fakes import RULE, START, TWO_ROUTES, Bench, plan_of
 from tests.render.real import real
 
@@ -56,7 +57,7 @@ def shown(bench: Bench, width: int | None, **options: object) -> str:
 
 
 def note(text: str, after_ms: int = 0) -> ev.Record:
-    return ev.Record(1, 1, START.plus(after_ms), ev.Note(text))
+    return ev.Record(1, 1, START.plus(after_ms), records.note(text))
 
 
 @pytest.mark.parametrize("width", [60, 72, 96, 100, 140])
@@ -182,7 +183,7 @@ def test_a_terminal_without_unicode_still_shows_the_line() -> None:
 def test_a_record_that_cannot_be_folded_is_said_and_does_not_raise() -> None:
     out = io.StringIO()
     view = LinesView(plan_of(), out, width=None)
-    view.told(ev.Record(3, 1, START, ev.PhaseChanged("BAKING", "COMPLETED", "x", 0)))
+    view.told(ev.Record(3, 1, START, records.phase_changed("BAKING", "COMPLETED", "x", 0)))
     assert "record 3 cannot be told" in out.getvalue()
 
 

@@ -21,8 +21,10 @@ from cutover.core.errors import (
     traceback_text,
 )
 from cutover.core.journal.events import Event, LeaseTaken, Note, Record, RunOpen
+from cutover.core.messages import explain
 from cutover.core.observation import Known, OperatorCommand
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
 from cutover.local.claims import Claims
 from cutover.local.clock import SystemClock
@@ -198,7 +200,7 @@ class RunSession:
             pipe.close()
             signals.close()
         stuck = any(outlet.stuck for outlet in self.outlets)
-        lost = runner.end.reason if runner.end is not None and runner.end.silently else ""
+        lost = explain(runner.end.reason) if runner.end is not None and runner.end.silently else ""
         return ProcessEnded(self.run, code, self.state, stuck, lost)
 
     def _run(self, runner: Runner, commands: Sequence[OperatorCommand]) -> ExitCode:
@@ -223,7 +225,8 @@ class RunSession:
             where = f"the traceback is in {place}"
         except OSError:
             where = "the traceback could not be kept; --debug shows it"
-        self.journal.append(Note(f"this process ended by a bug: {said}"[:500]), self.clock.now())
+        note = f"this process ended by a bug: {said}"[:500]
+        self.journal.append(Note(Code.PROCESS_NOTE, {"said": note}, note), self.clock.now())
         return CutoverError(
             f"a bug in cutover stopped run {self.run.id}, its routes stay as they are: {said}",
             hint=f"{where}; `cutover rollback {self.run.id}` takes the traffic back, "

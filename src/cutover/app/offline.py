@@ -267,7 +267,7 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
     therefore stand on less than the memory shows, but a PASS never may.
     """
     from cutover.core.gates.api import Verdict
-    from cutover.core.messages import told
+    from cutover.core.messages import with_sentence
     from cutover.core.state.gate_context import context_of, health_said, weight_after
 
     if event.verdict not in Verdict.__members__:
@@ -295,7 +295,7 @@ def _unfounded(plan: Plan, state: RunState, record: Record, event: GateJudged) -
         next_weight=weight_after(plan, state),
         health=health_said(state, record.at),
     )
-    judged = told(
+    judged = with_sentence(
         gate.gate.verdict(
             gate.spec, state.evidence.memory(gate.name, comparison.id), comparison, context
         )

@@ -19,6 +19,7 @@ from cutover.app.scenarios import (
     with_judge,
 )
 from cutover.core.errors import ExitCode, StoppedError
+from cutover.core.messages import why_text
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState
 from cutover.core.values import weight_text
@@ -187,7 +188,7 @@ def _result(
     code = one.drive(world, listeners)
     truth, lasted, state = world.truth(), world.clock.now().after(began), one.state
     outcome = _OUTCOMES.get(state.phase, "ended")
-    why = state.held.why if state.held is not None else state.why
+    why = why_text(state)
     steps = tuple(int(step.weight) for step in one.plan.steps)
     ending = Ending(outcome, int(code), why, truth, steps)
     expect = one.scenario.expect

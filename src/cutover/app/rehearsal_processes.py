@@ -22,6 +22,7 @@ from cutover.core.errors import CutoverError, ExitCode
 from cutover.core.journal.events import Close, Event, LeaseTaken, Note, RunOpen
 from cutover.core.observation import CommandName, OperatorCommand
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code
 from cutover.core.state import Hold, RunState, evolve, replay
 from cutover.emulator.responses import RehearsalOverError, RunnerKilledError
 from cutover.emulator.scenario import Scenario
@@ -176,8 +177,9 @@ class Rehearsing:
         """The last records of a rehearsal that a signal ends; without them if the journal takes none."""
         others = tuple(one for one in listeners if one is not self.stop)
         why = f"{came.name} ended the rehearsal; it is not resumed"
-        closed = Close(128 + came.number, self.state.phase, why)
+        said = {"said": why}
+        closed = Close(128 + came.number, self.state.phase, Code.PROCESS_NOTE, said, why)
         with suppress(CutoverError):
-            self._append(journal, [Note(why), closed], world, others)
+            self._append(journal, [Note(Code.PROCESS_NOTE, said, why), closed], world, others)
         for listener in others:
             listener.closed()

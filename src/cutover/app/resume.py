@@ -21,6 +21,7 @@ from cutover.core.errors import (
 from cutover.core.journal.events import Note, Observed, PhaseChanged, RunOpen
 from cutover.core.observation import CommandName, Observation, OperatorCommand
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code
 from cutover.core.routing import config_of
 from cutover.core.state import TERMINAL, Phase, RunState, replay
 from cutover.core.values import RouteId
@@ -267,10 +268,14 @@ def _recover(
         session.take_over(options, (command,), must=False)
         session.record(kept.snapshot, must=False)
         why = f"going back from snapshot.json alone, for {read.trouble}"
-        session.record(Note(why), must=False)
+        said = {"said": why}
+        session.record(Note(Code.PROCESS_NOTE, said, why), must=False)
         # whatever it sent is unknown: no read may be taken for a restored route before it was written
         session.record(Observed("history_lost", {}), must=False)
-        session.record(PhaseChanged(Phase.PREFLIGHT, Phase.ATTACHING, why, -1), must=False)
+        attaching = PhaseChanged(
+            Phase.PREFLIGHT, Phase.ATTACHING, Code.PROCESS_NOTE, said, why, -1
+        )
+        session.record(attaching, must=False)
         ended = session.drive(options, (command,))
     finally:
         session.close()

@@ -185,7 +185,9 @@ def harm_text(result: RehearsalResult) -> str:
 
 
 def _why(result: RehearsalResult) -> str:
-    return result.state.held.why if result.state.held is not None else result.state.why
+    from cutover.core.messages import why_text
+
+    return why_text(result.state)
 
 
 def _again(plan: Path, name: str, seed: int, *, judges: bool | None) -> str:

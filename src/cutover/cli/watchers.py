@@ -85,11 +85,15 @@ def unwatched(state: RunState) -> bool:
 
 def result_body(run_id: str, code: ExitCode, state: RunState) -> dict[str, Any]:
     """A run's end as JSON."""
+    from cutover.core.messages import why_of, why_text
+    from cutover.render.jsonlines import reason_json
+
     return {
         "run": run_id,
         "exit_code": int(code),
         "phase": str(state.phase),
         "step": state.step,
         "weight_percent": weight_percent(state.weight),
-        "why": state.held.why if state.held is not None else state.why,
+        "reason": reason_json(why_of(state)),
+        "why": why_text(state),
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cutover.core.errors import ExitCode
 from cutover.core.moment import Moment
+from cutover.core.reasons import Reason
 from cutover.core.values import RouteId, Weight
 
 
@@ -16,7 +17,7 @@ class SetWeight:
     routes: tuple[RouteId, ...]
     weight: Weight
     not_after: Moment
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class RestoreRoutes:
     """Take these routes back, side by side."""
 
     routes: tuple[RestoreRoute, ...]
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Detach:
 
     routes: tuple[RouteId, ...]
     not_after: Moment
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class End:
     """
 
     exit_code: ExitCode
-    reason: str
+    reason: Reason
     silently: bool = False
 
 

@@ -11,6 +11,7 @@ from cutover.core.journal.events import Record
 from cutover.core.messages import RunView, tell
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
+from cutover.core.reasons import Reason
 from cutover.core.values import weight_percent
 from cutover.ports import Listener
 from cutover.render.text import Stream, json_line, put
@@ -47,7 +48,7 @@ class JsonView(Listener):
                 "phase": self.story.state.phase.value,
                 "weight_percent": weight_percent(self.story.state.weight),
                 "sentence": sentence,
-                "body": _outside(body(record.event)),
+                "body": outside(body(record.event)),
             }
         )
 
@@ -56,22 +57,39 @@ class JsonView(Listener):
             self._gone = not put(self._stream, json_line(data))
 
 
-_PER_MILLE = {"weight": "weight_percent", "shares": "shares_percent"}
+_PER_MILLE = {
+    "weight": "weight_percent",
+    "shares": "shares_percent",
+    "baked": "baked_percent",
+    "wanted": "wanted_percent",
+    "observed": "observed_percent",
+    "low": "low_percent",
+    "high": "high_percent",
+    "weights": "weights_percent",
+}
 """What a record holds per mille, by the name that it has outside."""
 
+_BY_NAME = frozenset({"shares", "weights"})
+"""Facts that hold one number for each route or comparison."""
 
-def _outside(value: Any, name: str = "") -> Any:
+
+def reason_json(reason: Reason | None) -> dict[str, Any] | None:
+    """A reason in the units of everything that is read outside."""
+    return None if reason is None else dict(outside(reason.body))
+
+
+def outside(value: Any, name: str = "") -> Any:
     """A record's body in the units of everything that is read outside; -1 stands for unknown in a journal."""
     if isinstance(value, Mapping):
         return {
             # a route or comparison may be called anything
-            key if name == "shares" else _PER_MILLE.get(key, key): _outside(
-                inner, name if name == "shares" else key
+            key if name in _BY_NAME else _PER_MILLE.get(key, key): outside(
+                inner, name if name in _BY_NAME else key
             )
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_outside(inner) for inner in value]
+        return [outside(inner) for inner in value]
     if name in _PER_MILLE and isinstance(value, int):
         return None if value < 0 else weight_percent(value)
     return value

@@ -18,7 +18,7 @@ from cutover.core.messages import (
     outlook,
     stamp,
 )
-from cutover.core.messages.phrases import judged, reason
+from cutover.core.messages.phrases import judged, reason_text
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.values import weight_text
@@ -92,7 +92,7 @@ def _head(
         ahead = f"; {outlook(plan, state, done, gates)}" if gates and driven else ""
         yield from _field("evidence", f"{about(done)}{of} settled minutes{ahead}", width)
     if state.held is not None:
-        yield from _field("holding", reason(plan, state.held.why), width)
+        yield from _field("holding", reason_text(plan, state.held.because), width)
         if state.held.deadline_ms:
             at = clock_text(wall_from_ms(state.held.deadline_ms), now.wall)
             then = after_deadline(plan, state.held.reason)

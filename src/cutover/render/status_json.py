@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cutover.core.gates.api import Signal, Verdict
-from cutover.core.messages import LiveVerdict, after_deadline, baked, left_ms, standings
+from cutover.core.messages import LiveVerdict, after_deadline, baked, explain, left_ms, standings
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.plan import Plan
 from cutover.core.routing import RouteConfig
 from cutover.core.state import NO_STEP, Phase, RouteState, RunState
+from cutover.core.state.model import Verdicts
 from cutover.core.values import weight_percent
+from cutover.render.jsonlines import reason_json
 from cutover.render.next_command import next_command_line
 
 SCHEMA = "cutover.status.v1"
@@ -30,7 +32,8 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         "region": state.region,
         "mode": state.mode,
         "phase": state.phase.value,
-        "why": state.why,
+        "why": "" if state.reason is None else explain(state.reason),
+        "reason": reason_json(state.reason),
         "weight_percent": weight_percent(state.weight),
         "step": state.step,
         "steps": [
@@ -53,7 +56,8 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
                 "gate": gate,
                 "comparison": comparison,
                 "verdict": known.verdict,
-                "why": _fresh_why(gates, gate, comparison) or known.why,
+                "reason": _fresh(gates, gate, comparison, known).reason,
+                "why": _fresh(gates, gate, comparison, known).why,
                 "since": _iso(known.since),
                 "signals": [
                     _signal(signal)
@@ -84,8 +88,11 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
     }
 
 
-def _fresh_why(gates: Sequence[LiveVerdict], gate: str, comparison: str) -> str:
-    return next((one.why for one in gates if (one.gate, one.comparison) == (gate, comparison)), "")
+def _fresh(
+    gates: Sequence[LiveVerdict], gate: str, comparison: str, known: Verdicts
+) -> LiveVerdict | Verdicts:
+    """The verdict with the numbers of the newest minute, else the journalled one."""
+    return next((one for one in gates if (one.gate, one.comparison) == (gate, comparison)), known)
 
 
 def _signal(signal: Signal) -> Mapping[str, object]:
@@ -120,7 +127,8 @@ def _hold(state: RunState, plan: Plan, *, driven: bool) -> Mapping[str, object] 
         return None
     return {
         "reason": held.reason.value,
-        "why": held.why,
+        "why": explain(held.because),
+        "because": reason_json(held.because),
         "since": _iso(held.since),
         "deadline": wall_text(wall_from_ms(held.deadline_ms)) if held.deadline_ms else None,
         # without a process nobody keeps it

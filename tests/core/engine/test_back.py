@@ -197,7 +197,7 @@ def test_a_config_without_a_weight_is_drift_that_says_so() -> None:
     bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=2), 9 * MINUTE)
     assert bench.run() == ExitCode.INTERRUPTED
     assert bench.state.held is not None
-    assert "nothing that can be read" in bench.state.held.why
+    assert "nothing that can be read" in bench.why
 
 
 def test_a_config_of_ours_that_somebody_brings_back_while_the_run_holds_is_drift() -> None:
@@ -277,7 +277,7 @@ def test_a_source_that_turns_bad_right_after_our_raise_is_a_breach() -> None:
 
     bench.at_weight(500, bad)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert "right after the raise" in bench.state.why
+    assert "right after the raise" in bench.why
 
 
 def test_a_source_that_turns_bad_long_after_our_raise_is_shared() -> None:
@@ -297,7 +297,7 @@ def test_errors_of_a_minute_that_looks_whole_count_before_it_is_settled() -> Non
     bench = Bench()
     bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.5), 6 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert "some still being published" in bench.state.why
+    assert "some still being published" in bench.why
     assert not [one for one in bench.events(ev.Observed) if one.what == "alarming"]
 
 
@@ -305,7 +305,7 @@ def test_the_threshold_judge_counts_unsettled_errors_once_they_were_read_twice()
     bench = Bench(plan_of(gates=[THRESHOLD]))
     bench.at_weight(500, lambda: setattr(bench.traffic, "destination_errors", 0.5), 6 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert "read twice" in bench.state.why
+    assert "read twice" in bench.why
     assert [one.what for one in bench.events(ev.Observed)].count("alarming") >= 1
 
 
@@ -427,11 +427,11 @@ def test_a_pause_of_24_hours_costs_nothing_but_time() -> None:
 def test_finish_says_where_the_routes_stay_when_the_last_step_is_not_all() -> None:
     bench = Bench(plan_of(steps=[{"weight": 5, "bake": "10m"}, {"weight": 50, "bake": "10m"}]))
     assert bench.run() == ExitCode.COMPLETED
-    assert "stay at 50 %" in bench.state.why
+    assert "stay at 50 %" in bench.why
     assert bench.finish_detached() == ExitCode.REFUSED
     assert bench.state.phase is Phase.COMPLETED
     assert bench.run(CommandName.FINISH) == ExitCode.COMPLETED
-    assert "stay at 50 %" in bench.state.why
+    assert "stay at 50 %" in bench.why
 
 
 def test_the_source_is_not_detached_under_a_doubt_and_not_over_drift() -> None:

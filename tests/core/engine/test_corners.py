@@ -64,7 +64,7 @@ def test_a_check_that_blocks_refuses_and_says_which() -> None:
     bench.surveyor.change = lambda survey: replace(survey, health={})
     assert bench.run() == ExitCode.REFUSED
     assert bench.state.blocked
-    assert bench.state.blocked[0] in bench.state.why
+    assert bench.state.blocked[0] in bench.why
     assert bench.router.writes == []
 
 
@@ -107,7 +107,7 @@ def test_routes_that_never_read_the_same_twice_refuse(how: str) -> None:
 
     bench.router.read_fails = fails
     assert bench.run() == ExitCode.REFUSED
-    assert "cannot be read, or keep changing" in bench.state.why
+    assert "cannot be read, or keep changing" in bench.why
     assert bench.events(ev.Snapshot) == []
 
 

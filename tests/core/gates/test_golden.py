@@ -11,7 +11,7 @@ import pytest
 
 from cutover.core.gates import GATES, Verdict
 from cutover.core.gates.api import GateContext, Judgement, Signal
-from cutover.core.messages import told
+from cutover.core.messages import with_sentence
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, Count, Minute
 from cutover.core.values import MINUTE
@@ -81,7 +81,7 @@ def judge(vector: Mapping[str, Any]) -> list[Judgement]:
             )
         last = rows[-1]
         looked = context(vector["step"], last["weight"], newest)
-        judgements.append(told(gate.verdict(spec, memory, COMPARISON, looked)))
+        judgements.append(with_sentence(gate.verdict(spec, memory, COMPARISON, looked)))
     return judgements
 
 

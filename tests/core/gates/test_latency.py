@@ -22,7 +22,7 @@ RELATIVE = {"percentile": 95, "versus_source": {"ratio": 1.25}, "judge": "thresh
 ABSOLUTE = {"percentile": 95, "max": "800ms", "judge": "threshold"}
 
 
-def minute(  # noqa: PLR0917
+def minute(
     at: int,
     requests: object = 1500,
     slower: object = 30,

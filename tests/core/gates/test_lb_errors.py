@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cutover.core.gates import Verdict
-from cutover.core.messages.verdicts import told
+from cutover.core.messages.verdicts import with_sentence
 from cutover.core.observation import Minute
 from tests.core.gates.world import GONE, LB_ERRORS, UNREAD, Bench, group, minute_of
 
@@ -58,7 +58,7 @@ def test_on_a_balancer_with_other_groups_a_breach_holds_unless_said() -> None:
     judgement = bench().feed(others).says()
     assert (judgement.verdict, judgement.on_breach) == (Verdict.BREACH, "hold")
     assert "serves other groups too" in judgement.why
-    sequential = told(bench(LB_ERRORS | {"judge": "sequential"}).feed(others).says())
+    sequential = with_sentence(bench(LB_ERRORS | {"judge": "sequential"}).feed(others).says())
     assert (sequential.verdict, sequential.on_breach) == (Verdict.BREACH, "hold")
     assert sequential.why.endswith("serves other groups too, so it may not be the destination")
     early = bench(calibration={"elb_bad_ppm": 500}).alarming(others[0])
@@ -88,7 +88,7 @@ def test_errors_that_are_the_sources_prove_nothing_whoever_judges(judge: str) ->
     feed = bench(LB_ERRORS | {"judge": judge, "budget": "0.1%"})
     hung = group("source", 5400, hung=500)
     sick = [minute_of(at, hung, group("destination", 600), elb_504=500) for at in range(3)]
-    assert told(feed.feed(sick).says()).verdict is Verdict.SHARED
+    assert with_sentence(feed.feed(sick).says()).verdict is Verdict.SHARED
     assert feed.feed(minute(at) for at in (3, 4)).says().verdict is not Verdict.SHARED
     assert feed.says().facts["bad"] == 0
 

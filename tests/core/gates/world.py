@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cutover.core.gates import GATES, GateContext, Judgement
-from cutover.core.messages import told
+from cutover.core.messages import with_sentence
 from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Absent, AlarmState, Comparison, GroupHealth, Known, Minute
 from cutover.core.values import MINUTE
@@ -174,8 +174,10 @@ class Bench:
         return self
 
     def says(self, **changes: Any) -> Judgement:
-        return told(self.gate.verdict(self.spec, self.memory, COMPARISON, self.context(**changes)))
+        return with_sentence(
+            self.gate.verdict(self.spec, self.memory, COMPARISON, self.context(**changes))
+        )
 
     def alarming(self, *minutes: Minute, **changes: Any) -> Judgement | None:
         found = self.gate.early(self.spec, self.memory, minutes, self.context(**changes))
-        return None if found is None else told(found.judgement)
+        return None if found is None else with_sentence(found.judgement)

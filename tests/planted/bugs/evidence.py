@@ -40,8 +40,8 @@ EVIDENCE = (
         edits=(
             Edit(
                 "cutover.core.engine.holding:resume",
-                '(f": {command.why}" if command.why else ""),\n        afresh=True',
-                '(f": {command.why}" if command.why else ""),\n        afresh=False',
+                "return onward(turn, resumed, afresh=True)",
+                "return onward(turn, resumed, afresh=False)",
             ),
         ),
         near=("tests/core/engine/test_commands.py", _FORWARD),

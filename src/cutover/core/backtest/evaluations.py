@@ -19,7 +19,7 @@ from cutover.core.gates import GateContext, Judgement, Verdict
 from cutover.core.gates.api import Signal
 from cutover.core.gates.sequential.baseline import WHOLE_OF
 from cutover.core.gates.sequential.policy import looks_whole
-from cutover.core.messages.verdicts import told
+from cutover.core.messages.verdicts import with_sentence
 from cutover.core.observation import Comparison, Minute
 from cutover.core.plan import Plan, PlannedGate
 from cutover.core.values import MINUTE, count_of
@@ -116,7 +116,7 @@ def judge(
     """Every gate's judgement, and what a silence means."""
     judged = [_judged(gate, memories[gate.name], comparison, here) for gate in mapping.gates]
     if silence.minutes >= SILENT_MINUTES:
-        unknown = Judgement(Verdict.UNKNOWN, silence.why)
+        unknown = Judgement(Verdict.UNKNOWN, silence.why, code="silent")
         judged.append(GateResult(MINUTES, comparison.id, unknown, "rollback", live=True))
     return tuple(judged)
 
@@ -124,7 +124,7 @@ def judge(
 def _judged(
     gate: PlannedGate, memory: Any, comparison: Comparison, here: GateContext
 ) -> GateResult:
-    judgement = told(gate.gate.verdict(gate.spec, memory, comparison, here))
+    judgement = with_sentence(gate.gate.verdict(gate.spec, memory, comparison, here))
     return GateResult(gate.name, comparison.id, judgement, leads_to(judgement, gate), live=False)
 
 

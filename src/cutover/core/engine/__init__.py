@@ -19,10 +19,10 @@ from cutover.core.engine.rollback import begin_rollback, rolling_back
 from cutover.core.engine.start import attaching, preflight
 from cutover.core.engine.turn import Turn, signal_exit
 from cutover.core.errors import ExitCode
-from cutover.core.journal.events import Note
 from cutover.core.moment import Moment
 from cutover.core.observation import OWNED, CommandName, Observation, OperatorCommand, Unknown
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.state import ACTIVE, HOLDS, TERMINAL, Hold, Phase, RunState
 
 __all__ = ["Decision", "decide", "first_look", "looked_for"]
@@ -50,14 +50,17 @@ def decide(plan: Plan, state: RunState, observation: Observation, now: Moment) -
     lease = observation.lease
     if isinstance(lease, Unknown) and lease.code == OWNED:
         # nothing is recorded either: the journal is the other's
-        why = f"another process has this run now, so this one writes nothing more: {lease.reason}"
+        why = because(Code.ANOTHER_OWNER, said=lease.reason)
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why, silently=True), ReadRequest(), 0, why)
     learn(turn)
     if observation.previous is None:
         _began(turn)
     if turn.state.phase in TERMINAL:
         return turn.decision(
-            End(ExitCode.USAGE, "the run has ended"), ReadRequest(), 0, "the run has ended"
+            End(ExitCode.USAGE, because(Code.RUN_HAS_ENDED)),
+            ReadRequest(),
+            0,
+            because(Code.RUN_HAS_ENDED),
         )
     if (decision := _commands(turn)) is not None:
         return decision
@@ -89,12 +92,10 @@ def _began(turn: Turn) -> None:
     """A process's first turn: what it finds half-way was left by a crash; nothing goes forward by itself."""
     held = turn.state.held
     if turn.state.phase in _FORWARD:
-        turn.hold(Hold.CRASHED, f"the process that drove this run ended during {turn.state.phase}")
+        turn.hold(Hold.CRASHED, because(Code.PROCESS_ENDED, phase=turn.state.phase))
     elif held is not None and HOLDS[held.reason].clears:
         # such a hold would clear by itself, and nothing goes on after a crash without a person
-        turn.hold(
-            Hold.CRASHED, f"the process that drove this run ended; it was holding: {held.why}"
-        )
+        turn.hold(Hold.CRASHED, because(Code.PROCESS_ENDED_HOLDING, because=held.because))
 
 
 def _commands(turn: Turn) -> Decision | None:
@@ -102,7 +103,7 @@ def _commands(turn: Turn) -> Decision | None:
     phase, said = turn.state.phase, turn.seen.commands
     back = [command for command in said if command.name is CommandName.ROLLBACK]
     if back and phase not in (Phase.PREFLIGHT, Phase.ROLLING_BACK):
-        return begin_rollback(turn, _said("rollback", back[0]), "command")
+        return begin_rollback(turn, _said(Code.ROLLBACK_SAID, back[0]), "command")
     decision: Decision | None = None
     for command in sorted(said, key=lambda command: command.name is CommandName.INTERRUPT):
         decision = _hear(turn, command) or decision
@@ -137,8 +138,8 @@ def _hear(turn: Turn, command: OperatorCommand) -> Decision | None:
     if command.name is CommandName.INTERRUPT:
         return _interrupt(turn, command)
     if command.name is CommandName.PAUSE and phase in _FORWARD:
-        turn.hold(Hold.PAUSED, _said("pause", command))
-        return turn.poll("paused")
+        turn.hold(Hold.PAUSED, _said(Code.PAUSED, command))
+        return turn.poll(because(Code.HOLDING))
     if (
         command.name is CommandName.PAUSE
         and phase is Phase.HOLDING
@@ -147,29 +148,29 @@ def _hear(turn: Turn, command: OperatorCommand) -> Decision | None:
         rule = HOLDS[turn.state.held.reason]
         if rule.clears or rule.rolls_back:  # the others wait for a person already
             turn.hold(
-                Hold.PAUSED, f"{_said('pause', command)}; was holding: {turn.state.held.why}"
+                Hold.PAUSED,
+                _said(Code.PAUSED_HOLDING, command, because=turn.state.held.because),
             )
         return None
     if command.name in (CommandName.RESUME, CommandName.ACCEPT_DRIFT) and phase is Phase.HOLDING:
         return resume(turn, command)
     if command.name is CommandName.LEAVE and phase in (Phase.HOLDING, Phase.NEEDS_HUMAN):
-        return leave(turn, _said("left as it is", command))
-    turn.add(Note(f"{command.name} changes nothing: the run is {phase}"))
+        return leave(turn, _said(Code.LEFT_AS_IT_IS, command))
+    turn.note(because(Code.CHANGES_NOTHING, command=command.name, phase=phase))
     return None
 
 
-def _said(what: str, command: OperatorCommand) -> str:
-    return f"{what} said by {command.who}" + (f": {command.why}" if command.why else "")
+def _said(code: Code, command: OperatorCommand, **facts: object) -> Reason:
+    return because(code, who=command.who, said=command.why, **facts)
 
 
 def _interrupt(turn: Turn, command: OperatorCommand) -> Decision:
     phase, held = turn.state.phase, turn.state.held
     back = turn.plan.safety.on_interrupt == "rollback" and phase in (*_FORWARD, Phase.HOLDING)
     if back and not turn.source_short():
-        return begin_rollback(
-            turn, f"signal {command.signal}, and the plan says on_interrupt: rollback", "interrupt"
-        )
-    why = f"interrupted by signal {command.signal}"
+        why = because(Code.INTERRUPT_ROLLS_BACK, signal=command.signal)
+        return begin_rollback(turn, why, "interrupt")
+    why = because(Code.INTERRUPTED, signal=command.signal)
     if phase in _FORWARD or (held is not None and HOLDS[held.reason].clears):
         turn.hold(Hold.INTERRUPTED, why)  # a hold that waits for a person keeps its reason
     return turn.decision(End(signal_exit(command.signal), why), ReadRequest(), 0, why)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cutover.core.actions import Effect, ReadRequest
 from cutover.core.journal.events import Event
 from cutover.core.moment import Moment
+from cutover.core.reasons import Reason
 from cutover.core.state import RunState
 
 
@@ -23,4 +24,4 @@ class Decision:
     effect: Effect | None
     look: ReadRequest
     wake: Moment
-    reason: str
+    reason: Reason

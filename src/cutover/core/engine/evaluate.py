@@ -9,9 +9,10 @@ from cutover.core.engine.turn import Turn
 from cutover.core.gates import columns
 from cutover.core.gates.api import Early, GateContext, Judgement, Verdict
 from cutover.core.journal.events import GateJudged, Observed
-from cutover.core.messages import told
+from cutover.core.messages import with_sentence
 from cutover.core.observation import Comparison, Known
 from cutover.core.plan import PlannedGate
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.state import Hold
 from cutover.core.state.gate_context import context_of
 
@@ -34,6 +35,26 @@ class GateResult:
         """The verdict."""
         return self.judgement.verdict
 
+    @property
+    def reason(self) -> Reason:
+        """The judgement, with the comparison it is about."""
+        return because(Code.GATE_ON, comparison=self.comparison, **self._facts)
+
+    @property
+    def short_reason(self) -> Reason:
+        """The judgement, where the comparison goes without saying."""
+        return because(Code.GATE, **self._facts)
+
+    @property
+    def _facts(self) -> dict[str, object]:
+        judgement = self.judgement
+        return {
+            "gate": self.gate,
+            "verdict": judgement.verdict.name,
+            "reason": judgement.code,
+            "said": judgement.why,
+        }
+
 
 def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tuple[GateResult, ...]:
     """Every gate's judgement now; a changed verdict is journalled, unless it is asked `quietly`."""
@@ -45,7 +66,7 @@ def judge(turn: Turn, next_weight: int | None, *, quietly: bool = False) -> tupl
         )
         for gate in turn.plan.gates:
             memory = turn.state.evidence.memory(gate.name, comparison.id)
-            judgement = told(gate.gate.verdict(gate.spec, memory, comparison, context))
+            judgement = with_sentence(gate.gate.verdict(gate.spec, memory, comparison, context))
             needs = gate.gate.needs(gate.spec, comparison, context.calibration)
             judgement = _shared_after_raise(turn, gate, comparison, judgement)
             sooner = _early(turn, gate, comparison, context)
@@ -71,6 +92,7 @@ def journal(turn: Turn, one: GateResult) -> None:
             one.gate,
             one.comparison,
             one.verdict.name,
+            one.judgement.code,
             one.judgement.why,
             newest,
             dict(one.judgement.facts),
@@ -152,7 +174,7 @@ def _shared_after_raise(
     if not _right_after_raise(turn, gate, comparison, judgement):
         return judgement
     why = f"the source turned bad right after the raise and may be suffering from it: {judgement.why}"
-    return replace(judgement, verdict=Verdict.BREACH, why=why)
+    return replace(judgement, verdict=Verdict.BREACH, why=why, code="blamed_on_the_raise")
 
 
 def _suspects_the_raise(
@@ -166,7 +188,8 @@ def _suspects_the_raise(
         turn, gate, comparison, judgement
     ):
         return judgement
-    return replace(judgement, on_breach="", why=f"{judgement.why}; it began right after the raise")
+    why = f"{judgement.why}; it began right after the raise"
+    return replace(judgement, on_breach="", why=why, code="began_with_the_raise")
 
 
 def _right_after_raise(
@@ -229,7 +252,7 @@ def _early(
     found: Early | None = gate.gate.early(gate.spec, memory, unsettled, context)
     if found is None:
         return None
-    judgement = told(found.judgement)
+    judgement = with_sentence(found.judgement)
     return _twice(turn, gate, comparison, found, judgement) if found.twice else judgement
 
 
@@ -244,6 +267,7 @@ def _twice(
             "gate": gate.name,
             "comparison": comparison.id,
             "at_ms": found.at_ms,
+            "reason": judgement.code,
             "why": judgement.why,
         }
         turn.add(Observed("alarming", facts))

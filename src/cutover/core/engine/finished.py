@@ -5,12 +5,13 @@ from __future__ import annotations
 from cutover.core.actions import Detach, End, ReadRequest
 from cutover.core.engine.decision import Decision
 from cutover.core.engine.stop_conditions import unsure
-from cutover.core.engine.turn import Turn, short
+from cutover.core.engine.turn import Turn
 from cutover.core.errors import ExitCode
-from cutover.core.journal.events import Note, Verified
+from cutover.core.journal.events import Verified
 from cutover.core.observation import CommandName
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.state import Phase
-from cutover.core.values import FULL, SECOND, RouteId, weight_text
+from cutover.core.values import FULL, SECOND, RouteId
 
 COMMIT = 2 * SECOND
 DETACH_DEADLINE = 60 * SECOND
@@ -23,32 +24,34 @@ def resting(turn: Turn) -> Decision:
     )
     asked = turn.state.finishing != "" or confirming
     if asked and any(turn.live(route) is None for route in turn.state.routes):
-        return _refuse(turn, "the routes cannot be read now; nothing was changed")
+        return _refuse(turn, because(Code.UNREADABLE_NOW))
     if asked and (unsure := [r for r in turn.state.routes if _unsettled(turn, r)]):
-        what = f"a write to {short(unsure)} may still take effect, and no read shows it yet"
-        return _refuse(turn, f"{what}; say it again in a minute")
+        what = because(Code.MAY_STILL_TAKE_EFFECT, routes=unsure)
+        return _refuse(turn, because(Code.SAY_AGAIN, because=what))
     if turn.state.finishing and turn.state.phase is Phase.COMPLETED:
         return _detach(turn) if turn.state.finishing == "detach_source" else _finish(turn)
     if confirming and turn.state.phase is Phase.NEEDS_HUMAN:
         return _confirm_restored(turn)
     code = ExitCode.COMPLETED if turn.state.phase is Phase.COMPLETED else ExitCode.NEEDS_HUMAN
-    return turn.decision(End(code, turn.state.why), ReadRequest(), 0, turn.state.why)
+    why = turn.state.reason
+    assert why is not None  # noqa: S101 - the fold gives every phase its reason
+    return turn.decision(End(code, why), ReadRequest(), 0, why)
 
 
-def leave(turn: Turn, why: str) -> Decision | None:
+def leave(turn: Turn, why: Reason) -> Decision | None:
     """Give the routes free as they are read now; None when a living run goes on, for that cannot be said."""
     unread = [route for route in turn.state.routes if turn.live(route) is None]
     unsure = [route for route in turn.state.routes if turn.unsettled(route)]
     if unread or unsure:
         what = (
-            f"{short(unread)} cannot be read now"
+            because(Code.UNREADABLE_ROUTES, routes=unread)
             if unread
-            else (f"a write to {short(unsure)} may still take effect, and no read shows it yet")
+            else because(Code.MAY_STILL_TAKE_EFFECT, routes=unsure)
         )
-        no = f"not left as it is: {what}; say it again in a minute, or `rollback`"
+        no = because(Code.NOT_LEFT, because=what)
         if turn.seen.previous is None or turn.state.phase is Phase.NEEDS_HUMAN:
             return _refuse(turn, no)
-        turn.add(Note(no))
+        turn.note(no)
         return None
     # first of all the run is over: what is committed below, in a journal that ends in between, is no step of it
     turn.to(Phase.ABANDONED, why)
@@ -66,9 +69,13 @@ def _unsettled(turn: Turn, route: RouteId) -> bool:
     return turn.unsettled(route) and (sent is None or sent.epoch != turn.state.epoch)
 
 
-def _refuse(turn: Turn, why: str) -> Decision:
-    turn.add(Note(why))
+def _refuse(turn: Turn, why: Reason) -> Decision:
+    turn.note(why)
     return turn.decision(End(ExitCode.REFUSED, why), ReadRequest(), 0, why)
+
+
+def _not_finished(turn: Turn, why: Reason, then: str = "") -> Decision:
+    return _refuse(turn, because(Code.NOT_FINISHED, because=why, then=then))
 
 
 def _foreign(turn: Turn) -> list[RouteId]:
@@ -84,13 +91,14 @@ def _foreign(turn: Turn) -> list[RouteId]:
 
 def _finish(turn: Turn) -> Decision:
     if drift := _foreign(turn):
-        return _refuse(
+        return _not_finished(
             turn,
-            f"not finished: {short(drift)} is not as cutover left it; look, then `rollback` or set it right",
+            because(Code.NOT_AS_LEFT, routes=drift),
+            then="look, then `rollback` or set it right",
         )
-    why = "finished: the destination keeps the traffic, the source stays attached at weight 0"
+    why = because(Code.FINISHED)
     if turn.state.weight < FULL:
-        why = f"finished: the routes stay at {weight_text(turn.state.weight)}"
+        why = because(Code.FINISHED_AT, weight=turn.state.weight)
     turn.to(Phase.FINISHED, why)
     return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)
 
@@ -98,9 +106,9 @@ def _finish(turn: Turn) -> Decision:
 def _detach(turn: Turn) -> Decision:
     """Leave a destination-only action on every route, read back twice."""
     if stop := unsure(turn):
-        return _refuse(turn, f"not finished: {stop[1]}")
+        return _not_finished(turn, stop[1])
     if turn.state.weight != FULL:
-        return _refuse(turn, "not finished: the source still has traffic, so it is not detached")
+        return _not_finished(turn, because(Code.SOURCE_HAS_TRAFFIC))
     sent = {
         r: k.sent
         for r, k in turn.state.routes.items()
@@ -113,27 +121,25 @@ def _detach(turn: Turn) -> Decision:
         if r not in sent or (live := turn.live(r)) is None or live.hash != sent[r].post.hash
     ]
     if strange:
-        return _refuse(turn, f"not finished: {short(strange)} is not as cutover left it")
+        return _not_finished(turn, because(Code.NOT_AS_LEFT, routes=strange))
     if behind:
         tried = [turn.now.after(one.at) for one in sent.values()]
         since = turn.state.finishing_at
         if tried and since is not None and turn.now.after(since) > DETACH_DEADLINE:
-            return _refuse(
-                turn,
-                f"not finished: no read shows the source detached on {short(behind)}; say finish again",
+            return _not_finished(
+                turn, because(Code.DETACH_NOT_SHOWN, routes=behind), then="say finish again"
             )
         waits = any(
             not one.refused and turn.now.after(one.at) <= DETACH_DEADLINE for one in sent.values()
         )
         if tried and (min(tried) < COMMIT or waits):
-            return turn.decision(
-                None, ReadRequest(configs=True), COMMIT, "reading every route again"
-            )
+            again = because(Code.READING_AGAIN, times="again")
+            return turn.decision(None, ReadRequest(configs=True), COMMIT, again)
         return turn.decision(
-            Detach(behind, turn.not_after(), "finish --detach-source"),
+            Detach(behind, turn.not_after(), because(Code.DETACHING)),
             ReadRequest(configs=True),
             COMMIT,
-            "detaching the source",
+            because(Code.DETACHING),
         )
     young = [
         k.seen
@@ -141,10 +147,9 @@ def _detach(turn: Turn) -> Decision:
         if k.seen is None or turn.now.after(k.seen.since) < COMMIT
     ]
     if young:
-        return turn.decision(
-            None, ReadRequest(configs=True), COMMIT, "reading every route a second time"
-        )
-    why = "finished: the destination keeps the traffic, the source is detached"
+        again = because(Code.READING_AGAIN, times="a second time")
+        return turn.decision(None, ReadRequest(configs=True), COMMIT, again)
+    why = because(Code.FINISHED_DETACHED)
     turn.to(Phase.FINISHED, why)
     return turn.decision(End(ExitCode.COMPLETED, why), ReadRequest(), 0, why)
 
@@ -157,12 +162,12 @@ def _confirm_restored(turn: Turn) -> Decision:
         if config != turn.state.routes[route].snapshot and config.weight != 0
     ]
     if wrong:
-        why = f"not restored: {short(wrong)} still sends requests to the destination"
-        turn.add(Note(why))
+        why = because(Code.STILL_SENT_TO_DESTINATION, routes=wrong)
+        turn.note(why)
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)
     for route, config in lives.items():
         weight = int(config.weight or 0)
         turn.add(Verified(route, config.hash, weight, turn.now.wall_ms, turn.now.wall_ms))
-    why = "restored by hand; a read agrees"
+    why = because(Code.RESTORED_BY_HAND)
     turn.to(Phase.ROLLED_BACK, why)
     return turn.decision(End(ExitCode.ROLLED_BACK, why), ReadRequest(), 0, why)

@@ -7,7 +7,7 @@ from cutover.core.engine.decision import Decision
 from cutover.core.engine.evaluate import GateResult, journal, judge, worst
 from cutover.core.engine.freshness import MINUTES
 from cutover.core.engine.rollback import begin_rollback
-from cutover.core.engine.routes import UNSHOWN, Driven, drifted, drive, suspicious, written_step
+from cutover.core.engine.routes import Driven, drifted, drive, suspicious, written_step
 from cutover.core.engine.stop_conditions import (
     forbidden,
     harmed,
@@ -22,11 +22,12 @@ from cutover.core.engine.turn import PROPAGATION, Turn
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
 from cutover.core.journal.events import WeightObserved
-from cutover.core.messages import LiveVerdict, minute_line
+from cutover.core.messages import LiveVerdict, explain, minute_line
 from cutover.core.observation import NotAsked, Unknown
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.state import Hold, Phase
 from cutover.core.state.gate_context import weight_after
-from cutover.core.values import MINUTE, SECOND, weight_text
+from cutover.core.values import FULL, MINUTE, SECOND
 
 WAITING_GRACE = 20 * MINUTE
 """A bake that is over but still waits for requests goes on for as long again, at least this long (docs/judge.md)."""
@@ -37,11 +38,11 @@ def shifting(turn: Turn) -> Decision:
     landed = written_step(turn)
     if landed is not None and turn.state.target == turn.state.step:
         # a person resumed while no read showed it yet; nothing new is raised, it is verified and baked afresh
-        turn.to(Phase.SHIFTING, "the step had been written before the crash", step=landed)
+        turn.to(Phase.SHIFTING, because(Code.ALREADY_WRITTEN), step=landed)
     weight = turn.plan.steps[turn.state.target].weight
     if stop := unsure(turn):
         turn.hold(*stop)
-        return turn.poll("holding")
+        return turn.poll(because(Code.HOLDING))
     # while no step is in effect the gates can only wait: what counts here is a breach, and nothing else is told
     judged = judge(turn, weight, quietly=True)
     if worst(judged).verdict is Verdict.BREACH and (stopped := harmed(turn, judged)):
@@ -50,29 +51,27 @@ def shifting(turn: Turn) -> Decision:
     if decision is not None:
         if isinstance(decision.effect, SetWeight) and (stop := _no_raise(turn, decision.effect)):
             turn.hold(*stop)
-            return turn.poll("holding")
+            return turn.poll(because(Code.HOLDING))
         return decision
     stopped = after_drive(turn, driven, attaching=False)
     if stopped is not None:
         return stopped
     turn.to(
         Phase.SETTLING,
-        f"every route is committed at {weight_text(weight)}",
+        because(Code.COMMITTED, weight=weight),
         step=turn.state.target,
         from_ms=turn.next_minute_ms(min(PROPAGATION, turn.plan.observe.settle)),
     )
-    return turn.poll("waiting until the data plane follows")
+    return turn.poll(because(Code.WAITING_FOR_SPLIT))
 
 
-def _no_raise(turn: Turn, move: SetWeight) -> tuple[Hold, str] | None:
+def _no_raise(turn: Turn, move: SetWeight) -> tuple[Hold, Reason] | None:
     """What forbids this very write, though the evidence passed a moment ago; None for one that lowers."""
     lives = {route: turn.live(route) for route in turn.state.routes}
     if all(config is None or (config.weight or 0) >= move.weight for config in lives.values()):
         return None
     if not turn.state.raising:
-        return Hold.NO_DATA, (
-            f"not raised to {weight_text(move.weight)}: there is no fresh evidence for it, the bake starts again"
-        )
+        return Hold.NO_DATA, because(Code.NO_FRESH_EVIDENCE, weight=move.weight)
     if any(
         config is not None and (config.weight or 0) > turn.state.weight
         for config in lives.values()
@@ -93,24 +92,26 @@ def after_drive(turn: Turn, driven: Driven, *, attaching: bool) -> Decision | No
     if driven is Driven.DRIFTED:
         return on_drift(turn)
     if driven is Driven.PARTIAL:
-        why = f"{what} was not confirmed on every route within 60 s, only on some: all or back"
+        why = because(Code.NOT_CONFIRMED_EVERYWHERE, what=what)
         if short_of := turn.source_short():
-            turn.hold(Hold.NOT_WRITTEN, f"{why}; not taken back now: {short_of}")
-            return turn.poll("holding")
+            stays = because(Code.NOT_TAKEN_BACK_NOW, first=why, because=short_of)
+            turn.hold(Hold.NOT_WRITTEN, stays)
+            return turn.poll(because(Code.HOLDING))
         return begin_rollback(turn, why, "partial")
     if driven is Driven.DENIED and attaching and not _ever_applied(turn):
-        why = f"AWS denied the first write, nothing was changed: {_last_error(turn)}"
+        why = because(Code.FIRST_WRITE_DENIED, said=_last_error(turn))
         turn.to(Phase.REFUSED, why, step=-1)
         return turn.decision(End(ExitCode.CREDENTIALS, why), turn.look(), 0, why)
     if driven is Driven.DENIED:
-        turn.hold(Hold.CREDENTIALS, f"AWS denied the write: {_last_error(turn)}")
+        turn.hold(Hold.CREDENTIALS, because(Code.WRITE_DENIED, said=_last_error(turn)))
     elif driven is Driven.UNREADABLE:
-        turn.hold(Hold.UNREADABLE, f"the routes could not be read for 60 s: {_last_error(turn)}")
+        turn.hold(Hold.UNREADABLE, because(Code.ROUTES_UNREADABLE, said=_last_error(turn)))
     elif any(turn.unsettled(route) for route in turn.state.routes):
-        turn.hold(Hold.NOT_WRITTEN, UNSHOWN)
+        turn.hold(Hold.NOT_WRITTEN, because(Code.WRITE_NOT_SHOWN))
     else:
-        turn.hold(Hold.NOT_WRITTEN, f"{what} was not written within 60 s: {_last_error(turn)}")
-    return turn.poll("holding")
+        unwritten = because(Code.NOT_WRITTEN, what=what, said=_last_error(turn))
+        turn.hold(Hold.NOT_WRITTEN, unwritten)
+    return turn.poll(because(Code.HOLDING))
 
 
 def _ever_applied(turn: Turn) -> bool:
@@ -143,12 +144,17 @@ def settling(turn: Turn) -> Decision:
         return stopped
     found = share(turn)
     if found.inside:
-        turn.add(WeightObserved(turn.state.step, found.from_ms, found.shares, found.why))
+        code, facts = found.why.code, found.why.facts
+        turn.add(
+            WeightObserved(
+                turn.state.step, found.from_ms, found.shares, code, facts, explain(found.why)
+            )
+        )
         turn.to(Phase.BAKING, found.why)
-        return turn.poll("collecting evidence")
+        return turn.poll(because(Code.COLLECTING))
     if turn.in_phase() > settle_deadline(turn.plan):
-        turn.hold(Hold.SHARE, f"the observed share does not follow the weight: {found.why}")
-        return turn.poll("holding")
+        turn.hold(Hold.SHARE, because(Code.SHARE_DOES_NOT_FOLLOW, because=found.why))
+        return turn.poll(because(Code.HOLDING))
     return turn.poll(found.why)
 
 
@@ -168,23 +174,24 @@ def baking(turn: Turn) -> Decision:
     overdue = covered >= bake + max(bake, WAITING_GRACE)
     if stop := unsure(turn):
         turn.hold(*stop)
-        return turn.poll("holding")
+        return turn.poll(because(Code.HOLDING))
     if (why := turn.below_reserve()) and (turn.source_short() or overdue):
         turn.hold(Hold.RESERVE, why)
-        return turn.poll("holding")
+        return turn.poll(because(Code.HOLDING))
     decides = lacking(turn, judged)
     if covered < bake or decides is not None:
         if decides is not None and overdue and _waits(decides):
-            turn.hold(Hold.EVIDENCE, f"{decides.gate}: {decides.judgement.why}")
-        return turn.poll(minute_line(turn.plan, turn.state, covered, _standing(judged)))
+            turn.hold(Hold.EVIDENCE, decides.short_reason)
+        said = minute_line(turn.plan, turn.state, covered, _standing(judged))
+        return turn.poll(because(Code.BAKING, covered_ms=covered, bake_ms=bake, said=said))
     if why:
-        return turn.poll(f"every gate passes, but {why}")
+        return turn.poll(because(Code.PASSES_BUT, because=why))
     if suspicious(turn):
         if overdue:
-            changing = f"the routes cannot be read, or keep changing: {_last_error(turn)}"
+            changing = because(Code.ROUTES_KEEP_CHANGING, said=_last_error(turn))
             turn.hold(Hold.UNREADABLE, changing)
-            return turn.poll("holding")
-        return turn.soon("every gate passes; reading every route before going on", 3 * SECOND)
+            return turn.poll(because(Code.HOLDING))
+        return turn.soon(because(Code.PASSES_READING), 3 * SECOND)
     return _complete(turn, judged) if last else _earned(turn, judged)
 
 
@@ -207,10 +214,10 @@ def _waits(decides: GateResult) -> bool:
 def _earned(turn: Turn, judged: tuple[GateResult, ...]) -> Decision:
     """The step earned the next one; what a plan or the world forbids besides evidence comes here."""
     if isinstance(turn.seen.identity, NotAsked):
-        return turn.soon("every gate passes; asking who we are before the raise", identity=True)
+        return turn.soon(because(Code.PASSES_ASKING_IDENTITY), identity=True)
     if stop := forbidden(turn, turn.state.step + 1):
         turn.hold(*stop)
-        return turn.poll("holding")
+        return turn.poll(because(Code.HOLDING))
     return begin_raise(turn, turn.state.step + 1, judged)
 
 
@@ -220,27 +227,26 @@ def begin_raise(turn: Turn, step: int, judged: tuple[GateResult, ...]) -> Decisi
         journal(turn, one)
     turn.to(
         Phase.SHIFTING,
-        f"every gate passes; raising to {weight_text(turn.plan.steps[step].weight)}",
+        because(Code.RAISING, weight=turn.plan.steps[step].weight),
         step=step,
     )
-    return turn.soon("reading every route before the write")
+    return turn.soon(because(Code.READING_BEFORE_WRITE))
 
 
 def _complete(turn: Turn, judged: tuple[GateResult, ...]) -> Decision:
     since = [known.seen.since for known in turn.state.routes.values() if known.seen is not None]
     youngest = min((turn.now.after(at) for at in since), default=0)
     if youngest < turn.plan.observe.confirm:
-        return turn.soon("reading every route once more", turn.plan.observe.confirm - youngest)
+        again = because(Code.READING_AGAIN, times="once more")
+        return turn.soon(again, turn.plan.observe.confirm - youngest)
     for one in judged:
         journal(turn, one)
-    why = "the last bake is over and every gate passes; the source stays attached at weight 0"
+    weight, why = turn.state.weight, because(Code.LAST_BAKE_PASSED)
     if turn.plan.steps[turn.state.step].hands_over:
-        sliver = weight_text(turn.plan.steps[turn.state.step - 1].weight)
-        why = f"the last bake passed at {sliver}, and no gate objects at {weight_text(turn.state.weight)}; the source stays attached at weight 0"
-    elif turn.state.weight < 1000:
-        why = "the last bake is over and every gate passes; the routes stay at " + weight_text(
-            turn.state.weight
-        )
+        baked_at = turn.plan.steps[turn.state.step - 1].weight
+        why = because(Code.HAND_OVER_PASSED, baked=baked_at, weight=weight)
+    elif weight < FULL:
+        why = because(Code.LAST_BAKE_PASSED_AT, weight=weight)
     turn.to(Phase.COMPLETED, why)
     return turn.decision(End(ExitCode.COMPLETED, why), turn.look(), 0, why)
 

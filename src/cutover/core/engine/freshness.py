@@ -24,28 +24,35 @@ def fresh(turn: Turn, comparison: Comparison) -> Judgement:
     observe = turn.plan.observe
     newest = turn.state.journalled_ms.get(comparison.id)
     if newest is None:
-        judgement = Judgement(Verdict.WAITING, "no settled minute yet")
+        judgement = Judgement(Verdict.WAITING, "no settled minute yet", code="none_yet")
         opened = turn.state.opened
         if (
             opened is not None
             and turn.now.after(opened) > observe.settle + (STALE_PERIODS + 1) * observe.period
         ):
             judgement = Judgement(
-                Verdict.UNKNOWN, "CloudWatch has not answered with a settled minute yet"
+                Verdict.UNKNOWN,
+                "CloudWatch has not answered with a settled minute yet",
+                code="none_yet",
             )
     else:
         age = turn.aws_ms - (newest + observe.period) - observe.settle
-        judgement = Judgement(Verdict.PASS, "settled minutes arrive")
+        judgement = Judgement(Verdict.PASS, "settled minutes arrive", code="arrive")
         if age > STALE_PERIODS * observe.period:
             judgement = Judgement(
-                Verdict.UNKNOWN, f"no settled minute for {age // 1000} s", {"age_s": age // 1000}
+                Verdict.UNKNOWN,
+                f"no settled minute for {age // 1000} s",
+                {"age_s": age // 1000},
+                code="stale",
             )
         elif turn.state.step >= 0 and _silent(turn, comparison, newest):
             judgement = Judgement(
-                Verdict.UNKNOWN, f"no request on either side in {STALE_PERIODS} settled minutes"
+                Verdict.UNKNOWN,
+                f"no request on either side in {STALE_PERIODS} settled minutes",
+                code="silent",
             )
         elif missing := _stays_away(turn, comparison, newest):
-            judgement = Judgement(Verdict.WAITING, missing)
+            judgement = Judgement(Verdict.WAITING, missing, code="datapoints_missing")
     return judgement
 
 

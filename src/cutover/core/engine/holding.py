@@ -6,7 +6,7 @@ from cutover.core.actions import End
 from cutover.core.engine.decision import Decision
 from cutover.core.engine.evaluate import GateResult, judge, worst
 from cutover.core.engine.rollback import begin_rollback
-from cutover.core.engine.routes import COMMIT, UNSHOWN, drifted, mixed, written_step
+from cutover.core.engine.routes import COMMIT, drifted, mixed, written_step
 from cutover.core.engine.start import unready
 from cutover.core.engine.stop_conditions import (
     harmed,
@@ -20,18 +20,16 @@ from cutover.core.engine.traffic_share import share
 from cutover.core.engine.turn import Turn
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
-from cutover.core.journal.events import Note, Verified
+from cutover.core.journal.events import Verified
 from cutover.core.observation import CommandName, OperatorCommand
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.state import HOLDS, Held, Hold, Phase
 from cutover.core.state.gate_context import weight_after
-from cutover.core.values import weight_text
 
 _STRANDED = (
     Hold.NOT_WRITTEN, Hold.CREDENTIALS, Hold.UNREADABLE, Hold.JOURNAL, Hold.LEASE, Hold.PAUSED, Hold.INTERRUPTED,
 )  # fmt: skip
 """Holds in which a step may have landed on some routes: all or back, without waiting for a person."""
-
-_NOT_BACK = " (not rolled back at the deadline: "
 
 
 def holding(turn: Turn) -> Decision:
@@ -41,9 +39,8 @@ def holding(turn: Turn) -> Decision:
     if held.reason is not Hold.DRIFT and drifted(turn):
         return on_drift(turn)
     if held.reason in _STRANDED and mixed(turn) and not turn.source_short():
-        return begin_rollback(
-            turn, f"only some routes are at the next weight: {held.why}", "partial"
-        )
+        why = because(Code.ONLY_SOME_RAISED, because=held.because)
+        return begin_rollback(turn, why, "partial")
     judged = judge(turn, weight_after(turn.plan, turn.state))
     if turn.state.step >= 0 or turn.exposed():
         if stopped := harmed(turn, judged):
@@ -52,24 +49,24 @@ def holding(turn: Turn) -> Decision:
         if waits_for_evidence and (stopped := no_data(turn, judged)):
             return stopped
     if turn.state.exit_on_hold:
-        return turn.decision(End(ExitCode.HELD, held.why), turn.look(), 0, held.why)
-    if HOLDS[held.reason].clears and (why := _cleared(turn, held.reason, judged)):
+        return turn.decision(End(ExitCode.HELD, held.because), turn.look(), 0, held.because)
+    if HOLDS[held.reason].clears and (cleared := _cleared(turn, held.reason, judged)):
         if any(known.in_doubt is not None for known in turn.state.routes.values()):
             # nothing that nobody answered is sent again by itself: a person looks, and says resume
-            turn.hold(Hold.NOT_WRITTEN, f"{why}, but {UNSHOWN}")
-            return turn.poll("holding")
-        return onward(turn, why, afresh=HOLDS[held.reason].afresh)
+            not_shown = because(Code.WRITE_NOT_SHOWN)
+            why = because(Code.CLEARED_BUT_NOT_SHOWN, first=cleared, because=not_shown)
+            turn.hold(Hold.NOT_WRITTEN, why)
+            return turn.poll(because(Code.HOLDING))
+        return onward(turn, cleared, afresh=HOLDS[held.reason].afresh)
     if held.deadline_ms and turn.now.wall_ms >= held.deadline_ms:
-        return _deadline(turn, held.reason, held.why)
-    return turn.poll(f"holding: {held.why}")
+        return _deadline(turn, held)
+    return turn.poll(because(Code.HOLDING_FOR, because=held.because))
 
 
 def resume(turn: Turn, command: OperatorCommand) -> Decision | None:
     """A person says go on: always with a fresh bake."""
     if any(turn.live(route) is None for route in turn.state.routes):
-        turn.add(
-            Note("resume not heard: the routes cannot be read now; say it again when they can")
-        )
+        turn.note(because(Code.RESUME_UNREADABLE))
         return None
     drift = _held(turn).reason is Hold.DRIFT or command.name is CommandName.ACCEPT_DRIFT
     if drift and not _drift_settled(turn, command):
@@ -79,23 +76,16 @@ def resume(turn: Turn, command: OperatorCommand) -> Decision | None:
     written = written_step(turn)
     if written is not None:
         # Nothing new is raised: the routes already are at this step, SHIFTING only verifies and bakes it afresh.
-        turn.to(
-            Phase.SHIFTING,
-            f"resumed by {command.who}; the step had been written before the crash",
-            step=written,
-        )
-        return turn.soon("verifying the step that was written before the crash")
+        resumed = because(Code.RESUMED_AFTER_WRITE, who=command.who)
+        turn.to(Phase.SHIFTING, resumed, step=written)
+        return turn.soon(because(Code.ALREADY_WRITTEN))
     step = turn.state.step
     if step >= 0 and turn.state.weight != turn.plan.steps[step].weight:
-        wanted, there = weight_text(turn.plan.steps[step].weight), weight_text(turn.state.weight)
-        what = f"the routes are committed at {there}, and step {step + 1} is {wanted}"
-        turn.add(Note(f"resume refused: {what}; say rollback"))
+        wanted, there = turn.plan.steps[step].weight, turn.state.weight
+        turn.note(because(Code.RESUME_AT_OTHER_WEIGHT, weight=there, step=step + 1, wanted=wanted))
         return None
-    return onward(
-        turn,
-        f"resumed by {command.who}" + (f": {command.why}" if command.why else ""),
-        afresh=True,
-    )
+    resumed = because(Code.RESUMED, who=command.who, said=command.why)
+    return onward(turn, resumed, afresh=True)
 
 
 def _breached(turn: Turn) -> Decision | None:
@@ -107,7 +97,7 @@ def _breached(turn: Turn) -> Decision | None:
     return harmed(turn, judged) if turn.state.step >= 0 or turn.exposed() else None
 
 
-def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
+def onward(turn: Turn, why: Reason, *, afresh: bool) -> Decision:
     """From a hold back into the forward phases."""
     step = turn.state.step
     if step < 0:
@@ -123,11 +113,8 @@ def onward(turn: Turn, why: str, *, afresh: bool) -> Decision:
     ]
     unsettled = any(turn.unsettled(route) for route in turn.state.routes)
     if away or unsettled:
-        weight = weight_text(turn.state.weight)
-        first = (
-            f"every route back to {weight}" if away else f"reading on whether all are at {weight}"
-        )
-        turn.to(Phase.SHIFTING, f"{why}; first {first}", step=step)
+        first = Code.FIRST_BACK if away else Code.FIRST_READING
+        turn.to(Phase.SHIFTING, because(first, because=why, weight=turn.state.weight), step=step)
         return turn.soon(why)
     turn.to(Phase.SETTLING, why, from_ms=turn.next_minute_ms())
     return turn.soon(why, turn.plan.observe.poll)
@@ -144,11 +131,7 @@ def _drift_settled(turn: Turn, command: OperatorCommand) -> bool:
     ):
         return True
     if command.name is not CommandName.ACCEPT_DRIFT:
-        turn.add(
-            Note(
-                "resume refused: the live config is not ours; `resume --accept-drift WHY`, or `rollback`"
-            )
-        )
+        turn.note(because(Code.RESUME_DRIFTED))
         return False
     wrong = [
         r
@@ -156,12 +139,7 @@ def _drift_settled(turn: Turn, command: OperatorCommand) -> bool:
         if config is None or not config.attached or config.weight != turn.state.weight
     ]
     if wrong:
-        weight = weight_text(turn.state.weight)
-        turn.add(
-            Note(
-                f"drift not accepted: the destination's weight is not {weight} on {', '.join(wrong)}"
-            )
-        )
+        turn.note(because(Code.DRIFT_NOT_ACCEPTED, weight=turn.state.weight, routes=wrong))
         return False
     for route, config in lives.items():
         known = turn.state.routes[route]
@@ -187,7 +165,7 @@ def _adopt(turn: Turn) -> None:
         weight = int(one.config.weight or 0)
         turn.add(Verified(route, one.config.hash, weight, one.since.wall_ms, turn.now.wall_ms))
     held = _held(turn)
-    why = f"{held.why}; the step to {weight_text(turn.state.weight)} had been written"
+    why = because(Code.STEP_HAD_BEEN_WRITTEN, because=held.because, weight=turn.state.weight)
     # what was seen before belongs to another weight: the window starts anew, or a breach here would go unseen
     turn.hold(held.reason, why, step=target, afresh=True)
 
@@ -198,36 +176,38 @@ def _held(turn: Turn) -> Held:
     return held
 
 
-def _cleared(turn: Turn, reason: Hold, judged: tuple[GateResult, ...]) -> str:
-    """Why the hold's cause is gone; empty while it stands."""
+def _cleared(turn: Turn, reason: Hold, judged: tuple[GateResult, ...]) -> Reason | None:
+    """Why the hold's cause is gone; None while it stands."""
     verdict = worst(judged).verdict
     if reason is Hold.APPROVAL and turn.state.step + 1 in turn.state.approved:
-        return "approved"
+        return because(Code.APPROVED)
     if reason is Hold.WINDOW and window(turn) is None:
-        return "the window is over"
+        return because(Code.WINDOW_OVER)
     if reason is Hold.RESERVE and not turn.below_reserve():
-        return "the source is at its reserve again"
+        return because(Code.RESERVE_BACK)
     if reason in (Hold.NO_DATA, Hold.SHARED) and verdict <= Verdict.WAITING:
-        return "the evidence is back"
+        return because(Code.EVIDENCE_BACK)
     if reason is Hold.NO_CONTROL and verdict <= Verdict.WAITING:
-        return "the destination is well again"
+        return because(Code.WELL_AGAIN)
     if reason is Hold.EVIDENCE and not lacking(turn, judged):
-        return "there is enough evidence now"
+        return because(Code.ENOUGH_EVIDENCE)
     if reason is Hold.SHARE and share(turn).inside:
-        return "the observed share follows the weight now"
+        return because(Code.SHARE_FOLLOWS)
     if reason is Hold.UNHEALTHY and not unready(turn, judged):
-        return "the destination is ready now"
-    return ""
+        return because(Code.READY_NOW)
+    return None
 
 
-def _deadline(turn: Turn, reason: Hold, why: str) -> Decision:
+def _deadline(turn: Turn, held: Held) -> Decision:
     """A hold's deadline: go back when evidence is missing or bad, else page again."""
+    reason, why = held.reason, held.because
     goes_back = HOLDS[reason].rolls_back and turn.plan.safety.on_hold_timeout == "rollback"
     if goes_back and not (short_of := turn.source_short()):
         if HOLDS[reason].asks:
             return unanswered(turn, why)
-        return begin_rollback(turn, f"held too long without evidence: {why}", "deadline")
+        return begin_rollback(turn, because(Code.HELD_TOO_LONG, because=why), "deadline")
     if goes_back:
-        why = f"{why.split(_NOT_BACK, maxsplit=1)[0]}{_NOT_BACK}{short_of})"
+        first = why.inner if why.code is Code.NOT_ROLLED_BACK_AT_DEADLINE else why
+        why = because(Code.NOT_ROLLED_BACK_AT_DEADLINE, because=first, short=short_of)
     turn.hold(reason, why)
-    return turn.poll("holding on; people are told again")
+    return turn.poll(because(Code.TOLD_AGAIN))

@@ -11,8 +11,10 @@ from cutover.core.journal.events import (
     Observed,
     counts_body,
 )
+from cutover.core.messages import explain
 from cutover.core.moment import WALL_JUMP_MS
 from cutover.core.observation import CommandName, Known, Minute, Unknown
+from cutover.core.reasons import Code, because
 from cutover.core.routing import config_body
 from cutover.core.state import Phase
 from cutover.core.state.fold import shows
@@ -67,18 +69,19 @@ def _gap(turn: Turn) -> None:
     began = turn.seen.began or turn.now
     late = began.after(due) if due is not None else 0
     took = turn.now.after(began)
-    why, ms = "", 0
+    code, ms = None, 0
     if previous.boot_id != turn.now.boot_id:
-        why, ms = "the machine was restarted", turn.now.after(previous)
+        code, ms = Code.REBOOTED, turn.now.after(previous)
     elif abs(jump) > WALL_JUMP_MS:
-        why, ms = f"the wall clock jumped by {jump} ms against the boot clock", abs(jump)
+        code, ms = Code.CLOCK_JUMPED, abs(jump)
     elif late > slack:
-        why, ms = f"this turn is {late} ms late (suspended or starved)", late
+        code, ms = Code.TURN_LATE, late
     elif took > longest:
         # whatever it was, slow answers or a stop: nobody could act on what these minutes showed
-        why, ms = f"one look took {took} ms (slow answers, suspended or starved)", took
-    if why:
-        turn.add(Gap(why, ms, turn.next_minute_ms()))
+        code, ms = Code.LOOK_SLOW, took
+    if code is not None:
+        said = explain(because(code, ms=jump if code is Code.CLOCK_JUMPED else ms))
+        turn.add(Gap(code, said, ms, turn.next_minute_ms()))
 
 
 def _configs(turn: Turn) -> None:

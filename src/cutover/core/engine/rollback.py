@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from cutover.core.actions import End, ReadRequest, RestoreRoute, RestoreRoutes
 from cutover.core.engine.decision import Decision
-from cutover.core.engine.routes import gone_sentence
-from cutover.core.engine.turn import Turn, short
+from cutover.core.engine.routes import gone_reason
+from cutover.core.engine.turn import Turn
 from cutover.core.errors import ExitCode
-from cutover.core.journal.events import Note, Observed, Verified
+from cutover.core.journal.events import Observed, Verified
 from cutover.core.observation import CommandName, Unknown
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.state import Phase, RouteState
 from cutover.core.state.model import Sent
 from cutover.core.values import MINUTE, SECOND, RouteId, digest
@@ -45,7 +46,7 @@ _ROUTES = ReadRequest(configs=True, once=True)
 """All that a rollback looks at: a read that fails is tried again by the next turn, so that no write waits for it."""
 
 
-def begin_rollback(turn: Turn, why: str, cause: str) -> Decision:
+def begin_rollback(turn: Turn, why: Reason, cause: str) -> Decision:
     """Enter the absorbing phase and restore what can be restored in this very turn."""
     turn.to(Phase.ROLLING_BACK, why, cause=cause)
     return rolling_back(turn)
@@ -73,21 +74,29 @@ def rolling_back(turn: Turn) -> Decision:
         if k.snapshot is not None and (k.restored is None or _lost(turn, k))
     ]
     if open_routes and span > ESCALATE and state.escalated_at is None:
-        turn.add(Observed("escalated", {"routes": list(open_routes), "why": state.why}))
+        turn.add(Observed("escalated", {"routes": list(open_routes)}))
     ready, pause = _paced(turn, backs, span)
     if ready:
         # what is refused is sent again in the very next turn, while the rollback is young
         again = 0 if span < AT_ONCE_FOR else PACE
-        restoring = f"restoring {short(b.route for b in ready)}"
-        return turn.decision(RestoreRoutes(tuple(ready), state.why), _ROUTES, again, restoring)
+        restoring = because(Code.RESTORING, routes=[one.route for one in ready])
+        return turn.decision(RestoreRoutes(tuple(ready), _why(turn)), _ROUTES, again, restoring)
     stuck = [r for r in open_routes if _stuck(turn, turn.state.routes[r])]
     if not open_routes:
         return _confirm(turn)
     if len(stuck) == len(open_routes):
-        why = "; ".join(_why_stuck(turn, stuck))
+        reasons = _why_stuck(turn, stuck)
+        why = reasons[0] if len(reasons) == 1 else because(Code.SEVERAL, each=reasons)
         turn.to(Phase.NEEDS_HUMAN, why)
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)
-    return turn.decision(None, _ROUTES, min(wait, pause), f"waiting for {short(open_routes)}")
+    waiting = because(Code.WAITING_FOR_ROUTES, routes=open_routes)
+    return turn.decision(None, _ROUTES, min(wait, pause), waiting)
+
+
+def _why(turn: Turn) -> Reason:
+    """Why the rollback began."""
+    assert turn.state.reason is not None  # noqa: S101 - the fold gives every phase its reason
+    return turn.state.reason
 
 
 def _paced(turn: Turn, backs: list[RestoreRoute], span: int) -> tuple[list[RestoreRoute], int]:
@@ -137,15 +146,13 @@ def _stuck(turn: Turn, known: RouteState) -> bool:
     return known.impossible or _lost(turn, known)
 
 
-def _why_stuck(turn: Turn, stuck: list[RouteId]) -> list[str]:
+def _why_stuck(turn: Turn, stuck: list[RouteId]) -> list[Reason]:
     lost = [route for route in stuck if _lost(turn, turn.state.routes[route])]
     others = [route for route in stuck if route not in lost]
-    said = [gone_sentence(route) for route in lost]
+    reasons = [gone_reason(route) for route in lost]
     if others:
-        said.append(
-            f"{short(others)} cannot be restored by cutover: the planned groups are gone or somebody keeps changing it"
-        )
-    return said
+        reasons.append(because(Code.CANNOT_BE_RESTORED, routes=others))
+    return reasons
 
 
 def _interrupted(turn: Turn) -> Decision | None:
@@ -155,13 +162,9 @@ def _interrupted(turn: Turn) -> Decision | None:
     if not signals:
         return None
     if turn.state.refused_interrupts > REFUSED_SIGNALS:
-        why = "ended by a person during the rollback: a route may not be restored"
+        why = because(Code.ENDED_BY_PERSON)
         return turn.decision(End(ExitCode.NEEDS_HUMAN, why), ReadRequest(), 0, why)
-    turn.add(
-        Note(
-            f"signal {signals[-1]} refused: the rollback goes on (a third signal ends it, unrestored)"
-        )
-    )
+    turn.note(because(Code.SIGNAL_REFUSED, signal=signals[-1]))
     return None
 
 
@@ -269,12 +272,11 @@ def _confirm(turn: Turn) -> Decision:
     )
     if not fresh and turn.unread_for() > ESCALATE and turn.state.escalated_at is None:
         unread = [r for r, k in turn.state.routes.items() if k.unreadable_since is not None]
-        turn.add(Observed("escalated", {"routes": unread, "why": turn.state.why}))
+        turn.add(Observed("escalated", {"routes": unread}))
     if quiet < turn.plan.observe.confirm or not fresh:
         wait = min(max(turn.plan.observe.confirm - quiet, COMMIT), turn.plan.observe.poll)
-        return turn.decision(
-            None, turn.look(), wait, "restored; reading every route once more before saying so"
-        )
-    why = f"restored and read back: {turn.state.why}"
-    turn.to(Phase.ROLLED_BACK, turn.state.why)
+        return turn.decision(None, turn.look(), wait, because(Code.RESTORED_READING))
+    began = _why(turn)
+    why = because(Code.RESTORED, because=began)
+    turn.to(Phase.ROLLED_BACK, began)
     return turn.decision(End(ExitCode.ROLLED_BACK, why), ReadRequest(), 0, why)

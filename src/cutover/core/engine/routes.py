@@ -6,12 +6,13 @@ from enum import Enum
 
 from cutover.core.actions import SetWeight
 from cutover.core.engine.decision import Decision
-from cutover.core.engine.turn import Turn, short
+from cutover.core.engine.turn import Turn
 from cutover.core.journal.events import Drift, Verified
 from cutover.core.observation import Unknown
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.routing import config_body
 from cutover.core.state import Phase, RouteState
-from cutover.core.values import SECOND, RouteId, Weight, weight_text
+from cutover.core.values import SECOND, RouteId, Weight
 
 COMMIT = 2 * SECOND
 """Two equal reads at least this far apart commit a config."""
@@ -31,10 +32,6 @@ class RouteStatus(Enum):
     FOREIGN = "foreign"
     UNREAD = "unread"
     UNSETTLED = "unsettled"  # what is read may be older than a write of ours
-
-
-UNSHOWN = "a write of this run may be live, and no read has shown it: look at the routes before you say resume"
-"""Why a run holds with an unanswered write."""
 
 
 class Driven(Enum):
@@ -136,7 +133,7 @@ def written_step(turn: Turn) -> int | None:
     return target
 
 
-def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
+def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> Reason:
     """Journal the drift and say it."""
     gone = [route for route in routes if turn.state.routes[route].gone_since is not None]
     for route in routes:
@@ -147,30 +144,27 @@ def record_drift(turn: Turn, routes: tuple[RouteId, ...]) -> str:
             Drift(route, expected, config_body(known.seen.config) if there and known.seen else {})
         )
     changed = [route for route in routes if route not in gone]
-    weights = ", ".join(
-        f"{short([r])} now weighs {_weight_now(turn.state.routes[r])}" for r in changed
-    )
-    said = f"somebody else changed {short(changed)}: the live config is not the one cutover wrote ({weights})"
-    return "; ".join([*(gone_sentence(route) for route in gone), *([said] if changed else [])])
+    reasons = [gone_reason(route) for route in gone]
+    if changed:
+        weights = {str(route): _weight_now(turn.state.routes[route]) for route in changed}
+        reasons.append(because(Code.DRIFT, routes=changed, weights=weights))
+    return reasons[0] if len(reasons) == 1 else because(Code.SEVERAL, each=reasons)
 
 
-def gone_sentence(route: RouteId) -> str:
+def gone_reason(route: RouteId) -> Reason:
     """That a route does not exist any more, and where its requests go now.
 
     AWS docs: a request that matches no rule is handled by the listener's default action (Listener rules for
     your Application Load Balancer); without its listener nobody accepts the connection.
     """
-    if ":listener-rule/" in route:
-        return (
-            f"the rule {short([route])} does not exist any more: its requests go to the next rule "
-            "that matches, or to the listener's default action"
-        )
-    return f"the listener {short([route])} does not exist any more: nobody accepts its connections"
+    kind = Code.RULE_GONE if ":listener-rule/" in route else Code.LISTENER_GONE
+    return because(kind, route=route)
 
 
-def _weight_now(known: RouteState) -> str:
+def _weight_now(known: RouteState) -> int:
+    """Per mille; -1 for nothing that can be read."""
     weight = known.seen.config.weight if known.seen is not None else None
-    return "nothing that can be read" if weight is None else weight_text(weight)
+    return -1 if weight is None else int(weight)
 
 
 def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
@@ -180,7 +174,7 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
     if drifted(turn):
         return Driven.DRIFTED, None
     if RouteStatus.FOREIGN in where.values():
-        return Driven.UNDER_WAY, turn.soon("reading an unexpected config again", 3 * SECOND)
+        return Driven.UNDER_WAY, turn.soon(because(Code.READING_UNEXPECTED), 3 * SECOND)
     moved = any(
         s is RouteStatus.AT and not _was_there(turn.state.routes[route], weight)
         for route, s in where.items()
@@ -193,7 +187,7 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
                 if s is RouteStatus.UNREAD
             )
             return (Driven.PARTIAL if moved else Driven.UNREADABLE), None
-        return Driven.UNDER_WAY, turn.soon("waiting to read every route", 2 * SECOND)
+        return Driven.UNDER_WAY, turn.soon(because(Code.READING_ALL), 2 * SECOND)
     if any(
         s is RouteStatus.UNSETTLED and _older(turn, turn.state.routes[route])
         for route, s in where.items()
@@ -201,9 +195,7 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
         # never written again to find out: a person may have put the route back meanwhile
         if turn.in_phase() > turn.plan.observe.confirm:
             return (Driven.PARTIAL if moved else Driven.NOT_WRITTEN), None
-        return Driven.UNDER_WAY, turn.soon(
-            "a write may still take effect: reading on until it shows", 2 * SECOND
-        )
+        return Driven.UNDER_WAY, turn.soon(because(Code.READING_UNTIL_SHOWN), 2 * SECOND)
     behind = tuple(
         route for route, s in where.items() if s in (RouteStatus.BEFORE, RouteStatus.UNSETTLED)
     )
@@ -219,10 +211,9 @@ def drive(turn: Turn, weight: int) -> tuple[Driven, Decision | None]:
     ready = tuple(route for route in behind if _wait(turn, turn.state.routes[route], weight) <= 0)
     if not ready:
         wait = min(_wait(turn, turn.state.routes[route], weight) for route in behind)
-        return Driven.UNDER_WAY, turn.soon(
-            "a write is not visible yet, or waits to be tried again", wait
-        )
-    move = SetWeight(ready, Weight(weight), turn.not_after(), f"every route to {weight} per mille")
+        return Driven.UNDER_WAY, turn.soon(because(Code.WRITE_NOT_VISIBLE), wait)
+    why = because(Code.SET_WEIGHT, weight=weight)
+    move = SetWeight(ready, Weight(weight), turn.not_after(), why)
     return Driven.UNDER_WAY, turn.decision(move, turn.look(), COMMIT, move.reason)
 
 
@@ -288,5 +279,6 @@ def _commit(turn: Turn) -> tuple[Driven, Decision | None]:
             )
         )
     if waiting:
-        return Driven.UNDER_WAY, turn.soon("reading every route a second time", waiting)
+        again = because(Code.READING_AGAIN, times="a second time")
+        return Driven.UNDER_WAY, turn.soon(again, waiting)
     return Driven.COMMITTED, None

@@ -10,12 +10,13 @@ from cutover.core.engine.evaluate import GateResult, judge, worst
 from cutover.core.engine.forward import after_drive, begin_raise
 from cutover.core.engine.routes import drive
 from cutover.core.engine.stop_conditions import forbidden, harmed, unsure
-from cutover.core.engine.turn import Turn, short, signal_exit
+from cutover.core.engine.turn import Turn, signal_exit
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
 from cutover.core.journal.events import CheckFound, Gap, Observed, Snapshot
 from cutover.core.observation import CommandName, Known, NotAsked, Survey, Unknown
 from cutover.core.preflight import run_checks
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.routing import config_body
 from cutover.core.state import Hold, Phase
 from cutover.core.values import MINUTE, SECOND, RouteId
@@ -32,22 +33,16 @@ def preflight(turn: Turn) -> Decision:
     """Judge the survey, then take the snapshot."""
     for command in turn.seen.commands:
         if command.name is CommandName.INTERRUPT:
-            return refuse(
-                turn, "interrupted before anything was written", signal_exit(command.signal)
-            )
+            why = because(Code.INTERRUPTED_BEFORE_WRITING, signal=command.signal)
+            return refuse(turn, why, signal_exit(command.signal))
         if command.name is CommandName.ROLLBACK:
-            return refuse(turn, "stopped before anything was written", ExitCode.REFUSED)
+            return refuse(turn, because(Code.STOPPED_BEFORE_WRITING), ExitCode.REFUSED)
     if turn.seen.previous is None and turn.state.epoch > 1:
-        return refuse(
-            turn,
-            "an earlier process ended before anything was written; start a new run",
-            ExitCode.REFUSED,
-        )
+        return refuse(turn, because(Code.EARLIER_PROCESS_ENDED), ExitCode.REFUSED)
     if stop := unsure(turn):
         return refuse(turn, stop[1], ExitCode.REFUSED)
     if any(isinstance(event, Gap) for event in turn.records):
-        why = "time was lost during the checks, so they may be out of date; start a new run"
-        return refuse(turn, why, ExitCode.REFUSED)
+        return refuse(turn, because(Code.TIME_LOST_IN_CHECKS), ExitCode.REFUSED)
     if "survey" not in turn.state.observed:
         return _survey(turn)
     configs = {route: turn.live(route) for route in turn.state.routes}
@@ -59,19 +54,17 @@ def preflight(turn: Turn) -> Decision:
     ]
     if unread or young:
         if turn.in_phase() > SNAPSHOT_DEADLINE:
-            return refuse(turn, "the routes cannot be read, or keep changing", ExitCode.REFUSED)
+            return refuse(turn, because(Code.ROUTES_KEEP_CHANGING), ExitCode.REFUSED)
         wait = SNAPSHOT_APART if not unread else 2 * SECOND
-        return turn.decision(
-            None, ReadRequest(configs=True, health=True), wait, "reading every route a second time"
-        )
+        again = because(Code.READING_AGAIN, times="a second time")
+        return turn.decision(None, ReadRequest(configs=True, health=True), wait, again)
     facts = turn.state.observed["survey"]
     if other := [
         r
         for r, config in configs.items()
         if config is not None and config.hash != _checked(facts, r)
     ]:
-        why = f"{short(other)} was changed during the checks, so nobody checked what is there now; start a new run"
-        return refuse(turn, why, ExitCode.REFUSED)
+        return refuse(turn, because(Code.CHANGED_DURING_CHECKS, routes=other), ExitCode.REFUSED)
     turn.add(
         Snapshot(
             configs={
@@ -84,11 +77,11 @@ def preflight(turn: Turn) -> Decision:
             calibration=facts["calibration"],  # type: ignore[arg-type]
         )
     )
-    turn.to(Phase.ATTACHING, "every check passed; the configs found are kept", step=-1)
+    turn.to(Phase.ATTACHING, because(Code.CHECKS_PASSED), step=-1)
     if turn.state.pause_asked:
-        turn.hold(Hold.PAUSED, "pause said during the checks; nothing is written yet")
-        return turn.poll("paused")
-    return turn.soon("attaching the destination at weight 0")
+        turn.hold(Hold.PAUSED, because(Code.PAUSED_IN_CHECKS))
+        return turn.poll(because(Code.HOLDING))
+    return turn.soon(because(Code.ATTACHING))
 
 
 def _checked(facts: Mapping[str, object], route: RouteId) -> object:
@@ -97,7 +90,7 @@ def _checked(facts: Mapping[str, object], route: RouteId) -> object:
     return checked.get(route) if isinstance(checked, Mapping) else None
 
 
-def refuse(turn: Turn, why: str, code: ExitCode) -> Decision:
+def refuse(turn: Turn, why: Reason, code: ExitCode) -> Decision:
     """End a run that has written nothing."""
     turn.to(Phase.REFUSED, why, step=-1)
     return turn.decision(End(code, why), ReadRequest(), 0, why)
@@ -107,13 +100,13 @@ def _survey(turn: Turn) -> Decision:
     reading = turn.seen.survey
     if isinstance(reading, Unknown):
         code = ExitCode.CREDENTIALS if reading.denied else ExitCode.REFUSED
-        return refuse(turn, f"preflight could not look: {reading.reason}", code)
+        return refuse(turn, because(Code.SURVEY_FAILED, said=reading.reason), code)
     if not isinstance(reading, Known):
         return turn.decision(
             None,
             ReadRequest(survey=True, configs=True, health=True),
             0,
-            "looking before anything is written",
+            because(Code.SURVEYING),
         )
     survey = reading.value
     findings = run_checks(turn.plan, survey)
@@ -123,14 +116,15 @@ def _survey(turn: Turn) -> Decision:
     blocks = [found for found in findings if found.severity == "block"]
     if blocks:
         denied = isinstance(survey.identity, Unknown) and survey.identity.missing_permission
-        why = "; ".join(f"{found.id}: {found.why}" for found in blocks)
+        said = "; ".join(f"{found.id}: {found.why}" for found in blocks)
+        why = because(Code.CHECKS_BLOCK, checks=[found.id for found in blocks], said=said)
         return refuse(turn, why, ExitCode.CREDENTIALS if denied else ExitCode.REFUSED)
     turn.add(Observed("survey", _kept(turn, survey)))
     return turn.decision(
         None,
         ReadRequest(configs=True, health=True),
         SNAPSHOT_APART,
-        "every check passed; reading every route a second time",
+        because(Code.READING_AGAIN, times="a second time"),
     )
 
 
@@ -161,7 +155,7 @@ def attaching(turn: Turn) -> Decision:
     """Put the destination into every action at weight 0, and wait until it is healthy."""
     if stop := unsure(turn):
         turn.hold(*stop)
-        return turn.poll("holding")
+        return turn.poll(because(Code.HOLDING))
     if turn.exposed():
         # a first raise that nobody answered may be live: harm is gone back from as in the step itself
         judged = judge(turn, turn.plan.steps[0].weight, quietly=True)
@@ -176,41 +170,40 @@ def attaching(turn: Turn) -> Decision:
     judged = judge(turn, turn.plan.steps[0].weight)
     if why := unready(turn, judged):
         if turn.in_phase() > HEALTHY_DEADLINE:
-            turn.hold(Hold.UNHEALTHY, f"not ready for the first raise: {why}")
-            return turn.poll("holding")
-        return turn.poll(f"waiting: {why}")
+            turn.hold(Hold.UNHEALTHY, because(Code.NOT_READY, because=why))
+            return turn.poll(because(Code.HOLDING))
+        return turn.poll(because(Code.WAITING_UNTIL_READY, because=why))
     if isinstance(turn.seen.identity, NotAsked):
-        return turn.soon("ready; asking who we are before the first raise", identity=True)
+        return turn.soon(because(Code.READY), identity=True)
     if stop := forbidden(turn, 0):
         turn.hold(*stop)
-        return turn.poll("holding")
+        return turn.poll(because(Code.HOLDING))
     return begin_raise(turn, 0, judged)
 
 
-def unready(turn: Turn, judged: tuple[GateResult, ...]) -> str:
-    """Why the destination should not get its first request yet; empty when it may."""
+def unready(turn: Turn, judged: tuple[GateResult, ...]) -> Reason | None:
+    """Why the destination should not get its first request yet; None when it may."""
     if not all(comparison.id in turn.state.journalled_ms for comparison in turn.plan.comparisons):
-        return "no settled minute of the source has come from CloudWatch yet"
+        return because(Code.NO_SOURCE_MINUTE)
     bad = [
         one
         for one in judged
         if one.verdict >= Verdict.UNKNOWN or (one.live and one.verdict is not Verdict.PASS)
     ]
     if bad:
-        decides = worst(tuple(bad))
-        return f"{decides.gate}: {decides.judgement.why}"
+        return worst(tuple(bad)).short_reason
     return _too_few(turn)
 
 
-def _too_few(turn: Turn) -> str:
+def _too_few(turn: Turn) -> Reason | None:
     """Why the destination is not healthy enough for a plan without a `healthy` gate."""
     for comparison in turn.plan.comparisons:
         reading = turn.health(comparison.destination)
         if not isinstance(reading, Known):
-            return "the destination's health is unknown"
+            return because(Code.HEALTH_UNKNOWN)
         if reading.value.healthy < 1:
-            return f"the destination has no healthy target ({_reasons(reading.value.reasons)})"
-    return ""
+            return because(Code.NO_HEALTHY_TARGET, said=_reasons(reading.value.reasons))
+    return None
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:

@@ -10,10 +10,11 @@ from cutover.core.engine.routes import drifted, record_drift
 from cutover.core.engine.turn import Turn
 from cutover.core.errors import ExitCode
 from cutover.core.gates.api import Verdict
-from cutover.core.journal.events import GateJudged, Note
+from cutover.core.journal.events import GateJudged
 from cutover.core.observation import Known, Unknown
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.state import HOLDS, Held, Hold, Phase
-from cutover.core.values import MINUTE, duration_text, weight_text
+from cutover.core.values import MINUTE
 
 UNKNOWN_HOLDS = 3
 """Periods of UNKNOWN after which a bake becomes a hold."""
@@ -25,46 +26,43 @@ CREDENTIALS_RESERVE = 15 * MINUTE
 def harmed(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     """A breach goes back (or holds, or asks, when its gate says so); a shared incident holds."""
     decides, held = worst(judged), turn.state.held
-    sentence = f"{decides.gate} on {decides.comparison}: {decides.judgement.why}"
     if decides.verdict is Verdict.BREACH:
         goes_back = decides.on_breach != "hold"
         if goes_back and any(healthy == 0 for healthy in turn.source_healthy().values()):
             journal(turn, decides)
-            why = f"{sentence}; but the source has no healthy target, so going back would make it worse"
+            why = because(Code.SOURCE_HAS_NO_TARGET, because=decides.reason)
             turn.to(Phase.NEEDS_HUMAN, why)
             return turn.decision(End(ExitCode.NEEDS_HUMAN, why), turn.look(), 0, why)
         if decides.on_breach == "escalate":
-            return _ask(turn, decides, sentence)
+            return _escalate(turn, decides)
         if not goes_back:
             if held is not None and not HOLDS[held.reason].clears:
                 return None  # it waits for a person already: its own reason says for what
             journal(turn, decides)
-            turn.hold(Hold.GATE, sentence)
-            return turn.poll("holding")
+            turn.hold(Hold.GATE, decides.reason)
+            return turn.poll(because(Code.HOLDING))
         journal(turn, decides)
-        return begin_rollback(turn, sentence, "breach")
+        return begin_rollback(turn, decides.reason, "breach")
     untold = held is None or held.reason is Hold.NO_CONTROL  # now the source can be seen to be bad
     if decides.verdict is Verdict.SHARED and untold and not decides.judgement.perhaps_shared:
-        turn.hold(Hold.SHARED, sentence)
-        return turn.poll("holding")
+        turn.hold(Hold.SHARED, decides.reason)
+        return turn.poll(because(Code.HOLDING))
     return None
 
 
-def _ask(turn: Turn, decides: GateResult, sentence: str) -> Decision | None:
+def _escalate(turn: Turn, decides: GateResult) -> Decision | None:
     """Bad, and nobody can tell whose fault it is: hold, and ask a person, with a deadline that no poll renews."""
     held = turn.state.held
     if held is None or (HOLDS[held.reason].clears and held.reason is not Hold.NO_CONTROL):
         journal(turn, decides)
-        turn.hold(Hold.NO_CONTROL, sentence)
-        return turn.poll("holding")
+        turn.hold(Hold.NO_CONTROL, decides.reason)
+        return turn.poll(because(Code.HOLDING))
     if held.reason is Hold.NO_CONTROL:
         return None
-    return _ask_in_a_persons_hold(turn, held, decides, sentence)
+    return _escalate_in_a_persons_hold(turn, held, decides)
 
 
-def _ask_in_a_persons_hold(
-    turn: Turn, held: Held, decides: GateResult, sentence: str
-) -> Decision | None:
+def _escalate_in_a_persons_hold(turn: Turn, held: Held, decides: GateResult) -> Decision | None:
     """A hold that waits for a person keeps its reason and its way out; the answer is due all the same.
 
     A pause that was said after the destination turned bad is the answer.
@@ -75,21 +73,23 @@ def _ask_in_a_persons_hold(
     safety = turn.plan.safety
     goes_back = safety.on_hold_timeout == "rollback" and not turn.source_short()
     if goes_back and turn.now.after(bad_since) >= safety.ask_timeout:
-        return unanswered(turn, sentence)
+        return unanswered(turn, decides.reason)
     said = (decides.gate, decides.comparison)
     if any(
         isinstance(one, GateJudged) and (one.gate, one.comparison) == said for one in turn.records
     ):
         # told once, when the verdict changed
-        then = f", or it rolls back after {duration_text(safety.ask_timeout)}" if goes_back else ""
-        turn.add(Note(f"{sentence}; this hold needs an answer{then}"))
+        after = safety.ask_timeout if goes_back else 0
+        turn.note(because(Code.ANSWER_NEEDED, because=decides.reason, after=after))
     return None
 
 
-def unanswered(turn: Turn, why: str) -> Decision:
+def unanswered(turn: Turn, why: Reason) -> Decision:
     """Bad evidence that nobody answered for goes back."""
-    waited = duration_text(turn.plan.safety.ask_timeout)
-    return begin_rollback(turn, f"nobody answered within {waited}: {why}", "deadline")
+    waited = turn.plan.safety.ask_timeout
+    return begin_rollback(
+        turn, because(Code.NOBODY_ANSWERED, waited=waited, because=why), "deadline"
+    )
 
 
 def no_data(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
@@ -103,7 +103,7 @@ def no_data(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     unknown = [one for one in judged if one.verdict is Verdict.UNKNOWN]
     going_back = tuple(one for one in unknown if one.on_breach != "hold")
     decides = max(going_back or unknown, key=lambda one: one.gate)
-    why = f"{decides.gate} on {decides.comparison}: {decides.judgement.why}"
+    why = decides.reason
     denied = any(
         isinstance(config, Unknown) and config.denied for config in turn.seen.configs.values()
     )
@@ -112,16 +112,15 @@ def no_data(turn: Turn, judged: tuple[GateResult, ...]) -> Decision | None:
     if blind_for >= budget and turn.state.proven < turn.state.step and not turn.source_short():
         if denied:  # going back would be refused too: credentials hold and page
             turn.hold(Hold.CREDENTIALS, why)
-            return turn.poll("holding")
+            return turn.poll(because(Code.HOLDING))
+        span = blind_for // 1000 * 1000
         return begin_rollback(
-            turn,
-            f"blind for {duration_text(blind_for // 1000 * 1000)} in an unproven step; {why}",
-            "no_data",
+            turn, because(Code.NO_DATA_TOO_LONG, span=span, because=why), "no_data"
         )
     # SETTLING has a deadline of its own, and a weight that takes effect late is no missing evidence
     if turn.state.phase is Phase.BAKING and span >= UNKNOWN_HOLDS * turn.plan.observe.period:
         turn.hold(Hold.CREDENTIALS if denied else Hold.NO_DATA, why)
-        return turn.poll("holding")
+        return turn.poll(because(Code.HOLDING))
     return None
 
 
@@ -144,29 +143,30 @@ def on_drift(turn: Turn) -> Decision:
     if turn.plan.safety.on_drift == "rollback" and not turn.source_short():
         return begin_rollback(turn, why, "drift")
     turn.hold(Hold.DRIFT, why)
-    return turn.poll("holding")
+    return turn.poll(because(Code.HOLDING))
 
 
-def unsure(turn: Turn) -> tuple[Hold, str] | None:
+def unsure(turn: Turn) -> tuple[Hold, Reason] | None:
     """A journal or a lease in doubt stops every raise."""
     if isinstance(turn.seen.journal, Unknown):
-        return Hold.JOURNAL, f"the journal cannot be written: {turn.seen.journal.reason}"
+        return Hold.JOURNAL, because(Code.JOURNAL_UNWRITABLE, said=turn.seen.journal.reason)
     if isinstance(turn.seen.lease, Unknown):
-        return Hold.LEASE, f"the lease is in doubt: {turn.seen.lease.reason}"
+        return Hold.LEASE, because(Code.LEASE_IN_DOUBT, said=turn.seen.lease.reason)
     return None
 
 
-def window(turn: Turn) -> tuple[Hold, str] | None:
+def window(turn: Turn) -> tuple[Hold, Reason] | None:
     """The plan's window that forbids a raise now, by AWS's clock."""
     found = turn.plan.forbidden_by(turn.aws_wall)
-    return None if found is None else (Hold.WINDOW, f"no raise inside the window {found.text}")
+    return None if found is None else (Hold.WINDOW, because(Code.WINDOW, window=found.text))
 
 
-def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
+def forbidden(turn: Turn, step: int) -> tuple[Hold, Reason] | None:
     """What forbids the next raise, besides evidence and doubt."""
     wanted = turn.plan.steps[step]
     if wanted.approve and step not in turn.state.approved:
-        return Hold.APPROVAL, f"{weight_text(wanted.weight)} needs approval: {wanted.approve}"
+        asked = because(Code.NEEDS_APPROVAL, weight=wanted.weight, said=wanted.approve)
+        return Hold.APPROVAL, asked
     if stop := window(turn):
         return stop
     if why := turn.below_reserve():
@@ -175,12 +175,13 @@ def forbidden(turn: Turn, step: int) -> tuple[Hold, str] | None:
     if not isinstance(identity, Known):
         reason = identity.reason if isinstance(identity, Unknown) else "it was not asked"
         denied = isinstance(identity, Unknown) and identity.denied
-        why = f"AWS does not say who we are: {reason}"
+        why = because(Code.IDENTITY_UNKNOWN, said=reason)
         return Hold.CREDENTIALS if denied else Hold.UNREADABLE, why
     if identity.value.account != turn.state.account:
-        return Hold.CREDENTIALS, f"the caller's account is now {identity.value.account}"
+        changed = because(Code.ACCOUNT_CHANGED, account=identity.value.account)
+        return Hold.CREDENTIALS, changed
     ends = identity.value.expires_ms
     ending = ends is not None and ends - turn.aws_ms < CREDENTIALS_RESERVE
     if ending and not identity.value.refreshes:
-        return Hold.CREDENTIALS, "the credentials end within 15 minutes and do not refresh"
+        return Hold.CREDENTIALS, because(Code.CREDENTIALS_ENDING)
     return None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from cutover.core.actions import Effect, ReadRequest
-from cutover.core.arn import group_name, resource
 from cutover.core.engine.decision import Decision
 from cutover.core.errors import ExitCode
-from cutover.core.journal.events import Event, PhaseChanged, Record
+from cutover.core.journal.events import Event, Note, PhaseChanged, Record
+from cutover.core.messages import explain
 from cutover.core.moment import Moment, floor_to, wall_from_ms, wall_text
 from cutover.core.observation import GroupHealth, Known, Observation, Reading, Unknown
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code, Reason, because
 from cutover.core.routing import RouteConfig
 from cutover.core.state import HOLDS, NO_STEP, Hold, Phase, RunState, evolve, incident_began
 from cutover.core.values import PPM, SECOND, RouteId
@@ -40,6 +41,10 @@ class Turn:
         self.now = now
         self.records: list[Event] = []
 
+    def note(self, reason: Reason) -> None:
+        """Record what changes nothing but is worth remembering."""
+        self.add(Note(reason.code, reason.facts, explain(reason)))
+
     def add(self, event: Event) -> None:
         """Record an event and fold it at once."""
         self.state = evolve(
@@ -50,28 +55,28 @@ class Turn:
     def to(
         self,
         after: Phase,
-        why: str,
+        reason: Reason,
         *,
         step: int | None = None,
         cause: str = "",
         from_ms: int = 0,
-        detail: str = "",
     ) -> None:
         """Change the phase."""
         self.add(
             PhaseChanged(
                 before=self.state.phase,
                 after=after,
-                why=why,
+                reason=reason.code,
+                facts=reason.facts,
+                why=explain(reason),
                 step=self.state.step if step is None else step,
                 cause=cause,
                 from_ms=from_ms,
-                detail=detail,
             )
         )
 
     def hold(
-        self, reason: Hold, why: str, *, step: int | None = None, afresh: bool = False
+        self, hold: Hold, reason: Reason, *, step: int | None = None, afresh: bool = False
     ) -> None:
         """Hold at the committed weight, with a deadline; its gates go on judging.
 
@@ -84,19 +89,21 @@ class Turn:
             PhaseChanged(
                 before=self.state.phase,
                 after=Phase.HOLDING,
-                why=why,
+                reason=reason.code,
+                facts=reason.facts,
+                why=explain(reason),
                 step=self.state.step if step is None else step,
-                hold=reason,
-                deadline=wall_text(wall_from_ms(self._deadline(reason))),
+                hold=hold,
+                deadline=wall_text(wall_from_ms(self._deadline(hold))),
                 from_ms=self.next_minute_ms() if afresh or unseen else 0,
             )
         )
 
-    def _deadline(self, reason: Hold) -> int:
+    def _deadline(self, hold: Hold) -> int:
         """The plan's deadline (wall ms); one incident whose holds take turns ends by the first one's `hold_timeout`."""
         safety, held, now = self.plan.safety, self.state.held, self.now.wall_ms
-        deadline = now + (safety.ask_timeout if HOLDS[reason].asks else safety.hold_timeout)
-        began = incident_began(held, reason)
+        deadline = now + (safety.ask_timeout if HOLDS[hold].asks else safety.hold_timeout)
+        began = incident_began(held, hold)
         return deadline if began is None else min(deadline, began.wall_ms + safety.hold_timeout)
 
     @property
@@ -145,16 +152,14 @@ class Turn:
             )
         return found
 
-    def below_reserve(self) -> str:
-        """Why the source is not known to be able to take all traffic back; empty when it is. For raises."""
-        unknown = [
-            group_name(g) for g, healthy in self.source_healthy().items() if healthy is None
-        ]
+    def below_reserve(self) -> Reason | None:
+        """Why the source is not known to be able to take all traffic back; None when it is. For raises."""
+        unknown = [group for group, healthy in self.source_healthy().items() if healthy is None]
         if unknown:
-            return f"the health of the source {', '.join(unknown)} is unknown"
+            return because(Code.SOURCE_HEALTH_UNKNOWN, groups=unknown)
         return self.source_short()
 
-    def source_short(self) -> str:
+    def source_short(self) -> Reason | None:
         """Why the source is known to be too small to take all traffic back. For automatic rollbacks.
 
         Unknown health never delays a rollback (docs/promises.md P14).
@@ -163,8 +168,8 @@ class Turn:
         for group, healthy in self.source_healthy().items():
             needed = self.state.source_healthy.get(group, 1)
             if healthy is not None and (healthy * PPM < needed * reserve or healthy == 0):
-                return f"the source {group_name(group)} has {healthy} healthy targets, {needed} at the start"
-        return ""
+                return because(Code.SOURCE_TOO_SMALL, group=group, healthy=healthy, needed=needed)
+        return None
 
     def exposed(self) -> bool:
         """Some route may be above the committed weight: a write above it was not refused."""
@@ -230,17 +235,17 @@ class Turn:
         )
 
     def decision(
-        self, effect: Effect | None, look: ReadRequest, wait_ms: int, reason: str
+        self, effect: Effect | None, look: ReadRequest, wait_ms: int, reason: Reason
     ) -> Decision:
         """The turn's decision; `wait_ms` from now until the next look."""
         wake = self.now.plus(max(0, wait_ms))
         return Decision(tuple(self.records), self.state, effect, look, wake, reason)
 
-    def poll(self, reason: str) -> Decision:
+    def poll(self, reason: Reason) -> Decision:
         """Look again after one poll."""
         return self.decision(None, self.look(), self.plan.observe.poll, reason)
 
-    def soon(self, reason: str, ms: int = 0, *, identity: bool = False) -> Decision:
+    def soon(self, reason: Reason, ms: int = 0, *, identity: bool = False) -> Decision:
         """Look again at once, or after `ms`."""
         return self.decision(None, self.look(identity=identity), ms, reason)
 
@@ -250,9 +255,4 @@ def signal_exit(signal: int) -> ExitCode:
     return ExitCode(128 + signal) if 128 + signal in set(ExitCode) else ExitCode.TERMINATED
 
 
-def short(names: Iterable[str]) -> str:
-    """Route or group ARNs as their last readable part, for sentences."""
-    return ", ".join(sorted(resource(name) for name in names))
-
-
-__all__ = ["NO_STEP", "PROPAGATION", "Turn", "short", "signal_exit"]
+__all__ = ["NO_STEP", "PROPAGATION", "Turn", "signal_exit"]

@@ -51,18 +51,21 @@ class AlarmGate(WithoutCounts):
         """PASS only when the alarm was read and is OK."""
         if isinstance(context.alarms, Unknown):
             return Judgement(
-                Verdict.UNKNOWN, f"alarm {spec.name} could not be read: {context.alarms.reason}"
+                Verdict.UNKNOWN,
+                f"alarm {spec.name} could not be read: {context.alarms.reason}",
+                code="unread",
             )
         if not isinstance(context.alarms, Known):
-            return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} was not read")
+            return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} was not read", code="unread")
         state = context.alarms.value.get(spec.name, AlarmState.MISSING)
         if state is AlarmState.ALARM:
-            return Judgement(Verdict.BREACH, f"alarm {spec.name} is in ALARM")
+            return Judgement(Verdict.BREACH, f"alarm {spec.name} is in ALARM", code="in_alarm")
         if state is AlarmState.OK:
-            return Judgement(Verdict.PASS, f"alarm {spec.name} is OK")
+            return Judgement(Verdict.PASS, f"alarm {spec.name} is OK", code="ok")
         if state is AlarmState.INSUFFICIENT_DATA:
-            return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} has insufficient data")
-        return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} does not exist")
+            why = f"alarm {spec.name} has insufficient data"
+            return Judgement(Verdict.UNKNOWN, why, code="insufficient_data")
+        return Judgement(Verdict.UNKNOWN, f"alarm {spec.name} does not exist", code="missing")
 
 
 ALARM = AlarmGate()

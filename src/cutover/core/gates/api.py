@@ -86,7 +86,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reason:
+class SequentialReason:
     """Why a sequential judge says what it says; `core.messages` makes the sentence of it.
 
     Attributes:
@@ -129,7 +129,8 @@ class Judgement:
     says so by the evidence of its signals it stays False.
     `signals` are those of a sequential judge, in the order of the gate's limits; empty for other gates. Its `why` is
     empty until `core.messages` has made a sentence of `reason`. `began_ms`: start of the first minute of what a SHARED or
-    BREACH is about, by the minute's own time; 0 where no minutes are.
+    BREACH is about, by the minute's own time; 0 where no minutes are. `code` is public (docs/reasons.md): one short word
+    for each sentence that the gate has.
     """
 
     verdict: Verdict
@@ -137,8 +138,9 @@ class Judgement:
     facts: Mapping[str, int] = field(default_factory=dict)
     on_breach: str = ""
     signals: tuple[Signal, ...] = ()
-    reason: Reason | None = None
+    reason: SequentialReason | None = None
     began_ms: int = 0
+    code: str = ""
 
     @property
     def perhaps_shared(self) -> bool:

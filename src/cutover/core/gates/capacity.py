@@ -96,21 +96,26 @@ class CapacityGate(WithoutCounts):
             return Judgement(
                 Verdict.UNKNOWN,
                 f"how many targets of the destination are healthy is not known{reason}",
+                code="health_unknown",
             )
         if memory.unread:
             return Judgement(
                 Verdict.UNKNOWN,
                 "the requests of the comparison could not be read in the newest minute",
+                code="requests_unread",
             )
         if not memory.loads:
             return Judgement(
                 Verdict.WAITING,
                 "no settled minute with requests yet: the load per target is not known",
+                code="no_requests_yet",
             )
         age = context.now.wall_ms - memory.loads[-1].at_ms
         if age > max(STALE_PERIODS * context.period_ms, 2 * MINUTE):
             return Judgement(
-                Verdict.UNKNOWN, f"the newest minute with requests is {age // MINUTE} minutes old"
+                Verdict.UNKNOWN,
+                f"the newest minute with requests is {age // MINUTE} minutes old",
+                code="stale",
             )
         return _judge(spec, memory, max(0, reading.value.healthy), context)
 
@@ -133,15 +138,22 @@ def _judge(spec: CapacitySpec, memory: Memory, healthy: int, context: GateContex
     if not healthy:
         if now or then:
             return Judgement(
-                Verdict.BREACH, "the destination has no healthy target to carry any request", facts
+                Verdict.BREACH,
+                "the destination has no healthy target to carry any request",
+                facts,
+                code="no_healthy_target",
             )
-        return Judgement(Verdict.PASS, "the destination carries no request", facts)
+        return Judgement(
+            Verdict.PASS, "the destination carries no request", facts, code="no_requests"
+        )
     if now > limit * healthy:
         why = f"each of {healthy} healthy targets gets {rate_text(now / healthy)}, limit {rate_text(limit)}"
-        return Judgement(Verdict.BREACH, why, facts)
+        return Judgement(Verdict.BREACH, why, facts, code="overloaded")
     if context.next_weight is None:
         why = f"each of {healthy} healthy targets gets {rate_text(now / healthy)}, limit {rate_text(limit)}"
-        return Judgement(Verdict.PASS, why, facts)
+        return Judgement(Verdict.PASS, why, facts, code="fits")
     at = weight_text(context.next_weight)
     why = f"{at} would bring {rate_text(then / healthy)} to each of {healthy} healthy targets, limit {rate_text(limit)}"
-    return Judgement(Verdict.BREACH if then > limit * healthy else Verdict.PASS, why, facts)
+    if then > limit * healthy:
+        return Judgement(Verdict.BREACH, why, facts, code="next_weight_overloads")
+    return Judgement(Verdict.PASS, why, facts, code="next_weight_fits")

@@ -67,9 +67,11 @@ class HealthyGate(WithoutCounts):
             return _judge(spec, reading.value)
         if isinstance(reading, Unknown):
             return Judgement(
-                Verdict.UNKNOWN, f"the destination's health could not be read: {reading.reason}"
+                Verdict.UNKNOWN,
+                f"the destination's health could not be read: {reading.reason}",
+                code="unread",
             )
-        return Judgement(Verdict.UNKNOWN, "the destination's health was not read")
+        return Judgement(Verdict.UNKNOWN, "the destination's health was not read", code="unread")
 
 
 HEALTHY = HealthyGate()
@@ -96,22 +98,30 @@ def _judge(spec: HealthySpec, health: GroupHealth) -> Judgement:
             else "no target is registered"
         )
         return Judgement(
-            Verdict.BREACH, f"the destination has no healthy target: {have}{why_not}", facts
+            Verdict.BREACH,
+            f"the destination has no healthy target: {have}{why_not}",
+            facts,
+            code="no_healthy_target",
         )
     if health.healthy < spec.min:
         why = f"{health.healthy} of {health.total} targets of the destination are healthy, needs {spec.min}{why_not}"
-        return Judgement(Verdict.BREACH, why, facts, on_breach=spec.on_shortage)
+        return Judgement(
+            Verdict.BREACH, why, facts, on_breach=spec.on_shortage, code="too_few_healthy"
+        )
     named = ", ".join(f"{zone}: {count}" for zone, count in sorted(zones.items()))
     # a target that AWS names no zone for may be anywhere; that is no proof, and with one zone asked for it needs none
     if len(zones) < spec.zones and not (spec.zones == 1 and nowhere):
         if len(zones) + nowhere >= spec.zones:
             why = f"AWS names no zone for {nowhere} healthy targets of the destination, needs {spec.zones} zones"
-            return Judgement(Verdict.UNKNOWN, why, facts)
+            return Judgement(Verdict.UNKNOWN, why, facts, code="zone_unnamed")
         why = f"healthy targets of the destination in {len(zones)} zones ({named}), needs {spec.zones}{why_not}"
-        return Judgement(Verdict.BREACH, why, facts, on_breach=spec.on_shortage)
+        return Judgement(
+            Verdict.BREACH, why, facts, on_breach=spec.on_shortage, code="too_few_zones"
+        )
     where = f" in {len(zones)} zone{'' if len(zones) == 1 else 's'} ({named})" if zones else ""
     return Judgement(
         Verdict.PASS,
         f"{health.healthy} of {health.total} targets of the destination are healthy{where}",
         facts,
+        code="healthy",
     )

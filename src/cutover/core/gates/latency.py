@@ -165,7 +165,7 @@ class LatencyGate:
             judgements.append(judge.verdict(relative.terms, memory.relative, context))
         elif spec.versus_source is not None:
             why = f"the source's {spec.name_of_percentile} before the run is not known: nothing to compare with"
-            judgements.append(Judgement(Verdict.UNKNOWN, why))
+            judgements.append(Judgement(Verdict.UNKNOWN, why, code="source_unknown"))
         worst = max(judgements, key=_urgency)
         return replace(worst, signals=tuple(one for j in judgements for one in j.signals))
 

@@ -177,15 +177,14 @@ class MetricGate(WithoutCounts):
         """The memory after one settled minute."""
         value = _value(spec, minute)
         before = before_first_raise(context)
-        if isinstance(value, str):
+        if isinstance(value, Unusable):
             if before or not in_step(minute, context):
                 return memory
             same_step = context.step_began_ms == memory.step
             # few requests say little about a destination that is not being used yet: WAITING, not UNKNOWN
-            few = value.startswith("fewer")
-            missing = 1 if few else (memory.missing if same_step else 0) + 1
+            missing = 1 if value.few else (memory.missing if same_step else 0) + 1
             memory = memory if same_step else replace(memory, step=context.step_began_ms, proof=0)
-            return replace(memory, missing=missing, why_missing=value)
+            return replace(memory, missing=missing, why_missing=value.why)
         if before:
             return replace(memory, before=(*memory.before, value)[-BASELINE_MINUTES:])
         if in_step(minute, context):
@@ -217,12 +216,13 @@ class MetricGate(WithoutCounts):
         if sum(bad) >= BAD_MINUTES:
             worst = max(_rate(value) for value in memory.recent)
             why = f"{spec.name} reached {_text(worst)}{unit}{against} in {sum(bad)} of {len(bad)} minutes"
-            return Judgement(Verdict.BREACH, why, facts)
+            return Judgement(Verdict.BREACH, why, facts, code="above_limit")
         if memory.step == context.step_began_ms and memory.missing >= MISSING_MINUTES:
             return Judgement(
                 Verdict.UNKNOWN,
                 f"{spec.name}: {memory.why_missing} for {memory.missing} minutes",
                 facts,
+                code="missing",
             )
         age = context.now.wall_ms - memory.newest_ms
         if memory.newest_ms and age > max(STALE_PERIODS * context.period_ms, 2 * MINUTE):
@@ -230,11 +230,15 @@ class MetricGate(WithoutCounts):
                 Verdict.UNKNOWN,
                 f"{spec.name}: the newest value is {age // MINUTE} minutes old",
                 facts,
+                code="stale",
             )
         proof = memory.proof if memory.step == context.step_began_ms else 0
         if spec.max_growth is not None and baseline is None:
             return Judgement(
-                Verdict.WAITING, f"{spec.name} has no baseline above zero to grow from yet", facts
+                Verdict.WAITING,
+                f"{spec.name} has no baseline above zero to grow from yet",
+                facts,
+                code="no_baseline",
             )
         if proof < PROOF_MINUTES:
             return Judgement(
@@ -242,13 +246,15 @@ class MetricGate(WithoutCounts):
                 f"{spec.name} has {proof} of {PROOF_MINUTES} minutes of this step",
                 facts,
                 suspects=any(bad[-1:]),
+                code="few_minutes",
             )
         if bad[-1] or memory.missing:
             why = (
                 f"{newest}{against}: watching" if bad[-1] else f"{spec.name}: {memory.why_missing}"
             )
-            return Judgement(Verdict.WAITING, why, facts, suspects=bad[-1])
-        return Judgement(Verdict.PASS, f"{newest}{against}", facts)
+            code = "watching" if bad[-1] else "missing"
+            return Judgement(Verdict.WAITING, why, facts, suspects=bad[-1], code=code)
+        return Judgement(Verdict.PASS, f"{newest}{against}", facts, code="within_limit")
 
 
 METRIC = MetricGate()
@@ -261,22 +267,33 @@ def _series(spec: MetricSpec) -> Series:
     return Series(Side.CUSTOM, spec.name, custom=asked)
 
 
-def _value(spec: MetricSpec, minute: Minute) -> Value | str:
+@dataclass(frozen=True)
+class Unusable:
+    """Why a minute has no value. `few`: too few requests to say anything, and no fault of the metric."""
+
+    why: str
+    few: bool = False
+
+
+NO_DATAPOINT = Unusable("no datapoint")
+
+
+def _value(spec: MetricSpec, minute: Minute) -> Value | Unusable:
     """The minute's value, or what is missing."""
     key = _series(spec).key
     milli = minute.number(key)
     if spec.missing == "zero":
         milli = minute.zero_if_requests(key, DESTINATION_REQUESTS.key)
     if spec.per is None:
-        return "no datapoint" if milli is None else Value(milli, 1)
+        return NO_DATAPOINT if milli is None else Value(milli, 1)
     requests = side_requests(minute, DESTINATION_REQUESTS)
     if requests is None:
-        return "the destination's requests could not be read"
+        return Unusable("the destination's requests could not be read")
     if requests == 0:
-        return "the destination has no requests"
+        return Unusable("the destination has no requests")
     if requests < spec.min_requests:
-        return f"fewer than {spec.min_requests} destination requests a minute"
-    return "no datapoint" if milli is None else Value(milli, requests)
+        return Unusable(f"fewer than {spec.min_requests} destination requests a minute", few=True)
+    return NO_DATAPOINT if milli is None else Value(milli, requests)
 
 
 def _rate(value: Value) -> float:

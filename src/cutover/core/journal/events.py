@@ -72,7 +72,9 @@ class PhaseChanged:
     type: ClassVar[str] = "phase"
     before: str
     after: str
-    why: str
+    reason: str  # a code of docs/reasons.md
+    facts: Mapping[str, Any]
+    why: str  # the reason as a sentence
     step: int  # index in plan.steps; -1 before the first
     hold: str = ""  # a HoldReason when after is HOLDING
     deadline: str = ""  # wall text, "" for none
@@ -80,7 +82,6 @@ class PhaseChanged:
         ""  # why a rollback began: breach, command, deadline, no_data, partial, drift, interrupt
     )
     from_ms: int = 0  # SETTLING: evidence may count from this minute on (AWS's clock)
-    detail: str = ""  # numbers behind the why, for people
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Intent:
     pre: str  # hash of the config just read, "" for a restore without a read
     post: Mapping[str, Any]  # config_body()
     weight: int
-    reason: str
+    reason: str  # a code of docs/reasons.md
+    why: str  # the reason as a sentence
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ class WeightObserved:
     step: int
     from_ms: int  # evidence counts from this minute on
     shares: Mapping[str, int]  # comparison -> observed per mille; -1 where it was skipped
+    reason: str
+    facts: Mapping[str, Any]
     why: str
 
 
@@ -143,6 +147,7 @@ class GateJudged:
     gate: str
     comparison: str
     verdict: str
+    reason: str  # the gate's code, see docs/reasons.md
     why: str
     minute_ms: int  # newest minute judged, 0 for none
     facts: Mapping[str, int] = field(default_factory=dict)
@@ -196,6 +201,7 @@ class Gap:
     """Time or sight was lost: evidence for the destination starts afresh."""
 
     type: ClassVar[str] = "gap"
+    reason: str
     why: str
     ms: int
     from_ms: int = 0  # evidence may count from this minute on (AWS's clock)
@@ -216,6 +222,8 @@ class Note:
     """Something worth remembering that changes nothing."""
 
     type: ClassVar[str] = "note"
+    reason: str
+    facts: Mapping[str, Any]
     text: str
 
 
@@ -226,6 +234,8 @@ class Close:
     type: ClassVar[str] = "close"
     exit_code: int
     phase: str
+    reason: str
+    facts: Mapping[str, Any]
     why: str
 
 

@@ -26,14 +26,19 @@ from cutover.core.messages.model import (
 from cutover.core.messages.phrases import (
     about,
     clock_text,
+    reason_text,
     stamp,
+    why_of,
+    why_text,
 )
+from cutover.core.messages.reasons import SENTENCES, explain
 from cutover.core.messages.sentences import sentence
-from cutover.core.messages.verdicts import told
+from cutover.core.messages.verdicts import with_sentence
 
 __all__ = [
     "HOLD_WORDS",
     "NEXT",
+    "SENTENCES",
     "Anomalies",
     "HoldWords",
     "LiveVerdict",
@@ -49,13 +54,17 @@ __all__ = [
     "clock_text",
     "ending",
     "evidence_text",
+    "explain",
     "left_ms",
     "minute_line",
     "next_command",
     "outlook",
+    "reason_text",
     "sentence",
     "stamp",
     "standings",
     "tell",
-    "told",
+    "why_of",
+    "why_text",
+    "with_sentence",
 ]

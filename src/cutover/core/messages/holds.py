@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cutover.core.journal.events import PhaseChanged, Record
-from cutover.core.messages.phrases import clock_text, reason
+from cutover.core.messages.phrases import clock_text, text_of
 from cutover.core.moment import parse_wall
 from cutover.core.plan import Plan
 from cutover.core.state import HOLDS, Hold, RunState
@@ -93,7 +93,7 @@ def after_deadline(plan: Plan, hold: Hold) -> str:
 def hold_sentence(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
     """Reason, command, deadline and what happens then, in one sentence."""
     hold = Hold(event.hold)
-    why = reason(plan, event.why)
+    why = text_of(plan, event)
     if hold is Hold.WINDOW and (window := plan.forbidden_by(record.at.wall)) is not None:
         ends = clock_text(window.ends_after(record.at.wall), record.at.wall)
         why = f"no raise inside the window {window.text}; goes on by itself at {ends}"

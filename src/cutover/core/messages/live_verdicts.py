@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cutover.core.gates.api import Judgement, Signal, Verdict
 from cutover.core.gates.rates import count_text, percent
 from cutover.core.messages.phrases import judged
-from cutover.core.messages.verdicts import told
+from cutover.core.messages.verdicts import with_sentence
 from cutover.core.plan import Plan
 from cutover.core.state import RunState
 from cutover.core.state.gate_context import context_of, health_said, weight_after
@@ -32,6 +32,7 @@ class LiveVerdict:
     verdict: Verdict
     why: str
     signals: tuple[Signal, ...] = ()
+    reason: str = ""  # the gate's code
 
 
 def standings(plan: Plan, state: RunState) -> tuple[LiveVerdict, ...]:
@@ -47,15 +48,20 @@ def standings(plan: Plan, state: RunState) -> tuple[LiveVerdict, ...]:
             known = state.verdicts.get(key)
             live = _judged_again(plan, state, gate.name, comparison.id)
             if known is None:
-                judgement = live or Judgement(Verdict.WAITING, "not looked at yet")
+                judgement = live or Judgement(
+                    Verdict.WAITING, "not looked at yet", code="not_looked"
+                )
                 found.append(
-                    LiveVerdict(*key, judgement.verdict, judgement.why, judgement.signals)
+                    LiveVerdict(
+                        *key, judgement.verdict, judgement.why, judgement.signals, judgement.code
+                    )
                 )
                 continue
             verdict = Verdict[known.verdict]
             fresh = live is not None and live.verdict is verdict
             why = live.why if live is not None and fresh else known.why
-            found.append(LiveVerdict(*key, verdict, why, live.signals if live else ()))
+            code = live.code if live is not None and fresh else known.reason
+            found.append(LiveVerdict(*key, verdict, why, live.signals if live else (), code))
     return tuple(found)
 
 
@@ -79,7 +85,7 @@ def _judged_again(plan: Plan, state: RunState, gate: str, comparison_id: str) ->
         next_weight=weight_after(plan, state),
         health=health_said(state, state.last),
     )
-    return told(planned.gate.verdict(planned.spec, memory, comparison, context))
+    return with_sentence(planned.gate.verdict(planned.spec, memory, comparison, context))
 
 
 def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[LiveVerdict]) -> str:

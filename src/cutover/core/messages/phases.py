@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cutover.core.arn import route_name
 from cutover.core.journal.events import PhaseChanged, Record
 from cutover.core.messages.holds import hold_sentence
-from cutover.core.messages.phrases import reason
+from cutover.core.messages.phrases import reason_text, text_of
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.values import SECOND, count_of, duration_text, weight_text
@@ -24,7 +24,7 @@ def step_text(plan: Plan, index: int) -> str:
 
 
 def _preflight(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
-    return reason(plan, event.why) or "preflight: looking before anything is written"
+    return text_of(plan, event)
 
 
 def _attaching(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
@@ -32,12 +32,12 @@ def _attaching(plan: Plan, before: RunState, record: Record, event: PhaseChanged
     doing = f"attaching the destination at weight {weight_text(before.weight)} on {where}"
     if Phase(event.before) is Phase.PREFLIGHT:
         return f"every check passed -> {doing}"
-    return f"{reason(plan, event.why)} -> {doing}"
+    return f"{text_of(plan, event)} -> {doing}"
 
 
 def _shifting(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
     if event.step < 0 or Phase(event.before) is Phase.HOLDING:
-        return f"{reason(plan, event.why)} -> writing and reading back every route"
+        return f"{text_of(plan, event)} -> writing and reading back every route"
     to = weight_text(plan.steps[event.step].weight)
     if plan.steps[event.step].hands_over:
         return f"the last bake passed -> handing over: raising to {to} ({step_text(plan, event.step)})"
@@ -47,7 +47,7 @@ def _shifting(plan: Plan, before: RunState, record: Record, event: PhaseChanged)
 
 def _settling(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
     if Phase(event.before) is not Phase.SHIFTING:
-        return f"{reason(plan, event.why)} -> settling, then a fresh bake"
+        return f"{text_of(plan, event)} -> settling, then a fresh bake"
     weight = weight_text(plan.steps[event.step].weight)
     where = count_of(len(plan.routes), "route")
     if event.step == before.step:
@@ -61,12 +61,12 @@ def _baking(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -
         return f"looking once more at {weight_text(step.weight)} ({step_text(plan, event.step)}): complete when no gate objects"
     if Phase(event.before) is Phase.HOLDING:
         at = f"{weight_text(step.weight)} ({step_text(plan, event.step)})"
-        return f"{reason(plan, event.why)} -> back to baking {at}; the evidence went on meanwhile"
+        return f"{text_of(plan, event)} -> back to baking {at}; the evidence went on meanwhile"
     return f"baking {weight_text(step.weight)} for {duration_text(step.bake)} ({step_text(plan, event.step)})"
 
 
 def _rolling_back(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
-    why = reason(plan, event.why)
+    why = text_of(plan, event)
     if event.cause == "breach":
         why = f"breach on {why}"
     if before.phase is Phase.NEEDS_HUMAN:
@@ -89,12 +89,12 @@ def _read_as(known: RouteState) -> int:
 
 
 def _rolled_back(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
-    why = reason(plan, event.why)
+    why = text_of(plan, event)
     if before.phase is Phase.NEEDS_HUMAN:
         return f"rolled back: {why}"
     sent = {r: k.sent for r, k in before.routes.items() if k.sent and k.sent.kind == "restore"}
     if not any(known.restored for known in before.routes.values()):
-        return f"rolled back: nothing had been written ({reason(plan, before.why)})"
+        return f"rolled back: nothing had been written ({reason_text(plan, before.reason)})"
     most = max((one.attempt for one in sent.values()), default=0)
     how = {0: "every route was as found", 1: "in one write per route"}.get(
         most, f"in up to {most} writes per route"
@@ -130,19 +130,19 @@ def _needs_human(plan: Plan, before: RunState, record: Record, event: PhaseChang
     ways = "`cutover rollback` tries again"
     if before.phase is Phase.ROLLING_BACK:
         ways = "restore.sh or your own hands, then `cutover rollback --confirm-restored`; `cutover rollback` tries again"
-    return f'a person is needed{where}: {reason(plan, event.why)}; {ways}, `cutover finish --leave-as-is "why"` keeps it'
+    return f'a person is needed{where}: {text_of(plan, event)}; {ways}, `cutover finish --leave-as-is "why"` keeps it'
 
 
 def _finished(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
-    return f"{reason(plan, event.why)}; the routes are free for another run"
+    return f"{text_of(plan, event)}; the routes are free for another run"
 
 
 def _refused(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
-    return f"refused, nothing was written: {reason(plan, event.why)}"
+    return f"refused, nothing was written: {text_of(plan, event)}"
 
 
 def _abandoned(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
-    return f"{reason(plan, event.why)}; the routes stay at {weight_text(before.weight)} and are free for another run"
+    return f"{text_of(plan, event)}; the routes stay at {weight_text(before.weight)} and are free for another run"
 
 
 _TOLD: dict[Phase, Callable[[Plan, RunState, Record, PhaseChanged], str]] = {

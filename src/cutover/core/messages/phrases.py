@@ -6,8 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from cutover.core.arn import route_name
+from cutover.core.journal.events import PhaseChanged, WeightObserved
+from cutover.core.messages.reasons import explain
 from cutover.core.moment import floor_to, wall_from_ms
 from cutover.core.plan import Plan
+from cutover.core.reasons import Reason, reason_of
+from cutover.core.state import RunState
 from cutover.core.values import MINUTE, SECOND, duration_text
 
 
@@ -50,11 +54,27 @@ def judged(plan: Plan, gate: str, comparison: str) -> str:
     return gate if len(plan.comparisons) == 1 else f"{gate} ({comparison})"
 
 
-def reason(plan: Plan, why: str) -> str:
-    """A decision's reason as a clause of a sentence: the comparison is named only where there are several."""
-    for comparison in plan.comparisons:
-        for gate, name in _NAMES.items():
-            why = why.replace(f"{gate} on {comparison.id}:", f"{name} on {comparison.id}:")
-        short = "" if len(plan.comparisons) == 1 else f" ({comparison.id})"
-        why = why.replace(f" on {comparison.id}:", f"{short}:")
-    return why.rstrip(". ")
+def reason_text(plan: Plan, reason: Reason | None) -> str:
+    """A reason as a clause of a sentence: the comparison is named only where there are several; "" for none."""
+
+    def gate(found: Reason) -> str:
+        facts = found.facts
+        return f"{judged(plan, facts['gate'], facts['comparison'])}: {facts['said']}"
+
+    return "" if reason is None else explain(reason, gate).rstrip(". ")
+
+
+def why_of(state: RunState) -> Reason | None:
+    """Why the run stands where it stands: its hold's reason, else its phase's."""
+    return state.reason if state.held is None else state.held.because
+
+
+def why_text(state: RunState) -> str:
+    """`why_of` as a sentence; "" before the first change of phase."""
+    reason = why_of(state)
+    return "" if reason is None else explain(reason)
+
+
+def text_of(plan: Plan, event: PhaseChanged | WeightObserved) -> str:
+    """The reason of a record as a clause of a sentence."""
+    return reason_text(plan, reason_of(event.reason, event.facts))

@@ -9,7 +9,7 @@ from cutover.core.arn import group_name, route_name
 from cutover.core.errors import EXIT_CODE_MEANING, ExitCode, printable
 from cutover.core.journal import events as ev
 from cutover.core.messages.phases import phase_sentence
-from cutover.core.messages.phrases import about, judged, reason
+from cutover.core.messages.phrases import about, judged, text_of
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState
 from cutover.core.values import count_of, weight_text
@@ -99,7 +99,7 @@ def _verified(plan: Plan, before: RunState, record: ev.Record, event: ev.Verifie
 
 
 def _effective(plan: Plan, before: RunState, record: ev.Record, event: ev.WeightObserved) -> str:
-    return f"the split is in effect: {reason(plan, event.why)}"
+    return f"the split is in effect: {text_of(plan, event)}"
 
 
 def _gate(plan: Plan, before: RunState, record: ev.Record, event: ev.GateJudged) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from cutover.core.gates.api import Counts, Judgement, Reason, Rule
+from cutover.core.gates.api import Counts, Judgement, Rule, SequentialReason
 from cutover.core.gates.rates import count_text, percent, rate_ppm, rate_text, surely_above
 from cutover.core.values import count_of
 
@@ -21,7 +21,7 @@ IN_STEP = "in this step"
 _NAME_EVIDENCE = (Rule.WATCHING, Rule.TOO_MANY, Rule.PASSES)
 
 
-def told(judgement: Judgement) -> Judgement:
+def with_sentence(judgement: Judgement) -> Judgement:
     """The judgement with its sentence; unchanged when the gate has said it itself."""
     if judgement.reason is None:
         return judgement
@@ -35,7 +35,7 @@ def told(judgement: Judgement) -> Judgement:
     return replace(judgement, why=said)
 
 
-def _counted(reason: Reason, where: str) -> str:
+def _counted(reason: SequentialReason, where: str) -> str:
     """`90 of 9,000 requests failed (1.00 %) in this step`, and which of them no target group counts."""
     counts = reason.signal.counts
     rate = percent(rate_ppm(counts))
@@ -54,11 +54,11 @@ def _lost(counts: Counts) -> str:
     return f", {some} of them answered 503 by the load balancer because no target took them"
 
 
-def _breach(reason: Reason) -> str:
+def _breach(reason: SequentialReason) -> str:
     return f"{_compared(reason)}; {_odds(reason.odds)}{reason.said}"
 
 
-def _compared(reason: Reason) -> str:
+def _compared(reason: SequentialReason) -> str:
     """`90 of 9,000 requests failed (1.00 %) in the last 3 judged minutes, allowed 0.21 % given the source`.
 
     Minutes without requests are not judged: by the clock they may be more.
@@ -69,7 +69,7 @@ def _compared(reason: Reason) -> str:
     return f"{_counted(reason, span + early)}, {_allowed(reason)}"
 
 
-def _allowed(reason: Reason) -> str:
+def _allowed(reason: SequentialReason) -> str:
     given = " given the source" if reason.source.total else ""
     return f"allowed {percent(reason.signal.allowed_ppm)}{given}"
 
@@ -80,7 +80,7 @@ def _odds(odds: float) -> str:
     return f"a healthy destination would ever show this in fewer than 1 of {odds:,.0f} cutovers"
 
 
-def _nobody_to_compare(reason: Reason) -> str:
+def _nobody_to_compare(reason: SequentialReason) -> str:
     left = reason.source.total
     if not left:
         return (
@@ -97,11 +97,11 @@ def _left_out(minutes: int) -> str:
     )
 
 
-def _budget(reason: Reason) -> str:
+def _budget(reason: SequentialReason) -> str:
     return f"{_counted(reason, 'in the whole run')}, its budget is {percent(reason.signal.allowed_ppm)}{reason.said}"
 
 
-def _shared(reason: Reason) -> str:
+def _shared(reason: SequentialReason) -> str:
     if reason.said:
         return reason.said
     known = reason.destination
@@ -113,7 +113,7 @@ def _shared(reason: Reason) -> str:
     )
 
 
-def _silent(reason: Reason) -> str:
+def _silent(reason: SequentialReason) -> str:
     due = (
         f", although its weight should have brought it about {reason.due:,} requests"
         if reason.due
@@ -122,26 +122,26 @@ def _silent(reason: Reason) -> str:
     return f"no destination datapoint for {reason.count} minutes{due}"
 
 
-def _unread(reason: Reason) -> str:
+def _unread(reason: SequentialReason) -> str:
     return reason.said
 
 
-def _nothing(reason: Reason) -> str:
+def _nothing(reason: SequentialReason) -> str:
     return "no settled minute of this step with requests yet"
 
 
-def _watching(reason: Reason) -> str:
+def _watching(reason: SequentialReason) -> str:
     return (
         f"{_compared(reason)}: watching, evidence {reason.signal.evidence:,.0f} of {reason.signal.needed:,.0f}; "
         f"{_odds(reason.odds)}"
     )
 
 
-def _few(reason: Reason) -> str:
+def _few(reason: SequentialReason) -> str:
     return f"{_counted(reason, IN_STEP)}, which needs {reason.count:,} requests"
 
 
-def _bound(reason: Reason) -> str:
+def _bound(reason: SequentialReason) -> str:
     limit = percent(reason.limit_ppm)
     if surely_above(
         reason.signal.counts, reason.limit_ppm
@@ -156,7 +156,7 @@ def _bound(reason: Reason) -> str:
     )
 
 
-def _too_many(reason: Reason) -> str:
+def _too_many(reason: SequentialReason) -> str:
     source = reason.source
     cleared = (
         f", because {rate_text(source)} of the source's {reason.what} too {reason.said}"
@@ -169,7 +169,7 @@ def _too_many(reason: Reason) -> str:
     )
 
 
-def _patience(reason: Reason) -> str:
+def _patience(reason: SequentialReason) -> str:
     bound = f"up to {percent(reason.signal.bound_ppm)} may be bad (95 %)"
     if surely_above(reason.signal.counts, reason.limit_ppm):
         return (
@@ -182,7 +182,7 @@ def _patience(reason: Reason) -> str:
     )
 
 
-def _passes(reason: Reason) -> str:
+def _passes(reason: SequentialReason) -> str:
     """The counts are the step's, what was allowed is its newest minute's: in an incident they are far apart."""
     signal = reason.signal
     allowed = (
@@ -193,13 +193,13 @@ def _passes(reason: Reason) -> str:
     return f"{_counted(reason, IN_STEP)}, at most {percent(signal.bound_ppm)} (95 %); {allowed}{_evidence(reason)}"
 
 
-def _evidence(reason: Reason) -> str:
+def _evidence(reason: SequentialReason) -> str:
     evidence = reason.signal.evidence
     text = f"{evidence:,.0f}" if evidence >= 10 else f"{evidence:.1f}"
     return f"evidence against it {text} of {reason.signal.needed:,.0f}"
 
 
-_SENTENCES: dict[Rule, Callable[[Reason], str]] = {
+_SENTENCES: dict[Rule, Callable[[SequentialReason], str]] = {
     Rule.EVIDENCE: _breach,
     Rule.BUDGET: _budget,
     Rule.SHARED: _shared,

@@ -7,6 +7,7 @@ from typing import Any
 
 from cutover.core.journal import events as ev
 from cutover.core.plan import Plan
+from cutover.core.reasons import reason_of
 from cutover.core.routing import RouteConfig, config_of
 from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP, Folded
@@ -192,7 +193,9 @@ def _portion(config: RouteConfig | None) -> int | None:
 def _effective(
     plan: Plan, state: RunState, record: ev.Record, event: ev.WeightObserved
 ) -> RunState:
-    changed = with_fields(state, shares=dict(event.shares), share_why=event.why)
+    changed = with_fields(
+        state, shares=dict(event.shares), share_reason=reason_of(event.reason, event.facts)
+    )
     if event.from_ms > state.evidence_from_ms:
         changed = with_fields(
             changed, evidence_from_ms=event.from_ms, evidence=evid.restart(plan, state.evidence)
@@ -205,7 +208,8 @@ def _gate(plan: Plan, state: RunState, record: ev.Record, event: ev.GateJudged) 
     before = state.verdicts.get(key)
     since = before.since if before is not None and before.verdict == event.verdict else record.at
     return with_fields(
-        state, verdicts={**state.verdicts, key: Verdicts(event.verdict, event.why, since)}
+        state,
+        verdicts={**state.verdicts, key: Verdicts(event.verdict, event.reason, event.why, since)},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cutover.core.moment import Moment
+from cutover.core.reasons import Reason
 from cutover.core.routing import RouteConfig
 from cutover.core.state.evidence import NO_STEP, Evidence
 from cutover.core.state.phases import Hold, Phase
@@ -147,7 +148,7 @@ class Held:
     """
 
     reason: Hold
-    why: str
+    because: Reason
     since: Moment
     deadline_ms: int  # wall ms; 0 for none
     began: Moment | None = None
@@ -158,6 +159,7 @@ class Verdicts:
     """A gate's newest journalled verdict on a comparison, and since when it says so."""
 
     verdict: str
+    reason: str
     why: str
     since: Moment
 
@@ -204,7 +206,7 @@ class RunState:
     target: int = -1
     proven: int = -1
     raising: bool = False
-    why: str = ""
+    reason: Reason | None = None
     held: Held | None = None
     routes: Mapping[RouteId, RouteState] = field(default_factory=dict)
     source_healthy: Mapping[str, int] = field(default_factory=dict)
@@ -213,7 +215,7 @@ class RunState:
     weights: tuple[tuple[int, int], ...] = ()
     evidence_from_ms: int = NO_STEP
     shares: Mapping[str, int] = field(default_factory=dict)
-    share_why: str = ""
+    share_reason: Reason | None = None
     journalled_ms: Mapping[str, int] = field(default_factory=dict)
     alarming: Mapping[tuple[str, str, int], Moment] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cutover.core.journal import events as ev
 from cutover.core.moment import Moment, parse_wall, wall_ms
 from cutover.core.plan import Plan
+from cutover.core.reasons import reason_of
 from cutover.core.state import evidence as evid
 from cutover.core.state.evidence import NO_STEP
 from cutover.core.state.model import Held, RunState
@@ -35,7 +36,7 @@ def turned(plan: Plan, state: RunState, record: ev.Record, event: ev.PhaseChange
         step=event.step,
         target=event.step,
         turned=record.at,
-        why=event.why,
+        reason=reason_of(event.reason, event.facts),
         held=None,
         # only a bake that passed, or a destination attached and healthy, is evidence for a raise
         raising=after is Phase.SHIFTING and before in (Phase.BAKING, Phase.ATTACHING),
@@ -59,7 +60,8 @@ def _holding(
 def _held(before: Held | None, reason: Hold, now: Moment, event: ev.PhaseChanged) -> Held:
     deadline = wall_ms(parse_wall(event.deadline)) if event.deadline else 0
     since = _held_since(before, reason, now)
-    return Held(reason, event.why, since, deadline, incident_began(before, reason))
+    because = reason_of(event.reason, event.facts)
+    return Held(reason, because, since, deadline, incident_began(before, reason))
 
 
 def _held_since(before: Held | None, reason: Hold, now: Moment) -> Moment:

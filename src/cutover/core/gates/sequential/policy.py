@@ -13,8 +13,8 @@ from cutover.core.gates.api import (
     Early,
     GateContext,
     Judgement,
-    Reason,
     Rule,
+    SequentialReason,
     Signal,
     Verdict,
 )
@@ -115,7 +115,7 @@ def verdict(terms: Terms, memory: Memory, context: GateContext) -> Judgement:
         minutes=found.minutes,
         bound_ppm=upper_bound_ppm(proof),
     )
-    reason = Reason(
+    reason = SequentialReason(
         Rule.EVIDENCE,
         terms.what,
         signal,
@@ -149,7 +149,9 @@ def verdict(terms: Terms, memory: Memory, context: GateContext) -> Judgement:
     return _earned(terms, weighing, memory, context, reason)
 
 
-def _unknown(terms: Terms, memory: Memory, context: GateContext, reason: Reason) -> Reason | None:
+def _unknown(
+    terms: Terms, memory: Memory, context: GateContext, reason: SequentialReason
+) -> SequentialReason | None:
     if memory.unread:
         return replace(reason, rule=Rule.UNREAD, said=memory.unread)
     if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
@@ -171,7 +173,9 @@ def _source_silent(memory: Memory) -> str:
     )
 
 
-def _sick(terms: Terms, memory: Memory, reason: Reason, source: Counts) -> Reason:
+def _sick(
+    terms: Terms, memory: Memory, reason: SequentialReason, source: Counts
+) -> SequentialReason:
     """The source's newest bad minute, and the destination's requests in the same one."""
     same = (one.destination for one in reversed(memory.weigher.last) if one.source is source)
     return replace(
@@ -184,7 +188,11 @@ def _sick(terms: Terms, memory: Memory, reason: Reason, source: Counts) -> Reaso
 
 
 def _earned(
-    terms: Terms, weighing: Weighing, memory: Memory, context: GateContext, reason: Reason
+    terms: Terms,
+    weighing: Weighing,
+    memory: Memory,
+    context: GateContext,
+    reason: SequentialReason,
 ) -> Judgement:
     """What the step's own requests prove."""
     proof, bound = reason.signal.counts, reason.signal.bound_ppm
@@ -212,7 +220,7 @@ def _earned(
     return _say(Verdict.WAITING, replace(reason, rule=Rule.BOUND))
 
 
-def _too_many(terms: Terms, memory: Memory, reason: Reason) -> Reason:
+def _too_many(terms: Terms, memory: Memory, reason: SequentialReason) -> SequentialReason:
     """More of the same would not let the step go on; a source that is above `max` itself clears the destination."""
     source, when = memory.beside, "in the same minutes"
     if not source.total:
@@ -229,7 +237,7 @@ def _too_many(terms: Terms, memory: Memory, reason: Reason) -> Reason:
     )
 
 
-def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:
+def _say(verdict: Verdict, reason: SequentialReason, on_breach: str = "") -> Judgement:
     signal = reason.signal
     facts = {
         "requests": round(signal.counts.total),
@@ -245,7 +253,7 @@ def _say(verdict: Verdict, reason: Reason, on_breach: str = "") -> Judgement:
             "source_requests": round(reason.source.total),
             "source_bad": round(reason.source.bad),
         }
-    return Judgement(verdict, "", facts, on_breach, (signal,), reason)
+    return Judgement(verdict, "", facts, on_breach, (signal,), reason, code=reason.rule.value)
 
 
 def _surely_bad(terms: Terms, memory: Memory) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import NamedTuple
 
 from cutover.core.gates import columns
 from cutover.core.gates.api import Counts, GateContext, Judgement, Verdict
@@ -180,7 +181,8 @@ def verdict(terms: Terms, memory: Memory, context: GateContext) -> Judgement:
     )
     facts = _facts(finding)
     if finding.verdict is Verdict.BREACH:
-        return Judgement(Verdict.BREACH, breach_sentence(terms, finding), facts)
+        code = finding.because.value
+        return Judgement(Verdict.BREACH, breach_sentence(terms, finding), facts, code=code)
     if sum(memory.sick) >= 2:
         bad = memory.sick_counts
         facts |= {"source_requests": round(bad.total), "source_bad": round(bad.bad)}
@@ -189,25 +191,36 @@ def verdict(terms: Terms, memory: Memory, context: GateContext) -> Judgement:
             f"the source is bad too: {rate_text(bad)} of its requests {terms.what} in its newest bad minute",
             facts,
             began_ms=memory.incident_ms,
+            code="shared",
         )
     unknown = _unknown(memory, context)
     if unknown:
-        return Judgement(Verdict.UNKNOWN, unknown, facts)
+        return Judgement(Verdict.UNKNOWN, unknown.why, facts, code=unknown.code)
     newest_is_bad = any(look.is_bad for look in memory.judge.recent[-1:])
-    return Judgement(finding.verdict, _sentence(terms, finding), facts, suspects=newest_is_bad)
+    code = finding.because.value if finding.counts.total else "nothing"
+    return Judgement(
+        finding.verdict, _sentence(terms, finding), facts, suspects=newest_is_bad, code=code
+    )
 
 
-def _unknown(memory: Memory, context: GateContext) -> str:
+class _Unknown(NamedTuple):
+    code: str
+    why: str
+
+
+def _unknown(memory: Memory, context: GateContext) -> _Unknown | None:
     if memory.unread:
-        return memory.unread
+        return _Unknown("unread", memory.unread)
     if memory.silent >= SILENT_MINUTES and memory.due >= SILENT_DUE:
-        return (
+        return _Unknown(
+            "silent",
             f"no destination datapoint for {memory.silent} minutes, although its weight should have brought it "
-            f"about {memory.due:,} requests"
+            f"about {memory.due:,} requests",
         )
     if memory.incomparable:
-        return "the source had no requests to compare with"
-    return stale(memory.newest_ms, context)
+        return _Unknown("no_source", "the source had no requests to compare with")
+    old = stale(memory.newest_ms, context)
+    return _Unknown("stale", old) if old else None
 
 
 def _fewest(terms: Terms) -> int:
@@ -283,4 +296,5 @@ def alarming(
         f"{count_text(counts)} requests {terms.what} ({percent(rate_ppm(counts))}) in a minute that is still "
         f"being published, allowed {percent(allowed)}{given}",
         facts,
+        code="early",
     )
