@@ -386,6 +386,7 @@ def test_a_weight_that_changes_inside_a_step_is_said_once(tmp_path: Path) -> Non
         ("\n-3,-1,0,", "\n-3,-1,5,", "59:7", "weight 5 before the first step"),
         ("\n3,0,1,", "\n2,0,1,", "65:1", "minute 2 comes twice"),
         ("\n3,0,1,", "\n1,0,1,", "65:1", "minute 1 comes after minute 2"),
+        ("\n3,0,1,", "\n-5,-1,0,", "65:1", "minute -5 comes after minute 2"),
         ("\n3,0,1,", "\n20000,0,1,", "65:1", "minute 20000 comes right after minute 2"),
         ("\n3,0,1,", "\n9000000,0,1,", "65:1", "count minutes from the first raise"),
         ("\n3,0,1,", "\nthree,0,1,", "65:1", "'three' is no number"),

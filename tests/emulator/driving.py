@@ -44,7 +44,7 @@ def checkout() -> Plan:
 
 
 def scenario(name: str) -> Scenario:
-    return load_model(SCENARIOS / f"{name}.yaml", Scenario, what="scenario").model
+    return load_model(SCENARIOS / f"{name}.yaml", Scenario, what="scenario")
 
 
 @dataclass

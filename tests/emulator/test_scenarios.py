@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -122,3 +126,23 @@ def test_a_users_mistakes_are_named_with_their_place(tmp_path: Path) -> None:
 
 def test_every_scenario_has_a_row_in_the_table_of_both_judges() -> None:
     assert sorted(scenarios_of(PAGE.read_text(encoding="utf-8"))) == NAMES
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_carries_every_scenario_where_the_command_looks_for_it(
+    tmp_path: Path,
+) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=SCENARIOS.parents[1], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    installed = tmp_path / "installed"
+    ZipFile(wheel).extractall(installed)
+    listed = subprocess.run(
+        [sys.executable, "-P", "-m", "cutover", "rehearse", "--list"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed), "COLUMNS": "200"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert [name for name in NAMES if name not in listed.stdout] == []

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cutover.core.errors import ExitCode, PlanError, problem_lines
 from cutover.local.plan_file import load_plan, plan_of_text
-from cutover.local.yaml_scalars import resolve
-from cutover.local.yaml_text import quoted
+from cutover.local.text_file import quoted
+from cutover.local.yaml_tree import resolve
 from tests.plans.hostile.cases import CASES, Case, edited, spelled, write_cases
 
 PLANS = Path(__file__).parents[2] / "plans"

@@ -21,7 +21,6 @@ from cutover.core.backtest import (
 from cutover.core.errors import UsageError
 from cutover.core.observation import Comparison
 from cutover.core.plan import Plan
-from cutover.core.values import count_of
 
 if TYPE_CHECKING:
     from cutover.core.observation import Minute
@@ -128,10 +127,6 @@ def backtest_table(
     past = past_of_rows(plan, meant, table.rows, table.columns, divided=not table.comparison)
     _some_gate(past.mapping)
     notes = [*table.notes, *_notes(past.mapping, table.columns)]
-    if table.left_out:
-        notes.append(
-            f"the table leaves out {count_of(table.left_out, 'minute')}: nothing is known of them"
-        )
     return _backtested(plan, meant, past, FROM_TABLE, tuple(notes), dated=table.dated)
 
 

@@ -20,7 +20,7 @@ from cutover.local.yaml_file import load_model
 
 def scenarios_directory() -> Path:
     """Where the scenarios that ship with cutover are: in the wheel, or in a checkout."""
-    shipped = Path(__file__).resolve().parent.parent / "rehearsal" / "scenarios"
+    shipped = Path(__file__).resolve().parent.parent / "emulator" / "scenarios"
     if shipped.is_dir():
         return shipped
     return Path(__file__).resolve().parents[3] / "plans" / "scenarios"
@@ -49,7 +49,7 @@ def load_scenario(name: str) -> tuple[str, Scenario]:
                 f"no scenario {name!r}: neither one of the shipped ones nor a file",
                 hint=f"{meant}`cutover rehearse --list` names the shipped ones",
             )
-    return path.stem, load_model(path, Scenario, what="scenario").model
+    return path.stem, load_model(path, Scenario, what="scenario")
 
 
 def planned(plan: Plan, scenario: Scenario) -> Plan:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 
 from cutover.core.errors import PlanError, Problem, printable
-from cutover.local.yaml_text import Place, SourceText, read_text, text_of_bytes
+from cutover.core.values import count_of
+from cutover.local.text_file import Place, SourceText, decoded, read_text
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_ROWS: Final = 100_000
@@ -29,6 +30,7 @@ HINT: Final = "nothing was judged; docs/judge.md describes the table"
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_NO_DATAPOINT = "leave the cell empty when there was no datapoint"
 _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -45,49 +47,45 @@ class CsvLine:
         index = self.table.index.get(name)
         return "" if index is None else self.cells[index]
 
-    def whole(self, name: str) -> int | None:
-        """A count of whole requests; None for an empty cell.
+    def count(self, name: str, parts: int = 1) -> int | None:
+        """A count in so many parts of a request, a fraction when there are parts; None for an empty cell.
 
         Raises:
             PlanError: for anything that is no such number.
         """
-        text = self.cell(name)
-        if not text:
+        if parts == 1:
+            number = self.number(name, _NO_DATAPOINT, _WHOLE, "whole number")
+        else:
+            number = self.number(name, _NO_DATAPOINT)
+        if number is None:
             return None
-        if _WHOLE.fullmatch(text) is None:
-            self.refuse(name, f"{_quoted(text)} is no whole number", _NO_NUMBER)
-        return self._counted(name, Decimal(text), 1)
+        if number < 0:
+            self.refuse(name, f"{printable(self.cell(name), 40)} is negative: a count never is")
+        if number > MOST_COUNT:
+            self.refuse(name, f"{quoted_cell(self.cell(name))} is more than any minute has")
+        return round(number * parts)
 
-    def thousandths(self, name: str) -> int | None:
-        """A count that may be a fraction, in thousandths; None for an empty cell.
+    def integer(self, name: str, fix: str) -> int | None:
+        """A whole number; None for an empty cell and for a fraction. `fix` is as in `number`.
 
         Raises:
-            PlanError: for anything that is no such number.
+            PlanError: for anything else.
         """
-        number = self.number(name)
-        return None if number is None else self._counted(name, number, 1000)
+        number = self.number(name, fix)
+        return None if number is None or number != number.to_integral_value() else int(number)
 
-    def number(self, name: str, fix: str = "") -> Decimal | None:
+    def number(
+        self, name: str, fix: str, pattern: re.Pattern[str] = _NUMBER, what: str = "number"
+    ) -> Decimal | None:
         """A number; None for an empty cell. `fix` says what to write instead of anything else.
 
         Raises:
             PlanError: for anything else.
         """
         text = self.cell(name)
-        if not text:
-            return None
-        number = decimal_of(text)
-        if number is None:
-            self.refuse(name, f"{_quoted(text)} is no number", fix or _NO_NUMBER)
-        return number
-
-    def _counted(self, name: str, number: Decimal, parts: int) -> int:
-        """The count in so many parts of a request."""
-        if number < 0:
-            self.refuse(name, f"{printable(self.cell(name), 40)} is negative: a count never is")
-        if number > MOST_COUNT:
-            self.refuse(name, f"{_quoted(self.cell(name))} is more than any minute has")
-        return round(number * parts)
+        if text and pattern.fullmatch(text) is None:
+            self.refuse(name, f"{quoted_cell(text)} is no {what}", fix)
+        return Decimal(text) if text else None
 
     def problem(self, name: str, message: str, fix: str = "") -> Problem:
         """What is wrong with one cell, at its place."""
@@ -100,9 +98,6 @@ class CsvLine:
             PlanError: always.
         """
         raise self.table.refused(self.problem(name, message, fix))
-
-
-_NO_NUMBER = "leave the cell empty when there was no datapoint"
 
 
 @dataclass(frozen=True)
@@ -119,11 +114,6 @@ class Table:
     names: tuple[str, ...]
     index: dict[str, int]
 
-    @property
-    def file(self) -> str:
-        """Its name in messages."""
-        return self.source.file
-
     def lines(self) -> Iterator[CsvLine]:
         """Every row that is not blank, in order.
 
@@ -131,32 +121,26 @@ class Table:
             PlanError: at the first row that has other columns than the header.
         """
         seen = 0
+        width = len(self.names)
         for number, text in enumerate(self.source.lines[1:], start=2):
             if not text.strip():
                 continue
             seen += 1
             if seen > MAX_ROWS:
-                raise self.refused(
-                    Problem(number, 1, f"more than {MAX_ROWS:,} rows: give fewer days")
-                )
+                message = f"more than {MAX_ROWS:,} rows: give fewer days"
+                raise self.refused(Problem(number, 1, message))
             cells = cells_of(text)
-            if len(cells) == 1 and '"' in text and len(self.names) > 1:
+            if len(cells) == 1 and '"' in text and width > 1:
                 at = text.count(",", 0, text.index('"'))
-                raise self.refused(
-                    self.problem(
-                        number, at, "a quote is not closed, or not at the end of its cell"
-                    )
+                message = "a quote is not closed, or not at the end of its cell"
+                raise self.refused(self.problem(number, at, message))
+            if len(cells) != width:
+                at = min(len(cells), width + 1) - 1
+                message = f"{count_of(len(cells), 'cell')}, but the header has {count_of(width, 'column')}"
+                fix = (
+                    "write fractions with a point, and an empty cell as nothing between two commas"
                 )
-            if len(cells) != len(self.names):
-                at = min(len(cells), len(self.names) + 1) - 1
-                raise self.refused(
-                    self.problem(
-                        number,
-                        at,
-                        f"{_some(len(cells), 'cell')}, but the header has {_some(len(self.names), 'column')}",
-                        "write fractions with a point, and an empty cell as nothing between two commas",
-                    )
-                )
+                raise self.refused(self.problem(number, at, message, fix))
             yield CsvLine(self, number, tuple(cell.strip() for cell in cells))
 
     def problem(self, number: int, index: int, message: str, fix: str = "") -> Problem:
@@ -166,7 +150,7 @@ class Table:
 
     def refused(self, problem: Problem) -> PlanError:
         """The problem as the error that ends the command."""
-        return PlanError(self.file, (problem,), hint=HINT)
+        return PlanError(self.source.file, (problem,), hint=HINT)
 
 
 def decimal_of(text: str) -> Decimal | None:
@@ -186,15 +170,9 @@ def cells_of(text: str) -> list[str]:
 
 def column_of(text: str, index: int) -> int:
     """The column (from 1) at which the cell of this index begins."""
-    at, quoted = 0, False
-    for column, character in enumerate(text, start=1):
-        if at == index:
-            return column
-        if character == '"':
-            quoted = not quoted
-        elif character == "," and not quoted:
-            at += 1
-    return len(text) + 1 if at == index else 1
+    commas = (found for found in re.finditer(r'"[^"]*"?|,', text) if found[0] == ",")
+    starts = [1, *(found.end() + 1 for found in commas)]
+    return starts[index] if index < len(starts) else 1
 
 
 def open_table(path: str, stdin: BinaryIO | None = None) -> Table:
@@ -216,7 +194,7 @@ def _source(path: str, stdin: BinaryIO | None) -> SourceText:
     if len(data) > MAX_BYTES:
         problem = Problem(1, 1, f"larger than {MAX_BYTES // 1024 // 1024} MiB")
         raise PlanError("<stdin>", (problem,))
-    return text_of_bytes("<stdin>", data)
+    return decoded("<stdin>", data)
 
 
 def _table(source: SourceText) -> Table:
@@ -246,13 +224,12 @@ def _table(source: SourceText) -> Table:
     for at, name in enumerate(names):
         if decimal_of(name) is not None:
             refuse(
-                f"the first line must name the columns, and {_quoted(name)} is a number",
+                f"the first line must name the columns, and {quoted_cell(name)} is a number",
                 "write the header above the rows",
                 column_of(head, at),
             )
-    for at, name in enumerate(names):
         if name and name in names[:at]:
-            refuse(f"the column {_quoted(name)} comes twice", column=column_of(head, at))
+            refuse(f"the column {quoted_cell(name)} comes twice", column=column_of(head, at))
     return Table(source, names, {name: at for at, name in enumerate(names)})
 
 
@@ -269,7 +246,7 @@ def check_columns(table: Table, known: Sequence[str], needed: Sequence[str]) -> 
             near = difflib.get_close_matches(name, known, n=1)
             fix = f"did you mean {near[0]}?" if near else f"columns are: {', '.join(known)}"
             what = (
-                f"{_quoted(name)} is no column of this table"
+                f"{quoted_cell(name)} is no column of this table"
                 if name
                 else "a column without a name"
             )
@@ -281,9 +258,6 @@ def check_columns(table: Table, known: Sequence[str], needed: Sequence[str]) -> 
         )
 
 
-def _quoted(text: str) -> str:
+def quoted_cell(text: str) -> str:
+    """A cell as messages show it."""
     return f"'{printable(text, 40)}'"
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count != 1 else ''}"

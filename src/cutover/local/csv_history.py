@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
-from cutover.core.backtest import NOTHING, Row
 from cutover.core.backtest.rows import EPOCH, MOST_MINUTES
-from cutover.core.errors import printable
 from cutover.core.moment import wall_ms
 from cutover.core.values import MINUTE
-from cutover.local.csv_file import CsvLine, Table, check_columns, open_table
-from cutover.local.csv_groups import (
-    MOST_GAP,
-    Newest,
-    check_span,
-    columns_of,
-    group_of,
-    one_sided,
-    told_columns,
-)
+from cutover.local.csv_file import CsvLine, check_columns, open_table, quoted_cell
+from cutover.local.csv_rows import MinutesTable, Order, columns_of, read_rows
 
 ONE: Final = ("minute", "time", *columns_of(""), "elb_503")
 COMPARISON: Final = (
@@ -34,28 +22,7 @@ COMPARISON: Final = (
 )
 
 
-@dataclass(frozen=True)
-class HistoryTable:
-    """A past that has been read whole.
-
-    Attributes:
-        rows: one for each minute, each with its time (`Row.at_ms`) when the table is dated.
-        columns: the columns (without their side) that the table has.
-        comparison: two groups that served side by side; else one service.
-        dated: the minutes are times (UTC).
-        left_out: minutes that the table does not have.
-        notes: what a reader should know about how it was read.
-    """
-
-    rows: tuple[Row, ...]
-    columns: frozenset[str]
-    comparison: bool
-    dated: bool
-    left_out: int
-    notes: tuple[str, ...] = ()
-
-
-def read_history(path: str, stdin: BinaryIO | None = None) -> HistoryTable:
+def read_history(path: str, stdin: BinaryIO | None = None) -> MinutesTable:
     """The table of a file (`-`: of `stdin`).
 
     Raises:
@@ -74,55 +41,23 @@ def read_history(path: str, stdin: BinaryIO | None = None) -> HistoryTable:
             else "there is no column time or minute"
         )
         raise table.refused(table.problem(1, 0, message, fix))
-    rows, left_out = _rows(table, _time if dated else _minute, comparison=comparison)
+    order = Order(
+        "time" if dated else "minute",
+        _time if dated else _minute,
+        twice="{cell} comes twice",
+        back="{cell} comes after a later one",
+        gap="{cell} is {left_out:,} minutes after the row before it",
+        fix="sort the rows, one for each minute (UTC)",
+    )
     sides = ("source", "destination") if comparison else ("",)
-    notes = one_sided(table, *sides)
-    return HistoryTable(rows, told_columns(table, *sides), comparison, dated, left_out, notes)
-
-
-def _rows(
-    table: Table, when: Callable[[CsvLine], int], *, comparison: bool
-) -> tuple[tuple[Row, ...], int]:
-    newest = Newest(table)
-    rows: list[Row] = []
-    left_out = 0
-    column = "time" if "time" in table.index else "minute"
-    for line in table.lines():
-        minute = when(line)
-        if rows:
-            gap = minute - rows[-1].minute - 1
-            if gap < 0:
-                what = "comes twice" if gap == -1 else "comes after a later one"
-                line.refuse(
-                    column,
-                    f"{line.cell(column)} {what}",
-                    "sort the rows, one for each minute (UTC)",
-                )
-            if gap > MOST_GAP:
-                line.refuse(
-                    column, f"{line.cell(column)} is {gap:,} minutes after the row before it"
-                )
-            check_span(line, column, minute - rows[0].minute + 1)
-            left_out += gap
-            rows += (
-                Row(missing, -1, 0, known=False) for missing in range(rows[-1].minute + 1, minute)
-            )
-        source, wrong = group_of(line, "source" if comparison else "")
-        destination, also = group_of(line, "destination") if comparison else (NOTHING, None)
-        newest.admit(wrong or also)
-        rows.append(Row(minute, -1, 0, source, destination, line.whole("elb_503")))
-    if not rows:
-        raise table.refused(table.problem(1, 0, "the table has a header and no row"))
-    return tuple(rows), left_out
+    return read_rows(table, sides, order, lambda *_: (-1, 0))
 
 
 def _minute(line: CsvLine) -> int:
-    number = line.number("minute", "write a whole number of minutes, or a column `time`")
-    if number is None or number != number.to_integral_value() or abs(number) > MOST_MINUTES:
-        line.refuse(
-            "minute", f"'{printable(line.cell('minute'), 40)}' is no whole number of minutes"
-        )
-    return int(number)
+    minute = line.integer("minute", "write a whole number of minutes, or a column `time`")
+    if minute is None or abs(minute) > MOST_MINUTES:
+        line.refuse("minute", f"{quoted_cell(line.cell('minute'))} is no whole number of minutes")
+    return minute
 
 
 def _time(line: CsvLine) -> int:
@@ -131,12 +66,9 @@ def _time(line: CsvLine) -> int:
     try:
         found = datetime.fromisoformat(text if text.isascii() else "")
     except ValueError:
-        line.refuse(
-            "time",
-            f"'{printable(text, 40)}' is no time",
-            "ISO 8601, for example 2026-11-20T12:00Z",
-        )
+        fix = "ISO 8601, for example 2026-11-20T12:00Z"
+        line.refuse("time", f"{quoted_cell(text)} is no time", fix)
     at = wall_ms(found if found.tzinfo is not None else found.replace(tzinfo=UTC)) // MINUTE
     if at <= EPOCH + MOST_MINUTES:
-        line.refuse("time", f"'{printable(text, 40)}' is too long ago")
+        line.refuse("time", f"{quoted_cell(text)} is too long ago")
     return at - EPOCH

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 from typing import BinaryIO, Final
 
@@ -12,35 +11,38 @@ from cutover.core.backtest.rows import MOST_MINUTES
 from cutover.core.errors import printable
 from cutover.core.plan import Plan
 from cutover.core.values import FULL, weight_text
-from cutover.local.csv_file import CsvLine, Table, check_columns, decimal_of, open_table
-from cutover.local.csv_groups import (
-    MOST_GAP,
-    Newest,
-    check_span,
-    columns_of,
-    group_of,
-    one_sided,
-    told_columns,
+from cutover.local.csv_file import (
+    CsvLine,
+    check_columns,
+    decimal_of,
+    open_table,
+    quoted_cell,
 )
+from cutover.local.csv_rows import MinutesTable, Order, columns_of, read_rows
 
 SIDES: Final = ("source", "destination")
 KNOWN: Final = ("minute", "step", "weight", *columns_of(*SIDES), "elb_503")
 NEEDED: Final = ("minute", "step", "weight", "source_requests", "destination_requests")
 
 
-@dataclass(frozen=True)
-class MinutesTable:
-    """A table that has been read whole.
+def _minute(line: CsvLine) -> int:
+    minute = line.integer("minute", "0 is the first minute of the first step")
+    if minute is None:
+        line.refuse("minute", "a minute is a whole number, negative before the run")
+    if abs(minute) > MOST_MINUTES:
+        text = printable(line.cell("minute"), 40)
+        line.refuse("minute", f"minute {text}: count minutes from the first raise")
+    return minute
 
-    Attributes:
-        rows: one for each minute; those that the table leaves out are not known.
-        columns: the columns (without their side) that both groups have.
-        notes: what a reader should know about how it was read.
-    """
 
-    rows: tuple[Row, ...]
-    columns: frozenset[str]
-    notes: tuple[str, ...] = ()
+_ORDER: Final = Order(
+    "minute",
+    _minute,
+    twice="minute {cell} comes twice",
+    back="minute {cell} comes after minute {before}",
+    gap="minute {cell} comes right after minute {before}",
+    fix="sort the rows, one for each minute",
+)
 
 
 def read_minutes(path: str, plan: Plan, stdin: BinaryIO | None = None) -> MinutesTable:
@@ -51,87 +53,38 @@ def read_minutes(path: str, plan: Plan, stdin: BinaryIO | None = None) -> Minute
     """
     table = open_table(path, stdin)
     check_columns(table, KNOWN, NEEDED)
-    reader = _Reader(table, plan)
-    rows = tuple(reader.rows())
-    if not rows:
-        raise table.refused(table.problem(1, 0, "the table has a header and no row"))
-    notes = (*reader.notes, *one_sided(table, *SIDES))
-    return MinutesTable(rows, told_columns(table, *SIDES), notes)
+    steps = _Steps(plan)
+    found = read_rows(table, SIDES, _ORDER, steps.step_of)
+    return replace(found, notes=(*steps.notes, *found.notes))
 
 
-class _Reader:
-    """One table, read once."""
+class _Steps:
+    """The steps and weights of one table, beside those of the plan."""
 
-    def __init__(self, table: Table, plan: Plan) -> None:
-        self._table = table
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._unit: int | None = None  # per mille of what a weight of 1 in the table means
         self._off_plan: set[int] = set()
         self._weights: dict[int, int] = {}
         self._changed: set[int] = set()
-        self._left_out = 0
-        self._first: int | None = None
         self.notes: list[str] = []
 
-    def rows(self) -> Iterator[Row]:
-        """Every minute, those that are left out too."""
-        newest = Newest(self._table)
-        before: Row | None = None
-        for line in self._table.lines():
-            minute = self._minute(line, before)
-            step = self._step(line, minute, before)
-            weight = self._weight(line, step)
-            source, wrong = group_of(line, "source")
-            destination, also = group_of(line, "destination")
-            newest.admit(wrong or also)
-            row = Row(minute, step, weight, source, destination, line.whole("elb_503"))
-            yield from self._gap(before, row)
-            yield row
-            before = row
-        if self._left_out:
-            self.notes.append(
-                f"the table leaves out {self._left_out:,} minute{'s' if self._left_out != 1 else ''}: "
-                "nothing is known of them"
-            )
+    def step_of(self, line: CsvLine, minute: int, before: Row | None) -> tuple[int, int]:
+        """The step and weight of a row.
 
-    def _gap(self, before: Row | None, row: Row) -> Iterator[Row]:
-        if before is None:
-            return
-        for minute in range(before.minute + 1, row.minute):
-            self._left_out += 1
-            yield Row(minute, before.step, before.weight, known=False)
-
-    def _minute(self, line: CsvLine, before: Row | None) -> int:
-        number = line.number("minute", "0 is the first minute of the first step")
-        if number is None or number != number.to_integral_value():
-            line.refuse("minute", "a minute is a whole number, negative before the run")
-        minute = int(number)
-        if abs(minute) > MOST_MINUTES:
-            text = printable(line.cell("minute"), 40)
-            line.refuse("minute", f"minute {text}: count minutes from the first raise")
-        if before is None:
-            self._first = minute
-            return minute
-        if minute == before.minute:
-            line.refuse("minute", f"minute {minute} comes twice")
-        if minute < before.minute:
-            line.refuse(
-                "minute",
-                f"minute {minute} comes after minute {before.minute}",
-                "sort the rows by minute",
-            )
-        if minute - before.minute > MOST_GAP:
-            line.refuse("minute", f"minute {minute} comes right after minute {before.minute}")
-        check_span(line, "minute", minute - (self._first or 0) + 1)
-        return minute
+        Raises:
+            PlanError: for cells that the plan does not allow.
+        """
+        step = self._step(line, minute, before)
+        return step, self._weight(line, step)
 
     def _step(self, line: CsvLine, minute: int, before: Row | None) -> int:
-        number = line.number("step", "0 is the first step, -1 before the first raise")
-        if number is None or number != number.to_integral_value() or number < -1:
+        step = line.integer("step", "0 is the first step, -1 before the first raise")
+        if step is None or step < -1:
             line.refuse(
                 "step", "a step is a whole number: 0 is the first, -1 before the first raise"
             )
-        step, last = int(number), len(self._plan.steps) - 1
+        last = len(self._plan.steps) - 1
         if step > last:
             line.refuse(
                 "step",
@@ -154,7 +107,7 @@ class _Reader:
         if number is None:
             line.refuse(
                 "weight",
-                f"'{printable(text, 40)}' is no weight",
+                f"{quoted_cell(text)} is no weight",
                 "percent as in the plan, for example 2.5",
             )
         if number < 0 or number > 100:

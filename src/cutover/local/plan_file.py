@@ -9,10 +9,9 @@ from typing import Any, Final
 from cutover.core.errors import PlanError, Problem
 from cutover.core.plan import Plan, lint
 from cutover.core.values import parse_rate
-from cutover.local.yaml_builder import read_tree
+from cutover.local.text_file import decoded
 from cutover.local.yaml_file import read_yaml, strictly, validate
-from cutover.local.yaml_text import text_of
-from cutover.local.yaml_tree import Tree
+from cutover.local.yaml_tree import Tree, read_tree
 
 _ELB: Final = "arn:aws:elasticloadbalancing:xx-stand-1:000000000000:"
 _STAND_INS: Final[dict[str, Any]] = {
@@ -79,7 +78,7 @@ def plan_of_text(text: str, *, file: str = "plan.yaml", strict: bool = False) ->
     Raises:
         PlanError: as `load_plan`.
     """
-    return _loaded(read_tree(text_of(file, text)), strict=strict)
+    return _loaded(read_tree(decoded(file, text.encode("utf-8", "surrogatepass"))), strict=strict)
 
 
 def _loaded(tree: Tree, *, strict: bool) -> LoadedPlan:

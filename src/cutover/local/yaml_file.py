@@ -5,28 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from cutover.core.errors import PlanError, Problem
 from cutover.local.model_problems import as_problem, below, hollow
-from cutover.local.yaml_builder import read_tree
-from cutover.local.yaml_text import MAX_PROBLEMS, read_text
-from cutover.local.yaml_tree import Tree
+from cutover.local.text_file import MAX_PROBLEMS, read_text
+from cutover.local.yaml_tree import Tree, read_tree
 
 M = TypeVar("M", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Loaded(Generic[M]):
-    """A model, the text it came from (without a byte order mark, lines ended by line feeds), and warnings."""
-
-    model: M
-    text: str
-    warnings: tuple[Problem, ...]
 
 
 def read_yaml(path: Path, *, what: str = "plan") -> Tree:
@@ -114,14 +103,13 @@ def _without_secrets(problems: Iterable[Problem]) -> set[Problem]:
     }
 
 
-def load_model(path: Path, model: type[M], *, what: str = "plan") -> Loaded[M]:
+def load_model(path: Path, model: type[M], *, what: str = "plan") -> M:
     """The model of a YAML file.
 
     Raises:
         PlanError: when the file cannot be read, is no YAML, or no such model; every problem at once.
     """
-    tree = read_yaml(path, what=what)
-    return Loaded(validate(tree, model), tree.source.text, tree.source.warnings)
+    return validate(read_yaml(path, what=what), model)
 
 
 def strictly(file: str, warnings: tuple[Problem, ...]) -> None:

@@ -134,6 +134,37 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     edit(
+        "billions of laughs in aliases of aliases",
+        ("source: EC2", "source: &a [x, x]"),
+        tail="".join(f"b{i}: [*a, *a]\n" for i in range(1_000)),
+        says=(
+            "6:13: anchor &a is not allowed",
+            *(
+                f"{line}:{column}: alias *a is not allowed"
+                for line in range(15, 65)
+                for column in ((6, 10) if line < 25 else (7, 11))
+            ),
+        )[:100],
+    ),
+    edit(
+        "alias of no anchor, as value and as key",
+        ("source: EC2", "source: *none"),
+        tail="*none : 1\n",
+        says=(
+            "6:13: alias *none is not allowed",
+            "15:1: alias *none is not allowed",
+        ),
+    ),
+    edit(
+        "one anchor twice",
+        ("source: EC2", "source: &a EC2"),
+        ("destination: EKS", "destination: &a EKS"),
+        says=("6:13: anchor &a is not allowed", "7:18: anchor &a is not allowed"),
+    ),
+    edit(
+        "tag on a key", ("name: shop", "!!str name: shop"), says=("2:1: tag !!str is not allowed",)
+    ),
+    edit(
         "merge key",
         tail="safety:\n  <<: {on_drift: hold}\n",
         says=("16:3: merge key << is not allowed",),
@@ -201,6 +232,22 @@ CASES: tuple[Case, ...] = (
         "nested too deep",
         tail="deep: " + "[" * 40 + "]" * 40 + "\n",
         says=("15:38: nested deeper than 32 levels",),
+    ),
+    edit(
+        "nested as deep as the file is long",
+        tail="deep: " + "[" * 60_000 + "\n",
+        says=("15:38: nested deeper than 32 levels",),
+    ),
+    raw(
+        "lists in lists without a bracket",
+        "- " * 30_000,
+        says=("1:65: nested deeper than 32 levels",),
+    ),
+    edit(
+        "syntax error below another problem",
+        ("name: shop", "name: shop\nname: shop2"),
+        ("managed_by: none", "managed_by: [none"),
+        says=("16:1: the `[` or `{` of line 15 is not closed, or a comma is missing here",),
     ),
     edit(
         "percent sign first",

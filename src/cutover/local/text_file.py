@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -23,6 +24,11 @@ HIDDEN: Final = re.compile(
 )
 
 
+_UNREADABLE: Final[dict[type[Exception], str]] = {
+    FileNotFoundError: "no such file: name the {what} to read",
+    IsADirectoryError: "this is a directory; name the {what} file in it",
+    PermissionError: "permission denied: this user may not read it",
+}
 _URL: Final = re.compile(r"(https?://[^/\s]*/)([^\s\"',}]+)")
 
 
@@ -45,13 +51,12 @@ class SourceText:
         file: its name as the user gave it.
         text: decoded, without a byte order mark, lines ended by line feeds only.
         warnings: things that were mended, as problems of severity "warning".
-        hidden: places of characters that nobody can see.
+        lines: those of the text.
     """
 
     file: str
     text: str
     warnings: tuple[Problem, ...] = ()
-    hidden: tuple[Place, ...] = ()
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,83 +114,51 @@ def read_text(path: Path, *, what: str = "plan", limit: int = MAX_BYTES) -> Sour
     Raises:
         PlanError: when it is absent, a directory, unreadable, too large or not UTF-8; one clear message.
     """
-    file = str(path)
     try:
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
-    except FileNotFoundError:
-        raise _refused(file, f"no such file: name the {what} to read") from None
-    except IsADirectoryError:
-        raise _refused(file, f"this is a directory; name the {what} file in it") from None
-    except PermissionError:
-        raise _refused(file, "permission denied: this user may not read it") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _refused(file, f"cannot be read: {reason}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        message = _UNREADABLE.get(type(error), "cannot be read: {reason}")
+        raise _refused(str(path), message.format(what=what, reason=reason)) from None
     if len(data) > limit:
-        raise _refused(file, f"larger than {limit // 1024} KiB: this is no {what}")
-    return _decoded(file, data)
+        raise _refused(str(path), f"larger than {limit // 1024} KiB: this is no {what}")
+    return decoded(str(path), data)
 
 
-def text_of(file: str, text: str) -> SourceText:
-    """A text that was never a file, with the same checks; `file` is its name in messages."""
-    return _decoded(file, text.encode("utf-8", "surrogatepass"))
-
-
-def text_of_bytes(file: str, data: bytes) -> SourceText:
-    """Bytes that came from elsewhere than a file, with the same checks; `file` is their name in messages.
+def decoded(file: str, data: bytes) -> SourceText:
+    """Bytes as text; `file` is their name in messages.
 
     Raises:
         PlanError: when they are not UTF-8.
     """
-    return _decoded(file, data)
-
-
-def _decoded(file: str, data: bytes) -> SourceText:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _refused(file, "UTF-16 text: save the file as UTF-8")
-    marked = data.startswith(b"\xef\xbb\xbf")
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    sound = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode()
+        text = sound.decode()
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode()
-        place = Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        raise PlanError(
-            file,
-            (
-                Problem(
-                    place.line,
-                    place.column,
-                    f"byte 0x{data[error.start]:02x} is not UTF-8: save the file as UTF-8",
-                ),
-            ),
-        ) from None
-    returns = text.count("\r\n")
+        before = sound[: error.start].decode().split("\n")
+        message = f"byte 0x{sound[error.start]:02x} is not UTF-8: save the file as UTF-8"
+        raise _refused(file, message, len(before), len(before[-1]) + 1) from None
     source = SourceText(file, text.replace("\r\n", "\n"))
-    warnings = []
-    if marked:
-        warnings.append(
-            source.problem(
-                START,
-                "the file starts with a byte order mark",
-                "save it as UTF-8 without BOM",
-                "warning",
-            )
-        )
-    if returns:
-        end = Place(1, len(source.lines[0]) + 1)
-        warnings.append(
-            source.problem(end, "lines end in CRLF", "save it with LF line ends", "warning")
-        )
-    source.warnings = tuple(warnings)
-    source.hidden = tuple(
-        Place(number, found.start() + 1)
-        for number, line in enumerate(source.lines, 1)
-        for found in HIDDEN.finditer(line)
+    end = Place(1, len(source.lines[0]) + 1)
+    mended = (
+        (
+            sound != data,
+            START,
+            "the file starts with a byte order mark",
+            "save it as UTF-8 without BOM",
+        ),
+        ("\r\n" in text, end, "lines end in CRLF", "save it with LF line ends"),
+    )
+    source.warnings = tuple(
+        source.problem(place, message, fix, "warning")
+        for found, place, message, fix in mended
+        if found
     )
     return source
 
 
-def _refused(file: str, message: str) -> PlanError:
-    return PlanError(file, (Problem(1, 1, message),))
+def _refused(file: str, message: str, line: int = 1, column: int = 1) -> PlanError:
+    return PlanError(file, (Problem(line, column, message),))
