@@ -100,6 +100,17 @@ def test_a_service_too_quiet_to_prove_anything_completes_by_patience_and_not_by_
     assert found["rolled_back"] == 0
 
 
+def test_many_starts_are_told_while_they_are_tried(tmp_path: Path) -> None:
+    plan, text = tmp_path / "short.yaml", PLAN.read_text(encoding="utf-8")
+    before, after = text.partition("steps:")[0], text.partition("traffic:")[2]
+    steps = "steps: [{weight: 50, bake: 5m}, {weight: 100, bake: 5m}]\ntraffic:"
+    plan.write_text(f"{before}{steps}{after}", encoding="utf-8")
+    lines = ["minute,requests,errors", *(f"{minute},6000,6" for minute in range(102 * 60))]
+    shown = backtested(tmp_path, "\n".join(lines), "--json", plan=plan)
+    assert shown.object["completed"] == 101
+    assert "tried 100 of 101 starts" in shown.err
+
+
 def test_few_hours_are_no_answer(tmp_path: Path) -> None:
     found = backtested(tmp_path, "\n".join(service(5)), "--json").object
     assert found["too_twitchy"] == "cannot tell"
@@ -125,14 +136,14 @@ def test_what_is_not_known_is_not_called_no_request(tmp_path: Path) -> None:
     empty = backtested(
         tmp_path, "\n".join((*lines, *(f"{n},," for n in range(120, 140)))), "--json"
     )
-    assert "nothing is known of requests on either side in 6 minutes" in empty.out
+    assert "nothing is known of requests on either side in 3 settled minutes" in empty.out
     zeros = [f"{n},0,0" for n in range(120, 140)]
     assert (
-        "no request on either side in 6 minutes"
+        "no request on either side in 3 settled minutes"
         in backtested(tmp_path, "\n".join((*lines, *zeros)), "--json").out
     )
-    mixed = [*zeros[:3], *(f"{n},," for n in range(123, 140))]
-    said = "no request on either side in 6 minutes, 3 of them without a datapoint"
+    mixed = [*zeros[:5], *(f"{n},," for n in range(125, 140))]
+    said = "no request on either side in 3 settled minutes, 1 of them without a datapoint"
     assert said in backtested(tmp_path, "\n".join((*lines, *mixed)), "--json").out
 
 

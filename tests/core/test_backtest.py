@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean, pvariance
 
@@ -23,13 +23,13 @@ from cutover.core.backtest import (
     SimulatedEnd,
     Twitchy,
     attempt,
-    attempts,
     looks,
     mapping_of_table,
     past_of_minutes,
     past_of_rows,
     report_of,
     split,
+    starts,
 )
 from cutover.core.backtest.rows import ms_of
 from cutover.core.backtest.split import _drawn, _outwards
@@ -37,7 +37,7 @@ from cutover.core.gates import Verdict
 from cutover.core.observation import Absent, Count, Minute
 from cutover.core.plan import Plan
 from cutover.core.values import HOUR, MINUTE
-from tests.fakes import plan_of
+from tests.fakes import RULE, SOURCE, TWO_ROUTES, plan_of
 
 ERRORS = {"errors": {"max": "1%", "versus_source": {"ratio": 2.0, "floor": "0.2%"}}}
 STEPS = [{"weight": 5, "bake": "10m"}, {"weight": 100, "bake": "10m"}]
@@ -58,11 +58,11 @@ def run(minutes: int, destination: Group, *, weight: int = 50, step: int = 0) ->
     ]
 
 
-def looked(rows: Iterable[Row], plan: Plan = PLAN) -> list[Evaluation]:
+def looked(rows: Sequence[Row], plan: Plan = PLAN) -> list[Evaluation]:
     return list(looks(plan, plan.comparisons[0], mapping_of_table(plan, ALL), rows))
 
 
-def last(rows: Iterable[Row], plan: Plan = PLAN) -> Evaluation:
+def last(rows: Sequence[Row], plan: Plan = PLAN) -> Evaluation:
     return looked(rows, plan)[-1]
 
 
@@ -76,11 +76,12 @@ def test_a_bake_that_is_over_with_every_gate_passing_advances() -> None:
     assert [signal.name for signal in found[9].signals] == ["errors"]
 
 
-def test_too_few_requests_bake_and_then_hold() -> None:
-    rows = [*before(), *run(12, Group(1, 0))]
-    assert last(rows[:-3]).action is Action.BAKE
-    assert last(rows).action is Action.HOLD
-    assert last(rows).decides.verdict is Verdict.WAITING
+def test_too_few_requests_bake_on_for_as_long_as_a_run_waits_and_then_hold() -> None:
+    patient = plan_of(gates=[{"errors": {"max": "1%", "min_requests": 10_000}}], steps=STEPS)
+    found = looked([*before(), *run(31, Group(1, 0))], patient)
+    assert {look.decides.verdict for look in found} == {Verdict.WAITING}
+    assert {look.action for look in found[:29]} == {Action.BAKE}
+    assert {look.action for look in found[29:]} == {Action.HOLD}, "10m of bake and 20m of grace"
 
 
 def test_a_breach_does_what_its_gate_says() -> None:
@@ -91,21 +92,51 @@ def test_a_breach_does_what_its_gate_says() -> None:
     assert last([*before(), *run(2, bad)], plan).action is Action.HOLD
 
 
-def test_nobody_left_to_compare_with_asks_a_person() -> None:
-    rows = [
-        *before(),
-        *(Row(n, 1, 1000, NOTHING, Group(6_000, 300)) for n in range(3)),
-    ]
-    found = last(rows)
-    assert (found.decides.verdict, found.action) == (Verdict.BREACH, Action.ESCALATE)
+def test_nobody_left_to_compare_with_asks_a_person_unless_the_raise_is_suspected() -> None:
+    def bad_from(first: int) -> Evaluation:
+        groups = (Group(6_000, 300 if n >= first else 6) for n in range(first + 3))
+        return last(
+            [*before(), *(Row(n, 1, 1000, NOTHING, group) for n, group in enumerate(groups))]
+        )
+
+    soon, late = bad_from(0), bad_from(10)
+    assert (soon.decides.verdict, soon.action) == (Verdict.BREACH, Action.ROLLBACK)
+    assert soon.sentence.endswith("it began right after the raise")
+    assert (late.decides.verdict, late.action) == (Verdict.BREACH, Action.ESCALATE)
 
 
-def test_a_sick_source_holds() -> None:
-    sick = [
-        replace(row, source=Group(5_700, 570), destination=Group(300, 30)) for row in run(3, GOOD)
-    ]
-    found = last([*before(), *sick])
-    assert (found.decides.verdict, found.action) == (Verdict.SHARED, Action.HOLD)
+def test_a_sick_source_holds_and_is_blamed_on_a_raise_right_before_it() -> None:
+    def sick_from(first: int) -> Evaluation:
+        here, there = Group(5_700, 570), Group(300, 30)
+        rows = run(first + 3, GOOD)
+        sick = (replace(row, source=here, destination=there) for row in rows[first:])
+        return last([*before(), *rows[:first], *sick])
+
+    late, soon = sick_from(8), sick_from(0)
+    assert (late.decides.verdict, late.action) == (Verdict.SHARED, Action.HOLD)
+    assert late.sentence.startswith("errors: the source is bad too")
+    assert (soon.decides.verdict, soon.action) == (Verdict.SHARED, Action.ROLLBACK)
+    assert soon.sentence.startswith("errors: the source turned bad right after the raise")
+
+
+def test_missing_minutes_hold_after_three_and_roll_an_unproven_step_back_after_the_blind_budget() -> (
+    None
+):
+    dark = [replace(row, source=NOTHING, destination=NOTHING) for row in run(30, GOOD)[3:]]
+    actions = [look.action for look in looked([*before(), *run(3, GOOD), *dark])]
+    assert actions[:9] == [Action.BAKE] * 9
+    assert set(actions[9:16]) == {Action.HOLD}
+    assert set(actions[16:]) == {Action.ROLLBACK}
+
+
+def test_the_table_says_where_the_run_stands_whatever_the_engine_did() -> None:
+    second = [replace(row, minute=row.minute + 5, step=1) for row in run(12, GOOD, weight=1000)]
+    found = looked([*before(), *run(5, Group(300, 100)), *second])
+    assert found[4].action is Action.ROLLBACK, "the engine went back"
+    assert (found[5].row.step, found[5].baked) == (1, 1), "the table went on"
+    early = looked([*before(), *run(5, GOOD), *second])
+    assert {look.action for look in early[:5]} == {Action.BAKE}, "the engine would have waited"
+    assert early[-1].action is Action.ADVANCE
 
 
 def test_minutes_without_any_request_are_blindness() -> None:
@@ -169,12 +200,7 @@ def test_a_minute_that_the_table_leaves_out_is_unknown_once_a_newer_one_is_there
 
 def test_a_plan_without_latency_needs_no_latency() -> None:
     mapping = mapping_of_table(PLAN, frozenset({"requests", "errors"}))
-    assert (mapping.slow_ms, mapping.over_ms, mapping.made_up, dict(mapping.calibration)) == (
-        None,
-        None,
-        (),
-        {},
-    )
+    assert (mapping.slow_ms, mapping.over_ms, dict(mapping.calibration)) == (None, None, {})
 
 
 # --- dividing a minute ---------------------------------------------------------------------------
@@ -277,13 +303,14 @@ def started(rows: Iterable[Row], plan: Plan = PLAN, *, divided: bool = True) -> 
 def test_a_healthy_past_completes_in_the_time_of_the_plan() -> None:
     found = started(service(120))
     assert (found.ended, found.step, found.sentence) == (SimulatedEnd.COMPLETED, 1, "")
-    assert found.minutes == 24, (
-        "two bakes, a minute for each change, two until minutes are settled"
+    assert found.minutes == 26, (
+        "two bakes, and for each a minute of the change and two until its last minute is settled"
     )
 
 
 def test_there_is_a_start_for_every_full_hour_with_an_hour_before_it() -> None:
-    found = list(attempts(PLAN, COMPARISON, past(service(60 * 5 + 1))))
+    known = past(service(60 * 5 + 1))
+    found = [attempt(PLAN, COMPARISON, known, first) for first in starts(known)]
     assert [one.began_ms % HOUR for one in found] == [0] * 5
     assert [one.ended for one in found] == [SimulatedEnd.COMPLETED] * 4 + [SimulatedEnd.CUT_OFF]
 
@@ -315,7 +342,7 @@ def test_a_destination_that_turns_bad_at_100_is_for_a_person_unless_the_raise_is
 def test_a_hand_over_completes_after_one_minute_in_which_no_gate_objects() -> None:
     plan = plan_of(gates=[ERRORS], steps=STEPS, hold_back="5%")
     found = started(service(120), plan)
-    assert (found.ended, found.step, found.minutes) == (SimulatedEnd.COMPLETED, 2, 28)
+    assert (found.ended, found.step, found.minutes) == (SimulatedEnd.COMPLETED, 2, 31)
     thin = plan_of(
         gates=[ERRORS],
         steps=[{"weight": 100, "bake": "10m"}],
@@ -336,14 +363,14 @@ def test_a_shared_incident_later_in_a_step_holds() -> None:
 def test_too_few_requests_are_waited_for_as_long_as_a_run_would() -> None:
     patient = plan_of(gates=[{"errors": {"max": "1%", "min_requests": 10_000}}], steps=STEPS)
     found = started(service(200, lambda _: Group(60, 0)), patient)
-    assert (found.ended, found.minutes) == (SimulatedEnd.HELD, 31)
+    assert (found.ended, found.minutes) == (SimulatedEnd.HELD, 33)
 
 
 def test_minutes_that_nobody_knows_hold() -> None:
     rows = service(120)
     rows[64:] = [Row(row.minute, -1, 0, known=False) for row in rows[64:]]
     found = started(rows)
-    assert (found.ended, found.minutes) == (SimulatedEnd.HELD, 8)
+    assert (found.ended, found.minutes) == (SimulatedEnd.HELD, 13)
 
 
 def test_two_groups_are_judged_as_they_served() -> None:
@@ -370,6 +397,18 @@ def test_a_table_of_one_service_holds_its_part_to_the_sources_own_percentile() -
     assert attempt(plan, COMPARISON, found, 60).ended is SimulatedEnd.COMPLETED
 
 
+def test_a_run_looks_when_a_longer_period_settles_and_not_only_when_the_next_is_over() -> None:
+    plan = plan_of(gates=[ERRORS], steps=STEPS, observe={"period": "5m"})
+    none = (series.key for series in plan.series({})[COMPARISON])
+    every: dict[str, Count] = dict.fromkeys(none, Absent.NO_DATAPOINT)
+    every |= {"source.requests": 30_000, "balancer.requests": 30_000}
+    every |= {"source.target_2xx": 29_970, "source.target_5xx": 30}
+    minutes = (Minute(COMPARISON.id, ms_of(5 * n), every) for n in range(24))
+    found = past_of_minutes(plan, COMPARISON, minutes, {}, divided=True)
+    done = attempt(plan, COMPARISON, found, 12)
+    assert (done.ended, done.minutes) == (SimulatedEnd.COMPLETED, 32)
+
+
 def test_cloudwatch_feeds_every_gate_but_those_on_live_facts() -> None:
     gates = [ERRORS, LATENCY, {"client_errors": {"max": "1%"}}, {"healthy": {"min": 1}}]
     plan = plan_of(gates=gates, steps=STEPS)
@@ -390,6 +429,41 @@ def test_cloudwatch_feeds_every_gate_but_those_on_live_facts() -> None:
     served = read({"p95": 200}, divided=False)
     assert "latency" in [gate.name for gate in served.mapping.gates]
     assert served.minutes[0].counts["balancer.elb_503"] is Absent.NO_DATAPOINT
+
+
+def test_a_gate_keeps_its_share_of_alpha_beside_gates_that_the_past_cannot_judge() -> None:
+    percentiles = [{"latency": {"percentile": p, "max": "500ms"}} for p in (90, 95, 99, 99.9)]
+    plan = plan_of(gates=[ERRORS, *percentiles], steps=STEPS)
+    assert plan.alpha_scale < 1
+    few = frozenset({"requests", "errors"})
+    mapping = mapping_of_table(plan, few)
+    assert [gate.name for gate in mapping.gates] == ["errors"]
+    (signal,) = list(looks(plan, COMPARISON, mapping, [*before(), *run(3, GOOD)]))[-1].signals
+    assert signal.needed == pytest.approx(200 / plan.alpha_scale)
+
+
+def test_nobody_is_asked_and_no_window_closes_in_a_past() -> None:
+    steps = [{**step, "approve": "traffic is moved"} for step in STEPS]
+    plan = plan_of(gates=[ERRORS], steps=steps, windows=[{"not": "00:00-23:59", "zone": "UTC"}])
+    assert started(service(120), plan) == started(service(120))
+    assert last([*before(), *run(12, GOOD)], plan).action is Action.ADVANCE
+
+
+def test_the_minutes_of_one_comparison_are_enough_for_a_plan_of_several() -> None:
+    cart = SOURCE.replace("checkout", "cart")
+    routes = [*TWO_ROUTES, {**TWO_ROUTES[0], "rule": RULE.replace("9683", "1111"), "source": cart}]
+    plan = plan_of(gates=[ERRORS], steps=STEPS, routes=routes)
+    second = plan.comparisons[1]
+    past = past_of_rows(plan, second, service(120), ALL, divided=True)
+    assert {minute.comparison for minute in past.minutes} == {"cart-ec2>checkout-eks"}
+    assert attempt(plan, second, past, 60).ended is SimulatedEnd.COMPLETED
+
+
+def test_a_run_that_cannot_even_begin_is_held_before_its_first_raise() -> None:
+    rows = [replace(row, known=row.minute >= 70) for row in service(120)]
+    found = started(rows)
+    assert (found.ended, found.step) == (SimulatedEnd.HELD, 0)
+    assert "not ready for the first raise" in found.sentence
 
 
 # --- the answer ----------------------------------------------------------------------------------

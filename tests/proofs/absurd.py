@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cutover.core.journal.codec import VERSION
 from cutover.core.values import digest
 from cutover.local.disk import RealDisk
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from tests.cli.command import called
 
-GOLDEN = Path(__file__).parents[1] / "journals" / "v2"
+GOLDEN = Path(__file__).parents[1] / "journals" / f"v{VERSION}"
 NEWEST = sorted(GOLDEN.glob("*.jsonl"))
 
 _KEPT = ("v", "seq", "run", "prev", "hash")

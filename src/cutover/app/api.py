@@ -191,12 +191,17 @@ def judge_table(
 
 
 def backtest_table(
-    plan: Plan, csv: str, *, comparison: str | None = None, stdin: BinaryIO | None = None
+    plan: Plan,
+    csv: str,
+    *,
+    comparison: str | None = None,
+    stdin: BinaryIO | None = None,
+    tried: Callable[[int, int], None] | None = None,
 ) -> Backtested:
     """Start a plan at every hour of a table's past; see `app.backtest.backtest_table`."""
     from cutover.app import backtest as app_backtest
 
-    return app_backtest.backtest_table(plan, csv, comparison=comparison, stdin=stdin)
+    return app_backtest.backtest_table(plan, csv, comparison=comparison, stdin=stdin, tried=tried)
 
 
 def backtest_cloudwatch(
@@ -207,12 +212,13 @@ def backtest_cloudwatch(
     profile: str | None = None,
     region: str | None = None,
     told: Callable[[int, int], None] | None = None,
+    tried: Callable[[int, int], None] | None = None,
 ) -> Backtested:
     """The same for the past that CloudWatch has; see `app.backtest.backtest_cloudwatch`."""
     from cutover.app import backtest as app_backtest
 
     return app_backtest.backtest_cloudwatch(
-        plan, days, comparison=comparison, profile=profile, region=region, told=told
+        plan, days, comparison=comparison, profile=profile, region=region, told=told, tried=tried
     )
 
 

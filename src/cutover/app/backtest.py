@@ -11,12 +11,14 @@ from cutover.core.backtest import (
     Evaluation,
     History,
     Report,
-    attempts,
+    SimulatedCutover,
+    attempt,
     looks,
     mapping_of_table,
     past_of_minutes,
     past_of_rows,
     report_of,
+    starts,
 )
 from cutover.core.errors import UsageError
 from cutover.core.observation import Comparison
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from cutover.core.observation import Minute
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many minutes are done."""
+"""Told how many of how many minutes, or starts, are done."""
+
+TOLD_EVERY = 100
+"""Starts, of which each takes as long as the engine needs for all of its minutes."""
 
 FROM_TABLE, FROM_CLOUDWATCH = "csv", "cloudwatch"
 
@@ -107,9 +112,14 @@ def judge_table(
 
 
 def backtest_table(
-    plan: Plan, csv: str, *, comparison: str | None = None, stdin: BinaryIO | None = None
+    plan: Plan,
+    csv: str,
+    *,
+    comparison: str | None = None,
+    stdin: BinaryIO | None = None,
+    tried: Progress | None = None,
 ) -> Backtested:
-    """Start the plan at every hour of a table's past.
+    """Start the plan at every hour of a table's past; `tried` is told of every 100th start.
 
     Raises:
         PlanError: for a mistake in the table, with its place.
@@ -127,7 +137,7 @@ def backtest_table(
     past = past_of_rows(plan, meant, table.rows, table.columns, divided=not table.comparison)
     _some_gate(past.mapping)
     notes = [*table.notes, *_notes(past.mapping, table.columns)]
-    return _backtested(plan, meant, past, FROM_TABLE, tuple(notes), dated=table.dated)
+    return _backtested(plan, meant, past, FROM_TABLE, tuple(notes), dated=table.dated, tried=tried)
 
 
 def backtest_cloudwatch(
@@ -138,6 +148,7 @@ def backtest_cloudwatch(
     profile: str | None = None,
     region: str | None = None,
     told: Progress | None = None,
+    tried: Progress | None = None,
 ) -> Backtested:
     """Start the plan at every hour of the last days, read from CloudWatch.
 
@@ -148,6 +159,7 @@ def backtest_cloudwatch(
         profile: as the AWS CLI's `--profile`.
         region: as `--region`; it may only repeat the plan's.
         told: called as minutes are read.
+        tried: told of every 100th start.
 
     Raises:
         UsageError: for days that CloudWatch does not keep, or a comparison that the plan does not have.
@@ -172,7 +184,7 @@ def backtest_cloudwatch(
     if not any(minute.number("source.requests") for minute in past.minutes):
         raise no_requests(clients, meant, days)
     _some_gate(past.mapping)
-    return _backtested(plan, meant, past, FROM_CLOUDWATCH, ())
+    return _backtested(plan, meant, past, FROM_CLOUDWATCH, (), tried=tried)
 
 
 def _backtested(
@@ -183,10 +195,14 @@ def _backtested(
     notes: tuple[str, ...],
     *,
     dated: bool = True,
+    tried: Progress | None = None,
 ) -> Backtested:
-    return Backtested(
-        comparison, past, report_of(attempts(plan, comparison, past)), origin, notes, dated
-    )
+    every, found = starts(past), list[SimulatedCutover]()
+    for first in every:
+        found.append(attempt(plan, comparison, past, first))
+        if tried is not None and len(found) % TOLD_EVERY == 0:
+            tried(len(found), len(every))
+    return Backtested(comparison, past, report_of(found), origin, notes, dated)
 
 
 def _comparison(plan: Plan, name: str | None) -> Comparison:

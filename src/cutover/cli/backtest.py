@@ -168,8 +168,14 @@ def backtest(
     _say_pipes(frame, plan, csv)
     stdin = None if csv is None else _stdin(csv)
     loaded = app_api.load_plan(plan)
+
+    def tried(done: int, of: int) -> None:
+        frame.warn(f"tried {done:,} of {of:,} starts")
+
     if csv is not None:
-        tested = app_api.backtest_table(loaded.plan, csv, comparison=comparison, stdin=stdin)
+        tested = app_api.backtest_table(
+            loaded.plan, csv, comparison=comparison, stdin=stdin, tried=tried
+        )
     else:
         tested = app_api.backtest_cloudwatch(
             loaded.plan,
@@ -178,6 +184,7 @@ def backtest(
             profile=profile,
             region=region,
             told=lambda done, of: frame.warn(f"read {done:,} of {of:,} minutes"),
+            tried=tried,
         )
     _say_notes(frame, tested.notes, tested.past.mapping)
     _show_report(frame, loaded.plan, tested)

@@ -41,7 +41,9 @@ def test_silence_of_both_sides_is_blindness_and_never_lets_a_step_pass() -> None
     bench.at_weight(50, lambda: setattr(bench.traffic, "per_minute", 0), 6 * MINUTE)
     assert bench.run() == ExitCode.ROLLED_BACK
     assert 500 not in bench.router.weights()
-    assert [e.hold for e in bench.events(ev.PhaseChanged) if e.hold][:1] == ["no_data"]
+    held = [e for e in bench.events(ev.PhaseChanged) if e.hold]
+    assert held[0].hold == "no_data"
+    assert "nothing is known of requests on either side" in held[0].why, "not that there was none"
 
 
 def test_silence_right_after_a_raise_is_not_little_traffic() -> None:

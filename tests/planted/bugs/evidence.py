@@ -160,8 +160,8 @@ EVIDENCE = (
             ),
             Edit(
                 "cutover.core.engine.freshness:fresh",
-                "elif turn.state.step >= 0 and _silent(turn, comparison, newest):",
-                "elif turn.state.step >= 10**6 and _silent(turn, comparison, newest):",
+                "elif turn.state.step >= 0 and (silence := _silent(turn, comparison, newest)):",
+                "elif turn.state.step >= 10**6 and (silence := _silent(turn, comparison, newest)):",
             ),
         ),
         near=(_BLIND, _GATES),

@@ -1,7 +1,7 @@
-"""The plan's gates over minutes that are past: a table judged offline, and whole cutovers tried on history.
+"""The engine over minutes that are past: a table judged offline, and whole cutovers tried on history.
 
-Nothing here judges: the gates' own code does. This package brings it minutes and reads its verdicts, as the
-machine would (`cutover judge`, `cutover backtest`).
+Nothing here judges or decides: `core.engine.decide` does, in a run that is simulated (`cutover judge`, `cutover
+backtest`).
 """
 
 from cutover.core.backtest.column_mapping import COLUMNS, ColumnMapping, mapping_of_table
@@ -9,7 +9,12 @@ from cutover.core.backtest.evaluations import Action, Evaluation, looks
 from cutover.core.backtest.history import History, past_of_minutes, past_of_rows
 from cutover.core.backtest.report import HourOfDay, Report, Twitchy, report_of
 from cutover.core.backtest.rows import NOTHING, Group, Row
-from cutover.core.backtest.simulation import SimulatedCutover, SimulatedEnd, attempt, attempts
+from cutover.core.backtest.simulation import (
+    SimulatedCutover,
+    SimulatedEnd,
+    attempt,
+    starts,
+)
 from cutover.core.backtest.split import split
 
 __all__ = [
@@ -27,11 +32,11 @@ __all__ = [
     "SimulatedEnd",
     "Twitchy",
     "attempt",
-    "attempts",
     "looks",
     "mapping_of_table",
     "past_of_minutes",
     "past_of_rows",
     "report_of",
     "split",
+    "starts",
 ]

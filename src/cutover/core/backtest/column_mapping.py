@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cutover.core.backtest.rows import Group, Row, moment_of
-from cutover.core.gates import GateContext
+from cutover.core.backtest.rows import Group, Row
+from cutover.core.gates.latency import STAND_IN
 from cutover.core.observation import Absent, Comparison, Count, Minute
 from cutover.core.plan import Plan, PlannedGate
-from cutover.core.values import duration_text
 
 COLUMNS = ("requests", "errors", "unanswered", "slow", "over_slo")
 """What a table says of each group, in the order of `Group`'s fields."""
@@ -42,7 +41,6 @@ class ColumnMapping:
         calibration: what preflight would have measured for the comparison, in ms: see `GateContext.calibration`.
         slow_ms: the limits that `slow` counts against at (source, destination).
         over_ms: the limit that `over_slo` counts against.
-        made_up: words of a sentence that name a made-up limit, and what they mean.
         unanswered: both groups' unanswered requests are known; of one alone they would blame or excuse the destination.
     """
 
@@ -52,7 +50,6 @@ class ColumnMapping:
     calibration: Mapping[str, int] = field(default_factory=dict)
     slow_ms: tuple[int, int] | None = None
     over_ms: int | None = None
-    made_up: tuple[tuple[str, str], ...] = ()
     unanswered: bool = True
 
     def minute(self, comparison: Comparison, row: Row) -> Minute:
@@ -82,31 +79,6 @@ class ColumnMapping:
     def _seen(self, group: Group) -> Group:
         return group if self.unanswered else replace(group, unanswered=None)
 
-    def said(self, why: str) -> str:
-        """A gate's clause without limits that were never measured."""
-        for words, meaning in self.made_up:
-            why = why.replace(words, meaning)
-        return why
-
-
-def context(
-    plan: Plan, mapping: ColumnMapping, *, step: int, weight: int, began_ms: int, now_ms: int
-) -> GateContext:
-    """What the gates are told besides the minute; before the first raise `step` is -1 and `began_ms` 0."""
-    following = step + 1
-    return GateContext(
-        weight=weight,
-        next_weight=plan.steps[following].weight if following < len(plan.steps) else None,
-        step_began_ms=began_ms,
-        now=moment_of(now_ms),
-        period_ms=plan.observe.period,
-        calibration=mapping.calibration,
-        steps=len(plan.steps),
-        horizon=plan.horizon,
-        bake_ms=plan.steps[step].bake if step >= 0 else 0,
-        alpha_scale=plan.alpha_scale,
-    )
-
 
 def _answers(side: str, group: Group) -> dict[str, Count]:
     none = Absent.NO_DATAPOINT
@@ -135,7 +107,10 @@ def mapping_of_table(plan: Plan, columns: frozenset[str]) -> ColumnMapping:
     relative = next((spec for spec in specs if spec.versus_source is not None), None)
     absolute = next((spec.max for spec in specs if spec.max is not None), None)
     taken = {spec.max for spec in specs if spec.max is not None}
-    slow_ms = None if relative is None else _limits(relative.versus_source.ratio, taken)
+    slow_ms, calibration = None, {}
+    if relative is not None:
+        slow_ms = _limits(relative.versus_source.ratio, taken)
+        calibration = {relative.name_of_percentile: slow_ms[0], STAND_IN: 1}
     judged: list[PlannedGate] = []
     not_judged: dict[str, str] = {}
     used = {"requests"}
@@ -153,12 +128,9 @@ def mapping_of_table(plan: Plan, columns: frozenset[str]) -> ColumnMapping:
         gates=tuple(judged),
         not_judged=not_judged,
         used=frozenset(used),
-        calibration={}
-        if relative is None or slow_ms is None
-        else {relative.name_of_percentile: slow_ms[0]},
+        calibration=calibration,
         slow_ms=slow_ms,
         over_ms=absolute,
-        made_up=() if relative is None or slow_ms is None else _made_up(relative, slow_ms[1]),
         unanswered="unanswered" in columns,
     )
 
@@ -172,11 +144,8 @@ def _needed(gate: PlannedGate, relative: Any, absolute: int | None) -> tuple[set
     spec, needed = gate.spec, {"requests"}
     if spec.versus_source is not None:
         needed.add("slow")
-        same = (spec.percentile, spec.versus_source.ratio) == (
-            relative.percentile,
-            relative.versus_source.ratio,
-        )
-        if not same:
+        first = relative.percentile, relative.versus_source
+        if (spec.percentile, spec.versus_source) != first:
             return needed, "the column slow belongs to another latency gate of the plan"
     if spec.max is not None:
         needed.add("over_slo")
@@ -191,8 +160,3 @@ def _limits(ratio: float, taken: set[int]) -> tuple[int, int]:
     while {tau, round(tau * ratio)} & taken:
         tau += 1
     return tau, max(1, round(tau * ratio))
-
-
-def _made_up(relative: Any, slow_ms: int) -> tuple[tuple[str, str], ...]:
-    times = f"{relative.versus_source.ratio:g} x the source's {relative.name_of_percentile}"
-    return ((f"{duration_text(slow_ms)}, {times}", times),)

@@ -1,37 +1,37 @@
-"""A table judged as it came: one look after each minute of the run.
+"""A table judged as it came: after each minute of the run the engine is asked what it does.
 
 A row that is not the newest is settled. The newest may still be half published: it is judged only when it is as
-large as the minutes before it (docs/judge.md).
+large as the minutes before it (docs/judge.md). The table says at which step the run stands, whatever the engine did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from cutover.core.backtest.column_mapping import ColumnMapping, context
-from cutover.core.backtest.rows import Row, ms_of
-from cutover.core.engine.evaluate import GateResult, leads_to, worst
-from cutover.core.engine.freshness import MINUTES, STALE_PERIODS
-from cutover.core.gates import GateContext, Judgement, Verdict
+from cutover.core.backtest.column_mapping import ColumnMapping
+from cutover.core.backtest.rows import Row, moment_of
+from cutover.core.backtest.simulated_run import SimulatedRun, judged_plan
+from cutover.core.engine import Decision, decide
+from cutover.core.engine.evaluate import GateResult, judge, worst
+from cutover.core.engine.forward import baked
+from cutover.core.engine.freshness import MINUTES
+from cutover.core.engine.turn import Turn
+from cutover.core.gates import Verdict
 from cutover.core.gates.api import Signal
 from cutover.core.gates.sequential.baseline import WHOLE_OF
 from cutover.core.gates.sequential.policy import looks_whole
-from cutover.core.messages.verdicts import with_sentence
-from cutover.core.observation import Comparison, Minute
-from cutover.core.plan import Plan, PlannedGate
-from cutover.core.values import MINUTE, count_of
-
-SILENT_MINUTES = STALE_PERIODS
-"""Minutes without a request on either side are blindness, not health (docs/promises.md P21)."""
-
-Memories = Mapping[str, Any]
+from cutover.core.journal.events import MinuteSettled, PhaseChanged, counts_body
+from cutover.core.observation import Comparison
+from cutover.core.plan import Plan
+from cutover.core.state import Hold, Phase
+from cutover.core.state.gate_context import weight_after
+from cutover.core.values import MINUTE
 
 
 class Action(StrEnum):
-    """What a run would do on a look."""
+    """What a run does on a look."""
 
     ADVANCE = "advance"  # the bake is over and every gate passes
     BAKE = "bake"
@@ -42,13 +42,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the judge says once `row.minute + 1` minutes are over.
+    """What the engine says once `row.minute + 1` minutes are over.
 
     Attributes:
         row: the newest minute.
         judged: every gate's judgement, in the plan's order.
         decides: the worst of them.
-        action: what a run would do.
+        action: what a run does.
         baked: settled minutes of this step.
         left_out: the newest minute is not judged: it is not completely published yet.
         sentence: why, in one clause.
@@ -68,143 +68,84 @@ class Evaluation:
         return tuple(signal for one in self.judged for signal in one.judgement.signals)
 
 
-@dataclass(frozen=True)
-class Silence:
-    """Minutes in a row in which no request was seen on either side; of `dark` ones there is no datapoint at all."""
-
-    minutes: int = 0
-    dark: int = 0
-
-    def after(self, *requests: int | None) -> Silence:
-        """With one more minute, and what each side got in it; None: no datapoint."""
-        if any(requests):
-            return Silence()
-        return Silence(self.minutes + 1, self.dark + all(one is None for one in requests))
-
-    @property
-    def why(self) -> str:
-        """In commands: what is not known is not called nothing."""
-        silent = count_of(self.minutes, "minute")
-        if self.dark == self.minutes:
-            return f"nothing is known of requests on either side in {silent}"
-        also = f", {self.dark} of them without a datapoint" if self.dark else ""
-        return f"no request on either side in {silent}{also}"
-
-
-def begin(mapping: ColumnMapping) -> Memories:
-    """Nothing seen."""
-    return {gate.name: gate.gate.start(gate.spec) for gate in mapping.gates}
-
-
-def fold(
-    mapping: ColumnMapping, memories: Memories, minute: Minute, here: GateContext
-) -> Memories:
-    """The memories after one minute."""
-    return {
-        gate.name: gate.gate.fold(gate.spec, memories[gate.name], minute, here)
-        for gate in mapping.gates
-    }
-
-
-def judge(
-    mapping: ColumnMapping,
-    memories: Memories,
-    comparison: Comparison,
-    here: GateContext,
-    silence: Silence,
-) -> tuple[GateResult, ...]:
-    """Every gate's judgement, and what a silence means."""
-    judged = [_judged(gate, memories[gate.name], comparison, here) for gate in mapping.gates]
-    if silence.minutes >= SILENT_MINUTES:
-        unknown = Judgement(Verdict.UNKNOWN, silence.why, code="silent")
-        judged.append(GateResult(MINUTES, comparison.id, unknown, "rollback", live=True))
-    return tuple(judged)
-
-
-def _judged(
-    gate: PlannedGate, memory: Any, comparison: Comparison, here: GateContext
-) -> GateResult:
-    judgement = with_sentence(gate.gate.verdict(gate.spec, memory, comparison, here))
-    return GateResult(gate.name, comparison.id, judgement, leads_to(judgement, gate), live=False)
-
-
-def action_of(decides: GateResult, *, bake_over: bool) -> Action:
-    """What a run does on a verdict."""
-    if decides.verdict is Verdict.BREACH:
-        return Action(decides.on_breach)
-    if decides.verdict is Verdict.PASS:
-        return Action.ADVANCE if bake_over else Action.BAKE
-    if decides.verdict is Verdict.WAITING and not bake_over:
-        return Action.BAKE
-    return Action.HOLD
-
-
 def looks(
     plan: Plan,
     comparison: Comparison,
     mapping: ColumnMapping,
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     *,
     since: int | None = None,
 ) -> Iterator[Evaluation]:
     """One look after each row that belongs to a step, oldest first; from the minute `since` on, when it is given.
 
-    Rows must come in the order of their minutes, without a gap. `lens.gates` must not be empty.
+    Rows must come in the order of their minutes, without a gap. `mapping.gates` must not be empty.
     """
-    memories = begin(mapping)
+    judged = judged_plan(plan, comparison, mapping, period=MINUTE, settle=0, confirm=0)
+    run = SimulatedRun(judged, mapping, rows[0].at_ms)
+    unsuspecting = plan.safety.model_copy(update={"on_shared_after_raise": "hold"})
+    by_gates = judged.model_copy(update={"safety": unsuspecting})
     sizes: list[int] = []
-    step, began, silence = -1, 0, Silence()
+    late: list[MinuteSettled] = []
     for row in rows:
-        if row.step != step:
-            step, began = row.step, ms_of(row.minute)
-        here = context(
-            plan,
-            mapping,
-            step=row.step,
-            weight=row.weight,
-            began_ms=began if row.step >= 0 else 0,
-            now_ms=ms_of(row.minute + 1),
+        run.now = moment_of(row.at_ms)
+        run.record(*late)
+        late = []
+        if row.step >= 0 and (row.step, row.weight) != (run.state.step, run.state.weight):
+            run.stand_at(row.step, row.weight)
+        run.now = moment_of(row.at_ms + MINUTE)
+        minute = MinuteSettled(
+            comparison.id, row.at_ms, counts_body(mapping.minute(comparison, row))
         )
-        after = fold(mapping, memories, mapping.minute(comparison, row), here)
-        hushed = silence.after(row.source.requests, row.destination.requests)
-        if row.step >= 0 and (since is None or row.minute >= since):
-            whole = row.known and not row.torn and looks_whole(sizes, row.size)
-            yield _look(
-                plan,
-                mapping,
-                row,
-                judge(
-                    mapping,
-                    after if whole else memories,
-                    comparison,
-                    here,
-                    hushed if whole else silence,
-                ),
-                baked=(row.at_ms - began) // MINUTE + (1 if whole else 0),
-                left_out=not whole,
-            )
-        memories, silence = after, hushed
+        if row.step < 0 or (row.known and not row.torn and looks_whole(sizes, row.size)):
+            run.record(minute)
+        else:
+            late = [minute]
+        if row.step >= 0:
+            look = _look(run, by_gates, row, left_out=bool(late))
+            if since is None or row.minute >= since:
+                yield look
         if row.known:
             sizes = [*sizes, row.size][-WHOLE_OF:]
 
 
-def _look(
-    plan: Plan,
-    mapping: ColumnMapping,
-    row: Row,
-    judged: tuple[GateResult, ...],
-    *,
-    baked: int,
-    left_out: bool,
-) -> Evaluation:
-    decides = worst(judged)
-    over = baked * MINUTE >= max(MINUTE, plan.steps[row.step].bake)
+def _look(run: SimulatedRun, by_gates: Plan, row: Row, *, left_out: bool) -> Evaluation:
+    """What the gates say and the engine does; what it records is remembered, but for its moves.
+
+    The verdicts are the gates' own (docs/judge.md), so they suspect no raise of anything: the engine does, and its
+    sentence says so.
+    """
+    seen = run.observed()
+    decision = decide(run.plan, run.state, seen, run.now)
+    turn, gates = (Turn(by, run.state, seen, run.now) for by in (run.plan, by_gates))
+    judged, sentence = _judged(gates), worst(_judged(turn))
+    run.record(*(event for event in decision.records if not isinstance(event, PhaseChanged)))
     return Evaluation(
         row=row,
         judged=judged,
-        decides=decides,
-        action=action_of(decides, bake_over=over),
-        baked=baked,
+        decides=worst(judged),
+        action=_action(decision),
+        baked=baked(turn) // MINUTE,
         left_out=left_out,
-        sentence=f"{decides.gate}: {mapping.said(decides.judgement.why)}",
+        sentence=f"{sentence.gate}: {sentence.judgement.why}",
     )
+
+
+def _judged(turn: Turn) -> tuple[GateResult, ...]:
+    """Every judgement; that minutes arrive goes without saying."""
+    every = judge(turn, weight_after(turn.plan, turn.state), quietly=True)
+    return tuple(one for one in every if (one.gate, one.verdict) != (MINUTES, Verdict.PASS))
+
+
+_ACTIONS = {
+    Phase.BAKING: Action.BAKE,
+    Phase.SHIFTING: Action.ADVANCE,
+    Phase.COMPLETED: Action.ADVANCE,
+    Phase.HOLDING: Action.HOLD,
+    Phase.ROLLING_BACK: Action.ROLLBACK,
+}
+
+
+def _action(decision: Decision) -> Action:
+    held = decision.state.held
+    asks = held is not None and held.reason is Hold.NO_CONTROL
+    return Action.ESCALATE if asks else _ACTIONS[decision.state.phase]

@@ -1,30 +1,29 @@
-"""Cutovers that never happened: the plan started at every hour of the past, judged minute by minute as a run would.
+"""Cutovers that never happened: the plan started at every hour of the past, and driven by the engine to its end.
 
-A start has the hour before it as its baseline. Each step begins with a minute in which the weight changes (it counts
-against the destination, never for it), bakes, waits while a gate waits, and raises two minutes after the look that
-earned it: settled minutes are that late. The rules of waiting and holding are the machine's.
+A start has the minutes before it as its baseline. Minutes are published as they end and settle by their age; a run
+looks when one does either, and as often as the engine asks while it shifts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from cutover.core.backtest.column_mapping import context
-from cutover.core.backtest.evaluations import Memories, Silence, begin, fold, judge
 from cutover.core.backtest.history import History
+from cutover.core.backtest.rows import moment_of
+from cutover.core.backtest.simulated_run import SimulatedRun, judged_plan
 from cutover.core.backtest.split import split
-from cutover.core.engine.evaluate import SHARED_AFTER_RAISE, GateResult, building, worst
-from cutover.core.engine.forward import WAITING_GRACE
-from cutover.core.engine.stop_conditions import UNKNOWN_HOLDS
-from cutover.core.gates import Verdict
-from cutover.core.observation import Comparison
+from cutover.core.engine import Decision, first_look
+from cutover.core.messages import why_of, why_text
+from cutover.core.moment import Moment, floor_to
+from cutover.core.observation import Comparison, Known, Minute, Reading
 from cutover.core.plan import Plan
+from cutover.core.reasons import Code, Reason
+from cutover.core.state import Phase
 from cutover.core.values import HOUR, MINUTE
 
 BASELINE = HOUR
-"""How much of the past before a start the gates learn from (docs/judge.md)."""
+"""How much of the past a start needs before it (docs/judge.md)."""
 
 
 class SimulatedEnd(StrEnum):
@@ -36,6 +35,13 @@ class SimulatedEnd(StrEnum):
     CUT_OFF = "cut off"  # the past ends before the cutover does
 
 
+_ENDS = {
+    Phase.COMPLETED: SimulatedEnd.COMPLETED,
+    Phase.HOLDING: SimulatedEnd.HELD,
+    Phase.ROLLING_BACK: SimulatedEnd.ROLLED_BACK,
+}
+
+
 @dataclass(frozen=True)
 class SimulatedCutover:
     """One start in the past.
@@ -43,8 +49,9 @@ class SimulatedCutover:
     Attributes:
         began_ms: when, in ms since the epoch.
         ended: how it went.
-        step: the last step it reached.
+        step: the last step it reached; the first one also when it never got there.
         minutes: how long it took.
+        gate: the one that held it or went back; empty when none did.
         sentence: why it held or went back; empty otherwise.
     """
 
@@ -56,142 +63,74 @@ class SimulatedCutover:
     sentence: str = ""
 
 
-@dataclass
-class _Course:
-    """Where an attempt is: its step, the index of the minute that raised to it, and what the gates remember."""
-
-    memories: Memories
-    raised: int
-    step: int = 0
-    raise_at: int | None = None
-    silence: Silence = field(default_factory=Silence)
-    unknown: int = 0
-
-
-def attempts(plan: Plan, comparison: Comparison, past: History) -> Iterator[SimulatedCutover]:
-    """One attempt for every full hour that has a baseline before it."""
-    before = BASELINE // past.period_ms
-    for first, minute in enumerate(past.minutes):
-        if first >= before and minute.at_ms % HOUR < past.period_ms:
-            yield attempt(plan, comparison, past, first)
+def starts(past: History) -> tuple[int, ...]:
+    """The minutes (their index) of every full hour that has a baseline before it."""
+    before, period = BASELINE // past.period_ms, past.period_ms
+    hours = (n for n, minute in enumerate(past.minutes) if minute.at_ms % HOUR < period)
+    return tuple(n for n in hours if n >= before)
 
 
 def attempt(plan: Plan, comparison: Comparison, past: History, first: int) -> SimulatedCutover:
     """The cutover that begins with the minute of this index."""
-    course = _Course(_baseline(plan, past, first), first)
-
-    def ends(ended: SimulatedEnd, index: int, by: GateResult | None = None) -> SimulatedCutover:
-        return SimulatedCutover(
-            past.minutes[first].at_ms,
-            ended,
-            course.step,
-            (index + 1 - first) * past.period_ms // MINUTE,
-            by.gate if by else "",
-            f"{by.gate}: {past.mapping.said(by.judgement.why)}" if by else "",
-        )
-
-    for index in range(first, len(past.minutes)):
-        if index == course.raise_at:
-            course.step, course.raised, course.raise_at = course.step + 1, index, None
-        judged = _judge(plan, comparison, past, course, index)
-        judged = _suspected(plan, past, course, index, judged)
-        decides = worst(judged)
-        stopped = _stops(plan, past, course, index, decides)
-        if stopped is not None:
-            return ends(stopped, index, decides)
-        if course.raise_at is None and _earned(plan, past, course, index, judged):
-            if course.step + 1 == len(plan.steps):
-                return ends(SimulatedEnd.COMPLETED, index)
-            course.raise_at = index + 1 + -(-plan.observe.settle // past.period_ms)
-    return ends(SimulatedEnd.CUT_OFF, len(past.minutes) - 1)
+    judged = judged_plan(plan, comparison, past.mapping, period=past.period_ms)
+    began_ms = past.minutes[first].at_ms
+    run = SimulatedRun(judged, past.mapping, began_ms, sticky=not past.divided)
+    last_ms = past.minutes[-1].at_ms + past.period_ms + judged.observe.settle
+    metrics = _Metrics(past, run)
+    while True:
+        decision = run.turn(metrics.published())
+        wake, ended = _wake(run, decision), _ENDS.get(run.state.phase)
+        if ended is None and wake.wall_ms > last_ms:
+            ended = SimulatedEnd.CUT_OFF
+        if ended is not None:
+            minutes, step = (run.now.wall_ms - began_ms) // MINUTE, max(0, run.state.step)
+            stopped = ended in (SimulatedEnd.HELD, SimulatedEnd.ROLLED_BACK)
+            why = (_gate(why_of(run.state)), why_text(run.state)) if stopped else ()
+            return SimulatedCutover(began_ms, ended, step, minutes, *why)
+        run.now = wake
 
 
-def _baseline(plan: Plan, past: History, first: int) -> Memories:
-    memories = begin(past.mapping)
-    for index in range(max(0, first - BASELINE // past.period_ms), first):
-        minute = past.minutes[index]
-        here = context(
-            plan, past.mapping, step=-1, weight=0, began_ms=0, now_ms=minute.at_ms + past.period_ms
-        )
-        memories = fold(past.mapping, memories, minute, here)
-    return memories
+class _Metrics:
+    """A past as its run reads it: each minute once it is over, until it is journalled."""
+
+    def __init__(self, past: History, run: SimulatedRun) -> None:
+        self._past, self._run = past, run
+        self._from_ms = first_look(run.plan, run.state, run.now).minutes_from_ms or 0
+        self._served: dict[int, Minute] = {}
+
+    def published(self) -> Reading[tuple[Minute, ...]]:
+        """What is over and not journalled yet: minutes of a past are never corrected."""
+        run, period, first_ms = self._run, self._past.period_ms, self._past.minutes[0].at_ms
+        now_ms, journalled = run.now.wall_ms, run.state.journalled_ms.get(run.comparison.id)
+        from_ms = self._from_ms if journalled is None else journalled + period
+        begin, end = -((first_ms - from_ms) // period), (now_ms - first_ms) // period
+        settles_ms = now_ms - period - run.plan.observe.settle
+        wanted = self._past.minutes[max(0, begin) : end]
+        minutes = (self._as_served(one, settled=one.at_ms <= settles_ms) for one in wanted)
+        return Known(tuple(minutes), run.now)
+
+    def _as_served(self, minute: Minute, *, settled: bool) -> Minute:
+        """With what the weight of the run brought the destination."""
+        at_ms, weight = minute.at_ms, self._run.state.weight_in(minute.at_ms, self._past.period_ms)
+        if self._past.divided and weight:
+            if at_ms not in self._served:
+                self._served[at_ms] = split(minute, weight)
+            minute = self._served[at_ms]
+        return minute if settled else replace(minute, settled=False)
 
 
-def _judge(
-    plan: Plan, comparison: Comparison, past: History, course: _Course, index: int
-) -> tuple[GateResult, ...]:
-    """Fold one minute, and what every gate says then."""
-    minute, weight = past.minutes[index], plan.steps[course.step].weight
-    here = replace(
-        context(
-            plan,
-            past.mapping,
-            step=course.step,
-            weight=weight,
-            began_ms=past.minutes[course.raised].at_ms + past.period_ms,
-            now_ms=minute.at_ms + past.period_ms,
-        ),
-        period_ms=past.period_ms,
-    )
-    if past.divided:
-        minute = split(minute, weight)
-    course.memories = fold(past.mapping, course.memories, minute, here)
-    course.silence = course.silence.after(
-        minute.number("source.requests"), minute.number("destination.requests")
-    )
-    return judge(past.mapping, course.memories, comparison, here, course.silence)
+def _wake(run: SimulatedRun, decision: Decision) -> Moment:
+    """When the engine looks again: while it only polls, nothing is new before a minute is over, or settles."""
+    observe, wait = run.plan.observe, decision.wake.after(run.now)
+    if run.state.phase is Phase.SHIFTING or wait < observe.poll:
+        return decision.wake
+    from_ms, period = run.now.wall_ms + wait - 1, observe.period
+    news = (floor_to(from_ms - at, period) + period + at for at in (0, observe.settle % period))
+    return moment_of(min(news))
 
 
-def _suspected(
-    plan: Plan, past: History, course: _Course, index: int, judged: tuple[GateResult, ...]
-) -> tuple[GateResult, ...]:
-    """What turns bad right after the raise is blamed on it, as the machine does."""
-    if plan.safety.on_shared_after_raise != "rollback":
-        return judged
-    if index - course.raised > SHARED_AFTER_RAISE:
-        return judged
-    own = {gate.name: gate.on_breach for gate in past.mapping.gates}
-    return tuple(_blamed(one, own.get(one.gate, one.on_breach)) for one in judged)
-
-
-def _blamed(one: GateResult, own: str) -> GateResult:
-    why = one.judgement.why
-    if one.verdict is Verdict.SHARED and not one.judgement.perhaps_shared:
-        why = f"the source turned bad right after the raise and may be suffering from it: {why}"
-    elif one.verdict is Verdict.BREACH and one.on_breach == "escalate":
-        why = f"{why}; it began right after the raise"
-    else:
-        return one
-    return replace(
-        one, judgement=replace(one.judgement, verdict=Verdict.BREACH, why=why), on_breach=own
-    )
-
-
-def _stops(
-    plan: Plan, past: History, course: _Course, index: int, decides: GateResult
-) -> SimulatedEnd | None:
-    """What ends an attempt before its time, by the machine's rules."""
-    settled = index - course.raised  # whole minutes of this step
-    course.unknown = course.unknown + 1 if decides.verdict is Verdict.UNKNOWN and settled else 0
-    if decides.verdict is Verdict.BREACH:
-        return SimulatedEnd.ROLLED_BACK if decides.on_breach == "rollback" else SimulatedEnd.HELD
-    perhaps = decides.judgement.perhaps_shared
-    if (decides.verdict is Verdict.SHARED and not perhaps) or course.unknown > UNKNOWN_HOLDS:
-        return SimulatedEnd.HELD
-    if (decides.verdict is Verdict.WAITING or perhaps) and course.raise_at is None:
-        bake = plan.steps[course.step].bake
-        overdue = settled * past.period_ms >= bake + max(bake, WAITING_GRACE)
-        return SimulatedEnd.HELD if overdue else None
-    return None
-
-
-def _earned(
-    plan: Plan, past: History, course: _Course, index: int, judged: tuple[GateResult, ...]
-) -> bool:
-    """The bake is over and every gate passes; in a hand-over it is enough that none objects."""
-    step, verdict = plan.steps[course.step], worst(judged).verdict
-    if (index - course.raised) * past.period_ms < max(step.bake, past.period_ms):
-        return False
-    if step.hands_over and verdict <= Verdict.WAITING:
-        return building(judged) is None
-    return verdict is Verdict.PASS
+def _gate(reason: Reason | None) -> str:
+    """Whose verdict a reason rests on; nobody's when it rests on none."""
+    while reason is not None and reason.code not in (Code.GATE, Code.GATE_ON):
+        reason = reason.inner
+    return "" if reason is None else str(reason.facts["gate"])

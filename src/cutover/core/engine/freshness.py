@@ -45,25 +45,28 @@ def fresh(turn: Turn, comparison: Comparison) -> Judgement:
                 {"age_s": age // 1000},
                 code="stale",
             )
-        elif turn.state.step >= 0 and _silent(turn, comparison, newest):
-            judgement = Judgement(
-                Verdict.UNKNOWN,
-                f"no request on either side in {STALE_PERIODS} settled minutes",
-                code="silent",
-            )
+        elif turn.state.step >= 0 and (silence := _silent(turn, comparison, newest)):
+            judgement = Judgement(Verdict.UNKNOWN, silence, code="silent")
         elif missing := _stays_away(turn, comparison, newest):
             judgement = Judgement(Verdict.WAITING, missing, code="datapoints_missing")
     return judgement
 
 
-def _silent(turn: Turn, comparison: Comparison, newest_ms: int) -> bool:
-    """CloudWatch answers, and has no datapoint of anybody: that is blindness, not health (docs/promises.md P21)."""
+def _silent(turn: Turn, comparison: Comparison, newest_ms: int) -> str:
+    """That nobody had a request in the last settled minutes, or that nothing is known of it; "" for neither.
+
+    That is blindness, not health (docs/promises.md P21). What is not known is not called nothing.
+    """
     period = turn.plan.observe.period
     last = turn.state.evidence.minutes(comparison.id, newest_ms - (STALE_PERIODS - 1) * period)
-    return len(last) >= STALE_PERIODS and not any(
-        minute.number("source.requests") or minute.number("destination.requests")
-        for minute in last
-    )
+    found = [(m.number("source.requests"), m.number("destination.requests")) for m in last]
+    if len(found) < STALE_PERIODS or any(any(sides) for sides in found):
+        return ""
+    dark = found.count((None, None))
+    where = f"on either side in {count_of(len(found), 'settled minute')}"
+    if dark == len(found):
+        return f"nothing is known of requests {where}"
+    return f"no request {where}" + (f", {dark} of them without a datapoint" if dark else "")
 
 
 def _stays_away(turn: Turn, comparison: Comparison, newest_ms: int) -> str:

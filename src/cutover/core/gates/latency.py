@@ -28,6 +28,9 @@ from cutover.core.values import duration_text
 SOURCE_ABOVE = 1.5
 """When the source itself breaks `max`, the destination may be this much worse."""
 
+STAND_IN = "stand_in"
+"""Set in a calibration whose percentiles nobody measured: they only name columns, so no sentence may name them."""
+
 
 class LatencyVersusSource(Model):
     """The destination's percentile compared with the source's own before the run."""
@@ -230,15 +233,17 @@ def _absolute(spec: LatencySpec) -> _Limit | None:
 
 
 def _relative(spec: LatencySpec, calibration: Mapping[str, int]) -> _Limit | None:
-    return _relative_to(spec, calibration.get(spec.name_of_percentile, 0))
+    measured = STAND_IN not in calibration
+    return _relative_to(spec, calibration.get(spec.name_of_percentile, 0), measured)
 
 
 @lru_cache(maxsize=64)
-def _relative_to(spec: LatencySpec, tau: int) -> _Limit | None:
+def _relative_to(spec: LatencySpec, tau: int, measured: bool) -> _Limit | None:  # noqa: FBT001 - a part of the key
     if spec.versus_source is None or tau <= 0:
         return None
     slow = max(1, round(tau * spec.versus_source.ratio))
-    what = f"were slower than {duration_text(slow)}, {spec.versus_source.ratio:g} x the source's {spec.name_of_percentile}"
+    limit = f"{spec.versus_source.ratio:g} x the source's {spec.name_of_percentile}"
+    what = f"were slower than {f'{duration_text(slow)}, ' if measured else ''}{limit}"
     return _Limit(
         slow,
         tau,
