@@ -243,7 +243,7 @@ class Runner:
                 for group in (comparison.source, comparison.destination)
             }
         )
-        names = sorted({gate.spec.name for gate in plan.gates if gate.kind == "alarm"})
+        names = plan.alarms
         survey = self._asked(self._survey) if look.survey else NOT_ASKED
         lost = isinstance(survey, Unknown)  # nobody answers: the other looks would only wait
         skew_ms = self._asked(ports.surveyor.skew_ms)

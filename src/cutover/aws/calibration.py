@@ -125,7 +125,7 @@ def _noise(
 
 def percentile_queries(plan: Plan, comparison: Comparison) -> dict[str, Query]:
     """The source's `p50 p95 p99` and those that the plan's latency gates hold, by name."""
-    planned = (f"p{gate.spec.percentile:g}" for gate in plan.gates if gate.kind == "latency")
+    planned = (name for gate in plan.gates for name in gate.gate.percentiles(gate.spec))
     return {name: _response_time(comparison, name) for name in dict.fromkeys((*ALWAYS, *planned))}
 
 

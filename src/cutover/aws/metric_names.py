@@ -110,13 +110,7 @@ def custom_facts(
     plan: Plan, metrics: CloudWatchMetrics, names: MetricNames, now_ms: int, at: Moment
 ) -> Fact[Mapping[str, MetricFacts]]:
     """By name of the plan's metric gates, what CloudWatch has of their metrics in the last hours."""
-    asked = {
-        gate.name: one.custom
-        for gate in plan.gates
-        if gate.kind == "metric"
-        for one in gate.gate.needs(gate.spec, plan.comparisons[0], {})
-        if one.custom is not None
-    }
+    asked = plan.custom_metrics
     if not asked:
         return Known({}, at)
     period = plan.observe.period

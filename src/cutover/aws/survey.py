@@ -188,12 +188,10 @@ class AwsSurveyor(Surveyor):
         )
 
     def _alarms(self, plan: Plan, at: Moment) -> Fact[Mapping[str, AlarmState]]:
-        names = [str(gate.spec.name) for gate in plan.gates if gate.kind == "alarm"]
-        if not names:
+        if not plan.alarms:
             return Known({}, at)
-        return fact_of(
-            CloudWatchAlarms(self._aws, self._fanout).read(names), "cloudwatch:DescribeAlarms"
-        )
+        reading = CloudWatchAlarms(self._aws, self._fanout).read(plan.alarms)
+        return fact_of(reading, "cloudwatch:DescribeAlarms")
 
     def _route(
         self,

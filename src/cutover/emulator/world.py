@@ -91,7 +91,7 @@ class World:
         self.cloudwatch = CloudWatch(
             self.store,
             lambda: self.clock.ms,
-            dict.fromkeys(_alarms(plan), "OK"),
+            dict.fromkeys(plan.alarms, "OK"),
             [(one.namespace, one.metric, frozenset(one.dimensions)) for one in _customs(plan)],
         )
         self.traffic = Traffic(
@@ -322,17 +322,8 @@ class _PhaseWatcher(Listener):
             self._world.entered(record.event.after, record.event.hold, record.event.step)
 
 
-def _alarms(plan: Plan) -> tuple[str, ...]:
-    return tuple(str(gate.spec.name) for gate in plan.gates if gate.kind == "alarm")
-
-
 def _customs(plan: Plan) -> tuple[CustomSeries, ...]:
     return tuple(
-        CustomSeries(
-            gate.spec.namespace,
-            gate.spec.metric,
-            tuple(sorted(dict(gate.spec.dimensions).items())),
-        )
-        for gate in plan.gates
-        if gate.kind == "metric"
+        CustomSeries(one.namespace, one.metric, one.dimensions)
+        for one in plan.custom_metrics.values()
     )

@@ -18,15 +18,6 @@ from cutover.core.plan import Plan, PlannedGate
 COLUMNS = ("requests", "errors", "unanswered", "slow", "over_slo")
 """What a table says of each group, in the order of `Group`'s fields."""
 
-LIVE = {"healthy": "target health", "capacity": "target health", "alarm": "alarms"}
-"""What gates on live facts judge: nobody keeps their past."""
-
-_CANNOT = {
-    "client_errors": "4xx",
-    "lb_errors": "502 and 504 of the load balancer",
-    "metric": "metric of the plan's own",
-    **LIVE,
-}
 _TAU = 1000
 
 
@@ -137,10 +128,10 @@ def mapping_of_table(plan: Plan, columns: frozenset[str]) -> ColumnMapping:
 
 def _needed(gate: PlannedGate, relative: Any, absolute: int | None) -> tuple[set[str], str]:
     """The columns that a gate cannot do without, or why no column would help."""
+    if lacking := gate.gate.no_column(gate.spec):
+        return set(), f"a table has no {lacking}"
     if gate.kind == "errors":
         return {"requests", "errors"}, ""
-    if gate.kind != "latency":
-        return set(), f"a table has no {_CANNOT.get(gate.kind, 'column for it')}"
     spec, needed = gate.spec, {"requests"}
     if spec.versus_source is not None:
         needed.add("slow")

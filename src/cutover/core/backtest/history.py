@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cutover.core.backtest.column_mapping import LIVE, ColumnMapping, mapping_of_table
+from cutover.core.backtest.column_mapping import ColumnMapping, mapping_of_table
 from cutover.core.backtest.rows import Row
 from cutover.core.observation import Absent, Comparison, Minute
 from cutover.core.plan import Plan, PlannedGate
@@ -67,10 +67,11 @@ def past_of_minutes(
     judged: list[PlannedGate] = []
     not_judged: dict[str, str] = {}
     for gate in plan.gates:
-        if gate.kind in LIVE:
-            not_judged[gate.name] = f"CloudWatch's past has no {LIVE[gate.kind]}"
-        elif gate.kind == "latency" and _lacks_percentile(gate, calibration):
-            not_judged[gate.name] = f"the source's {gate.spec.name_of_percentile} is not known"
+        unknown = _unknown_percentiles(gate, calibration)
+        if lacking := gate.gate.no_past(gate.spec):
+            not_judged[gate.name] = f"CloudWatch's past has no {lacking}"
+        elif unknown:
+            not_judged[gate.name] = f"the source's {' and '.join(unknown)} is not known"
         else:
             judged.append(gate)
     ours = (minute for minute in minutes if minute.comparison == comparison.id)
@@ -82,9 +83,11 @@ def past_of_minutes(
     )
 
 
-def _lacks_percentile(gate: PlannedGate, calibration: Mapping[str, int]) -> bool:
-    spec = gate.spec
-    return spec.versus_source is not None and not calibration.get(spec.name_of_percentile)
+def _unknown_percentiles(gate: PlannedGate, calibration: Mapping[str, int]) -> list[str]:
+    """Those of the source that it is held against and nobody measured."""
+    if getattr(gate.spec, "versus_source", None) is None:
+        return []
+    return [name for name in gate.gate.percentiles(gate.spec) if not calibration.get(name)]
 
 
 def _ready(minutes: Iterable[Minute], *, divided: bool) -> tuple[Minute, ...]:

@@ -229,7 +229,7 @@ class Turn:
         return ReadRequest(
             configs=True,
             health=True,
-            alarms=any(gate.kind == "alarm" for gate in self.plan.gates),
+            alarms=bool(self.plan.alarms),
             identity=identity,
             minutes_from_ms=start,
         )

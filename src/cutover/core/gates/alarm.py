@@ -36,6 +36,14 @@ class AlarmGate(WithoutCounts):
         """No series: alarms are read by their name."""
         return ()
 
+    def alarms(self, spec: AlarmSpec) -> tuple[str, ...]:
+        """The one that it is about."""
+        return (spec.name,)
+
+    def no_past(self, spec: AlarmSpec) -> str:
+        """Alarms are read live."""
+        return "alarms"
+
     def start(self, spec: AlarmSpec) -> None:
         """Nothing to remember."""
 

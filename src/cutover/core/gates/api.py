@@ -200,8 +200,28 @@ class GateContext:
 S = TypeVar("S", bound=BaseModel)
 
 
+class Hooks:
+    """What preflight, the runner, backtest and the emulator ask a gate; a gate that has nothing to say inherits the answer."""
+
+    def alarms(self, spec: Any) -> tuple[str, ...]:
+        """CloudWatch alarms to read at every look, by name."""
+        return ()
+
+    def percentiles(self, spec: Any) -> tuple[str, ...]:
+        """Percentiles of the source's latency that preflight measures, `p95`."""
+        return ()
+
+    def no_past(self, spec: Any) -> str:
+        """Facts of which nobody keeps the past, so that no backtest can judge it; empty for none."""
+        return ""
+
+    def no_column(self, spec: Any) -> str:
+        """What a table of minutes cannot hold of it; empty when it can."""
+        return self.no_past(spec) or "column for it"
+
+
 class Gate(Protocol, Generic[S]):
-    """One file of this package: a module-level object with these five pure functions.
+    """One file of this package: a module-level object with these pure functions, and `Hooks` where it has more to say.
 
     A memory is a frozen dataclass (or tuple) made only by `start`, `fold` and `restart`, so that it is
     the same whether folded live or from the journal.
@@ -250,8 +270,20 @@ class Gate(Protocol, Generic[S]):
     def alpha(self, spec: S) -> float:
         """The share of alpha that its signals take (docs/judge.md's table); 0 without a sequential judge."""
 
+    def alarms(self, spec: S) -> tuple[str, ...]:
+        """See `Hooks`."""
 
-class WithoutCounts:
+    def percentiles(self, spec: S) -> tuple[str, ...]:
+        """See `Hooks`."""
+
+    def no_past(self, spec: S) -> str:
+        """See `Hooks`."""
+
+    def no_column(self, spec: S) -> str:
+        """See `Hooks`."""
+
+
+class WithoutCounts(Hooks):
     """What a gate answers that counts nothing, and so has no judge."""
 
     def early(

@@ -63,6 +63,10 @@ class CapacityGate(WithoutCounts):
         """Requests of both sides."""
         return (SOURCE_REQUESTS, DESTINATION_REQUESTS)
 
+    def no_past(self, spec: CapacitySpec) -> str:
+        """Target health is read live."""
+        return "target health"
+
     def start(self, spec: CapacitySpec) -> Memory:
         """Nothing seen."""
         return Memory()

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cutover.core.gates import columns, counting, judge
-from cutover.core.gates.api import Counts, Early, GateContext, Judgement
+from cutover.core.gates.api import Counts, Early, GateContext, Hooks, Judgement
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.spec import Answer, CountingSpec, VersusSource
 from cutover.core.observation import Comparison, Minute, Series, Side
@@ -65,7 +65,7 @@ class Memory:
     usual_4xx: tuple[Counts, ...] = ()
 
 
-class ClientErrorsGate:
+class ClientErrorsGate(Hooks):
     """Destination's 4xx against the source's in the same minutes."""
 
     Spec = ClientErrorsSpec
@@ -80,6 +80,10 @@ class ClientErrorsGate:
             for name in columns.ANSWERS
         )
         return (*columns.REQUESTS, *answers, ELB_4XX)
+
+    def no_column(self, spec: ClientErrorsSpec) -> str:
+        """A table counts no client errors."""
+        return "4xx"
 
     def start(self, spec: ClientErrorsSpec) -> Memory:
         """Nothing seen."""

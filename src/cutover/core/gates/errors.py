@@ -20,7 +20,7 @@ from typing import Annotated
 from pydantic import Field
 
 from cutover.core.gates import columns, counting, judge
-from cutover.core.gates.api import Counts, Early, GateContext, Judgement
+from cutover.core.gates.api import Counts, Early, GateContext, Hooks, Judgement
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.spec import Budget, CountingSpec, Judge, VersusSource
 from cutover.core.gates.threshold import policy
@@ -83,7 +83,7 @@ class Memory:
     usual_503: tuple[Counts, ...] = ()
 
 
-class ErrorsGate:
+class ErrorsGate(Hooks):
     """Destination's failed and unanswered requests against `max` and the source."""
 
     Spec = ErrorsSpec
@@ -94,6 +94,10 @@ class ErrorsGate:
         """Requests, answers and connection errors of both sides; the balancer's 503s."""
         both = (*columns.group_series(Side.SOURCE), *columns.group_series(Side.DESTINATION))
         return (*both, columns.BALANCER_REQUESTS, *NOT_ANSWERED)
+
+    def no_column(self, spec: ErrorsSpec) -> str:
+        """A table has `errors`, and perhaps `unanswered`."""
+        return ""
 
     def start(self, spec: ErrorsSpec) -> Memory:
         """Nothing seen."""

@@ -49,6 +49,10 @@ class HealthyGate(WithoutCounts):
         """No series: health is read live."""
         return ()
 
+    def no_past(self, spec: HealthySpec) -> str:
+        """Target health is read live."""
+        return "target health"
+
     def start(self, spec: HealthySpec) -> None:
         """Nothing to remember."""
 

@@ -18,7 +18,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cutover.core.gates import columns, judge
-from cutover.core.gates.api import Counts, Early, GateContext, Judgement, Verdict
+from cutover.core.gates.api import Counts, Early, GateContext, Hooks, Judgement, Verdict
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.spec import CountingSpec, Judge
 from cutover.core.observation import Comparison, Minute, Series, Side
@@ -116,7 +116,7 @@ class _Limit:
         )
 
 
-class LatencyGate:
+class LatencyGate(Hooks):
     """Slow requests of the destination against a fixed limit, and against the source."""
 
     Spec = LatencySpec
@@ -130,6 +130,14 @@ class LatencyGate:
             *columns.REQUESTS,
             *(series for limit in limits if limit for series in limit.series),
         )
+
+    def percentiles(self, spec: LatencySpec) -> tuple[str, ...]:
+        """The one that it holds the destination to."""
+        return (spec.name_of_percentile,)
+
+    def no_column(self, spec: LatencySpec) -> str:
+        """A table may have `slow` and `over_slo`."""
+        return ""
 
     def start(self, spec: LatencySpec) -> Memory:
         """Nothing seen."""

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field
 
 from cutover.core.gates import columns, counting, judge
-from cutover.core.gates.api import Counts, Early, GateContext, Judgement, Verdict
+from cutover.core.gates.api import Counts, Early, GateContext, Hooks, Judgement, Verdict
 from cutover.core.gates.counting import Sample, Terms, Weighing
 from cutover.core.gates.neighbours import OTHERS_SHARE, split_of
 from cutover.core.gates.spec import Budget, CountingSpec
@@ -66,7 +66,7 @@ class Memory:
     others: tuple[Counts, ...] = ()
 
 
-class LbErrorsGate:
+class LbErrorsGate(Hooks):
     """ELB-made 5xx above the load balancer's own rate, per destination request."""
 
     Spec = LbErrorsSpec
@@ -80,6 +80,10 @@ class LbErrorsGate:
             *MADE,
             *(Series(Side.SOURCE, name) for name in columns.ANSWERS),
         )
+
+    def no_column(self, spec: LbErrorsSpec) -> str:
+        """A table has the load balancer's 503 only."""
+        return "502 and 504 of the load balancer"
 
     def start(self, spec: LbErrorsSpec) -> Memory:
         """Nothing seen."""

@@ -163,6 +163,10 @@ class MetricGate(WithoutCounts):
         """The metric, and the destination's requests."""
         return (_series(spec), DESTINATION_REQUESTS)
 
+    def no_column(self, spec: MetricSpec) -> str:
+        """A table has no metrics of anybody's own."""
+        return "metric of the plan's own"
+
     def start(self, spec: MetricSpec) -> Memory:
         """Nothing seen."""
         return Memory()

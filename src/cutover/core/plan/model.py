@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cutover.core.forecast import planned_horizon
-from cutover.core.observation import Calibration, Comparison, Series, Side
+from cutover.core.observation import Calibration, Comparison, CustomMetric, Series, Side
 from cutover.core.plan.arns import target_group_name
 from cutover.core.plan.fields import PlanFields
 from cutover.core.plan.gates import PlannedGate, alpha_scale
@@ -72,6 +72,21 @@ class Plan(PlanFields):
     def alpha_scale(self) -> float:
         """What each signal's share of alpha is multiplied with, so that over comparisons and gates they sum to 1 at most."""
         return alpha_scale(self.gates, len(self.comparisons))
+
+    @cached_property
+    def alarms(self) -> tuple[str, ...]:
+        """The CloudWatch alarms that its gates read, by name, each once."""
+        return tuple(sorted({name for gate in self.gates for name in gate.gate.alarms(gate.spec)}))
+
+    @cached_property
+    def custom_metrics(self) -> Mapping[str, CustomMetric]:
+        """The CloudWatch metrics of the plan's own, by name of the gate that reads it."""
+        return {
+            gate.name: series.custom
+            for gate in self.gates
+            for series in gate.gate.needs(gate.spec, self.comparisons[0], {})
+            if series.custom is not None
+        }
 
     def comparison_of(self, route_id: RouteId) -> Comparison:
         """The comparison of one route.
