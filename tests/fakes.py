@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal.codec import body
@@ -58,7 +59,7 @@ from cutover.ports import (
 )
 from cutover.runner import Ports, Runner
 from tests.promises.facts import Ordered
-from tests.promises.from_bench import Forms, Log, setting_of
+from tests.promises.from_bench import Forms, Log, portion, setting_of
 from tests.promises.seen import SeenHealth, SeenLease, SeenRouter
 
 E = TypeVar("E", bound=Event)
@@ -108,6 +109,9 @@ TWO_ROUTES = (
     {"rule": RULE, "source": SOURCE, "destination": DESTINATION},
     {"listener": LISTENER, "source": SOURCE, "destination": DESTINATION},
 )
+
+
+NO_SUCH_ROUTE = "RuleNotFound"
 
 
 class FakeClock(Clock):
@@ -181,11 +185,18 @@ def config(
     tag: str = "",
     source: bool = True,
 ) -> RouteConfig:
-    """A config whose text is its own description."""
-    text = json.dumps(
+    """A config whose text is its own description; without both groups it has no weight, as with a real router."""
+    return _described(
         {"w": weight, "attached": attached, "sticky": sticky, "tag": tag, "source": source}
     )
-    return RouteConfig(text, None if weight is None else Weight(weight), attached, source, sticky)
+
+
+def _described(data: Mapping[str, Any]) -> RouteConfig:
+    attached, source, weight = data["attached"], data["source"], data["w"]
+    derivable = attached and source and weight is not None
+    return RouteConfig(
+        json.dumps(data), Weight(weight) if derivable else None, attached, source, data["sticky"]
+    )
 
 
 @dataclass
@@ -221,10 +232,14 @@ class FakeRouter(Router):
         found: dict[RouteId, Reading[RouteConfig]] = {}
         for route in routes:
             failed = self.read_fails(route)
+            if failed is None and route not in self.configs:
+                failed = Unknown("there is no such rule", NO_SUCH_ROUTE, gone=True)
             found[route] = failed or Known(self.configs[route], self.clock.now())
         return found
 
     def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        if not config.source_present:
+            raise ValueError("the source is not in the action")
         return _with(config, w=int(weight), attached=True)
 
     def restored(
@@ -236,11 +251,22 @@ class FakeRouter(Router):
         *,
         verbatim: bool,
     ) -> RouteConfig | None:
-        if not live.attached and not live.source_present:
-            return None
-        return snapshot if verbatim else _with(live, w=snapshot.weight or 0)
+        back: RouteConfig | None = snapshot
+        if not verbatim:
+            back = _with(live, w=snapshot.weight or 0) if live.source_present else None
+        if back is None or not (back.attached and back.source_present):
+            return back
+        match stickiness_strategy:
+            case "unstick":
+                return _with(back, sticky=False)
+            case "remove":
+                return _with(back, w=0, attached=False)
+            case _:
+                return back
 
     def detach(self, route: RouteId, config: RouteConfig) -> RouteConfig:
+        if not config.attached:
+            raise ValueError("the destination is not in the action")
         return _with(config, w=1000, source=False)
 
     def prepare(self) -> Reading[None]:
@@ -267,6 +293,8 @@ class FakeRouter(Router):
             if fault.kind == "unconnected":
                 return WriteOutcome(WriteResult.NOT_APPLIED, "not_connected", "no route to host")
         number = self.log.sent(change)
+        if change.route not in self.configs:
+            return WriteOutcome(WriteResult.NOT_APPLIED, NO_SUCH_ROUTE, "there is no such rule")
         if fault is not None:
             if fault.kind == "throttle":
                 return WriteOutcome(WriteResult.NOT_APPLIED, "Throttling", "Rate exceeded")
@@ -286,24 +314,18 @@ class FakeRouter(Router):
         return WriteOutcome(WriteResult.APPLIED, request_id="r-1")
 
     def restore_commands(self, configs: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
-        return tuple(f"aws elbv2 modify-rule --rule-arn {route}" for route in configs)
+        return tuple(
+            f"aws elbv2 modify-rule --rule-arn {route} --actions {shlex.quote(config.text)}"
+            for route, config in configs.items()
+        )
 
-    def weights(self) -> list[int | None]:
-        """The weights written, in order."""
-        return [written.weight for _, _, written in self.writes]
+    def weights(self) -> list[int]:
+        """The portions written, in order."""
+        return [portion(written) for _, _, written in self.writes]
 
 
-def _with(
-    live: RouteConfig, *, w: int, attached: bool | None = None, source: bool = True
-) -> RouteConfig:
-    data = json.loads(live.text)
-    data["w"] = w
-    data["source"] = source
-    if attached is not None:
-        data["attached"] = attached
-    return RouteConfig(
-        json.dumps(data), Weight(w), data["attached"], data["source"], data["sticky"]
-    )
+def _with(live: RouteConfig, **changes: Any) -> RouteConfig:
+    return _described({**json.loads(live.text), **changes})
 
 
 @dataclass
@@ -743,7 +765,7 @@ class Bench:
         """Do `what` once the routes were written with this weight."""
 
         def watch() -> None:
-            if any(written.weight == weight for _, _, written in self.router.writes):
+            if weight in self.router.weights():
                 self.clock.call_in(delay_ms, what)
             else:
                 self.clock.call_in(1_000, watch)
