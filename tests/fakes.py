@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from cutover.core.errors import ExitCode
 from cutover.core.journal.codec import body
 from cutover.core.journal.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot
-from cutover.core.moment import Moment
+from cutover.core.moment import Moment, floor_to
 from cutover.core.observation import (
     Absent,
     AlarmState,
@@ -330,7 +330,13 @@ def _with(live: RouteConfig, **changes: Any) -> RouteConfig:
 
 @dataclass
 class Traffic:
-    """What the fake CloudWatch shows, per minute; change it while the run goes on."""
+    """What the fake CloudWatch shows, per minute; change it while the run goes on.
+
+    Attributes:
+        fails: what every read gets instead.
+        unanswered: series (by key) that are not answered whole: nobody knows them.
+        late_ms: by series (key), how long after its period ended a number is there; until then there is no datapoint.
+    """
 
     per_minute: int = 6_000
     source_errors: float = 0.0005
@@ -340,15 +346,24 @@ class Traffic:
     quiet_source: bool = False
     quiet_destination: bool = False
     fails: Unknown | None = None
+    unanswered: set[str] = field(default_factory=set)
+    late_ms: dict[str, int] = field(default_factory=dict)
     extra: dict[str, Count] = field(default_factory=dict)
 
 
 class FakeMetrics(Metrics):
-    """Minutes made from the router's weights when they ended, and `Traffic`."""
+    """Minutes made from the router's weights when they ended, and `Traffic`; besides, what a test publishes."""
 
     def __init__(self, plan: Plan, clock: FakeClock, router: FakeRouter, traffic: Traffic) -> None:
         self._plan, self._clock, self._router, self.traffic = plan, clock, router, traffic
         self._made: dict[int, dict[str, Count]] = {}
+        self._published: dict[tuple[str, str, int], list[tuple[int, int]]] = {}
+
+    def publish(
+        self, comparison: str, key: str, at_ms: int, count: int, *, visible_ms: int = 0
+    ) -> None:
+        """A count of one comparison's series, seen from `visible_ms` on; another one is added to it."""
+        self._published.setdefault((comparison, key, at_ms), []).append((visible_ms, count))
 
     def read(
         self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
@@ -357,18 +372,33 @@ class FakeMetrics(Metrics):
             return self.traffic.fails
         period, settle = self._plan.observe.period, self._plan.observe.settle
         minutes = []
-        for at_ms in range(start_ms, end_ms - period + 1, period):
-            counts = self._counts(at_ms)
-            for series in wanted.values():
-                counts.update(
-                    {one.key: self._rest(one, counts) for one in series if one.key not in counts}
-                )
+        for at_ms in range(floor_to(start_ms + period - 1, period), end_ms, period):
+            counts = self._counts(at_ms) if at_ms + period <= self._clock.at.wall_ms else {}
             for comparison, series in wanted.items():
-                found = {one.key: counts.get(one.key, Absent.NO_DATAPOINT) for one in series}
-                minutes.append(
-                    Minute(comparison.id, at_ms, found, settled=at_ms + period + settle <= end_ms)
-                )
+                if series:
+                    found = {
+                        one.key: self._count(comparison.id, one, at_ms, counts) for one in series
+                    }
+                    settled = at_ms + period + settle <= end_ms
+                    minutes.append(Minute(comparison.id, at_ms, found, settled=settled))
         return Known(tuple(minutes), self._clock.now())
+
+    def _count(
+        self, comparison: str, series: Series, at_ms: int, counts: Mapping[str, Count]
+    ) -> Count:
+        if series.key in self.traffic.unanswered:
+            return Absent.UNKNOWN
+        now_ms, published = (
+            self._clock.at.wall_ms,
+            self._published.get((comparison, series.key, at_ms)),
+        )
+        if published is not None:
+            visible = [count for visible_ms, count in published if visible_ms <= now_ms]
+            return sum(visible) if visible else Absent.NO_DATAPOINT
+        late = self.traffic.late_ms.get(series.key, 0)
+        if at_ms + self._plan.observe.period + late > now_ms:
+            return Absent.NO_DATAPOINT
+        return counts[series.key] if series.key in counts else self._rest(series, counts)
 
     def _rest(self, series: Series, counts: Mapping[str, Count]) -> Count:
         """Slow requests (2 %, in thousandths) and custom metrics (600 a request), where there are requests."""
@@ -393,7 +423,9 @@ class FakeMetrics(Metrics):
             traffic = self.traffic
             destination = round(traffic.per_minute * self._weight(at_ms))
             source = traffic.per_minute - destination
-            counts: dict[str, Count] = {"balancer.requests": traffic.per_minute}
+            counts: dict[str, Count] = {}
+            if traffic.per_minute:  # without requests there is no datapoint, never a zero
+                counts["balancer.requests"] = traffic.per_minute
             sides = (
                 ("source", source, traffic.source_errors),
                 ("destination", destination, traffic.destination_errors),

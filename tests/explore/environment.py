@@ -58,7 +58,7 @@ from tests.explore.oracle import COUNTS, FAILED
 from tests.explore.world import REMEMBERED, Configuration, Flying, Node, World
 from tests.fakes import FakeClock, FakeHealth, FakeRouter, FakeSurveyor, config
 from tests.promises import facts as fact
-from tests.promises.from_bench import portion
+from tests.promises.from_bench import portion, taken_out
 
 PER_MINUTE = 6_000
 WELL = GroupHealth(6, 6, {"a": 2, "c": 2, "d": 2})
@@ -337,7 +337,14 @@ class _Router(Router):
             return Unknown("there is no such rule", "RuleNotFound", gone=True)
         weight = portion(seen)
         play.facts.append(
-            fact.Read(play.ms, route, seen.text, weight=weight, stale=how == "stale")
+            fact.Read(
+                play.ms,
+                route,
+                seen.text,
+                weight=weight,
+                stale=how == "stale",
+                taken_out=taken_out(seen),
+            )
         )
         return Known(seen, play.at)
 

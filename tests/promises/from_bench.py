@@ -70,6 +70,11 @@ def portion(config: RouteConfig) -> int:
     return 1000 if config.attached else 0
 
 
+def taken_out(config: RouteConfig) -> bool:
+    """The source's group is in it and the destination's is not."""
+    return config.source_present and not config.attached
+
+
 def rest(config: RouteConfig) -> str:
     """What a fake config says beside the comparison."""
     known = json.loads(config.text)
