@@ -40,6 +40,7 @@ from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState, replay
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight
+from cutover.local.journal_file import normal
 from cutover.ports import (
     NOT_SENT,
     Alarms,
@@ -582,8 +583,7 @@ class FakeJournal(Journal):
         if self.fails is not None:
             self.log.refused()
             return self.fails
-        body(event)  # what cannot be journalled must fail here too
-        record = Record(len(self.records) + 1, self.epoch, at, event)
+        record = normal(Record(len(self.records) + 1, self.epoch, at, event))
         self.records.append(record)
         if self._turn is None:
             self.log.recorded(record)
@@ -593,6 +593,8 @@ class FakeJournal(Journal):
         return Known(record, at)
 
     def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
+        for event in events:
+            body(event)  # what cannot be journalled fails before anything of its turn is taken
         self._turn = []
         try:
             taken = [self.append(event, at) for event in events]
@@ -613,7 +615,8 @@ class FakeJournal(Journal):
         self.bugs.append(error)
 
     def forced(self, event: Event, at: Moment) -> Record:
-        record = Record(len(self.records) + len(self.fallback) + 1, self.epoch, at, event)
+        seq = len(self.records) + len(self.fallback) + 1
+        record = normal(Record(seq, self.epoch, at, event))
         self.fallback.append(record)
         self.log.recorded(record, durable=False)
         return record
