@@ -1,4 +1,4 @@
-"""The store suite on a real directory, and, but for locks, on the swarm's disk in memory."""
+"""The store suite on a real directory, on the swarm's disk (but for locks), and on a store without files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.local.store import LocalStore
 from cutover.ports.store import StoredRun
+from tests.contracts.memory_store import MemoryRun, MemoryStore, Tables
 from tests.contracts.store import LeasesContract, RunsContract, StoreStage
 from tests.contracts.stored_commands import CommandsContract
 from tests.contracts.stored_journals import JournalsContract, SnapshotsContract
+from tests.local.samples import AT
 from tests.swarm.disk import LosableDisk
 
 HOLDER = """
@@ -88,6 +90,51 @@ class DirectoryStage(StoreStage):
         return run
 
 
+class MemoryStage(StoreStage):
+    """Rows in memory; a process that is killed takes its lease with it."""
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+
+    def store(self) -> MemoryStore:
+        return MemoryStore(self._tables)
+
+    @contextmanager
+    def elsewhere(self, run_id: str, *routes: RouteId) -> Iterator[Callable[[], None]]:
+        lease = self.store().take_lease(routes, run_id, AT)
+        try:
+            yield lease.close
+        finally:
+            lease.close()
+
+    def tear(self, run: StoredRun) -> None:
+        lines = self._lines(run)
+        lines[-1] = lines[-1][:-20]
+
+    def damage(self, run: StoredRun) -> None:
+        lines = self._lines(run)
+        lines[1] = lines[1].replace(b"the run begins", b"the run began.")
+
+    def cut(self, run: StoredRun) -> None:
+        del self._lines(run)[1]
+
+    def spoil_snapshot(self, run: StoredRun) -> None:
+        assert isinstance(run, MemoryRun)
+        run.kept_hash = "of another text"
+
+    @staticmethod
+    def _lines(run: StoredRun) -> list[bytes]:
+        assert isinstance(run, MemoryRun)
+        assert run.lines is not None
+        return run.lines
+
+
+class InMemory:
+    @pytest.fixture
+    def stage(self) -> MemoryStage:
+        return MemoryStage()
+
+
 class OnADirectory:
     @pytest.fixture
     def stage(self, tmp_path: Path) -> DirectoryStage:
@@ -138,4 +185,24 @@ class TestSnapshotsOnADiskInMemory(OnADiskInMemory, SnapshotsContract):
 
 
 class TestCommandsOnADiskInMemory(OnADiskInMemory, CommandsContract):
+    pass
+
+
+class TestRunsInMemory(InMemory, RunsContract):
+    pass
+
+
+class TestJournalsInMemory(InMemory, JournalsContract):
+    pass
+
+
+class TestSnapshotsInMemory(InMemory, SnapshotsContract):
+    pass
+
+
+class TestLeasesInMemory(InMemory, LeasesContract):
+    pass
+
+
+class TestCommandsInMemory(InMemory, CommandsContract):
     pass
