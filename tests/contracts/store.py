@@ -60,6 +60,14 @@ class StoreStage(ABC):
         """Somebody removed the journal's second record."""
 
     @abstractmethod
+    def replace(self, run: StoredRun, line: bytes) -> None:
+        """Somebody put another intact record in the place of the journal's second one."""
+
+    @abstractmethod
+    def lose_journal(self, run: StoredRun) -> None:
+        """Somebody removed the whole journal."""
+
+    @abstractmethod
     def spoil_snapshot(self, run: StoredRun) -> None:
         """Somebody changed a word in the kept snapshot."""
 

@@ -39,6 +39,15 @@ class CommandsContract:
         assert stage.store().queued(run) == ()
         assert self.inbox(stage, run).wait(AT) == (), "nothing is approved twice"
 
+    @pytest.mark.parametrize("name", [CommandName.RESUME, CommandName.APPROVE, CommandName.FINISH])
+    def test_a_command_that_goes_on_is_never_heard_twice_whoever_dies(
+        self, stage: StoreStage, name: CommandName
+    ) -> None:
+        run = stage.create()
+        self.leave(stage, run, OperatorCommand(name, "ana", id="x1"))
+        assert self.heard(self.inbox(stage, run)) == [(name, "x1")]
+        assert self.heard(self.inbox(stage, run)) == []
+
     def test_commands_are_heard_in_the_order_in_which_they_were_said(
         self, stage: StoreStage
     ) -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from cutover.core.errors import JournalError, RefusedError, UsageError
 from cutover.core.journal.contents import DamageKind
+from cutover.core.journal.events import Record
 from cutover.core.observation import Known, Unknown
+from cutover.local.journal_file import encode
 from tests.contracts.store import COMMAND, StoreStage, append, in_phase
 from tests.local.samples import (
     AT,
@@ -109,6 +111,18 @@ class JournalsContract:
             stage.go_on(run)
         assert "rollback shop-1" in refused.value.hint
 
+    def test_a_record_of_another_chain_is_damage_though_it_is_intact(
+        self, stage: StoreStage
+    ) -> None:
+        run = stage.said("shop-1", OPEN, PREFLIGHT)
+        forged, _ = encode(Record(2, 1, AT, NOTE), run.id, "ab" * 32)
+        stage.replace(run, forged)
+        damage = run.contents().damage
+        assert damage is not None
+        assert (damage.line, damage.kind) == (2, DamageKind.CORRUPT)
+        with pytest.raises(JournalError, match="line 2"):
+            stage.go_on(run)
+
     def test_a_rollback_goes_on_from_a_damaged_journal(self, stage: StoreStage) -> None:
         run = stage.said("shop-1", OPEN, PREFLIGHT, NOTE)
         stage.damage(run)
@@ -203,6 +217,21 @@ class SnapshotsContract:
         assert kept is not None
         assert kept.snapshot == SNAPSHOT
         assert not run.never_started()
+
+    def test_a_run_that_lost_its_journal_is_still_one_that_wrote(self, stage: StoreStage) -> None:
+        run = stage.create()
+        journal = stage.begin(run)
+        append(journal, OPEN, PREFLIGHT)
+        journal.keep_snapshot(SNAPSHOT, [COMMAND])
+        journal.close()
+        stage.lose_journal(run)
+        assert not run.never_started()
+        assert not run.is_over(), "its routes are its own until somebody takes it back"
+        kept = stage.store().snapshot(run)
+        assert kept is not None
+        assert kept.snapshot == SNAPSHOT
+        with pytest.raises(JournalError):
+            stage.go_on(run)
 
     def test_one_that_was_changed_is_not_believed_and_the_journals_own_is(
         self, stage: StoreStage

@@ -72,6 +72,13 @@ class DirectoryStage(StoreStage):
     def cut(self, run: StoredRun) -> None:
         self._edit(run, lambda text: b"".join(text.splitlines(keepends=True)[::2]))
 
+    def replace(self, run: StoredRun, line: bytes) -> None:
+        self._edit(run, lambda text: text.splitlines(keepends=True)[0] + line)
+
+    def lose_journal(self, run: StoredRun) -> None:
+        directory = self._directory(run)
+        directory.disk.remove(directory.journal)
+
     def spoil_snapshot(self, run: StoredRun) -> None:
         directory = self._directory(run)
         text = directory.disk.read(directory.snapshot)
@@ -117,6 +124,13 @@ class MemoryStage(StoreStage):
 
     def cut(self, run: StoredRun) -> None:
         del self._lines(run)[1]
+
+    def replace(self, run: StoredRun, line: bytes) -> None:
+        self._lines(run)[1] = line
+
+    def lose_journal(self, run: StoredRun) -> None:
+        assert isinstance(run, MemoryRun)
+        run.lines = None
 
     def spoil_snapshot(self, run: StoredRun) -> None:
         assert isinstance(run, MemoryRun)
