@@ -51,7 +51,7 @@ cover: setup ## branch coverage: core and runner by their own tests, then everyt
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -n auto -q $(wildcard tests/core tests/runner)
 	$(BIN)/coverage combine -q
-	$(BIN)/coverage report --include='src/cutover/core/*,src/cutover/ports.py,src/cutover/runner.py' --fail-under=100
+	$(BIN)/coverage report --include='src/cutover/core/*,src/cutover/ports/*,src/cutover/runner.py' --fail-under=100
 	$(BIN)/coverage run -m pytest -n auto -q
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report

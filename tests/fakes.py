@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import heapq
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal.codec import body
 from cutover.core.journal.events import Event, LeaseTaken, PhaseChanged, Record, RunOpen, Snapshot
 from cutover.core.messages import why_text
-from cutover.core.moment import Moment
+from cutover.core.moment import Moment, floor_to
 from cutover.core.observation import (
     Absent,
     AlarmState,
@@ -40,6 +41,7 @@ from cutover.core.routing import RouteConfig
 from cutover.core.state import RunState, replay
 from cutover.core.state.model import MISMATCH
 from cutover.core.values import RouteId, Weight
+from cutover.local.journal_file import normal
 from cutover.ports import (
     NOT_SENT,
     Alarms,
@@ -59,7 +61,7 @@ from cutover.ports import (
 )
 from cutover.runner import Ports, Runner
 from tests.promises.facts import Ordered
-from tests.promises.from_bench import Forms, Log, setting_of
+from tests.promises.from_bench import Forms, Log, portion, setting_of
 from tests.promises.seen import SeenHealth, SeenLease, SeenRouter
 
 E = TypeVar("E", bound=Event)
@@ -109,6 +111,9 @@ TWO_ROUTES = (
     {"rule": RULE, "source": SOURCE, "destination": DESTINATION},
     {"listener": LISTENER, "source": SOURCE, "destination": DESTINATION},
 )
+
+
+NO_SUCH_ROUTE = "RuleNotFound"
 
 
 class FakeClock(Clock):
@@ -182,11 +187,18 @@ def config(
     tag: str = "",
     source: bool = True,
 ) -> RouteConfig:
-    """A config whose text is its own description."""
-    text = json.dumps(
+    """A config whose text is its own description; without both groups it has no weight, as with a real router."""
+    return _described(
         {"w": weight, "attached": attached, "sticky": sticky, "tag": tag, "source": source}
     )
-    return RouteConfig(text, None if weight is None else Weight(weight), attached, source, sticky)
+
+
+def _described(data: Mapping[str, Any]) -> RouteConfig:
+    attached, source, weight = data["attached"], data["source"], data["w"]
+    derivable = attached and source and weight is not None
+    return RouteConfig(
+        json.dumps(data), Weight(weight) if derivable else None, attached, source, data["sticky"]
+    )
 
 
 @dataclass
@@ -222,10 +234,14 @@ class FakeRouter(Router):
         found: dict[RouteId, Reading[RouteConfig]] = {}
         for route in routes:
             failed = self.read_fails(route)
+            if failed is None and route not in self.configs:
+                failed = Unknown("there is no such rule", NO_SUCH_ROUTE, gone=True)
             found[route] = failed or Known(self.configs[route], self.clock.now())
         return found
 
     def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
+        if not config.source_present:
+            raise ValueError("the source is not in the action")
         return _with(config, w=int(weight), attached=True)
 
     def restored(
@@ -237,11 +253,22 @@ class FakeRouter(Router):
         *,
         verbatim: bool,
     ) -> RouteConfig | None:
-        if not live.attached and not live.source_present:
-            return None
-        return snapshot if verbatim else _with(live, w=snapshot.weight or 0)
+        back: RouteConfig | None = snapshot
+        if not verbatim:
+            back = _with(live, w=snapshot.weight or 0) if live.source_present else None
+        if back is None or not (back.attached and back.source_present):
+            return back
+        match stickiness_strategy:
+            case "unstick":
+                return _with(back, sticky=False)
+            case "remove":
+                return _with(back, w=0, attached=False)
+            case _:
+                return back
 
     def detach(self, route: RouteId, config: RouteConfig) -> RouteConfig:
+        if not config.attached:
+            raise ValueError("the destination is not in the action")
         return _with(config, w=1000, source=False)
 
     def prepare(self) -> Reading[None]:
@@ -268,6 +295,8 @@ class FakeRouter(Router):
             if fault.kind == "unconnected":
                 return WriteOutcome(WriteResult.NOT_APPLIED, "not_connected", "no route to host")
         number = self.log.sent(change)
+        if change.route not in self.configs:
+            return WriteOutcome(WriteResult.NOT_APPLIED, NO_SUCH_ROUTE, "there is no such rule")
         if fault is not None:
             if fault.kind == "throttle":
                 return WriteOutcome(WriteResult.NOT_APPLIED, "Throttling", "Rate exceeded")
@@ -287,29 +316,29 @@ class FakeRouter(Router):
         return WriteOutcome(WriteResult.APPLIED, request_id="r-1")
 
     def restore_commands(self, configs: Mapping[RouteId, RouteConfig]) -> tuple[str, ...]:
-        return tuple(f"aws elbv2 modify-rule --rule-arn {route}" for route in configs)
+        return tuple(
+            f"aws elbv2 modify-rule --rule-arn {route} --actions {shlex.quote(config.text)}"
+            for route, config in configs.items()
+        )
 
-    def weights(self) -> list[int | None]:
-        """The weights written, in order."""
-        return [written.weight for _, _, written in self.writes]
+    def weights(self) -> list[int]:
+        """The portions written, in order."""
+        return [portion(written) for _, _, written in self.writes]
 
 
-def _with(
-    live: RouteConfig, *, w: int, attached: bool | None = None, source: bool = True
-) -> RouteConfig:
-    data = json.loads(live.text)
-    data["w"] = w
-    data["source"] = source
-    if attached is not None:
-        data["attached"] = attached
-    return RouteConfig(
-        json.dumps(data), Weight(w), data["attached"], data["source"], data["sticky"]
-    )
+def _with(live: RouteConfig, **changes: Any) -> RouteConfig:
+    return _described({**json.loads(live.text), **changes})
 
 
 @dataclass
 class Traffic:
-    """What the fake CloudWatch shows, per minute; change it while the run goes on."""
+    """What the fake CloudWatch shows, per minute; change it while the run goes on.
+
+    Attributes:
+        fails: what every read gets instead.
+        unanswered: series (by key) that are not answered whole: nobody knows them.
+        late_ms: by series (key), how long after its period ended a number is there; until then there is no datapoint.
+    """
 
     per_minute: int = 6_000
     source_errors: float = 0.0005
@@ -319,15 +348,24 @@ class Traffic:
     quiet_source: bool = False
     quiet_destination: bool = False
     fails: Unknown | None = None
+    unanswered: set[str] = field(default_factory=set)
+    late_ms: dict[str, int] = field(default_factory=dict)
     extra: dict[str, Count] = field(default_factory=dict)
 
 
 class FakeMetrics(Metrics):
-    """Minutes made from the router's weights when they ended, and `Traffic`."""
+    """Minutes made from the router's weights when they ended, and `Traffic`; besides, what a test publishes."""
 
     def __init__(self, plan: Plan, clock: FakeClock, router: FakeRouter, traffic: Traffic) -> None:
         self._plan, self._clock, self._router, self.traffic = plan, clock, router, traffic
         self._made: dict[int, dict[str, Count]] = {}
+        self._published: dict[tuple[str, str, int], list[tuple[int, int]]] = {}
+
+    def publish(
+        self, comparison: str, key: str, at_ms: int, count: int, *, visible_ms: int = 0
+    ) -> None:
+        """A count of one comparison's series, seen from `visible_ms` on; another one is added to it."""
+        self._published.setdefault((comparison, key, at_ms), []).append((visible_ms, count))
 
     def read(
         self, wanted: Mapping[Comparison, tuple[Series, ...]], start_ms: int, end_ms: int
@@ -336,18 +374,33 @@ class FakeMetrics(Metrics):
             return self.traffic.fails
         period, settle = self._plan.observe.period, self._plan.observe.settle
         minutes = []
-        for at_ms in range(start_ms, end_ms - period + 1, period):
-            counts = self._counts(at_ms)
-            for series in wanted.values():
-                counts.update(
-                    {one.key: self._rest(one, counts) for one in series if one.key not in counts}
-                )
+        for at_ms in range(floor_to(start_ms + period - 1, period), end_ms, period):
+            counts = self._counts(at_ms) if at_ms + period <= self._clock.at.wall_ms else {}
             for comparison, series in wanted.items():
-                found = {one.key: counts.get(one.key, Absent.NO_DATAPOINT) for one in series}
-                minutes.append(
-                    Minute(comparison.id, at_ms, found, settled=at_ms + period + settle <= end_ms)
-                )
+                if series:
+                    found = {
+                        one.key: self._count(comparison.id, one, at_ms, counts) for one in series
+                    }
+                    settled = at_ms + period + settle <= end_ms
+                    minutes.append(Minute(comparison.id, at_ms, found, settled=settled))
         return Known(tuple(minutes), self._clock.now())
+
+    def _count(
+        self, comparison: str, series: Series, at_ms: int, counts: Mapping[str, Count]
+    ) -> Count:
+        if series.key in self.traffic.unanswered:
+            return Absent.UNKNOWN
+        now_ms, published = (
+            self._clock.at.wall_ms,
+            self._published.get((comparison, series.key, at_ms)),
+        )
+        if published is not None:
+            visible = [count for visible_ms, count in published if visible_ms <= now_ms]
+            return sum(visible) if visible else Absent.NO_DATAPOINT
+        late = self.traffic.late_ms.get(series.key, 0)
+        if at_ms + self._plan.observe.period + late > now_ms:
+            return Absent.NO_DATAPOINT
+        return counts[series.key] if series.key in counts else self._rest(series, counts)
 
     def _rest(self, series: Series, counts: Mapping[str, Count]) -> Count:
         """Slow requests (2 %, in thousandths) and custom metrics (600 a request), where there are requests."""
@@ -372,7 +425,9 @@ class FakeMetrics(Metrics):
             traffic = self.traffic
             destination = round(traffic.per_minute * self._weight(at_ms))
             source = traffic.per_minute - destination
-            counts: dict[str, Count] = {"balancer.requests": traffic.per_minute}
+            counts: dict[str, Count] = {}
+            if traffic.per_minute:  # without requests there is no datapoint, never a zero
+                counts["balancer.requests"] = traffic.per_minute
             sides = (
                 ("source", source, traffic.source_errors),
                 ("destination", destination, traffic.destination_errors),
@@ -529,8 +584,7 @@ class FakeJournal(Journal):
         if self.fails is not None:
             self.log.refused()
             return self.fails
-        body(event)  # what cannot be journalled must fail here too
-        record = Record(len(self.records) + 1, self.epoch, at, event)
+        record = normal(Record(len(self.records) + 1, self.epoch, at, event))
         self.records.append(record)
         if self._turn is None:
             self.log.recorded(record)
@@ -540,6 +594,8 @@ class FakeJournal(Journal):
         return Known(record, at)
 
     def append_all(self, events: Sequence[Event], at: Moment) -> Reading[tuple[Record, ...]]:
+        for event in events:
+            body(event)  # what cannot be journalled fails before anything of its turn is taken
         self._turn = []
         try:
             taken = [self.append(event, at) for event in events]
@@ -560,7 +616,8 @@ class FakeJournal(Journal):
         self.bugs.append(error)
 
     def forced(self, event: Event, at: Moment) -> Record:
-        record = Record(len(self.records) + len(self.fallback) + 1, self.epoch, at, event)
+        seq = len(self.records) + len(self.fallback) + 1
+        record = normal(Record(seq, self.epoch, at, event))
         self.fallback.append(record)
         self.log.recorded(record, durable=False)
         return record
@@ -749,7 +806,7 @@ class Bench:
         """Do `what` once the routes were written with this weight."""
 
         def watch() -> None:
-            if any(written.weight == weight for _, _, written in self.router.writes):
+            if weight in self.router.weights():
                 self.clock.call_in(delay_ms, what)
             else:
                 self.clock.call_in(1_000, watch)

@@ -12,7 +12,10 @@ from botocore.config import Config
 
 from cutover.core.plan import Plan
 from cutover.emulator.balancer import forward
+from cutover.emulator.injections import Fault
+from cutover.emulator.occurrences import Occurrence
 from cutover.emulator.scenario import Scenario
+from cutover.emulator.witness import Witness
 from cutover.emulator.world import World
 from tests.fakes import DESTINATION, LISTENER, RULE, SOURCE, plan_of
 
@@ -22,6 +25,7 @@ __all__ = [
     "RULE",
     "SOURCE",
     "World",
+    "armed",
     "counts",
     "metric",
     "moved",
@@ -49,11 +53,17 @@ def world(
     seed: int = 1,
     plan: Plan | None = None,
     fast: bool = True,
+    witness: Witness | None = None,
 ) -> Iterator[World]:
     """A world of the small plan; `facts` as a scenario file would say them."""
     scenario = Scenario.model_validate_json(json.dumps({"description": "a test", **(facts or {})}))
-    with World.build(plan or small_plan(), scenario, seed, fast=fast) as made:
+    with World.build(plan or small_plan(), scenario, seed, fast=fast, witness=witness) as made:
         yield made
+
+
+def armed(world: World, fault: Fault) -> None:
+    """From now on calls meet this fault, as if the scenario had it."""
+    world.faults.arm(fault, Occurrence("a test's fault", "nothing", {}))
 
 
 def moved(world: World, weight: int, route: str = RULE) -> Any:

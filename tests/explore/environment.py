@@ -58,6 +58,7 @@ from tests.explore.oracle import COUNTS, FAILED
 from tests.explore.world import REMEMBERED, Configuration, Flying, Node, World
 from tests.fakes import FakeClock, FakeHealth, FakeRouter, FakeSurveyor, config
 from tests.promises import facts as fact
+from tests.promises.from_bench import portion, taken_out
 
 PER_MINUTE = 6_000
 WELL = GroupHealth(6, 6, {"a": 2, "c": 2, "d": 2})
@@ -219,7 +220,7 @@ class Play:
     def weight(self) -> int:
         """The destination's portion of all requests."""
         weights = [
-            int(place.live.weight or 0) if place.live is not None and place.live.attached else 0
+            max(0, portion(place.live)) if place.live is not None else 0
             for place in self.places.values()
         ]
         return sum(weights) // len(weights)
@@ -334,15 +335,20 @@ class _Router(Router):
         if seen is None:
             play.facts.append(fact.Read(play.ms, route, "", gone=True))
             return Unknown("there is no such rule", "RuleNotFound", gone=True)
-        weight = -1 if seen.weight is None else int(seen.weight)
+        weight = portion(seen)
         play.facts.append(
-            fact.Read(play.ms, route, seen.text, weight=weight, stale=how == "stale")
+            fact.Read(
+                play.ms,
+                route,
+                seen.text,
+                weight=weight,
+                stale=how == "stale",
+                taken_out=taken_out(seen),
+            )
         )
         return Known(seen, play.at)
 
     def with_weight(self, route: RouteId, config: RouteConfig, weight: Weight) -> RouteConfig:
-        if not config.attached and not config.source_present:
-            raise ValueError("neither of the planned groups is in the action")
         return self._pure.with_weight(route, config, weight)
 
     def restored(
@@ -390,7 +396,7 @@ class _Router(Router):
         fate = play.act(f"write of route {number}", FATES)
         if fate == "dies before":
             play.died()
-        weight = int(change.config.weight or 0)
+        weight = portion(change.config)
         play.writes += 1
         play.facts.append(fact.Sent(play.ms, route, change.config.text, weight, play.writes))
         gone = play.places[route].live is None

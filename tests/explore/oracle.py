@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutover.core.gates.alarm import AlarmSpec
-from cutover.core.gates.api import SOURCE_SURELY_BAD, Early, GateContext, Judgement, Verdict
+from cutover.core.gates.api import SOURCE_SURELY_BAD, Early, GateContext, Hooks, Judgement, Verdict
 from cutover.core.observation import Comparison, Known, Minute, Series, Side
 from cutover.core.plan import Plan, PlannedGate
 
@@ -35,7 +35,7 @@ JUDGEMENTS: Mapping[str, Judgement] = {
 
 
 @dataclass(frozen=True)
-class OracleGate:
+class OracleGate(Hooks):
     """Judged on minutes; says what the adversary put among the alarms of this look."""
 
     Spec = AlarmSpec

@@ -27,6 +27,7 @@ from tests.explore.world import Configuration, Flying, Node, Place, World
 from tests.fakes import START
 from tests.promises import facts as fact
 from tests.promises.catalogue import PROMISES
+from tests.promises.from_bench import portion
 from tests.promises.promise import Promise, Watch
 
 LATE_MS = 180_000
@@ -207,7 +208,7 @@ class Transitions:
                 live = {
                     str(route): ("", -1)
                     if place.live is None
-                    else (place.live.text, int(place.live.weight or 0))
+                    else (place.live.text, portion(place.live))
                     for route, place in play.places.items()
                 }
                 play.facts.append(fact.Ended(play.ms, code, live))
@@ -336,13 +337,13 @@ def _arrives(play: Play, route: RouteId, flying: Flying) -> None:
     play.places[route] = replace(place, flying=rest)
     if place.live is not None:
         play.change(route, flying.config)
-        weight = int(flying.config.weight or 0)
+        weight = portion(flying.config)
         play.facts.append(fact.Took(play.ms, route, flying.config.text, weight, flying.number))
 
 
 def _changed(play: Play, route: RouteId, live: RouteConfig | None) -> None:
     play.change(route, live)
-    weight = -1 if live is None or live.weight is None else int(live.weight)
+    weight = -1 if live is None else portion(live)
     play.facts.append(fact.Changed(play.ms, route, "" if live is None else live.text, weight))
 
 

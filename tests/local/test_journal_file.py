@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from cutover.core.journal import codec, events
 from cutover.core.journal.codec import FIRST, VERSION, body
+from cutover.core.journal.contents import DamageKind
 from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment
 from cutover.core.values import canonical_json, digest
 from cutover.local.journal_file import (
     ENVELOPE,
     FIRST_PREV,
-    DamageKind,
     encode,
     join,
     normal,

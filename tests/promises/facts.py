@@ -155,6 +155,8 @@ class Read(Fact):
     """As in `Sent`."""
     stale: bool = False
     """The observer knows that it is older than what is there."""
+    taken_out: bool = False
+    """The source's group is in it and the destination's is not."""
 
 
 @dataclass(frozen=True)

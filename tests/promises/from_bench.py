@@ -62,10 +62,17 @@ UNSEEN = frozenset({"N3", "P29", "P30"})
 
 
 def portion(config: RouteConfig) -> int:
-    """The destination's portion (per mille), -1 without the comparison."""
+    """The destination's portion (per mille): a group that is alone has everything; -1 without the comparison."""
     if config.weight is not None:
         return int(config.weight)
-    return 0 if config.source_present and not config.attached else -1
+    if config.source_present == config.attached:
+        return -1
+    return 1000 if config.attached else 0
+
+
+def taken_out(config: RouteConfig) -> bool:
+    """The source's group is in it and the destination's is not."""
+    return config.source_present and not config.attached
 
 
 def rest(config: RouteConfig) -> str:

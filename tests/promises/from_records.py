@@ -15,7 +15,7 @@ from cutover.core.routing import config_of
 from cutover.core.values import RouteId
 from tests.promises.catalogue import PROMISES
 from tests.promises.facts import Changed, Ended, Fact, Ordered, Read, Recorded, Sent, Started, Took
-from tests.promises.from_bench import portion, setting_of
+from tests.promises.from_bench import portion, setting_of, taken_out
 from tests.promises.promise import broken
 
 JOURNALLED = tuple(
@@ -60,4 +60,5 @@ def _facts(record: Record) -> Iterator[Fact]:
 def _seen(at_ms: int, facts: dict[str, Any]) -> Iterator[Fact]:
     config = config_of(facts["config"])
     yield Changed(at_ms, facts["route"], config.text, portion(config))
-    yield Read(at_ms, facts["route"], config.text, weight=portion(config))
+    out = taken_out(config)
+    yield Read(at_ms, facts["route"], config.text, weight=portion(config), taken_out=out)

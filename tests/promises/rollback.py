@@ -52,6 +52,7 @@ class Exact(NamedTuple):
         ours: the configs that are ours.
         seen: of the newest read that succeeded: nobody's yet "", ours "ours", somebody else's by its digest.
         unread: the newest read failed.
+        taken_out: the newest read that succeeded showed the source's group without the destination's.
         accepted: a person accepted somebody else's config once.
         stickiness strategy: something else than the snapshot recalls its sticky clients.
     """
@@ -59,6 +60,7 @@ class Exact(NamedTuple):
     ours: tuple[Ours, ...] = ()
     seen: tuple[str, ...] = ()
     unread: tuple[bool, ...] = ()
+    taken_out: tuple[bool, ...] = ()
     accepted: tuple[bool, ...] = ()
     stickiness_strategy: tuple[bool, ...] = ()
     back: bool = False
@@ -73,6 +75,7 @@ def _exact(setting: Setting, memory: Exact) -> Exact:
         ours=by_route.ours(setting),
         seen=("",) * len(setting.routes),
         unread=no,
+        taken_out=no,
         accepted=no,
         stickiness_strategy=no,
     )
@@ -112,7 +115,9 @@ def _seen(setting: Setting, memory: Exact, fact: Read) -> tuple[Exact, str]:
     config = digest(fact.config)
     whose = "ours" if config in memory.ours[number].configs else config
     return memory._replace(
-        unread=put(memory.unread, number, False), seen=put(memory.seen, number, whose)
+        unread=put(memory.unread, number, False),
+        seen=put(memory.seen, number, whose),
+        taken_out=put(memory.taken_out, number, fact.taken_out),
     ), ""
 
 
@@ -123,7 +128,8 @@ def _restored(setting: Setting, memory: Exact, fact: Sent) -> tuple[Exact, str]:
     number = setting.routes.index(fact.route)
     config, weight = setting.found[fact.route]
     route = name(fact.route)
-    if fact.weight != weight:
+    theirs = memory.seen[number] not in ("", "ours")
+    if fact.weight != weight and not (fact.weight == 0 and theirs and memory.taken_out[number]):
         return (
             memory,
             f"{route} was restored to {fact.weight} per mille, and was found at {weight}",
@@ -143,7 +149,7 @@ def _restored(setting: Setting, memory: Exact, fact: Sent) -> tuple[Exact, str]:
 EXACT = Promise(
     id="P10",
     text="A rollback writes the config that was found. Where somebody else changed the route, only the comparison's weights go back to what they were, and nothing is changed where they are so already; and such a route is not written while it cannot be read.",
-    ends="Sticky clients may have to be recalled: then the plan's stickiness strategy is written, with the weights that were found.",
+    ends="Sticky clients may have to be recalled: then the plan's stickiness strategy is written, with the weights that were found. Where somebody else took the destination's group out it is not put in again: the source keeps everything.",
     start=Exact(),
     hears={Read: _seen, Sent: _restored},
     records={

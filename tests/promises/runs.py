@@ -115,7 +115,7 @@ def changed(route: str = A, weight: int = 70, config: str = "theirs") -> Changed
 
 
 def read(
-    route: str = A, config: str = "found", at: int = 0, weight: int = -2, **more: str
+    route: str = A, config: str = "found", at: int = 0, weight: int = -2, **more: object
 ) -> Read:
     return Read(at, route, config, weight=weight, **more)  # type: ignore[arg-type]
 

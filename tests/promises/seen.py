@@ -24,7 +24,7 @@ from tests.promises.facts import (
     Read,
     Replied,
 )
-from tests.promises.from_bench import Log, portion, rest
+from tests.promises.from_bench import Log, portion, rest, taken_out
 
 NEVER_LEFT = (NOT_SENT, "not_connected")
 
@@ -44,7 +44,8 @@ class SeenRouter(Router):
             if isinstance(reading, Known):
                 config = reading.value
                 seen = {"weight": portion(config), "rest": rest(config)}
-                self._log.add(Read, str(route), config.text, **seen)
+                out = taken_out(config)
+                self._log.add(Read, str(route), config.text, taken_out=out, **seen)
             else:
                 gone = isinstance(reading, Unknown) and reading.gone
                 self._log.add(Read, str(route), "", gone=gone)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.promises.facts import Died, Ordered, Owner, Shown, Slept
+from tests.promises.facts import Died, Fact, Ordered, Owner, Shown, Slept
+from tests.promises.promise import broken
+from tests.promises.rollback import EXACT
 from tests.promises.runs import (
     BACK,
+    SETTING,
+    A,
     B,
     Case,
     breaks,
@@ -89,3 +95,15 @@ CASES = (
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.id}: {case.sentence}")
 def test_a_promise_of_going_back(case: Case) -> None:
     judge(case)
+
+
+def test_only_what_somebody_else_took_out_goes_back_to_less_than_was_found() -> None:
+    setting = replace(SETTING, found={A: ("found", 100), B: ("found", 100)})
+    back = sent(weight=0, config="theirs, as it is")
+
+    def said(*facts: Fact) -> list[str]:
+        return broken([EXACT], setting, (*RAISED, changed(), *facts, BACK, back))
+
+    assert said(read(config="theirs", taken_out=True)) == []
+    for still_there in (read(config="theirs"), read(config="found", taken_out=True)):
+        assert any("was found at 100" in one for one in said(still_there))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cutover.core.errors import UsageError
+from cutover.core.journal.contents import JournalContents
 from cutover.core.journal.events import Close
 from cutover.core.state import TERMINAL, Phase, replay
-from cutover.local.journal_file import JournalContents, read_journal
+from cutover.local.journal_file import read_journal
 from tests.promises.catalogue import PROMISES
 from tests.promises.facts import Changed, Recorded, Sent, Took
 from tests.promises.promise import broken

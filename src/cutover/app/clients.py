@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cutover.app.offline import state_directory
 from cutover.aws.alb import AlbRouter
 from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from cutover.aws.fanout import Threads
@@ -15,9 +16,9 @@ from cutover.aws.target_health import AlbTargetHealth
 from cutover.core.errors import LeaseError, UsageError
 from cutover.core.plan import Plan
 from cutover.core.values import RouteId
-from cutover.local.claims import Claims
-from cutover.local.state_directory import StateDirectory
+from cutover.local.store import LocalStore
 from cutover.ports import Clock
+from cutover.ports.store import R, Store
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class Clients:
         return "emulated" if self.session.emulated else "live"
 
 
+def open_store() -> LocalStore:
+    """The store of this user's runs; nothing is created or checked yet.
+
+    Raises:
+        UsageError: when no place for it is known.
+    """
+    return LocalStore(state_directory())
+
+
 def connect(
     plan: Plan,
     clock: Clock,
@@ -45,7 +55,7 @@ def connect(
     profile: str | None = None,
     region: str | None = None,
     dry_run: bool = False,
-    place: StateDirectory | None = None,
+    store: Store[R] | None = None,
     run_id: str = "",
 ) -> Clients:
     """The adapters for a plan, in its Region. Nothing is sent yet.
@@ -56,7 +66,7 @@ def connect(
         profile: as the AWS CLI's `--profile`.
         region: as `--region`; it may only repeat the plan's.
         dry_run: refuse every operation that is not read-only, below the adapters.
-        place: where claims of other runs are looked up; None looks nowhere.
+        store: where claims of other runs are looked up; None looks nowhere.
         run_id: our own run, whose claims are not another's.
 
     Raises:
@@ -78,18 +88,18 @@ def connect(
         CloudWatchMetrics(session, fanout, plan.observe),
         CloudWatchAlarms(session, fanout),
         AlbTargetHealth(session, fanout),
-        AwsSurveyor(session, fanout, lambda routes: _others(place, routes, run_id)),
+        AwsSurveyor(session, fanout, lambda routes: _others(store, routes, run_id)),
         fanout,
     )
 
 
 def _others(
-    place: StateDirectory | None, routes: Sequence[RouteId], run_id: str
+    store: Store[R] | None, routes: Sequence[RouteId], run_id: str
 ) -> Mapping[RouteId, str]:
-    if place is None:
+    if store is None:
         return {}
     try:
-        claims = Claims(place).of(routes)
+        claims = store.owners(routes)
     except LeaseError as error:  # an unreadable claim may be anybody's
         return {route: str(error) for route in routes}
     return {route: owner for route, owner in claims.items() if owner != run_id}

@@ -15,10 +15,11 @@ from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import send
 from cutover.local.disk import unguessable
 from cutover.local.inbox import enqueue
-from cutover.local.lease import Holder, driver
+from cutover.local.lease import driver
 from cutover.local.run_directory import TERMINAL, RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
+from cutover.ports.store import Holder
 
 HEARD_WITHIN_MS = 30_000
 """The loop hears a command within a quarter of a second, unless AWS keeps a turn for its 13 s deadline."""

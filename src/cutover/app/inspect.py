@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutover.app.clients import Clients, connect
-from cutover.app.offline import state_directory
+from cutover.app.clients import Clients, connect, open_store
 from cutover.aws.history import Rates, request_rates
 from cutover.aws.metric_names import MetricNames, source_requests
 from cutover.core.errors import CredentialsError, CutoverError, ExitCode, RefusedError
@@ -47,7 +46,7 @@ def look(plan: Plan, *, profile: str | None = None, region: str | None = None) -
         RefusedError: for an endpoint that is neither AWS nor this machine, and when AWS cannot be reached.
     """
     clients = connect(
-        plan, SystemClock(), profile=profile, region=region, dry_run=True, place=state_directory()
+        plan, SystemClock(), profile=profile, region=region, dry_run=True, store=open_store()
     )
     who = clients.surveyor.identity()
     if isinstance(who, Unknown):

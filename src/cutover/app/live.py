@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cutover import __version__
-from cutover.app.clients import Clients, connect
-from cutover.app.offline import operator, state_directory
+from cutover.app.clients import Clients, connect, open_store
+from cutover.app.offline import operator
 from cutover.aws.restore import restore_script
 from cutover.core.errors import (
     CutoverError,
@@ -26,20 +26,17 @@ from cutover.core.observation import Known, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.reasons import Code
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
-from cutover.local.claims import Claims
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe
 from cutover.local.inbox import LocalInbox
-from cutover.local.journal import FileJournal, RestoreText
 from cutover.local.keyboard import Keyboard
-from cutover.local.lease import FlockLease
 from cutover.local.listener_queue import ListenerQueue
 from cutover.local.plan_file import LoadedPlan
 from cutover.local.run_directory import RunDirectory, checked_run_id, new_run_id
 from cutover.local.signals import Signals
-from cutover.local.snapshot_file import disarm_restore
-from cutover.local.state_directory import StateDirectory
+from cutover.local.store import LocalStore
 from cutover.ports import Listener, Router
+from cutover.ports.store import RestoreText, RunJournal, RunLease
 from cutover.runner import Ports, Runner
 
 KEEPS_ROUTES = frozenset({Phase.FINISHED, Phase.ABANDONED})
@@ -95,11 +92,11 @@ class RunSession:
 
     plan: Plan
     run: RunDirectory
-    place: StateDirectory
+    store: LocalStore
     clock: SystemClock
     clients: Clients
-    lease: FlockLease
-    journal: FileJournal
+    lease: RunLease
+    journal: RunJournal
     state: RunState
     outlets: tuple[ListenerQueue, ...] = ()
 
@@ -168,7 +165,7 @@ class RunSession:
                 inbox = LocalInbox(
                     self.run,
                     self.clock,
-                    switches=(self.place.root,),
+                    switches=(self.store.place.root,),
                     signals=signals,
                     keyboard=keyboard,
                     pipe=pipe,
@@ -244,9 +241,9 @@ class RunSession:
         ours = not self.lease.other_owner()
         self.journal.close()
         if ours and self.state.phase in KEEPS_ROUTES:
-            disarm(self.run, self.state.phase)
+            disarm(self.store, self.run, self.state.phase)
         if ours and self.state.phase in TERMINAL:
-            Claims(self.place).release(tuple(self.state.routes), self.run.id)
+            self.store.release(tuple(self.state.routes), self.run.id)
         self.lease.close()
 
 
@@ -275,7 +272,7 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
         RefusedError: for a state directory or an endpoint that is not to be trusted.
         CutoverError: for a bug; the journal holds everything up to it.
     """
-    plan, clock, place = loaded.plan, SystemClock(), state_directory()
+    plan, clock, store = loaded.plan, SystemClock(), open_store()
     if plan.store != "local":
         raise UsageError(
             f"store {plan.store} is not in this version",
@@ -284,22 +281,22 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
     now = clock.now()
     chosen = checked_run_id(run_id) if run_id else new_run_id(plan.name, now)
     clients = connect(
-        plan, clock, profile=options.profile, region=options.region, place=place, run_id=chosen
+        plan, clock, profile=options.profile, region=options.region, store=store, run_id=chosen
     )
-    place.prepare()
-    if place.get(chosen) is not None:
+    store.prepare()
+    if store.get(chosen) is not None:
         raise UsageError(f"run {chosen} exists already", hint="give another --run-id, or none")
     routes = tuple(route.id for route in plan.routes)
-    lease = FlockLease.take(place, routes, chosen, now)
+    lease = store.take_lease(routes, chosen, now)
     try:
-        run = place.create(chosen, loaded.text)
+        run = store.create(chosen, loaded.text)
         text = restore_text_of(plan.aws.account, plan.aws.region, chosen)
-        journal = FileJournal.open_new(run, restore_text=text)
+        journal = store.begin_journal(run, text)
     except BaseException:
-        Claims(place).release(routes, chosen)
+        store.release(routes, chosen)
         lease.close()
         raise
-    session = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
+    session = RunSession(plan, run, store, clock, clients, lease, journal, RunState())
     try:
         session.watch(options)
         opening = RunOpen(
@@ -318,10 +315,10 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
         session.close()
 
 
-def disarm(run: RunDirectory, phase: str) -> str:
+def disarm(store: LocalStore, run: RunDirectory, phase: str) -> str:
     """Disarm restore.sh of a run that is over; what to say when the disk does not take it."""
     try:
-        disarm_restore(run, f"run {run.id} is {phase}")
+        store.disarm(run, f"run {run.id} is {phase}")
     except (OSError, UnicodeDecodeError) as error:
         return f"{run.restore} is still armed ({error}); remove it by hand"
     return ""

@@ -19,15 +19,16 @@ from cutover.core.errors import (
     UsageError,
     printable,
 )
+from cutover.core.journal.contents import JournalContents
 from cutover.core.journal.events import GateJudged, PhaseChanged, Record, RunOpen
-from cutover.local.journal_file import JournalContents, read_journal
+from cutover.local.journal_file import read_journal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 
 if TYPE_CHECKING:
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
-    from cutover.local.lease import Holder
+    from cutover.ports.store import Holder
 
 
 T = TypeVar("T")

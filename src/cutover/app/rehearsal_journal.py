@@ -12,10 +12,11 @@ from cutover.core.errors import CutoverError, JournalError, RefusedError
 from cutover.core.journal.events import Event, Record, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.observation import Known, Reading, Unknown
-from cutover.local.journal import FileJournal, RestoreText
+from cutover.local.journal import FileJournal
 from cutover.local.rehearsal_file import discard
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
+from cutover.ports.store import RestoreText
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cutover import __version__
-from cutover.app.clients import connect
+from cutover.app.clients import connect, open_store
 from cutover.app.live import Options, ProcessEnded, RunSession, restore_text_of
-from cutover.app.offline import Read, plan_of, read_run, state_directory, unfoldable
+from cutover.app.offline import Read, plan_of, read_run, unfoldable
 from cutover.core.engine import decide, first_look
 from cutover.core.errors import (
     CutoverError,
@@ -28,10 +28,9 @@ from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
 from cutover.local.journal import FileJournal
 from cutover.local.journal_file import newest_epoch, read_journal
-from cutover.local.lease import FlockLease
 from cutover.local.run_directory import RunDirectory
-from cutover.local.snapshot_file import KeptSnapshot, read_snapshot
-from cutover.local.state_directory import StateDirectory
+from cutover.local.store import LocalStore
+from cutover.ports.store import KeptSnapshot
 
 BACK = frozenset({CommandName.ROLLBACK, CommandName.CONFIRM_RESTORED})
 """Commands that need no sound journal: back needs nothing but the snapshot."""
@@ -47,15 +46,15 @@ def go_on(run: RunDirectory, command: OperatorCommand, options: Options) -> Proc
         RefusedError: for a plan that was changed, or a run of another world (emulated, real).
         NeedsHumanError: when not even a rollback can be made from the files.
     """
-    place = state_directory()
+    store = open_store()
     if command.name in BACK:
-        for doubt in place.prepare_for_rollback():
+        for doubt in store.prepare_for_rollback():
             options.warn(f"warning: {doubt}; going back all the same ({doubt.hint})")
     else:
-        place.prepare()
-    read = _sensible(read_run(place, run), command)
+        store.prepare()
+    read = _sensible(read_run(store.place, run), command)
     if read.trouble and command.name is CommandName.ROLLBACK:
-        return _recover(place, read, command, options)
+        return _recover(store, read, command, options)
     if read.contents.damage is not None or (read.trouble and read.state is not None):
         raise JournalError(
             read.trouble,
@@ -74,23 +73,21 @@ def go_on(run: RunDirectory, command: OperatorCommand, options: Options) -> Proc
     _refuse_changed(run, plan, read.opened, read.changed, command)
     clock = SystemClock()
     clients = connect(
-        plan, clock, profile=options.profile, region=options.region, place=place, run_id=run.id
+        plan, clock, profile=options.profile, region=options.region, store=store, run_id=run.id
     )
     _refuse_other_world(run, read.opened.mode, clients.mode)
-    lease = FlockLease.take(
-        place, _routes(read.opened), run.id, clock.now(), for_rollback=command.name in BACK
+    lease = store.take_lease(
+        _routes(read.opened), run.id, clock.now(), for_rollback=command.name in BACK
     )
     try:
         text = restore_text_of(read.opened.account, read.opened.region, run.id)
-        journal = FileJournal.open_existing(
-            run, restore_text=text, for_rollback=command.name in BACK
-        )
+        journal = store.continue_journal(run, text, for_rollback=command.name in BACK)
     except BaseException:
         lease.close()
         raise
     # read again under the lease: somebody may have driven the run a moment ago
     session = RunSession(
-        plan, run, place, clock, clients, lease, journal, replay(plan, journal.contents.records)
+        plan, run, store, clock, clients, lease, journal, replay(plan, journal.contents.records)
     )
     try:
         refuse_meaningless(run, session.state.phase, command)
@@ -224,11 +221,11 @@ class Recovery(RunDirectory):
 
 
 def _recover(
-    place: StateDirectory, read: Read, command: OperatorCommand, options: Options
+    store: LocalStore, read: Read, command: OperatorCommand, options: Options
 ) -> ProcessEnded:
     """Roll back from snapshot.json alone: the journal is damaged, newer, or does not fold."""
     run = read.run
-    kept = read_snapshot(run)
+    kept = store.snapshot(run)
     if kept is None:
         raise RefusedError(
             f"{read.trouble}; and there is no snapshot, so this run changed nothing on AWS",
@@ -237,13 +234,13 @@ def _recover(
     plan = _plan_for_recovery(run, kept)
     clock = SystemClock()
     clients = connect(
-        plan, clock, profile=options.profile, region=options.region, place=place, run_id=run.id
+        plan, clock, profile=options.profile, region=options.region, store=store, run_id=run.id
     )
     if kept.opened is not None:
         _refuse_other_world(run, kept.opened.mode, clients.mode)
     routes = tuple(RouteId(route) for route in kept.snapshot.configs)
-    lease = FlockLease.take(place, routes, run.id, clock.now(), for_rollback=True)
-    if not _sensible(read_run(place, run), command).trouble:
+    lease = store.take_lease(routes, run.id, clock.now(), for_rollback=True)
+    if not _sensible(read_run(store.place, run), command).trouble:
         # another rollback recovered the run a moment ago: its good journal tells how that ended
         lease.close()
         return go_on(run, command, options)
@@ -251,7 +248,7 @@ def _recover(
     number = 1 + sum(name.startswith(earlier) for name in run.disk.list(run.path))
     recovery = Recovery(run.path, run.disk, run.rehearsal, number)
     journal = _fresh_journal(run, recovery, plan, read.trouble)
-    session = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
+    session = RunSession(plan, run, store, clock, clients, lease, journal, RunState())
     try:
         _refuse_absurd(run, kept, session)
         session.watch(options)

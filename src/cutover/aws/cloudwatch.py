@@ -88,12 +88,12 @@ class CloudWatchMetrics(Metrics):
 
     def _columns_of(self, wanted: Wanted) -> Columns:
         """Each comparison's columns and their queries; the same question is asked at every poll."""
-        if self._columns is None or self._columns[0] is not wanted:
+        if self._columns is None or self._columns[0] != wanted:
             columns = {
                 comparison: tuple((series.key, query_of(series, comparison)) for series in some)
                 for comparison, some in wanted.items()
             }
-            self._columns = (wanted, columns)
+            self._columns = (dict(wanted), columns)  # whoever asks may change what they asked with
         return self._columns[1]
 
     def ask(

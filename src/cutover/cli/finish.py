@@ -92,9 +92,10 @@ def _finished(frame: Frame, run: RunDirectory, *, detached: bool) -> None:
 
 def _disarmed(frame: Frame, run: RunDirectory) -> None:
     """Whoever ended the run disarmed the script; one that it left armed is disarmed here."""
+    from cutover.app.clients import open_store
     from cutover.app.live import disarm
 
-    if trouble := disarm(run, run.phase()):
+    if trouble := disarm(open_store(), run, run.phase()):
         frame.warn(f"warning: {trouble}")
     else:
         frame.tell(f"restore.sh is disarmed: {run.restore}")

@@ -170,6 +170,10 @@ class Reason:
     code: Code
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """By its code: facts are mappings."""
+        return hash(self.code)
+
     @property
     def body(self) -> dict[str, Any]:
         """As the journal and JSON outputs hold it."""

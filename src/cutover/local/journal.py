@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cutover.core.errors import JournalError, RefusedError, printable, traceback_text
+from cutover.core.journal.contents import JournalContents
 from cutover.core.journal.events import Event, Record, RunOpen, Snapshot
 from cutover.core.moment import Moment, wall_from_ms, wall_text
 from cutover.core.observation import Known, Reading, Unknown
@@ -24,7 +25,6 @@ from cutover.core.values import canonical_json
 from cutover.local.disk import SCRIPT_MODE, Disk
 from cutover.local.fallback import Fallback
 from cutover.local.journal_file import (
-    JournalContents,
     encode,
     join_all,
     newest_epoch,
@@ -34,13 +34,10 @@ from cutover.local.journal_file import (
 from cutover.local.recovery import mend
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import snapshot_text
-from cutover.ports import Journal
+from cutover.ports.store import RestoreText, RunJournal
 
 BALLAST_BYTES = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-RestoreText = Callable[[Sequence[str]], str]
-"""restore.sh from its commands; the AWS adapters know how it checks the account and Region."""
 
 
 def _to_stderr(line: str) -> None:
@@ -53,7 +50,7 @@ def _nobody() -> str:
     return ""
 
 
-class FileJournal(Journal):
+class FileJournal(RunJournal):
     """One run's `journal.jsonl`. Take the lease first: two writers are told apart only afterwards.
 
     Attributes:

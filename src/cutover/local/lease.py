@@ -19,7 +19,6 @@ import os
 import select
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cutover.core.errors import CutoverError, LeaseError, RefusedError
@@ -30,6 +29,7 @@ from cutover.local.claims import Claims, IsOver, route_key
 from cutover.local.disk import Disk
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Lease
+from cutover.ports.store import Holder, RunLease
 
 LOOKS, LOOK_S = 15, 0.02
 """Who is refused a moment later has the lock in hand for some milliseconds: so often, and so many seconds apart, a lock
@@ -37,16 +37,6 @@ is tried again before somebody is said to drive."""
 
 PATIENT_LOOKS = 500
 """The same while the lock is only shared: who shares it only looks (`holder`), and drives nothing however long it takes."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a route's lock, as the lock file says: for people only, the lock itself decides."""
-
-    run: str
-    pid: int
-    host: str
-    since: str
 
 
 class SoleLease(Lease):
@@ -62,7 +52,7 @@ class SoleLease(Lease):
         return None
 
 
-class FlockLease(Lease):
+class FlockLease(RunLease):
     """Locks on every route of a plan, all or none; they live exactly as long as the process.
 
     Attributes:

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from cutover.local.journal_file import JournalContents, join_all, read_journal
+from cutover.core.journal.contents import JournalContents
+from cutover.local.journal_file import join_all, read_journal
 from cutover.local.run_directory import RunDirectory
 
 

@@ -22,11 +22,12 @@ from datetime import UTC
 from pathlib import Path
 
 from cutover.core.errors import UsageError
+from cutover.core.journal.contents import JournalContents
 from cutover.core.journal.events import Intent, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.values import digest
 from cutover.local.disk import Disk
-from cutover.local.journal_file import JournalContents, join_all, read_journal
+from cutover.local.journal_file import join_all, read_journal
 from cutover.local.temporary_directories import left_elsewhere
 
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from cutover.core.errors import NeedsHumanError, UsageError
@@ -18,16 +17,9 @@ from cutover.core.routing import config_of
 from cutover.core.values import canonical_json, digest
 from cutover.local.disk import SCRIPT_MODE
 from cutover.local.run_directory import RunDirectory
+from cutover.ports.store import KeptSnapshot
 
 SCHEMA = "cutover.snapshot/1"
-
-
-@dataclass(frozen=True)
-class KeptSnapshot:
-    """What going back needs: the configs, and the run that found them (None if it never said)."""
-
-    snapshot: Snapshot
-    opened: RunOpen | None
 
 
 def snapshot_text(run_id: str, opened: RunOpen | None, snapshot: Snapshot) -> str:

@@ -14,6 +14,7 @@ from cutover.core.state.evidence import KEEP
 from cutover.core.values import HOUR, MINUTE, SECOND
 from tests.core.engine.test_safety import EMPTY, holds, on_event
 from tests.fakes import SOURCE, TWO_ROUTES, Bench, WriteFault, config, plan_of
+from tests.promises.from_bench import portion
 
 THRESHOLD = {
     "errors": {
@@ -84,7 +85,7 @@ def test_a_restore_that_somebody_keeps_undoing_needs_a_human_and_goes_again_when
     tags = iter(range(100))
 
     def undo() -> None:
-        if bench.router.configs[route].weight == 0:
+        if portion(bench.router.configs[route]) == 0:
             bench.router.configs[route] = config(500, tag=f"writer {next(tags)}")
         bench.clock.call_in(3 * SECOND, undo)
 
@@ -94,7 +95,7 @@ def test_a_restore_that_somebody_keeps_undoing_needs_a_human_and_goes_again_when
     assert len([one for one in bench.events(ev.Intent) if one.kind == "restore"]) <= 3
     bench.clock._due.clear()
     assert bench.run(CommandName.ROLLBACK) == ExitCode.ROLLED_BACK
-    assert bench.router.configs[route].weight == 0
+    assert portion(bench.router.configs[route]) == 0
 
 
 def test_a_change_that_a_person_accepted_survives_the_rollback() -> None:
@@ -386,7 +387,7 @@ def test_a_restored_route_that_changes_again_before_the_last_look_is_restored_ag
         5 * MINUTE + 20 * SECOND,
     )
     assert bench.run() == ExitCode.ROLLED_BACK
-    assert all(one.weight == 0 for one in bench.router.configs.values())
+    assert all(portion(one) == 0 for one in bench.router.configs.values())
 
 
 def test_a_run_that_began_above_zero_goes_back_to_where_it_began() -> None:

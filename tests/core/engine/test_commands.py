@@ -11,6 +11,7 @@ from cutover.core.routing import config_of
 from cutover.core.state import Hold, Phase, replay
 from cutover.core.values import HOUR, MINUTE
 from tests.fakes import SOURCE, TWO_ROUTES, Bench, Killed, WriteFault, config, plan_of
+from tests.promises.from_bench import portion
 
 
 def test_pause_holds_and_resume_bakes_afresh() -> None:
@@ -170,7 +171,7 @@ def test_a_crash_with_only_some_routes_written_goes_back_when_nobody_knows_of_th
         bench.run()
     assert bench.run(CommandName.RESUME) == ExitCode.ROLLED_BACK
     assert bench.events(ev.PhaseChanged)[-2].cause == "partial"
-    assert {one.weight for one in bench.router.configs.values()} == {0}
+    assert {portion(one) for one in bench.router.configs.values()} == {0}
 
 
 def test_rollback_after_a_crash_restores_the_snapshot() -> None:

@@ -202,8 +202,11 @@ class Journal(ABC):
     def append(self, event: Event, at: Moment) -> Reading[Record]:
         """The record as written; Unknown when the disk did not take it.
 
-        After a failure every later append is Unknown too, but the record is still given to the
-        fallback (memory, a fallback file, stderr), so that a rollback leaves a trace.
+        After a failure every later append is Unknown too, but for a full disk (code `disk_full`) on which room was
+        made. What was not taken is in no file; a rollback gives it to `forced`, so that it leaves a trace.
+
+        Raises:
+            TypeError: for an event that no journal can hold; nothing of its turn is taken.
         """
 
     @abstractmethod
