@@ -23,13 +23,9 @@ from cutover.core.messages.model import (
     baked,
     tell,
 )
-from cutover.core.messages.phrases import (
-    about,
-    clock_text,
-    stamp,
-)
 from cutover.core.messages.sentences import sentence
 from cutover.core.messages.verdicts import told
+from cutover.core.moment import about, clock_text, stamp
 
 __all__ = [
     "HOLD_WORDS",
