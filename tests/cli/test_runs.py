@@ -468,8 +468,8 @@ def test_a_run_that_nobody_drives_never_looks_again(
     aws: Aws, place: StateDirectory, phase: Phase
 ) -> None:
     run = crashed_run(place, aws, phase)
-    beat = {"pid": 1, "last": "2026-03-02T12:00:00.000Z", "next": "2026-03-02T12:00:15.000Z"}
-    run.beat.write_text(json.dumps(beat))
+    look = {"pid": 1, "last": "2026-03-02T12:00:00.000Z", "next": "2026-03-02T12:00:15.000Z"}
+    run.view.write_text(json.dumps(look))
     shown = " ".join(called("status").out.split())
     assert "looks again" not in shown
     assert "12:00:15" not in shown
@@ -484,7 +484,7 @@ def test_a_run_that_nobody_drives_never_looks_again(
     try:
         hangs = " ".join(called("status").out.split())
         soon = wall_text(SystemClock().now().plus(60_000).wall)
-        run.beat.write_text(json.dumps({**beat, "next": soon}))
+        run.view.write_text(json.dumps({**look, "next": soon}))
         works = " ".join(called("status").out.split())
     finally:
         lease.close()

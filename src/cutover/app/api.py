@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cutover.app.offline import Read, Replayed
     from cutover.app.rehearsal import RehearsalResult
     from cutover.app.rehearsals import NotApplicable
+    from cutover.app.shown import ShownRun
     from cutover.aws.history import Rates
     from cutover.core.observation import OperatorCommand
     from cutover.core.plan import Plan
@@ -172,6 +173,24 @@ def read_run(run: RunDirectory) -> Read:
     from cutover.app import offline as app_offline
 
     return app_offline.read_run(app_offline.state_directory(), run)
+
+
+def shown_run(run: RunDirectory) -> ShownRun | None:
+    """The run as its process shows it in view.json; None when that does not hold, and `read_run` must be asked."""
+    from cutover.app import offline as app_offline
+    from cutover.app import shown
+
+    return shown.shown_run(run, shown.driving_processes(app_offline.state_directory()))
+
+
+def shown_runs(found: Sequence[RunDirectory]) -> list[ShownRun | Read]:
+    """Each run as its process shows it, or as its files tell it where that does not hold."""
+    from cutover.app import offline as app_offline
+    from cutover.app import shown
+
+    place = app_offline.state_directory()
+    driving = shown.driving_processes(place)
+    return [shown.shown_run(run, driving) or app_offline.read_run(place, run) for run in found]
 
 
 def replay(read: Read) -> Replayed:

@@ -6,11 +6,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cutover import __version__
 from cutover.app.clients import Clients, connect
 from cutover.app.offline import operator, state_directory
+from cutover.app.view_writer import ViewWriter
 from cutover.aws.restore import restore_script
 from cutover.core.errors import (
     CutoverError,
@@ -24,6 +25,7 @@ from cutover.core.journal.events import Event, LeaseTaken, Note, Record, RunOpen
 from cutover.core.observation import Known, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
+from cutover.core.values import digest
 from cutover.local.claims import Claims
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe
@@ -89,7 +91,12 @@ class ProcessEnded:
 
 @dataclass
 class RunSession:
-    """Everything one process needs to drive one run."""
+    """Everything one process needs to drive one run.
+
+    Attributes:
+        plan_digest: SHA-256 of the plan.yaml that `plan` was read from; empty: view.json has no status.
+        with_evidence: `state` was folded with the gates' evidence; without it the process can only go back.
+    """
 
     plan: Plan
     run: RunDirectory
@@ -99,12 +106,17 @@ class RunSession:
     lease: FlockLease
     journal: FileJournal
     state: RunState
+    plan_digest: str = ""
+    with_evidence: bool = True
     outlets: tuple[ListenerQueue, ...] = ()
+    view: ViewWriter = field(init=False)
 
     def __post_init__(self) -> None:
         """Each knows what the other can prove: who has the run by now, when that is not this process."""
         self.journal.locked_by = self.lease.locked_by
         self.lease.journalled_by = self.journal.other_writer
+        so_far = self.journal.contents.records
+        self.view = ViewWriter(self.plan, self.journal, self.plan_digest, so_far)
 
     def record(self, event: Event, *, must: bool) -> None:
         """Append, fold and tell; a rollback (`must` is False) goes on without the disk.
@@ -124,8 +136,8 @@ class RunSession:
         else:
             record = self.journal.forced(event, now)
         self.state = evolve(self.plan, self.state, record)
-        for outlet in self.outlets:
-            outlet.told(record)
+        for one in (*self.outlets, self.view):
+            one.told(record)
 
     def watch(self, options: Options) -> None:
         """Put every watcher behind a queue and a thread."""
@@ -184,7 +196,7 @@ class RunSession:
                     lease=self.lease,
                     clock=self.clock,
                     inbox=inbox,
-                    listeners=self.outlets,
+                    listeners=(*self.outlets, self.view),
                 )
                 # what lies in words/ is heard in the first turn: a rollback comes before any other command
                 waiting = (
@@ -193,6 +205,8 @@ class RunSession:
                     if not _is_one_of(command, commands)
                 )
                 runner = Runner(self.plan, ports, self.state)
+                if self.with_evidence:
+                    self.view.state = lambda: runner.state
                 code = self._run(runner, (*commands, *waiting))
         finally:
             pipe.close()
@@ -239,6 +253,7 @@ class RunSession:
         for outlet in self.outlets:
             outlet.closed()
         ours = not self.lease.other_owner()
+        self.view.end(self.state if self.with_evidence else None)
         self.journal.close()
         if ours and self.state.phase in KEEPS_ROUTES:
             disarm(self.run, self.state.phase)
@@ -296,7 +311,9 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
         Claims(place).release(routes, chosen)
         lease.close()
         raise
-    session = RunSession(plan, run, place, clock, clients, lease, journal, RunState())
+    session = RunSession(
+        plan, run, place, clock, clients, lease, journal, RunState(), digest(loaded.text)
+    )
     try:
         session.watch(options)
         opening = RunOpen(

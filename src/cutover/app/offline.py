@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from cutover.core.journal.events import GateJudged, PhaseChanged, Record, RunOpe
 from cutover.local.journal_file import JournalContents, read_journal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
+from cutover.local.view_file import KeptView, read_view
 
 if TYPE_CHECKING:
     from cutover.core.plan import Plan
@@ -52,15 +52,6 @@ def operator() -> str:
 
 
 @dataclass(frozen=True)
-class Beat:
-    """What beat.json says: for display only."""
-
-    pid: int
-    last: str
-    next: str
-
-
-@dataclass(frozen=True)
 class Read:
     """A run as its files tell it.
 
@@ -69,7 +60,7 @@ class Read:
         contents: what may be believed of its journal.
         plan, state: None when `trouble` says why they cannot be made.
         driver: the living process that drives it, by its lock.
-        beat: its newest sign of life.
+        view: what its process shows of it.
         trouble: what is wrong with the files; empty when nothing is.
     """
 
@@ -78,7 +69,7 @@ class Read:
     plan: Plan | None
     state: RunState | None
     driver: Holder | None
-    beat: Beat | None
+    view: KeptView | None
     trouble: str = ""
 
     @property
@@ -146,7 +137,7 @@ def read_run(place: StateDirectory, run: RunDirectory) -> Read:
             state = replay(plan, contents.records)
         except Exception as error:  # noqa: BLE001  whatever a record's content does to the fold is damage
             trouble = trouble or unfoldable(run, error)
-    return Read(run, contents, plan, state, driver_of(place, run), _beat(run), trouble)
+    return Read(run, contents, plan, state, driver_of(place, run), read_view(run), trouble)
 
 
 def unfoldable(run: RunDirectory, error: Exception) -> str:
@@ -195,14 +186,6 @@ def driver_of(place: StateDirectory, run: RunDirectory) -> Holder | None:
     try:
         return driver(place, run.id)
     except LeaseError:
-        return None
-
-
-def _beat(run: RunDirectory) -> Beat | None:
-    try:
-        data = json.loads(run.disk.read(run.beat, 4_096))
-        return Beat(int(data["pid"]), str(data["last"]), str(data["next"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -18,13 +18,13 @@ from collections.abc import Callable, Sequence
 
 from cutover.core.errors import JournalError, RefusedError, printable, traceback_text
 from cutover.core.journal.events import Event, Record, RunOpen, Snapshot
-from cutover.core.moment import Moment, wall_from_ms, wall_text
+from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Known, Reading, Unknown
-from cutover.core.values import canonical_json
 from cutover.local.disk import SCRIPT_MODE, Disk
 from cutover.local.fallback import Fallback
 from cutover.local.journal_file import (
     JournalContents,
+    JournalEnd,
     encode,
     join_all,
     newest_epoch,
@@ -280,20 +280,16 @@ class FileJournal(Journal):
             return Unknown(f"{self.run.path}: {error.strerror or error}", "snapshot")
         return Known(None, self._last_at)
 
-    def beat(self, last: Moment, next_look: Moment) -> None:
-        if not self._durable or self.is_others:
-            return  # a rehearsal's minutes pass in milliseconds: nobody can watch its beat
-        beat = {
-            "pid": os.getpid(),
-            "boot_id": last.boot_id,
-            "boot_ms": last.boot_ms,
-            "last": wall_text(last.wall),
-            "next": wall_text(next_look.wall),
-        }
+    def end(self) -> JournalEnd | None:
+        """The file's end, when all that this process said is in it and nothing else; None when it is not."""
+        if self._trouble or self._handle is None:
+            return None
         try:
-            self._disk.keep(self.run.beat, canonical_json(beat).encode(), durable=False)
+            found = self._disk.look(self.run.journal)
         except OSError:
-            return  # for display only
+            return None
+        ours = found is not None and found.size == self._size
+        return JournalEnd(self._head, self._size, found.changed) if found and ours else None
 
     def close(self) -> None:
         """Give descriptors and ballast back; the journal cannot be written any more."""

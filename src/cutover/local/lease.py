@@ -18,7 +18,7 @@ import json
 import os
 import select
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -233,18 +233,27 @@ def driver(state: StateDirectory, run_id: str) -> Holder | None:
     Raises:
         LeaseError: when the locks cannot be looked at: somebody may drive it.
     """
+    return drivers(state, run_id).get(run_id)
+
+
+def drivers(state: StateDirectory, run_id: str = "ID") -> Mapping[str, Holder]:
+    """Who drives which run now; `run_id` is the one that is asked about.
+
+    Raises:
+        LeaseError: when the locks cannot be looked at: somebody may drive it.
+    """
     try:
         names = state.disk.list(state.leases)
         held = [_held(state, state.leases / name) for name in names if name.endswith(".lock")]
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise LeaseError(
             f"the locks in {state.leases} cannot be looked at, so a process may drive run {run_id}: "
             f"{error.strerror or error}",
             hint=f"repair the directory, or say it by signal: kill -TERM makes a run hold; `cutover rollback {run_id}` works",
         ) from None
-    return next((one for one in held if one is not None and one.run == run_id), None)
+    return {one.run: one for one in reversed(held) if one is not None}
 
 
 def _held(state: StateDirectory, path: Path) -> Holder | None:

@@ -4,7 +4,7 @@ plan.yaml                 the plan as it was when the run began
 journal.jsonl             what the run meant and saw, one durable line each
 journal.fallback.jsonl    what a rollback said while the journal took nothing
 snapshot.json restore.sh  the way back, with and without this tool
-beat.json                 liveness, for display only
+view.json                 the run's status and its process's newest look, for display only
 commands/                    what operators' commands say to the runner
 commands.pipe                the same without a byte of disk, while a process listens
 HOLD, ROLLBACK            kill switches of this run
@@ -34,6 +34,9 @@ TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 
 _FIRST_RECORD = 65_536
 """No first record is longer."""
+
+_TAIL = 65_536
+"""So much of a journal's end is read first."""
 
 _RUN_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
 
@@ -108,9 +111,9 @@ class RunDirectory:
         return self.path / "restore.sh"
 
     @property
-    def beat(self) -> Path:
-        """Liveness, for display only."""
-        return self.path / "beat.json"
+    def view(self) -> Path:
+        """The run's status and its process's newest look, for display only."""
+        return self.path / "view.json"
 
     @property
     def plan(self) -> Path:
@@ -169,9 +172,22 @@ class RunDirectory:
         counts as live.
         """
         try:
-            return last_phase(self.journal_bytes())
-        except UsageError:
+            if self.fallbacks():
+                return last_phase(self.journal_bytes())
+            return self._phase_at_the_end()
+        except (OSError, UsageError):
             return ""
+
+    def _phase_at_the_end(self) -> str:
+        """The same from no more of the journal than is needed: a phase seldom is far from its end."""
+        size = _TAIL
+        while True:
+            tail = self.disk.read_from(self.journal, -size)
+            whole = len(tail) < size
+            phase = last_phase(tail if whole else tail[tail.find(b"\n") + 1 :])
+            if phase or whole:
+                return phase
+            size *= 8
 
     def is_over(self) -> bool:
         """Nothing can happen in this run any more, unless its process is just beginning it."""
@@ -201,9 +217,9 @@ class RunDirectory:
         return not any(isinstance(r.event, Intent | Snapshot) for r in contents.records)
 
     def pid(self) -> int | None:
-        """The process that last wrote beat.json, or None; it need not live any more."""
+        """The process that last wrote view.json, or None; it need not live any more."""
         try:
-            pid = json.loads(self.disk.read(self.beat))["pid"]
+            pid = json.loads(self.disk.read(self.view))["pid"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return pid if isinstance(pid, int) else None

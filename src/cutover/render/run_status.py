@@ -16,7 +16,6 @@ from cutover.core.moment import (
     Moment,
     about,
     clock_text,
-    parse_wall,
     stamp,
     wall_from_ms,
 )
@@ -105,12 +104,12 @@ class RunStatus:
     @property
     def began(self) -> datetime:
         """When the run's first record was written."""
-        return parse_wall(self.body["opened"])
+        return datetime.fromisoformat(self.body["opened"])
 
     @property
     def ended(self) -> datetime:
         """When its newest record was written."""
-        return parse_wall(self.body["last"])
+        return datetime.fromisoformat(self.body["last"])
 
 
 def status_data(status: RunStatus) -> dict[str, Any]:
