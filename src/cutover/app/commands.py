@@ -202,16 +202,20 @@ def take_back(waiting: Queued, run: RunDirectory) -> None:
 
 def _size(run: RunDirectory) -> int:
     try:
-        return len(run.journal_bytes())
-    except UsageError:
+        if run.fallbacks():
+            return len(run.journal_bytes())
+        found = run.disk.look(run.journal)
+        return 0 if found is None else found.size
+    except (OSError, UsageError):
         return 0
 
 
 def _since(run: RunDirectory, start: int, command_id: str) -> tuple[dict[str, Any], ...]:
     """The journal's records from the command with this id on, unverified: they are only shown."""
     try:
-        new = run.journal_bytes()[start:]
-    except UsageError:
+        whole = bool(run.fallbacks())
+        new = run.journal_bytes()[start:] if whole else run.disk.read_from(run.journal, start)
+    except (OSError, UsageError):
         return ()
     found: list[dict[str, Any]] = []
     for line in new.split(b"\n")[:-1]:

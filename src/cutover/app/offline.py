@@ -19,7 +19,8 @@ from cutover.core.errors import (
     printable,
 )
 from cutover.core.journal.events import GateJudged, PhaseChanged, Record, RunOpen
-from cutover.local.journal_file import JournalContents, read_journal
+from cutover.core.values import digest
+from cutover.local.journal_file import FoundJournal, JournalContents, read_journal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.local.view_file import KeptView, read_view
@@ -62,6 +63,8 @@ class Read:
         driver: the living process that drives it, by its lock.
         view: what its process shows of it.
         trouble: what is wrong with the files; empty when nothing is.
+        found: the journal's file as it was read; None where it could not be.
+        plan_digest: SHA-256 of the plan.yaml that `plan` was read from.
     """
 
     run: RunDirectory
@@ -71,6 +74,8 @@ class Read:
     driver: Holder | None
     view: KeptView | None
     trouble: str = ""
+    found: FoundJournal | None = None
+    plan_digest: str = ""
 
     @property
     def opened(self) -> RunOpen | None:
@@ -110,15 +115,21 @@ def opened(contents: JournalContents) -> RunOpen | None:
     return first if isinstance(first, RunOpen) else None
 
 
-def read_run(place: StateDirectory, run: RunDirectory) -> Read:
-    """Everything the files of a run say; damage is `trouble`, not an error."""
-    from cutover.core.state import replay
+def read_run(place: StateDirectory, run: RunDirectory, *, to_go_back: bool = False) -> Read:
+    """Everything the files of a run say; damage is `trouble`, not an error.
+
+    With `to_go_back` the state has no evidence: a rollback asks for none, and folding it is what takes long.
+    """
+    from cutover.core.state import replay, replay_without_evidence
 
     plan: Plan | None = None
+    plan_digest = ""
     state: RunState | None = None
+    found: FoundJournal | None = None
     trouble = ""
     try:
-        contents = run.contents()
+        found = run.found_journal()
+        contents = run.contents_with(found)
     except UsageError as error:
         contents = read_journal(b"")
         # between its directory and its first record a run has no journal: it did nothing yet
@@ -129,15 +140,17 @@ def read_run(place: StateDirectory, run: RunDirectory) -> Read:
     if not (trouble or contents.records or run.never_started()):
         trouble = f"{run.journal} holds no record, though the run has a snapshot"
     try:
-        plan = plan_of(run)
+        plan, plan_digest = plan_and_digest(run)
     except CutoverError as error:
         trouble = trouble or str(error)
     else:
         try:
-            state = replay(plan, contents.records)
+            fold = replay_without_evidence if to_go_back else replay
+            state = fold(plan, contents.records)
         except Exception as error:  # noqa: BLE001  whatever a record's content does to the fold is damage
             trouble = trouble or unfoldable(run, error)
-    return Read(run, contents, plan, state, driver_of(place, run), read_view(run), trouble)
+    driver, view = driver_of(place, run), read_view(run)
+    return Read(run, contents, plan, state, driver, view, trouble, found, plan_digest)
 
 
 def unfoldable(run: RunDirectory, error: Exception) -> str:
@@ -168,6 +181,15 @@ def plan_of(run: RunDirectory) -> Plan:
         UsageError: when the file cannot be read.
         PlanError: when it is no plan any more.
     """
+    return plan_and_digest(run)[0]
+
+
+def plan_and_digest(run: RunDirectory) -> tuple[Plan, str]:
+    """The same with the SHA-256 of the file.
+
+    Raises:
+        UsageError, PlanError: as `plan_of`.
+    """
     from cutover.local.plan_file import plan_of_text
 
     try:
@@ -176,7 +198,7 @@ def plan_of(run: RunDirectory) -> Plan:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         hint = "rehearse again" if run.rehearsal else f"sh {run.restore} needs no plan"
         raise UsageError(f"{run.plan}: {why or error}", hint=hint) from None
-    return plan_of_text(text, file=str(run.plan)).plan
+    return plan_of_text(text, file=str(run.plan)).plan, digest(text)
 
 
 def driver_of(place: StateDirectory, run: RunDirectory) -> Holder | None:

@@ -15,6 +15,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cutover.core.errors import JournalError, RefusedError, printable, traceback_text
 from cutover.core.journal.events import Event, Record, RunOpen, Snapshot
@@ -23,10 +24,11 @@ from cutover.core.observation import Known, Reading, Unknown
 from cutover.local.disk import SCRIPT_MODE, Disk
 from cutover.local.fallback import Fallback
 from cutover.local.journal_file import (
+    FoundJournal,
     JournalContents,
     JournalEnd,
     encode,
-    join_all,
+    find_journal,
     newest_epoch,
     normal,
     read_journal,
@@ -134,10 +136,12 @@ class FileJournal(Journal):
         restore_text: RestoreText,
         durable: bool = True,
         for_rollback: bool = False,
+        known: FoundJournal | None = None,
         complain: Callable[[str], None] = _to_stderr,
     ) -> FileJournal:
         """The journal of a run that goes on, with the next epoch; `contents` is what it said so far.
 
+        `known` is what this process read before it had the lease: unless somebody wrote meanwhile, it is not read again.
         A torn tail is moved aside to `journal.torn-<n>`, and fallback records of a rollback are taken
         in. With `for_rollback` a journal that is damaged, newer or not writable is opened all the
         same: every append answers Unknown, and `forced` writes to the fallback file.
@@ -150,16 +154,17 @@ class FileJournal(Journal):
             disk.sweep(run.path)
         handle: int | None = None
         try:
-            data = disk.read(run.journal)
+            if known is None or not known.is_still(disk, run.journal):
+                known = find_journal(disk, run.journal)
+            trouble = _damage_text(known.contents)
         except OSError as error:
-            data, trouble = b"", f"it cannot be read: {error.strerror or error}"
-        else:
-            trouble = _damage_text(read_journal(data))
-        contents = read_journal(data)
+            known = FoundJournal(b"", read_journal(b""))
+            trouble = f"it cannot be read: {error.strerror or error}"
+        contents = known.contents
         if not trouble:
             try:
                 handle = disk.open_append(run.journal)
-                contents = mend(run, handle, data, durable=durable, complain=complain)
+                contents = mend(run, handle, known, durable=durable, complain=complain)
             except OSError as error:
                 trouble = f"it cannot be written: {error.strerror or error}"
         if trouble and handle is not None:
@@ -171,8 +176,7 @@ class FileJournal(Journal):
                 hint=f"no weight is raised from it; `cutover rollback {run.id}` works, and so does sh {run.restore}",
             )
         if trouble:
-            kept, more = join_all(data, [text for _, text in run.fallbacks()])
-            contents = read_journal(data[:kept] + more)
+            contents = replace(known.with_fallbacks([text for _, text in run.fallbacks()]), damage=None, torn=b"")  # fmt: skip
         journal = cls(run, contents, handle, epoch=contents.epoch + 1, restore_text=restore_text,
                       durable=durable, complain=complain, trouble=trouble)  # fmt: skip
         if durable and not trouble:

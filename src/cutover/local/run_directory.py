@@ -26,7 +26,7 @@ from cutover.core.journal.events import Intent, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.values import digest
 from cutover.local.disk import Disk
-from cutover.local.journal_file import JournalContents, join_all, read_journal
+from cutover.local.journal_file import FoundJournal, JournalContents, find_journal, join_all
 from cutover.local.temporary_directories import left_elsewhere
 
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
@@ -139,9 +139,7 @@ class RunDirectory:
         try:
             data = self.disk.read(self.journal)
         except OSError as error:
-            raise UsageError(
-                f"{self.journal}: {error.strerror or error}", hint="is the run id right?"
-            ) from None
+            raise self._unreadable(error) from None
         rest = self.fallbacks()
         if not rest:
             return data
@@ -157,13 +155,33 @@ class RunDirectory:
             found += left_elsewhere(self.disk, self.id)
         return tuple((path, text) for path, text in found if text)
 
+    def found_journal(self) -> FoundJournal:
+        """The journal, read and verified, without any fallback.
+
+        Raises:
+            UsageError: when it cannot be read.
+        """
+        try:
+            return find_journal(self.disk, self.journal)
+        except OSError as error:
+            raise self._unreadable(error) from None
+
     def contents(self) -> JournalContents:
         """All that may be believed of the run's journal.
 
         Raises:
             UsageError: when it cannot be read.
         """
-        return read_journal(self.journal_bytes())
+        return self.contents_with(self.found_journal())
+
+    def contents_with(self, found: FoundJournal) -> JournalContents:
+        """The same of a journal that was read already."""
+        return found.with_fallbacks([text for _, text in self.fallbacks()])
+
+    def _unreadable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"{self.journal}: {error.strerror or error}", hint="is the run id right?"
+        )
 
     def phase(self) -> str:
         """The last phase that the journal names, found from its end; empty when it names none.
