@@ -84,6 +84,8 @@ class ViewWriter(Listener):
         records = tuple(self._waiting)
         self._waiting.clear()
         self._story = told_so_far(self._story, records)
+        if not self._story.state.seq == state.seq == self._journal.last_seq:
+            return None  # a record that nobody was told
         return status_data(status_of(self._story, state, standings(self._plan, state)))
 
 

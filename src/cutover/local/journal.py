@@ -196,6 +196,11 @@ class FileJournal(Journal):
         """Hash of the newest record: told to people, it makes a cut at the tail visible."""
         return self._head
 
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest record; 0 when there is none."""
+        return self._seq - 1
+
     def other_writer(self) -> str:
         """Who has gone on with the run, as its journal proves by an intact record of a higher epoch; empty for nobody.
 
