@@ -12,26 +12,22 @@ from typing import Any
 import pytest
 
 from cutover.app import api
-from cutover.app.scenarios import text_of_plan
-from cutover.app.view_writer import ViewWriter
 from cutover.core.journal.events import Note, Record, RunOpen
-from cutover.core.observation import CommandName, Known
-from cutover.core.state import Phase, RunState, replay
+from cutover.core.observation import CommandName
+from cutover.core.state import Phase, RunState
 from cutover.core.values import MINUTE, RouteId, digest
 from cutover.local.clock import SystemClock
 from cutover.local.fallback import Fallback
 from cutover.local.journal import FileJournal
 from cutover.local.lease import FlockLease
-from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from tests.cli.command import called
-from tests.fakes import START, TWO_ROUTES, Bench, plan_of
+from tests.fakes import Bench
 from tests.local.samples import AT, NOTE, restore_text
+from tests.shown_runs import PLAN, Process
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = text_of_plan(plan_of(routes=TWO_ROUTES))
-PLAN = plan_of_text(TEXT).plan
 
 
 @pytest.fixture(scope="module")
@@ -48,28 +44,6 @@ def records() -> list[Record]:
         else one
         for one in bench.journal.records
     ]
-
-
-class Process:
-    """A run's process as its files see it, turn by turn."""
-
-    def __init__(self, place: StateDirectory, run_id: str = "shop-1") -> None:
-        place.prepare()
-        self.run = place.create(run_id, TEXT)
-        self.journal = FileJournal.open_new(self.run, restore_text=restore_text)
-        self.state = RunState()
-        self.written: list[Record] = []
-        self.view = ViewWriter(PLAN, self.journal, digest(TEXT), ())
-        self.view.state = lambda: self.state
-
-    def turn(self, *told: Record) -> None:
-        for record in told:
-            known = self.journal.append(record.event, record.at)
-            assert isinstance(known, Known)
-            self.written.append(known.value)
-            self.view.told(known.value)
-        self.state = replay(PLAN, self.written)
-        self.view.on_tick(told[-1].at if told else START, START.plus(MINUTE), "")
 
 
 @pytest.fixture
