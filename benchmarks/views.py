@@ -16,7 +16,8 @@ from cutover.core.messages.past import told_so_far
 from cutover.core.state import replay
 from cutover.core.values import RouteId, digest, with_fields
 from cutover.local.clock import SystemClock
-from cutover.local.journal_file import encode, end_of
+from cutover.local.journal_end import end_of
+from cutover.local.journal_file import encode
 from cutover.local.lease import FlockLease
 from cutover.local.state_directory import StateDirectory
 from cutover.local.view_file import view_text

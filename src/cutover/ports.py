@@ -13,24 +13,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cutover.core.journal.events import Event, Record, Snapshot
-from cutover.core.moment import Moment
-from cutover.core.observation import (
-    AlarmState,
-    Comparison,
-    GroupHealth,
-    Identity,
-    Minute,
-    OperatorCommand,
-    Reading,
-    Series,
-    Survey,
-)
-from cutover.core.routing import RouteConfig
-from cutover.core.values import RouteId, Weight
-
+# Only annotations need them, and loading them takes longer than all that `status` does.
 if TYPE_CHECKING:
-    from cutover.core.plan import Plan  # its models take longer to load than `status` takes
+    from cutover.core.journal.events import Event, Record, Snapshot
+    from cutover.core.moment import Moment
+    from cutover.core.observation import (
+        AlarmState,
+        Comparison,
+        GroupHealth,
+        Identity,
+        Minute,
+        OperatorCommand,
+        Reading,
+        Series,
+        Survey,
+    )
+    from cutover.core.plan import Plan
+    from cutover.core.routing import RouteConfig
+    from cutover.core.values import RouteId, Weight
 
 NOT_SENT = "not_sent"
 """`WriteOutcome.code` of a write that never left this machine, and never will."""

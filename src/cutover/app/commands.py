@@ -14,8 +14,8 @@ from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import send
 from cutover.local.disk import unguessable
+from cutover.local.holders import Holder, driver
 from cutover.local.inbox import enqueue
-from cutover.local.lease import Holder, driver
 from cutover.local.run_directory import TERMINAL, RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.local.view_file import KeptView, read_view

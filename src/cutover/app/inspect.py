@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cutover.app.clients import Clients, connect
-from cutover.app.offline import state_directory
+from cutover.app.place import state_directory
 from cutover.aws.history import Rates, request_rates
 from cutover.aws.metric_names import MetricNames, source_requests
 from cutover.core.errors import CredentialsError, CutoverError, ExitCode, RefusedError

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from cutover import __version__
 from cutover.app.clients import Clients, connect
-from cutover.app.offline import operator, state_directory
+from cutover.app.offline import operator
+from cutover.app.place import state_directory
 from cutover.app.view_writer import ViewWriter
 from cutover.aws.restore import restore_script
 from cutover.core.errors import (

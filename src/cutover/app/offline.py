@@ -20,6 +20,7 @@ from cutover.core.errors import (
 )
 from cutover.core.journal.events import GateJudged, PhaseChanged, Record, RunOpen
 from cutover.core.values import digest
+from cutover.local.holders import Holder, driver
 from cutover.local.journal_file import FoundJournal, JournalContents, read_journal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
@@ -28,19 +29,9 @@ from cutover.local.view_file import KeptView, read_view
 if TYPE_CHECKING:
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
-    from cutover.local.lease import Holder
 
 
 T = TypeVar("T")
-
-
-def state_directory() -> StateDirectory:
-    """Where this user's runs are; nothing is created.
-
-    Raises:
-        UsageError: when no such place is known.
-    """
-    return StateDirectory.find(os.environ)
 
 
 def operator() -> str:
@@ -203,8 +194,6 @@ def plan_and_digest(run: RunDirectory) -> tuple[Plan, str]:
 
 def driver_of(place: StateDirectory, run: RunDirectory) -> Holder | None:
     """The living process that drives the run, for display: the lock decides, its file only names it."""
-    from cutover.local.lease import driver  # it needs the ports, and those the plan's models
-
     try:
         return driver(place, run.id)
     except LeaseError:

@@ -8,7 +8,8 @@ from pathlib import Path
 from cutover import __version__
 from cutover.app.clients import connect
 from cutover.app.live import Options, ProcessEnded, RunSession, restore_text_of
-from cutover.app.offline import Read, plan_of, read_run, state_directory, unfoldable
+from cutover.app.offline import Read, plan_of, read_run, unfoldable
+from cutover.app.place import state_directory
 from cutover.core.engine import decide, first_look
 from cutover.core.errors import (
     CutoverError,

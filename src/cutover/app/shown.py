@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cutover.core.errors import LeaseError
-from cutover.local.lease import Holder, drivers
+from cutover.local.holders import Holder, drivers
 from cutover.local.rehearsal_file import Rehearsed, read_rehearsed
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory

@@ -8,7 +8,7 @@ from cutover.core.errors import printable
 
 if TYPE_CHECKING:
     from cutover.core.observation import OperatorCommand
-    from cutover.local.lease import Holder
+    from cutover.local.holders import Holder
     from cutover.local.rehearsal_file import Rehearsed
     from cutover.local.run_directory import RunDirectory
     from cutover.local.view_file import KeptView

@@ -23,10 +23,10 @@ from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Known, Reading, Unknown
 from cutover.local.disk import SCRIPT_MODE, Disk
 from cutover.local.fallback import Fallback
+from cutover.local.journal_end import JournalEnd
 from cutover.local.journal_file import (
     FoundJournal,
     JournalContents,
-    JournalEnd,
     encode,
     find_journal,
     newest_epoch,

@@ -16,11 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cutover.core.journal.codec import FIRST, UPCASTS, VERSION, body, parse
+from cutover.core.journal import VERSION
+from cutover.core.journal.codec import FIRST, UPCASTS, body, parse
 from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment, wall_text
 from cutover.core.values import canonical_json, digest
 from cutover.local.disk import Disk, FoundFile
+from cutover.local.journal_end import LAST_LINE
 
 ENVELOPE = frozenset(
     {"v", "seq", "run", "epoch", "type", "at", "boot_ms", "boot_id", "prev", "hash"}
@@ -31,10 +33,6 @@ FIRST_PREV = ""
 
 _A_TURN = 4 << 20
 """No turn's records are longer: so far back a fallback may begin."""
-
-
-_LAST_LINE = 65_536
-"""A last line that is longer is read with the whole journal."""
 
 
 _LAST_YEAR, _LAST_MS = 2200, 7_258_118_400_000
@@ -110,8 +108,8 @@ class FoundJournal:
         """
         if self.file is None or not self.file.changed or disk.look(journal) != self.file:
             return False
-        end = self.data[-_LAST_LINE:]
-        return disk.read_from(journal, -_LAST_LINE) == end
+        end = self.data[-LAST_LINE:]
+        return disk.read_from(journal, -LAST_LINE) == end
 
     def with_fallbacks(self, fallbacks: Sequence[bytes]) -> JournalContents:
         """What may be believed of it together with the records of a rollback that had to go elsewhere."""
@@ -197,42 +195,6 @@ def newest_epoch(data: bytes) -> int:
         if digest(line.decode("ascii", "replace").replace(f'"hash":"{hashed}",', "", 1)) == hashed:
             newest = epoch
     return newest
-
-
-@dataclass(frozen=True)
-class JournalEnd:
-    """Which journal this is, as far as that can be told without reading it.
-
-    Attributes:
-        hash: of its last record.
-        size: bytes.
-        changed: when the file was changed last (ns); 0 where that is not known.
-    """
-
-    hash: str
-    size: int
-    changed: int
-
-
-def end_of(disk: Disk, journal: Path, run: str) -> JournalEnd | None:
-    """The end of the run's journal, when its last line is an intact record of this format; None for any other end.
-
-    Raises:
-        OSError: when it cannot be read.
-    """
-    found = disk.look(journal)
-    if found is None or found.kind != "file":
-        return None
-    line = disk.read_from(journal, -_LAST_LINE)
-    line = line[line.rfind(b"\n", 0, -1) + 1 :]
-    if len(line) == _LAST_LINE or not line.endswith(b"\n"):
-        return None
-    hashed, version, line_run = _fields(line, "hash", "v", "run")
-    if version != VERSION or line_run != run or not isinstance(hashed, str):
-        return None
-    text = line[:-1].decode("ascii", "replace")
-    sound = digest(text.replace(f'"hash":"{hashed}",', "", 1)) == hashed
-    return JournalEnd(hashed, found.size, found.changed) if sound else None
 
 
 def join(journal: bytes, fallback: bytes) -> tuple[int, bytes]:

@@ -20,14 +20,16 @@ import re
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cutover.core.errors import UsageError
-from cutover.core.journal.events import Intent, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.values import digest
 from cutover.local.disk import Disk
-from cutover.local.journal_file import FoundJournal, JournalContents, find_journal, join_all
 from cutover.local.temporary_directories import left_elsewhere
+
+if TYPE_CHECKING:
+    from cutover.local.journal_file import FoundJournal, JournalContents
 
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 """Phases after which nothing can happen in a run, and its routes are free."""
@@ -143,6 +145,8 @@ class RunDirectory:
         rest = self.fallbacks()
         if not rest:
             return data
+        from cutover.local.journal_file import join_all
+
         kept, more = join_all(data, [text for _, text in rest])
         return data[:kept] + more if more else data
 
@@ -161,6 +165,8 @@ class RunDirectory:
         Raises:
             UsageError: when it cannot be read.
         """
+        from cutover.local.journal_file import find_journal
+
         try:
             return find_journal(self.disk, self.journal)
         except OSError as error:
@@ -226,6 +232,8 @@ class RunDirectory:
 
         Only meaningful while no process runs it. A journal that cannot be read may have written.
         """
+        from cutover.core.journal.events import Intent, Snapshot
+
         try:
             contents = self.contents()
         except UsageError:

@@ -18,7 +18,7 @@ from typing import Any
 from cutover import __version__
 from cutover.core.moment import Moment, wall_text
 from cutover.core.values import digest
-from cutover.local.journal_file import JournalEnd, end_of
+from cutover.local.journal_end import JournalEnd, end_of
 from cutover.local.run_directory import RunDirectory
 
 FORMAT = 1
