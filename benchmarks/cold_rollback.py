@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -33,6 +34,7 @@ _COUNTS = {"balancer.requests": 6_000} | {
 
 
 def measure() -> list[Figure]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # the emulated AWS tells of each request
     with tempfile.TemporaryDirectory() as directory, emulated_aws() as aws:
         place = StateDirectory(Path(directory) / "state")
         run = crashed_run(place, aws, Phase.BAKING)
