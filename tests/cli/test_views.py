@@ -244,6 +244,8 @@ def test_a_record_that_nobody_was_told_leaves_the_run_to_its_journal(
     process = Process(place)
     process.turn(*records[:5])
     process.journal.append(NOTE, AT)
+    process.view.on_tick(AT, AT, "")
+    assert not is_shown(process.run)
     process.view.end(process.state)
     assert not is_shown(process.run)
     assert called("status", "shop-1").code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from cutover.core.journal.events import Record
 from cutover.core.messages import RunView, standings
@@ -39,6 +40,7 @@ class ViewWriter(Listener):
         self._waiting: deque[Record] = deque(records)
         self._story = RunView.begin(plan)
         self._looks: tuple[Moment, Moment] | None = None
+        self._made: tuple[int, dict[str, Any] | None] = (0, None)
 
     def told(self, record: Record) -> None:
         """Only kept: a write may come next."""
@@ -76,16 +78,26 @@ class ViewWriter(Listener):
             self._journal.bug(error)
             return view_text(run.id, **looks, status=None, end=None, plan="")
 
-    def _status(self) -> dict[str, object] | None:
-        """None while the state is not known with its evidence, or the plan is not the one that the run began with."""
+    def _status(self) -> dict[str, Any] | None:
+        """None while the state is not known with its evidence, or the plan is not the one that the run began with.
+
+        Made once for each newest record: most turns bring none.
+        """
         state = self.state()
         if state is None or state.plan_hash != self._plan.hash:
             return None
+        if state.seq != self._journal.last_seq:
+            return None  # a record that nobody was told
+        if self._made[0] != state.seq:
+            self._made = (state.seq, self._status_of(state))
+        return self._made[1]
+
+    def _status_of(self, state: RunState) -> dict[str, Any] | None:
         records = tuple(self._waiting)
         self._waiting.clear()
         self._story = told_so_far(self._story, records)
-        if not self._story.state.seq == state.seq == self._journal.last_seq:
-            return None  # a record that nobody was told
+        if self._story.state.seq != state.seq:
+            return None
         return status_data(status_of(self._story, state, standings(self._plan, state)))
 
 
