@@ -17,7 +17,8 @@ from cutover.core.plan import Plan
 from cutover.core.state import Phase
 from cutover.core.values import MINUTE
 from cutover.local.disk import RealDisk
-from cutover.local.journal_file import encode, find_journal
+from cutover.local.found_journal import find_journal
+from cutover.local.journal_file import encode
 from cutover.local.plan_file import plan_of_text
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory

@@ -20,8 +20,9 @@ from cutover.core.errors import (
 )
 from cutover.core.journal.events import GateJudged, PhaseChanged, Record, RunOpen
 from cutover.core.values import digest
+from cutover.local.found_journal import FoundJournal
 from cutover.local.holders import Holder, driver
-from cutover.local.journal_file import FoundJournal, JournalContents, read_journal
+from cutover.local.journal_file import JournalContents, read_journal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
 from cutover.local.view_file import KeptView, read_view

@@ -34,7 +34,8 @@ def status(frame: Frame, run: str | None) -> int:
     from cutover.app import api as app_api
     from cutover.core.values import count_of
 
-    if run is None and not _live():
+    live = _live() if run is None else []
+    if run is None and not live:
         if frame.json:
             frame.give("cutover.status.v1", {"run": None, "phase": None})
         else:
@@ -44,7 +45,7 @@ def status(frame: Frame, run: str | None) -> int:
                 + (f"; `cutover list` shows {count_of(past, 'run')} of before" if past else "")
             )
         return 0
-    found = found_run(frame, run)
+    found = live[0] if len(live) == 1 else found_run(frame, run)
     shown = app_api.shown_run(found)
     if shown is None:
         return _from_journal(frame, app_api.read_run(found))

@@ -23,12 +23,11 @@ from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Known, Reading, Unknown
 from cutover.local.disk import SCRIPT_MODE, Disk
 from cutover.local.fallback import Fallback
+from cutover.local.found_journal import FoundJournal, find_journal
 from cutover.local.journal_end import JournalEnd
 from cutover.local.journal_file import (
-    FoundJournal,
     JournalContents,
     encode,
-    find_journal,
     newest_epoch,
     normal,
     read_journal,
@@ -294,10 +293,11 @@ class FileJournal(Journal):
         if self._trouble or self._handle is None:
             return None
         try:
+            size = self._disk.size_if_same(self._handle, self.run.journal)
             found = self._disk.look(self.run.journal)
         except OSError:
             return None
-        ours = found is not None and found.size == self._size
+        ours = size == self._size and found is not None and found.size == size
         return JournalEnd(self._head, self._size, found.changed) if found and ours else None
 
     def close(self) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from cutover.core.journal import VERSION
@@ -21,8 +20,6 @@ from cutover.core.journal.codec import FIRST, UPCASTS, body, parse
 from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment, wall_text
 from cutover.core.values import canonical_json, digest
-from cutover.local.disk import Disk, FoundFile
-from cutover.local.journal_end import LAST_LINE
 
 ENVELOPE = frozenset(
     {"v", "seq", "run", "epoch", "type", "at", "boot_ms", "boot_id", "prev", "hash"}
@@ -84,50 +81,6 @@ class JournalContents:
     def next_seq(self) -> int:
         """The number of the record to come."""
         return len(self.records) + 1
-
-
-@dataclass(frozen=True)
-class FoundJournal:
-    """A journal as it was read once, without any fallback.
-
-    Attributes:
-        data: all of the file.
-        contents: what may be believed of it.
-        file: what stood at its path before it was read; None where that could not be told.
-    """
-
-    data: bytes
-    contents: JournalContents
-    file: FoundFile | None = None
-
-    def is_still(self, disk: Disk, journal: Path) -> bool:
-        """Nobody has written to the file since, as far as its size, its time and its end tell.
-
-        Raises:
-            OSError: when it cannot be looked at.
-        """
-        if self.file is None or not self.file.changed or disk.look(journal) != self.file:
-            return False
-        end = self.data[-LAST_LINE:]
-        return disk.read_from(journal, -LAST_LINE) == end
-
-    def with_fallbacks(self, fallbacks: Sequence[bytes]) -> JournalContents:
-        """What may be believed of it together with the records of a rollback that had to go elsewhere."""
-        if not fallbacks:
-            return self.contents
-        kept, more = join_all(self.data, fallbacks)
-        return read_journal(self.data[:kept] + more if more else self.data)
-
-
-def find_journal(disk: Disk, journal: Path) -> FoundJournal:
-    """The journal, read and verified.
-
-    Raises:
-        OSError: when it cannot be read.
-    """
-    file = disk.look(journal)
-    data = disk.read(journal)
-    return FoundJournal(data, read_journal(data), file)
 
 
 def normal(record: Record) -> Record:

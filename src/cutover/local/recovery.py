@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cutover.local.journal_file import FoundJournal, JournalContents, join_all, read_journal
+from cutover.local.found_journal import FoundJournal
+from cutover.local.journal_file import JournalContents, join_all, read_journal
 from cutover.local.run_directory import RunDirectory
 
 

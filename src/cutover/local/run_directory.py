@@ -29,7 +29,8 @@ from cutover.local.disk import Disk
 from cutover.local.temporary_directories import left_elsewhere
 
 if TYPE_CHECKING:
-    from cutover.local.journal_file import FoundJournal, JournalContents
+    from cutover.local.found_journal import FoundJournal
+    from cutover.local.journal_file import JournalContents
 
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 """Phases after which nothing can happen in a run, and its routes are free."""
@@ -165,7 +166,7 @@ class RunDirectory:
         Raises:
             UsageError: when it cannot be read.
         """
-        from cutover.local.journal_file import find_journal
+        from cutover.local.found_journal import find_journal
 
         try:
             return find_journal(self.disk, self.journal)
