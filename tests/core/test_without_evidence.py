@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from cutover.core.engine import decide, first_look, looked_for
-from cutover.core.journal.events import MinuteSettled, Record
+from cutover.core.journal.events import MinuteCorrected, MinuteSettled, Record
 from cutover.core.messages import RunView, tell
 from cutover.core.messages.past import told_so_far
 from cutover.core.observation import CommandName, Known, Observation, OperatorCommand
@@ -48,6 +48,21 @@ def test_only_the_evidence_is_missing() -> None:
         whole = replay(plan, records[:count])
         light = replay_without_evidence(plan, records[:count])
         assert replace(light, evidence=whole.evidence) == whole
+
+
+def test_a_minute_that_is_corrected_is_evidence_and_nothing_else() -> None:
+    plan, records = said()
+    last = max(n for n, one in enumerate(records) if isinstance(one.event, MinuteSettled))
+    settled = records[last].event
+    assert isinstance(settled, MinuteSettled)
+    counts = {**settled.counts, "destination.requests": 1}
+    event = MinuteCorrected(settled.comparison, settled.at_ms, counts)
+    corrected = Record(last + 2, 1, records[last].at.plus(SECOND), event)
+    known = (*records[: last + 1], corrected)
+    whole, light = replay(plan, known), replay_without_evidence(plan, known)
+    assert whole.evidence != replay(plan, known[:-1]).evidence
+    assert replace(light, evidence=whole.evidence) == whole
+    assert light.seq == corrected.seq
 
 
 def test_a_rollback_is_decided_alike_turn_after_turn() -> None:
