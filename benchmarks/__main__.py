@@ -9,6 +9,7 @@ from typing import Final
 
 from benchmarks import (
     breaches,
+    cold_rollback,
     journals,
     memory,
     pure_core,
@@ -16,15 +17,18 @@ from benchmarks import (
     report,
     rollbacks,
     start_up,
+    views,
 )
 from benchmarks.measuring import ROOT, Figure
 
 FIGURES: Final[dict[str, Callable[[], list[Figure]]]] = {
     "start-up": start_up.measure,
+    "views": views.measure,
     "rehearsals": rehearsals.measure,
     "pure-core": pure_core.measure,
     "breaches": breaches.measure,
     "rollbacks": rollbacks.measure,
+    "cold-rollback": cold_rollback.measure,
     "journals": journals.measure,
     "memory": memory.measure,
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks.measuring import Figure, cpu
 from cutover.core.journal.events import Event, MinuteSettled, PhaseChanged, Record
+from cutover.core.plan import Plan
 from cutover.core.state import replay
 from cutover.core.values import MINUTE
 from cutover.local.journal_file import encode, read_journal
@@ -53,14 +54,15 @@ def measure() -> list[Figure]:
 def _journal() -> bytes:
     """The records of a real run until its last bake, which then goes on minute after minute."""
     made, prev = [], ""
-    for record in _records():
+    for record in records_of(plan_of(), RECORDS):
         line, prev = encode(record, "bench", prev)
         made.append(line)
     return b"".join(made)
 
 
-def _records() -> Iterator[Record]:
-    bench = Bench(plan_of())
+def records_of(plan: Plan, count: int) -> Iterator[Record]:
+    """The first so many of them."""
+    bench = Bench(plan)
     bench.run()
     last = max(
         number
@@ -71,7 +73,7 @@ def _records() -> Iterator[Record]:
     yield from first
     minutes = [record.event for record in first if isinstance(record.event, MinuteSettled)]
     newest, at = minutes[-1], first[-1].at
-    for number in range(RECORDS - len(first)):
+    for number in range(count - len(first)):
         at = at.plus(MINUTE)
         event: Event = MinuteSettled(
             newest.comparison, newest.at_ms + (number + 1) * MINUTE, newest.counts

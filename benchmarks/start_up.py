@@ -1,4 +1,4 @@
-"""Start-up: `--help` and `validate` leave boto3 alone, and `status` starts faster than the AWS CLI."""
+"""Start-up: `--help` and `validate` leave boto3 alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def imported(arguments: tuple[str, ...], state: str) -> set[str]:
 
 def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as state:
-        return [_without_boto3(state), _status(state)]
+        return [_without_boto3(state)]
 
 
 def _without_boto3(state: str) -> Figure:
@@ -62,18 +62,4 @@ def _without_boto3(state: str) -> Figure:
             "validate ms": round(1000 * times["validate"]),
             "python -c pass ms": round(1000 * bare),
         },
-    )
-
-
-def _status(state: str) -> Figure:
-    ours = cpu_of([sys.executable, "-m", "cutover", "status"], CUTOVER_STATE_DIR=state)
-    theirs = cpu_of([str(BIN / "aws"), "--version"])
-    return Figure(
-        id="status-start-up",
-        what="CPU time of `cutover status` from start to exit",
-        promised="at most half of `aws --version`",
-        ratio=ours / theirs,
-        yardstick="`aws --version` of the AWS CLI in the same environment",
-        met=ours <= theirs / 2,
-        parts={"status ms": round(1000 * ours), "aws --version ms": round(1000 * theirs)},
     )

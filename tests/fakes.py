@@ -628,9 +628,6 @@ class FakeJournal(Journal):
         self.commands = tuple(commands)
         return Known(None, START)
 
-    def beat(self, last: Moment, next_look: Moment) -> None:
-        pass
-
 
 class FakeLease(Lease):
     """Ours until `doubt` says otherwise."""

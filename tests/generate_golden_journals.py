@@ -13,8 +13,8 @@ from typing import Any
 
 from cutover.core.engine import decide
 from cutover.core.engine.turn import BASELINE_MINUTES
+from cutover.core.journal import VERSION
 from cutover.core.journal import events as ev
-from cutover.core.journal.codec import VERSION
 from cutover.core.moment import Moment
 from cutover.core.observation import CommandName, GroupHealth, Known, Observation, OperatorCommand
 from cutover.core.plan import Plan

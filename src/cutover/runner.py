@@ -197,7 +197,6 @@ class Runner:
         if isinstance(decision.effect, End):
             return self._end(decision.effect)
         self.loop = replace(self.loop, previous=now, due=decision.wake, look=decision.look)
-        self._asked(lambda: self._ports.journal.beat(now, decision.wake))
         self._listeners(lambda one: one.on_tick(now, decision.wake, explain(decision.reason)))
         return decision.wake
 

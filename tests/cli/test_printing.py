@@ -113,7 +113,7 @@ def test_what_files_of_a_run_say_is_harmless_in_every_reader(place: StateDirecto
     run = place.create("shop-1", (ROOT / "plans" / "minimal.yaml").read_text())
     evil = "\x1b[2J\nrun shop-1: COMPLETED\u202e"
     enqueue(run, OperatorCommand(CommandName.PAUSE, evil, evil, "first"), SystemClock().now())
-    (run.path / "beat.json").write_text(json.dumps({"last": evil, "next": evil, "pid": evil}))
+    (run.path / "view.json").write_text(json.dumps({"last": evil, "next": evil, "pid": evil}))
     (run.path / "journal.jsonl").write_text(f'{{"type":"{evil}"}}\n' * 2)
     for command in (
         ["status", "shop-1"],

@@ -469,8 +469,8 @@ def test_a_run_that_nobody_drives_never_looks_again(
     aws: Aws, place: StateDirectory, phase: Phase
 ) -> None:
     run = crashed_run(place, aws, phase)
-    beat = {"pid": 1, "last": "2026-03-02T12:00:00.000Z", "next": "2026-03-02T12:00:15.000Z"}
-    run.beat.write_text(json.dumps(beat))
+    look = {"pid": 1, "last": "2026-03-02T12:00:00.000Z", "next": "2026-03-02T12:00:15.000Z"}
+    run.view.write_text(json.dumps(look))
     shown = " ".join(called("status").out.split())
     assert "looks again" not in shown
     assert "12:00:15" not in shown
@@ -485,7 +485,7 @@ def test_a_run_that_nobody_drives_never_looks_again(
     try:
         hangs = " ".join(called("status").out.split())
         soon = wall_text(SystemClock().now().plus(60_000).wall)
-        run.beat.write_text(json.dumps({**beat, "next": soon}))
+        run.view.write_text(json.dumps({**look, "next": soon}))
         works = " ".join(called("status").out.split())
     finally:
         lease.close()
@@ -733,3 +733,69 @@ def test_a_second_rollback_of_a_damaged_run_leaves_the_first_ones_journal_where_
         "journal.damaged-1.jsonl"
     ]
     assert called("journal", "verify", run.id).code == 0
+
+
+class Counting(RealDisk):
+    """Knows how often each file was read whole."""
+
+    def __init__(self) -> None:
+        self.whole: list[Path] = []
+
+    def read(self, path: Path, limit: int | None = None, *, own: bool = False) -> bytes:
+        if limit is None:
+            self.whole.append(path)
+        return super().read(path, limit, own=own)
+
+
+def test_a_process_that_rolls_a_run_back_reads_its_journal_once(
+    aws: Aws, place: StateDirectory
+) -> None:
+    disk = Counting()
+    run = RunDirectory(crashed_run(place, aws, Phase.BAKING).path, disk)
+    command = OperatorCommand(CommandName.ROLLBACK, "ana@bastion", "enough")
+    left = say(place, run, command)
+    assert isinstance(left, Queued)
+    api.go_on(run, command, Options())
+    assert disk.whole.count(run.journal) == 1
+    assert not aws.config().attached
+
+
+def test_a_journal_that_somebody_wrote_to_meanwhile_is_read_again(
+    aws: Aws, place: StateDirectory
+) -> None:
+    run = crashed_run(place, aws, Phase.BAKING)
+
+    class Meanwhile(Counting):
+        """Another process goes back, and dies, after this one has read the journal."""
+
+        def read(self, path: Path, limit: int | None = None, *, own: bool = False) -> bytes:
+            found = super().read(path, limit, own=own)
+            if path == run.plan and self.whole.count(run.plan) == 1:
+                text = restore_text_of("1", "eu-west-1", run.id)
+                other = FileJournal.open_existing(run, restore_text=text)
+                now = SystemClock().now()
+                other.append(records.phase_changed("BAKING", "ROLLING_BACK", "enough", 0), now)
+                other.close()
+            return found
+
+    disk = Meanwhile()
+    command = OperatorCommand(CommandName.RESUME, "ana@bastion")
+    ended = api.go_on(RunDirectory(run.path, disk), command, Options())
+    assert disk.whole.count(run.journal) == 2
+    assert ended.state.phase is Phase.ROLLED_BACK
+    assert phases(run)[-2:] == ["ROLLING_BACK", "ROLLED_BACK"]
+
+
+@pytest.mark.parametrize("command", [["rollback"], ["finish", "--leave-as-is", "x"]])
+def test_a_process_leaves_the_view_of_the_run_that_it_ends(
+    aws: Aws, place: StateDirectory, command: list[str]
+) -> None:
+    run = crashed_run(place, aws, Phase.HOLDING)
+    called(*command)
+    shown = called("status", run.id, "--json"), called("list", "--json")
+    assert api.shown_run(run) is not None
+    run.view.unlink()
+    assert [one.out for one in shown] == [
+        called("status", run.id, "--json").out,
+        called("list", "--json").out,
+    ]

@@ -28,6 +28,7 @@ from cutover.local.lease import FlockLease
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, is_armed
 from cutover.local.state_directory import StateDirectory
+from cutover.local.view_file import view_text
 from cutover.ports import Clock
 from tests import records
 from tests.local.samples import AT, SNAPSHOT, restore_text
@@ -65,7 +66,9 @@ class Process:
         self.writes(records.phase_changed(before, after, "said so", 0))
 
     def looks_again(self) -> None:
-        self.journal.beat(self.now, self.now.plus(1_000))
+        run, then = self.journal.run, self.now.plus(1_000)
+        text = view_text(run.id, last=self.now, next_look=then, status=None, end=None, plan="")
+        run.disk.keep(run.view, text, durable=False)
 
     def ends(self) -> None:
         self.writes(records.close(0, "ABANDONED", "left"))

@@ -97,8 +97,3 @@ class JournalContract:
         refused = stage.journal.keep_snapshot(SNAPSHOT, ["aws ..."])
         assert isinstance(refused, Unknown)
         assert refused.code
-
-    def test_to_show_that_it_lives_never_fails(self, stage: JournalStage) -> None:
-        stage.journal.beat(AT, AT.plus(1))
-        stage.refuse()
-        stage.journal.beat(AT, AT.plus(1))

@@ -26,8 +26,8 @@ from cutover.core.values import RouteId, RunId, digest
 from cutover.local.journal_file import encode, normal, read_journal
 from cutover.local.run_directory import TERMINAL, checked_run_id
 from cutover.ports import Clock, Inbox
+from cutover.ports.holder import Holder
 from cutover.ports.store import (
-    Holder,
     KeptSnapshot,
     RestoreText,
     RunJournal,
@@ -163,7 +163,12 @@ class MemoryStore(Store[MemoryRun]):
         return MemoryJournal(run, self.process, restore_text, epoch=1)
 
     def continue_journal(
-        self, run: MemoryRun, restore_text: RestoreText, *, for_rollback: bool = False
+        self,
+        run: MemoryRun,
+        restore_text: RestoreText,
+        *,
+        for_rollback: bool = False,
+        known: object = None,
     ) -> MemoryJournal:
         contents = run.contents() if run.lines is not None else read_journal(b"")
         trouble = "it is missing" if run.lines is None else ""
@@ -308,10 +313,6 @@ class MemoryJournal(RunJournal):
         self._run.kept_hash = digest(repr(self._run.kept))
         self._run.script, self._run.armed = self._restore_text(commands), True
         return Known(None, self._last)
-
-    def beat(self, last: Moment, next_look: Moment) -> None:
-        if not (self.locked_by() or self.other_writer()):
-            self._run.process = self._process
 
     def close(self) -> None:
         self._trouble = self._trouble or "it is closed"

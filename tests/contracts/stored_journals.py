@@ -165,7 +165,6 @@ class JournalsContract:
         run = stage.create()
         journal = stage.begin(run)
         append(journal, OPEN)
-        journal.beat(AT, AT.plus(1))
         journal.locked_by = lambda: "another process"
         assert isinstance(journal.append(NOTE, AT), Unknown)
         assert isinstance(journal.keep_snapshot(SNAPSHOT, [COMMAND]), Unknown)
@@ -180,15 +179,6 @@ class JournalsContract:
         journal.bug(ValueError("\ud800 in a port"))
         append(journal, NOTE)
         assert [one.event for one in run.contents().records] == [OPEN, NOTE]
-
-    def test_a_beat_says_which_process_lives(self, stage: StoreStage) -> None:
-        run = stage.create()
-        journal = stage.begin(run)
-        append(journal, OPEN)
-        journal.beat(AT, AT.plus(15_000))
-        found = stage.store().get(run.id)
-        assert found is not None
-        assert isinstance(found.pid(), int)
 
 
 class SnapshotsContract:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.stage import Stage
@@ -55,3 +57,28 @@ def test_rollback_from_another_process_takes_everything_back(stage: Stage) -> No
     assert stage.is_restored()
     assert stage.say("rollback", "one").code == 3, "said again, it is still rolled back"
     stage.verified()
+
+
+def test_a_living_process_shows_its_run_turn_by_turn_as_the_journal_has_it(stage: Stage) -> None:
+    run = stage.run(stage.plan("weight: 10, bake: 30s"))
+    stage.until_phase("BAKING", run, step=0)
+
+    def shown() -> bool:
+        """The view is that of the newest record."""
+        try:
+            view = json.loads((stage.directory / "view.json").read_text())
+        except (OSError, ValueError):
+            return False
+        end = view.get("journal", {}).get("hash")
+        return bool(view["pid"] == run.pid and end == stage.records()[-1]["hash"])
+
+    stage.until("a view", shown, run)
+    first = (stage.directory / "view.json").read_text()
+    stage.until("another view", lambda: (stage.directory / "view.json").read_text() != first, run)
+    assert f"driven by process {run.pid}" in " ".join(stage.say("status", "one").said.split())
+    stage.say("rollback")
+    stage.expect(run, 3)
+    assert shown()
+    from_view = stage.say("status", "one", "--json").out
+    (stage.directory / "view.json").unlink()
+    assert stage.say("status", "one", "--json").out == from_view

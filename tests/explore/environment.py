@@ -590,9 +590,6 @@ class _Journal(Journal):
             return Unknown("no space left on device", "disk_full")
         return Known(None, play.at)
 
-    def beat(self, last: Moment, next_look: Moment) -> None:
-        pass
-
 
 DIES_AFTER = "dies after "
 _KEPT: dict[int, tuple[Option, ...]] = {}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cutover.core.journal.codec import FIRST, VERSION
+from cutover.core.journal import VERSION
+from cutover.core.journal.codec import FIRST
 from cutover.core.observation import CommandName
 from cutover.core.plan import Plan
 from cutover.core.state import replay

@@ -75,7 +75,6 @@ def test_every_file_is_the_owners_alone(tmp_path: Path) -> None:
     journal = opened(run)
     journal.append(OPEN, AT)
     assert isinstance(journal.keep_snapshot(SNAPSHOT, ["aws ..."]), Known)
-    journal.beat(AT, AT.plus(15_000))
     for path in [run.path, *run.path.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) in (0o600, 0o700), path
     assert stat.S_IMODE(run.journal.stat().st_mode) == 0o600
@@ -150,7 +149,7 @@ def test_a_deleted_directory_stops_raises_and_lets_a_rollback_leave_its_trace(
     assert isinstance(refused, Unknown)
     assert "deleted or replaced" in refused.reason
     assert journal.forced(rolling_back(), AT).seq == 2
-    journal.beat(AT, AT)
+    assert journal.end() is None
     (kept,) = tmp_path.glob("cutover-shop-1-*.jsonl")
     assert "ROLLING_BACK" in kept.read_text()
     assert str(kept) in said[0]
@@ -187,7 +186,7 @@ def test_who_lost_the_run_to_a_later_epoch_knows_it_and_leaves_every_file_alone(
     assert isinstance(lost.append(INTENT, AT), Unknown)
     assert lost.forced(rolling_back(), AT).event == rolling_back()
     assert isinstance(lost.keep_snapshot(SNAPSHOT, ["aws elbv2 modify-rule"]), Unknown)
-    lost.beat(AT, AT)
+    assert lost.end() is None
     lost.close()
     assert {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
     known(other.append(NOTE, AT))
@@ -340,7 +339,7 @@ def test_a_rollback_is_not_kept_by_what_stands_in_the_place_of_its_fallback(
     assert not (tmp_path / "elsewhere").exists()
 
 
-@pytest.mark.parametrize("what", ["journal", "snapshot", "restore", "plan", "beat", "fallback"])
+@pytest.mark.parametrize("what", ["journal", "snapshot", "restore", "plan", "view", "fallback"])
 def test_a_fifo_in_the_place_of_a_runs_file_blocks_nobody(tmp_path: Path, what: str) -> None:
     run = new_run(tmp_path)
     journal = opened(run)

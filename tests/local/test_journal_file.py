@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.core.journal import codec, events
-from cutover.core.journal.codec import FIRST, VERSION, body
+from cutover.core.journal import VERSION, codec, events
+from cutover.core.journal.codec import FIRST, body
 from cutover.core.journal.contents import DamageKind
 from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment

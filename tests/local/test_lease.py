@@ -22,7 +22,8 @@ from cutover.core.observation import LOST, OWNED, Known, Unknown
 from cutover.core.values import RouteId
 from cutover.local.claims import Claims
 from cutover.local.disk import RealDisk
-from cutover.local.lease import LOOK_S, LOOKS, FlockLease, SoleLease, driver, holder
+from cutover.local.holders import driver, holder
+from cutover.local.lease import LOOK_S, LOOKS, FlockLease, SoleLease
 from cutover.local.state_directory import StateDirectory
 from tests import records
 from tests.local.samples import AT, INTENT, OPEN, PREFLIGHT, journal_of

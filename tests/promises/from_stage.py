@@ -104,7 +104,7 @@ def printed_broken(stage: Stage) -> list[str]:
     """The same for what was printed; of processes that ended."""
     setting = Setting((), (), (), {}, secrets=(SECRET,))
     facts = [Printed(0, one.said) for one in stage.processes]
-    for name in ("restore.sh", "snapshot.json", "beat.json"):
+    for name in ("restore.sh", "snapshot.json", "view.json"):
         files = stage.path.glob(f"*/runs/*/{name}")
         facts += [Printed(0, path.read_text("utf-8")) for path in files]
     return broken([one for one in PROMISES if one.id in ("P29", "P30")], setting, facts)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cutover.core.journal.codec import VERSION
+from cutover.core.journal import VERSION
 from cutover.core.values import digest
 from cutover.local.disk import RealDisk
 from cutover.local.run_directory import RunDirectory

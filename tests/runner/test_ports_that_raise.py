@@ -40,7 +40,7 @@ def bugs(bench: Bench) -> Sequence[str]:
         ("router", "read"),
         ("surveyor", "skew_ms"),
         ("lease", "renew"),
-        ("journal", "beat"),
+        ("told", "on_tick"),
         ("told", "told"),
     ],
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cutover.app.offline import Read, Replayed
     from cutover.app.rehearsal import RehearsalResult
     from cutover.app.rehearsals import NotApplicable
+    from cutover.app.shown import ShownRun
     from cutover.aws.history import Rates
     from cutover.core.observation import OperatorCommand
     from cutover.core.plan import Plan
@@ -99,9 +100,9 @@ def say(
 ) -> Acknowledged | Queued | NoReply | Unreached:
     """Leave a command for the run's process, and see whether it is heard; with `left` it lies there already."""
     from cutover.app import commands
-    from cutover.app import offline as app_offline
+    from cutover.app.place import state_directory
 
-    place = app_offline.state_directory()
+    place = state_directory()
     return commands.say(place, run, command, left=left)
 
 
@@ -137,7 +138,7 @@ def find_run(text: str | None) -> RunDirectory:
     Raises:
         UsageError: when none or several are meant.
     """
-    from cutover.app.offline import state_directory
+    from cutover.app.place import state_directory
 
     return state_directory().resolve(text)
 
@@ -148,7 +149,7 @@ def state_root() -> Path:
     Raises:
         UsageError: when it is something else than a directory.
     """
-    from cutover.app.offline import state_directory
+    from cutover.app.place import state_directory
     from cutover.core.errors import UsageError
 
     root = state_directory().root
@@ -162,7 +163,7 @@ def state_root() -> Path:
 
 def runs(*, rehearsals: bool = False) -> tuple[RunDirectory, ...]:
     """Every run (or rehearsal) on this machine."""
-    from cutover.app.offline import state_directory
+    from cutover.app.place import state_directory
 
     return state_directory().list_runs(rehearsals=rehearsals)
 
@@ -170,8 +171,26 @@ def runs(*, rehearsals: bool = False) -> tuple[RunDirectory, ...]:
 def read_run(run: RunDirectory) -> Read:
     """Everything a run's files say; damage is told, not raised."""
     from cutover.app import offline as app_offline
+    from cutover.app.place import state_directory
 
-    return app_offline.read_run(app_offline.state_directory(), run)
+    return app_offline.read_run(state_directory(), run)
+
+
+def shown_run(run: RunDirectory) -> ShownRun | None:
+    """The run as its process shows it in view.json; None when that does not hold, and `read_run` must be asked."""
+    from cutover.app import shown
+    from cutover.app.place import state_directory
+
+    return shown.shown_run(run, shown.driving_processes(state_directory()))
+
+
+def shown_runs(found: Sequence[RunDirectory]) -> list[ShownRun | Read]:
+    """Each run as its process shows it, or as its files tell it where that does not hold."""
+    from cutover.app import shown
+    from cutover.app.place import state_directory
+
+    driving = shown.driving_processes(state_directory())
+    return [shown.shown_run(run, driving) or read_run(run) for run in found]
 
 
 def replay(read: Read) -> Replayed:
@@ -251,8 +270,8 @@ def rehearse(
     Raises:
         UsageError, PlanError: when the scenario is not there, is wrong, or does not apply to the plan.
     """
-    from cutover.app import offline as app_offline
     from cutover.app import rehearsals as app_rehearsals
+    from cutover.app.place import state_directory
     from cutover.app.scenarios import planned
     from cutover.core.errors import UsageError
 
@@ -261,7 +280,7 @@ def rehearse(
         scenario,
         plan_text=loaded.text,
         seed=seed,
-        place=app_offline.state_directory(),
+        place=state_directory(),
         compare=compare,
     )
     if isinstance(one, app_rehearsals.NotApplicable):
@@ -280,10 +299,10 @@ def rehearse_all(
 
     `compare` as in `rehearse`.
     """
-    from cutover.app import offline as app_offline
     from cutover.app import rehearsals as app_rehearsals
+    from cutover.app.place import state_directory
 
-    place = app_offline.state_directory()
+    place = state_directory()
     place.prepare()
     tasks = []
     for name in scenarios():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cutover.app.offline import state_directory
+from cutover.app.place import state_directory
 from cutover.aws.alb import AlbRouter
 from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from cutover.aws.fanout import Threads

@@ -14,12 +14,13 @@ from cutover.core.observation import CommandName, OperatorCommand
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import send
 from cutover.local.disk import unguessable
+from cutover.local.holders import driver
 from cutover.local.inbox import enqueue
-from cutover.local.lease import driver
 from cutover.local.run_directory import TERMINAL, RunDirectory
 from cutover.local.state_directory import StateDirectory
+from cutover.local.view_file import KeptView, read_view
 from cutover.ports import Clock
-from cutover.ports.store import Holder
+from cutover.ports.holder import Holder
 
 HEARD_WITHIN_MS = 30_000
 """The loop hears a command within a quarter of a second, unless AWS keeps a turn for its 13 s deadline."""
@@ -173,31 +174,23 @@ def _what_followed(
     while True:
         # looked at before the journal: what is over has written everything
         gone = not driven()
-        beat = _beat(run)
+        view = read_view(run)
         followed = _since(run, start, command_id)
         phase = next((str(one.get("after")) for one in followed if one.get("type") == "phase"), "")
         if gone or clock.now().after(until) > 0:
             return followed, gone
         # a phase that ends the run is followed by the end of its process
-        if phase not in TERMINAL and (phase or (followed and _is_over(followed[0], beat))):
+        if phase not in TERMINAL and (phase or (followed and _is_over(followed[0], view))):
             return followed, gone
         clock.sleep(_LOOK_EVERY_MS)
 
 
-def _is_over(said: dict[str, Any], beat: dict[str, Any]) -> bool:
-    """The turn that journalled the command is over: beat.json is written last, with the turn's own time."""
-    then, now = said.get("boot_ms"), beat.get("boot_ms")
-    if said.get("boot_id") != beat.get("boot_id"):
+def _is_over(said: dict[str, Any], view: KeptView | None) -> bool:
+    """The turn that journalled the command is over: view.json is written last, with the turn's own time."""
+    if view is None or said.get("boot_id") != view.boot_id:
         return False
-    return isinstance(then, int) and isinstance(now, int) and now >= then
-
-
-def _beat(run: RunDirectory) -> dict[str, Any]:
-    try:
-        data = json.loads(run.disk.read(run.beat, 4_096))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
+    then = said.get("boot_ms")
+    return isinstance(then, int) and view.boot_ms >= then
 
 
 def take_back(waiting: Queued, run: RunDirectory) -> None:
@@ -210,16 +203,20 @@ def take_back(waiting: Queued, run: RunDirectory) -> None:
 
 def _size(run: RunDirectory) -> int:
     try:
-        return len(run.journal_bytes())
-    except UsageError:
+        if run.fallbacks():
+            return len(run.journal_bytes())
+        found = run.disk.look(run.journal)
+        return 0 if found is None else found.size
+    except (OSError, UsageError):
         return 0
 
 
 def _since(run: RunDirectory, start: int, command_id: str) -> tuple[dict[str, Any], ...]:
     """The journal's records from the command with this id on, unverified: they are only shown."""
     try:
-        new = run.journal_bytes()[start:]
-    except UsageError:
+        whole = bool(run.fallbacks())
+        new = run.journal_bytes()[start:] if whole else run.disk.read_from(run.journal, start)
+    except (OSError, UsageError):
         return ()
     found: list[dict[str, Any]] = []
     for line in new.split(b"\n")[:-1]:

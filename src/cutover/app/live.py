@@ -6,11 +6,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cutover import __version__
 from cutover.app.clients import Clients, connect, open_store
 from cutover.app.offline import operator
+from cutover.app.view_writer import ViewWriter
 from cutover.aws.restore import restore_script
 from cutover.core.errors import (
     CutoverError,
@@ -26,9 +27,11 @@ from cutover.core.observation import Known, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.reasons import Code
 from cutover.core.state import TERMINAL, Phase, RunState, evolve
+from cutover.core.values import digest
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe
 from cutover.local.inbox import LocalInbox
+from cutover.local.journal import FileJournal
 from cutover.local.keyboard import Keyboard
 from cutover.local.listener_queue import ListenerQueue
 from cutover.local.plan_file import LoadedPlan
@@ -36,7 +39,7 @@ from cutover.local.run_directory import RunDirectory, checked_run_id, new_run_id
 from cutover.local.signals import Signals
 from cutover.local.store import LocalStore
 from cutover.ports import Listener, Router
-from cutover.ports.store import RestoreText, RunJournal, RunLease
+from cutover.ports.store import RestoreText, RunLease
 from cutover.runner import Ports, Runner
 
 KEEPS_ROUTES = frozenset({Phase.FINISHED, Phase.ABANDONED})
@@ -88,7 +91,12 @@ class ProcessEnded:
 
 @dataclass
 class RunSession:
-    """Everything one process needs to drive one run."""
+    """Everything one process needs to drive one run.
+
+    Attributes:
+        plan_digest: SHA-256 of the plan.yaml that `plan` was read from; empty: view.json has no status.
+        with_evidence: `state` was folded with the gates' evidence; without it the process can only go back.
+    """
 
     plan: Plan
     run: RunDirectory
@@ -96,14 +104,19 @@ class RunSession:
     clock: SystemClock
     clients: Clients
     lease: RunLease
-    journal: RunJournal
+    journal: FileJournal
     state: RunState
+    plan_digest: str = ""
+    with_evidence: bool = True
     outlets: tuple[ListenerQueue, ...] = ()
+    view: ViewWriter = field(init=False)
 
     def __post_init__(self) -> None:
         """Each knows what the other can prove: who has the run by now, when that is not this process."""
         self.journal.locked_by = self.lease.locked_by
         self.lease.journalled_by = self.journal.other_writer
+        so_far = self.journal.contents.records
+        self.view = ViewWriter(self.plan, self.journal, self.plan_digest, so_far)
 
     def record(self, event: Event, *, must: bool) -> None:
         """Append, fold and tell; a rollback (`must` is False) goes on without the disk.
@@ -123,8 +136,8 @@ class RunSession:
         else:
             record = self.journal.forced(event, now)
         self.state = evolve(self.plan, self.state, record)
-        for outlet in self.outlets:
-            outlet.told(record)
+        for one in (*self.outlets, self.view):
+            one.told(record)
 
     def watch(self, options: Options) -> None:
         """Put every watcher behind a queue and a thread."""
@@ -183,7 +196,7 @@ class RunSession:
                     lease=self.lease,
                     clock=self.clock,
                     inbox=inbox,
-                    listeners=self.outlets,
+                    listeners=(*self.outlets, self.view),
                 )
                 # what lies in words/ is heard in the first turn: a rollback comes before any other command
                 waiting = (
@@ -192,6 +205,8 @@ class RunSession:
                     if not _is_one_of(command, commands)
                 )
                 runner = Runner(self.plan, ports, self.state)
+                if self.with_evidence:
+                    self.view.state = lambda: runner.state
                 code = self._run(runner, (*commands, *waiting))
         finally:
             pipe.close()
@@ -239,6 +254,7 @@ class RunSession:
         for outlet in self.outlets:
             outlet.closed()
         ours = not self.lease.other_owner()
+        self.view.end(self.state if self.with_evidence else None)
         self.journal.close()
         if ours and self.state.phase in KEEPS_ROUTES:
             disarm(self.store, self.run, self.state.phase)
@@ -296,7 +312,9 @@ def start(loaded: LoadedPlan, options: Options, *, run_id: str | None = None) ->
         store.release(routes, chosen)
         lease.close()
         raise
-    session = RunSession(plan, run, store, clock, clients, lease, journal, RunState())
+    session = RunSession(
+        plan, run, store, clock, clients, lease, journal, RunState(), digest(loaded.text)
+    )
     try:
         session.watch(options)
         opening = RunOpen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 from collections.abc import Callable
@@ -21,26 +20,21 @@ from cutover.core.errors import (
 )
 from cutover.core.journal.contents import JournalContents
 from cutover.core.journal.events import GateJudged, PhaseChanged, Record, RunOpen
+from cutover.core.values import digest
+from cutover.local.found_journal import FoundJournal
+from cutover.local.holders import driver
 from cutover.local.journal_file import read_journal
 from cutover.local.run_directory import RunDirectory
 from cutover.local.state_directory import StateDirectory
+from cutover.local.view_file import KeptView, read_view
 
 if TYPE_CHECKING:
     from cutover.core.plan import Plan
     from cutover.core.state import RunState
-    from cutover.ports.store import Holder
+    from cutover.ports.holder import Holder
 
 
 T = TypeVar("T")
-
-
-def state_directory() -> StateDirectory:
-    """Where this user's runs are; nothing is created.
-
-    Raises:
-        UsageError: when no such place is known.
-    """
-    return StateDirectory.find(os.environ)
 
 
 def operator() -> str:
@@ -53,15 +47,6 @@ def operator() -> str:
 
 
 @dataclass(frozen=True)
-class Beat:
-    """What beat.json says: for display only."""
-
-    pid: int
-    last: str
-    next: str
-
-
-@dataclass(frozen=True)
 class Read:
     """A run as its files tell it.
 
@@ -70,8 +55,10 @@ class Read:
         contents: what may be believed of its journal.
         plan, state: None when `trouble` says why they cannot be made.
         driver: the living process that drives it, by its lock.
-        beat: its newest sign of life.
+        view: what its process shows of it.
         trouble: what is wrong with the files; empty when nothing is.
+        found: the journal's file as it was read; None where it could not be.
+        plan_digest: SHA-256 of the plan.yaml that `plan` was read from.
     """
 
     run: RunDirectory
@@ -79,8 +66,10 @@ class Read:
     plan: Plan | None
     state: RunState | None
     driver: Holder | None
-    beat: Beat | None
+    view: KeptView | None
     trouble: str = ""
+    found: FoundJournal | None = None
+    plan_digest: str = ""
 
     @property
     def opened(self) -> RunOpen | None:
@@ -120,15 +109,21 @@ def opened(contents: JournalContents) -> RunOpen | None:
     return first if isinstance(first, RunOpen) else None
 
 
-def read_run(place: StateDirectory, run: RunDirectory) -> Read:
-    """Everything the files of a run say; damage is `trouble`, not an error."""
-    from cutover.core.state import replay
+def read_run(place: StateDirectory, run: RunDirectory, *, to_go_back: bool = False) -> Read:
+    """Everything the files of a run say; damage is `trouble`, not an error.
+
+    With `to_go_back` the state has no evidence: a rollback asks for none, and folding it is what takes long.
+    """
+    from cutover.core.state import replay, replay_without_evidence
 
     plan: Plan | None = None
+    plan_digest = ""
     state: RunState | None = None
+    found: FoundJournal | None = None
     trouble = ""
     try:
-        contents = run.contents()
+        found = run.found_journal()
+        contents = run.contents_with(found)
     except UsageError as error:
         contents = read_journal(b"")
         # between its directory and its first record a run has no journal: it did nothing yet
@@ -139,15 +134,17 @@ def read_run(place: StateDirectory, run: RunDirectory) -> Read:
     if not (trouble or contents.records or run.never_started()):
         trouble = f"{run.journal} holds no record, though the run has a snapshot"
     try:
-        plan = plan_of(run)
+        plan, plan_digest = plan_and_digest(run)
     except CutoverError as error:
         trouble = trouble or str(error)
     else:
         try:
-            state = replay(plan, contents.records)
+            fold = replay_without_evidence if to_go_back else replay
+            state = fold(plan, contents.records)
         except Exception as error:  # noqa: BLE001  whatever a record's content does to the fold is damage
             trouble = trouble or unfoldable(run, error)
-    return Read(run, contents, plan, state, driver_of(place, run), _beat(run), trouble)
+    driver, view = driver_of(place, run), read_view(run)
+    return Read(run, contents, plan, state, driver, view, trouble, found, plan_digest)
 
 
 def unfoldable(run: RunDirectory, error: Exception) -> str:
@@ -178,6 +175,15 @@ def plan_of(run: RunDirectory) -> Plan:
         UsageError: when the file cannot be read.
         PlanError: when it is no plan any more.
     """
+    return plan_and_digest(run)[0]
+
+
+def plan_and_digest(run: RunDirectory) -> tuple[Plan, str]:
+    """The same with the SHA-256 of the file.
+
+    Raises:
+        UsageError, PlanError: as `plan_of`.
+    """
     from cutover.local.plan_file import plan_of_text
 
     try:
@@ -186,24 +192,14 @@ def plan_of(run: RunDirectory) -> Plan:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         hint = "rehearse again" if run.rehearsal else f"sh {run.restore} needs no plan"
         raise UsageError(f"{run.plan}: {why or error}", hint=hint) from None
-    return plan_of_text(text, file=str(run.plan)).plan
+    return plan_of_text(text, file=str(run.plan)).plan, digest(text)
 
 
 def driver_of(place: StateDirectory, run: RunDirectory) -> Holder | None:
     """The living process that drives the run, for display: the lock decides, its file only names it."""
-    from cutover.local.lease import driver  # it needs the ports, and those the plan's models
-
     try:
         return driver(place, run.id)
     except LeaseError:
-        return None
-
-
-def _beat(run: RunDirectory) -> Beat | None:
-    try:
-        data = json.loads(run.disk.read(run.beat, 4_096))
-        return Beat(int(data["pid"]), str(data["last"]), str(data["next"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

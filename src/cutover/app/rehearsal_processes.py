@@ -10,6 +10,7 @@ from random import Random
 from cutover import __version__
 from cutover.app.rehearsal_journal import RehearsalJournal
 from cutover.app.rehearsal_signals import SignalError, StopOnSignal
+from cutover.app.view_writer import ViewWriter
 from cutover.aws.alb import AlbRouter
 from cutover.aws.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from cutover.aws.fanout import Inline
@@ -29,6 +30,7 @@ from cutover.emulator.scenario import Scenario
 from cutover.emulator.world import World
 from cutover.local.lease import SoleLease
 from cutover.local.run_directory import RunDirectory
+from cutover.local.view_file import plan_digest
 from cutover.ports import Listener
 from cutover.runner import Ports, Runner
 
@@ -81,7 +83,14 @@ class Rehearsing:
                 self._close(journal, came, world, listeners)
                 raise
             finally:
+                self._show(journal)
                 journal.close()
+
+    def _show(self, journal: RehearsalJournal) -> None:
+        """Write how the process left the rehearsal, for `status` and `list`; what cannot be written is left out."""
+        with suppress(CutoverError, OSError):
+            records = self.run.contents().records
+            ViewWriter(self.plan, journal, plan_digest(self.run), records).end(self.state)
 
     def _asked(self, code: ExitCode) -> bool:
         """The process ended because it needs an approval, and not because of what the scenario is about."""

@@ -23,7 +23,7 @@ from cutover.core.observation import CommandName, Observation, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.reasons import Code
 from cutover.core.routing import config_of
-from cutover.core.state import TERMINAL, Phase, RunState, replay
+from cutover.core.state import TERMINAL, Phase, RunState, replay, replay_without_evidence
 from cutover.core.values import RouteId
 from cutover.local.clock import SystemClock
 from cutover.local.journal import FileJournal
@@ -52,7 +52,8 @@ def go_on(run: RunDirectory, command: OperatorCommand, options: Options) -> Proc
             options.warn(f"warning: {doubt}; going back all the same ({doubt.hint})")
     else:
         store.prepare()
-    read = _sensible(read_run(store.place, run), command)
+    back = command.name in BACK
+    read = _sensible(read_run(store.place, run, to_go_back=back), command)
     if read.trouble and command.name is CommandName.ROLLBACK:
         return _recover(store, read, command, options)
     if read.contents.damage is not None or (read.trouble and read.state is not None):
@@ -76,26 +77,35 @@ def go_on(run: RunDirectory, command: OperatorCommand, options: Options) -> Proc
         plan, clock, profile=options.profile, region=options.region, store=store, run_id=run.id
     )
     _refuse_other_world(run, read.opened.mode, clients.mode)
-    lease = store.take_lease(
-        _routes(read.opened), run.id, clock.now(), for_rollback=command.name in BACK
-    )
+    lease = store.take_lease(_routes(read.opened), run.id, clock.now(), for_rollback=back)
     try:
         text = restore_text_of(read.opened.account, read.opened.region, run.id)
-        journal = store.continue_journal(run, text, for_rollback=command.name in BACK)
+        journal = store.continue_journal(run, text, for_rollback=back, known=read.found)
+        # under the lease: somebody may have driven the run a moment ago
+        state = _state_of(read, journal, back=back)
     except BaseException:
         lease.close()
         raise
-    # read again under the lease: somebody may have driven the run a moment ago
     session = RunSession(
-        plan, run, store, clock, clients, lease, journal, replay(plan, journal.contents.records)
+        plan, run, store, clock, clients, lease, journal, state, read.plan_digest, not back
     )
     try:
         refuse_meaningless(run, session.state.phase, command)
         session.watch(options)
-        session.take_over(options, (command,), must=command.name not in BACK)
+        session.take_over(options, (command,), must=not back)
         return session.drive(options, (command,))
     finally:
         session.close()
+
+
+def _state_of(read: Read, journal: FileJournal, *, back: bool) -> RunState:
+    """The state that the journal makes now; folded before, when it holds the same records still."""
+    if read.plan is None or read.state is None:
+        raise JournalError(read.trouble, hint=read.way_back)
+    if journal.contents.head_hash == read.contents.head_hash:
+        return read.state
+    fold = replay_without_evidence if back else replay
+    return fold(read.plan, journal.contents.records)
 
 
 def _sensible(read: Read, command: OperatorCommand) -> Read:
@@ -240,7 +250,7 @@ def _recover(
         _refuse_other_world(run, kept.opened.mode, clients.mode)
     routes = tuple(RouteId(route) for route in kept.snapshot.configs)
     lease = store.take_lease(routes, run.id, clock.now(), for_rollback=True)
-    if not _sensible(read_run(store.place, run), command).trouble:
+    if not _sensible(read_run(store.place, run, to_go_back=True), command).trouble:
         # another rollback recovered the run a moment ago: its good journal tells how that ended
         lease.close()
         return go_on(run, command, options)

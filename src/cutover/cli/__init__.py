@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "abort": ("rollback:rollback", "The same as rollback: the panic word is the safe word."),
     "status": ("status:status", "Show where a run is, and why."),
     "journal": ("journals:journal", "Show, verify, export or replay a run's journal."),
-    "list": ("status:list_runs", "List the runs on this machine."),
+    "list": ("listing:list_runs", "List the runs on this machine."),
     "judge": ("backtest:judge", "Judge a table of minutes offline with a plan's gates."),
     "backtest": ("backtest:backtest", "Try a plan's gates on the past: are they too twitchy for this service?"),
     "finish": ("finish:finish", "End a completed run: the destination keeps the traffic."),

@@ -16,7 +16,7 @@ from cutover.cli.options import json_option
 @click.pass_obj
 def version(frame: Frame) -> int:
     """Print the version of cutover and what it runs on."""
-    from cutover.core.journal.codec import VERSION
+    from cutover.core.journal import VERSION
 
     if frame.json:
         body = {"version": __version__, "journal": VERSION, "python": platform.python_version()}

@@ -103,7 +103,8 @@ def _disarmed(frame: Frame, run: RunDirectory) -> None:
 
 def _live(run: RunDirectory) -> tuple[str, ...]:
     """Each route as it was read last: `rule 9683...: destination 60 % of the comparison`."""
-    from cutover.app.offline import read_run, state_directory
+    from cutover.app.offline import read_run
+    from cutover.app.place import state_directory
     from cutover.core.arn import route_name
     from cutover.core.values import weight_text
 

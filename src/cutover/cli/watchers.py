@@ -39,12 +39,11 @@ def watchers(frame: Frame) -> Watchers:
     def made(
         plan: Plan, run: RunDirectory, records: Sequence[Record], router: Router
     ) -> Sequence[Listener]:
-        from cutover.core.messages import RunView, tell
+        from cutover.core.messages import RunView
+        from cutover.core.messages.past import told_so_far
         from cutover.render.lines import LinesView
 
-        story = RunView.begin(plan)
-        for record in records:
-            story = tell(story, record)
+        story = told_so_far(RunView.begin(plan), records)
         lines = LinesView(plan, frame.story, story=story, restore=router.restore_commands)
         if not frame.json:
             return (lines, WayBack(frame, run))

@@ -149,6 +149,8 @@ def escaped(text: str, limit: int | None = None) -> str:
     Control, format (bidi, zero width), surrogate and unassigned characters are shown as escapes. Nothing is masked:
     a command that is there to be copied stays what it is.
     """
+    if text.isascii() and text.isprintable() and (limit is None or len(text) <= limit):
+        return text  # nearly every text is: `list` prints many
     if limit is None:
         return "".join(map(_shown, text))
     shown = "".join(map(_shown, text[: limit + 1]))

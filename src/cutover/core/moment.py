@@ -1,10 +1,12 @@
-"""Moments and the durations between them, safe against clock jumps, suspends and reboots."""
+"""Moments and the durations between them, safe against clock jumps, suspends and reboots; and how people read them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+
+from cutover.core.values import MINUTE, SECOND, duration_text
 
 WALL_JUMP_MS = 2_000
 """Wall and boot clocks that differ by more than this make a gap (docs/promises.md P16)."""
@@ -68,3 +70,27 @@ def parse_wall(text: str) -> datetime:
 def floor_to(ms: int, period_ms: int) -> int:
     """The start of the period that holds `ms` (both in ms since the epoch)."""
     return ms // period_ms * period_ms
+
+
+def clock_text(wall: datetime, now: datetime) -> str:
+    """`14:02Z` on the day of `now`, `2026-11-21 14:02Z` on another; rounded up to whole minutes.
+
+    Always UTC and always marked so: the reader, the host and AWS are rarely in one zone.
+    """
+    utc = wall.astimezone(UTC)
+    if utc.second or utc.microsecond:
+        utc = wall_from_ms(floor_to(int(utc.timestamp()) * SECOND, MINUTE) + MINUTE)
+    same_day = utc.date() == now.astimezone(UTC).date()
+    return utc.strftime("%H:%MZ" if same_day else "%Y-%m-%d %H:%MZ")
+
+
+def stamp(wall: datetime) -> str:
+    """`2026-11-20 12:00:15Z`."""
+    return wall.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def about(ms: int) -> str:
+    """A duration as precise as a person needs it: `45s`, `4m`, `1h05m` is `1h5m`."""
+    if ms < MINUTE:
+        return duration_text(floor_to(max(0, ms), SECOND))
+    return duration_text(floor_to(ms, MINUTE))

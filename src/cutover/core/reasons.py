@@ -187,8 +187,8 @@ class Reason:
 
 
 def because(code: Code, /, **facts: Any) -> Reason:
-    """A reason; reasons among its facts become their bodies."""
-    return Reason(code, {name: _plain(value) for name, value in facts.items()})
+    """A reason; reasons among its facts become their bodies, and all are in the order in which a journal has them."""
+    return Reason(code, {name: _plain(value) for name, value in sorted(facts.items())})
 
 
 def reason_of(code: str, facts: Mapping[str, Any]) -> Reason:
@@ -203,6 +203,8 @@ def reason_of(code: str, facts: Mapping[str, Any]) -> Reason:
 def _plain(value: Any) -> Any:
     if isinstance(value, Reason):
         return value.body
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in sorted(value.items())}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(one) for one in value]
     return str(value) if isinstance(value, str) else value

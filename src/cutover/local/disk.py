@@ -106,6 +106,10 @@ class Disk(ABC):
     def read(self, path: Path, limit: int | None = None, *, own: bool = False) -> bytes:
         """The whole file, or its first `limit` bytes; with `own` only when the file is this user's."""
 
+    def read_from(self, path: Path, start: int) -> bytes:
+        """The file from byte `start` on; when `start` is negative its last bytes, so many at most."""
+        return self.read(path)[start:]
+
     @abstractmethod
     def list(self, path: Path) -> tuple[str, ...]:
         """The names in a directory, sorted."""
@@ -228,6 +232,13 @@ class RealDisk(Disk):
         handle = _checked(os.open(path, os.O_RDONLY | _SAFE), path, own=own)
         with open(handle, "rb") as file:
             return file.read() if limit is None else file.read(limit)
+
+    def read_from(self, path: Path, start: int) -> bytes:
+        handle = _checked(os.open(path, os.O_RDONLY | _SAFE), path)
+        with open(handle, "rb") as file:
+            size = os.fstat(handle).st_size
+            file.seek(start if start >= 0 else max(0, size + start))
+            return file.read()
 
     def list(self, path: Path) -> tuple[str, ...]:
         return tuple(sorted(os.listdir(path)))

@@ -15,18 +15,19 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cutover.core.errors import JournalError, RefusedError, printable, traceback_text
 from cutover.core.journal.contents import JournalContents
 from cutover.core.journal.events import Event, Record, RunOpen, Snapshot
-from cutover.core.moment import Moment, wall_from_ms, wall_text
+from cutover.core.moment import Moment, wall_from_ms
 from cutover.core.observation import Known, Reading, Unknown
-from cutover.core.values import canonical_json
 from cutover.local.disk import SCRIPT_MODE, Disk
 from cutover.local.fallback import Fallback
+from cutover.local.found_journal import FoundJournal, find_journal
+from cutover.local.journal_end import JournalEnd
 from cutover.local.journal_file import (
     encode,
-    join_all,
     newest_epoch,
     normal,
     read_journal,
@@ -131,10 +132,12 @@ class FileJournal(RunJournal):
         restore_text: RestoreText,
         durable: bool = True,
         for_rollback: bool = False,
+        known: FoundJournal | None = None,
         complain: Callable[[str], None] = _to_stderr,
     ) -> FileJournal:
         """The journal of a run that goes on, with the next epoch; `contents` is what it said so far.
 
+        `known` is what this process read before it had the lease: unless somebody wrote meanwhile, it is not read again.
         A torn tail is moved aside to `journal.torn-<n>`, and fallback records of a rollback are taken
         in. With `for_rollback` a journal that is damaged, newer or not writable is opened all the
         same: every append answers Unknown, and `forced` writes to the fallback file.
@@ -147,16 +150,17 @@ class FileJournal(RunJournal):
             disk.sweep(run.path)
         handle: int | None = None
         try:
-            data = disk.read(run.journal)
+            if known is None or not known.is_still(disk, run.journal):
+                known = find_journal(disk, run.journal)
+            trouble = _damage_text(known.contents)
         except OSError as error:
-            data, trouble = b"", f"it cannot be read: {error.strerror or error}"
-        else:
-            trouble = _damage_text(read_journal(data))
-        contents = read_journal(data)
+            known = FoundJournal(b"", read_journal(b""))
+            trouble = f"it cannot be read: {error.strerror or error}"
+        contents = known.contents
         if not trouble:
             try:
                 handle = disk.open_append(run.journal)
-                contents = mend(run, handle, data, durable=durable, complain=complain)
+                contents = mend(run, handle, known, durable=durable, complain=complain)
             except OSError as error:
                 trouble = f"it cannot be written: {error.strerror or error}"
         if trouble and handle is not None:
@@ -168,8 +172,7 @@ class FileJournal(RunJournal):
                 hint=f"no weight is raised from it; `cutover rollback {run.id}` works, and so does sh {run.restore}",
             )
         if trouble:
-            kept, more = join_all(data, [text for _, text in run.fallbacks()])
-            contents = read_journal(data[:kept] + more)
+            contents = replace(known.with_fallbacks([text for _, text in run.fallbacks()]), damage=None, torn=b"")  # fmt: skip
         journal = cls(run, contents, handle, epoch=contents.epoch + 1, restore_text=restore_text,
                       durable=durable, complain=complain, trouble=trouble)  # fmt: skip
         if durable and not trouble:
@@ -188,6 +191,11 @@ class FileJournal(RunJournal):
     def head_hash(self) -> str:
         """Hash of the newest record: told to people, it makes a cut at the tail visible."""
         return self._head
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest record; 0 when there is none."""
+        return self._seq - 1
 
     def other_writer(self) -> str:
         """Who has gone on with the run, as its journal proves by an intact record of a higher epoch; empty for nobody.
@@ -277,20 +285,17 @@ class FileJournal(RunJournal):
             return Unknown(f"{self.run.path}: {error.strerror or error}", "snapshot")
         return Known(None, self._last_at)
 
-    def beat(self, last: Moment, next_look: Moment) -> None:
-        if not self._durable or self.is_others:
-            return  # a rehearsal's minutes pass in milliseconds: nobody can watch its beat
-        beat = {
-            "pid": os.getpid(),
-            "boot_id": last.boot_id,
-            "boot_ms": last.boot_ms,
-            "last": wall_text(last.wall),
-            "next": wall_text(next_look.wall),
-        }
+    def end(self) -> JournalEnd | None:
+        """The file's end, when all that this process said is in it and nothing else; None when it is not."""
+        if self._trouble or self._handle is None:
+            return None
         try:
-            self._disk.keep(self.run.beat, canonical_json(beat).encode(), durable=False)
+            size = self._disk.size_if_same(self._handle, self.run.journal)
+            found = self._disk.look(self.run.journal)
         except OSError:
-            return  # for display only
+            return None
+        ours = size == self._size and found is not None and found.size == size
+        return JournalEnd(self._head, self._size, found.changed) if found and ours else None
 
     def close(self) -> None:
         """Give descriptors and ballast back; the journal cannot be written any more."""

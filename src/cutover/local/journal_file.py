@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from cutover.core.journal.codec import FIRST, UPCASTS, VERSION, body, parse
+from cutover.core.journal import VERSION
+from cutover.core.journal.codec import FIRST, UPCASTS, body, parse
 from cutover.core.journal.contents import Damage, DamageKind, JournalContents
 from cutover.core.journal.events import TYPES, Event, Record
 from cutover.core.moment import Moment, wall_text

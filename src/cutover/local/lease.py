@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import select
 import socket
@@ -27,9 +26,10 @@ from cutover.core.observation import LOST, OWNED, Known, Reading, Unknown
 from cutover.core.values import RouteId, canonical_json
 from cutover.local.claims import Claims, IsOver, route_key
 from cutover.local.disk import Disk
+from cutover.local.holders import held, signed
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Lease
-from cutover.ports.store import Holder, RunLease
+from cutover.ports.store import RunLease
 
 LOOKS, LOOK_S = 15, 0.02
 """Who is refused a moment later has the lock in hand for some milliseconds: so often, and so many seconds apart, a lock
@@ -134,10 +134,10 @@ class FlockLease(RunLease):
             if self._is_ours(route):
                 continue
             with contextlib.suppress(OSError):
-                held = _held(self._state, self._path(route))
+                locking = held(self._state, self._path(route))
                 # without a name in it the lock may be in the hand of somebody who is about to be refused
-                if held is not None and held.pid:
-                    return f"process {held.pid} on {held.host} drives run {held.run}"
+                if locking is not None and locking.pid:
+                    return f"process {locking.pid} on {locking.host} drives run {locking.run}"
             if other := self._claims.other(route, self._run_id):
                 return f"{route} belongs to run {other}"
         return ""
@@ -209,47 +209,6 @@ def _nobody() -> str:
     return ""
 
 
-def holder(state: StateDirectory, route: RouteId) -> Holder | None:
-    """Who locks the route now, or None when nobody does; asks the lock itself, not only its file."""
-    try:
-        return _held(state, state.leases / f"{route_key(route)}.lock")
-    except OSError:
-        return None
-
-
-def driver(state: StateDirectory, run_id: str) -> Holder | None:
-    """Who drives the run now. Its locks name it before its first record, or even its directory, is there.
-
-    Raises:
-        LeaseError: when the locks cannot be looked at: somebody may drive it.
-    """
-    try:
-        names = state.disk.list(state.leases)
-        held = [_held(state, state.leases / name) for name in names if name.endswith(".lock")]
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise LeaseError(
-            f"the locks in {state.leases} cannot be looked at, so a process may drive run {run_id}: "
-            f"{error.strerror or error}",
-            hint=f"repair the directory, or say it by signal: kill -TERM makes a run hold; `cutover rollback {run_id}` works",
-        ) from None
-    return next((one for one in held if one is not None and one.run == run_id), None)
-
-
-def _held(state: StateDirectory, path: Path) -> Holder | None:
-    if state.disk.look(path) is None:
-        return None
-    handle = state.disk.open_lock(path)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _signed(state.disk, path)
-    finally:
-        state.disk.close(handle)
-    return None
-
-
 def _lock(disk: Disk, path: Path, route: RouteId) -> int:
     handle = disk.open_lock(path)
     try:
@@ -267,7 +226,7 @@ def _lock(disk: Disk, path: Path, route: RouteId) -> int:
         raise
     if not ours:
         disk.close(handle)
-        who = _signed(disk, path)
+        who = signed(disk, path)
         raise LeaseError(
             f"{route} is being moved by run {who.run}, process {who.pid} on {who.host}, since {who.since}",
             hint=f"`cutover status {who.run}` shows it; `cutover pause {who.run}` or "
@@ -292,11 +251,3 @@ def _only_looked_at(disk: Disk, handle: int, path: Path) -> bool:
         return False
     fcntl.flock(handle, fcntl.LOCK_UN)
     return disk.size_if_same(handle, path) is not None
-
-
-def _signed(disk: Disk, path: Path) -> Holder:
-    try:
-        data = json.loads(disk.read(path))
-        return Holder(str(data["run"]), int(data["pid"]), str(data["host"]), str(data["since"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return Holder("(starting)", 0, "this machine", "a moment ago")

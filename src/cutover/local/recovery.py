@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cutover.core.journal.contents import JournalContents
+from cutover.local.found_journal import FoundJournal
 from cutover.local.journal_file import join_all, read_journal
 from cutover.local.run_directory import RunDirectory
 
 
 def mend(
-    run: RunDirectory, handle: int, data: bytes, *, durable: bool, complain: Callable[[str], None]
+    run: RunDirectory,
+    handle: int,
+    found: FoundJournal,
+    *,
+    durable: bool,
+    complain: Callable[[str], None],
 ) -> JournalContents:
     """Move a torn tail aside, take a fallback in, and say what the journal holds then.
 
-    `handle` appends to the journal and `data` is all that it holds; every record in it is intact.
+    `handle` appends to the journal that was `found`; every record in it is intact.
 
     Raises:
         OSError: when the disk does not take it; doing it again later is safe.
     """
-    disk, fallbacks = run.disk, run.fallbacks()
-    kept, more = join_all(data, [text for _, text in fallbacks])
+    disk, data, fallbacks = run.disk, found.data, run.fallbacks()
+    kept, more = found.contents.good_bytes, b""
+    if fallbacks:
+        kept, more = join_all(data, [text for _, text in fallbacks])
     if kept < len(data):
         disk.keep(_free_name(run, "journal.torn-"), data[kept:], durable=durable)
         disk.truncate(handle, kept)
@@ -42,7 +51,9 @@ def mend(
                 disk.remove(path)
         if not taken:
             complain(f"cutover: {aside} does not continue the journal; it was left aside")
-    return read_journal(data[:kept] + more)
+    if fallbacks:
+        return read_journal(data[:kept] + more)
+    return replace(found.contents, torn=b"")
 
 
 def _last_line(text: bytes) -> bytes:

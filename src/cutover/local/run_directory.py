@@ -4,7 +4,7 @@ plan.yaml                 the plan as it was when the run began
 journal.jsonl             what the run meant and saw, one durable line each
 journal.fallback.jsonl    what a rollback said while the journal took nothing
 snapshot.json restore.sh  the way back, with and without this tool
-beat.json                 liveness, for display only
+view.json                 the run's status and its process's newest look, for display only
 commands/                    what operators' commands say to the runner
 commands.pipe                the same without a byte of disk, while a process listens
 HOLD, ROLLBACK            kill switches of this run
@@ -20,21 +20,26 @@ import re
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cutover.core.errors import UsageError
-from cutover.core.journal.contents import JournalContents
-from cutover.core.journal.events import Intent, Snapshot
 from cutover.core.moment import Moment
 from cutover.core.values import digest
 from cutover.local.disk import Disk
-from cutover.local.journal_file import join_all, read_journal
 from cutover.local.temporary_directories import left_elsewhere
+
+if TYPE_CHECKING:
+    from cutover.core.journal.contents import JournalContents
+    from cutover.local.found_journal import FoundJournal
 
 TERMINAL = frozenset({"FINISHED", "ROLLED_BACK", "REFUSED", "ABANDONED"})
 """Phases after which nothing can happen in a run, and its routes are free."""
 
 _FIRST_RECORD = 65_536
 """No first record is longer."""
+
+_TAIL = 65_536
+"""So much of a journal's end is read first."""
 
 _RUN_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
 
@@ -109,9 +114,9 @@ class RunDirectory:
         return self.path / "restore.sh"
 
     @property
-    def beat(self) -> Path:
-        """Liveness, for display only."""
-        return self.path / "beat.json"
+    def view(self) -> Path:
+        """The run's status and its process's newest look, for display only."""
+        return self.path / "view.json"
 
     @property
     def plan(self) -> Path:
@@ -137,12 +142,12 @@ class RunDirectory:
         try:
             data = self.disk.read(self.journal)
         except OSError as error:
-            raise UsageError(
-                f"{self.journal}: {error.strerror or error}", hint="is the run id right?"
-            ) from None
+            raise self._unreadable(error) from None
         rest = self.fallbacks()
         if not rest:
             return data
+        from cutover.local.journal_file import join_all
+
         kept, more = join_all(data, [text for _, text in rest])
         return data[:kept] + more if more else data
 
@@ -155,13 +160,35 @@ class RunDirectory:
             found += left_elsewhere(self.disk, self.id)
         return tuple((path, text) for path, text in found if text)
 
+    def found_journal(self) -> FoundJournal:
+        """The journal, read and verified, without any fallback.
+
+        Raises:
+            UsageError: when it cannot be read.
+        """
+        from cutover.local.found_journal import find_journal
+
+        try:
+            return find_journal(self.disk, self.journal)
+        except OSError as error:
+            raise self._unreadable(error) from None
+
     def contents(self) -> JournalContents:
         """All that may be believed of the run's journal.
 
         Raises:
             UsageError: when it cannot be read.
         """
-        return read_journal(self.journal_bytes())
+        return self.contents_with(self.found_journal())
+
+    def contents_with(self, found: FoundJournal) -> JournalContents:
+        """The same of a journal that was read already."""
+        return found.with_fallbacks([text for _, text in self.fallbacks()])
+
+    def _unreadable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"{self.journal}: {error.strerror or error}", hint="is the run id right?"
+        )
 
     def phase(self) -> str:
         """The last phase that the journal names, found from its end; empty when it names none.
@@ -170,9 +197,22 @@ class RunDirectory:
         counts as live.
         """
         try:
-            return last_phase(self.journal_bytes())
-        except UsageError:
+            if self.fallbacks():
+                return last_phase(self.journal_bytes())
+            return self._phase_at_the_end()
+        except (OSError, UsageError):
             return ""
+
+    def _phase_at_the_end(self) -> str:
+        """The same from no more of the journal than is needed: a phase seldom is far from its end."""
+        size = _TAIL
+        while True:
+            tail = self.disk.read_from(self.journal, -size)
+            whole = len(tail) < size
+            phase = last_phase(tail if whole else tail[tail.find(b"\n") + 1 :])
+            if phase or whole:
+                return phase
+            size *= 8
 
     def is_over(self) -> bool:
         """Nothing can happen in this run any more, unless its process is just beginning it."""
@@ -193,6 +233,8 @@ class RunDirectory:
 
         Only meaningful while no process runs it. A journal that cannot be read may have written.
         """
+        from cutover.core.journal.events import Intent, Snapshot
+
         try:
             contents = self.contents()
         except UsageError:
@@ -202,9 +244,9 @@ class RunDirectory:
         return not any(isinstance(r.event, Intent | Snapshot) for r in contents.records)
 
     def pid(self) -> int | None:
-        """The process that last wrote beat.json, or None; it need not live any more."""
+        """The process that last wrote view.json, or None; it need not live any more."""
         try:
-            pid = json.loads(self.disk.read(self.beat))["pid"]
+            pid = json.loads(self.disk.read(self.view))["pid"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return pid if isinstance(pid, int) else None

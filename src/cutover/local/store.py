@@ -9,14 +9,17 @@ from cutover.core.moment import Moment
 from cutover.core.observation import OperatorCommand
 from cutover.core.values import RouteId, RunId
 from cutover.local.claims import Claims
+from cutover.local.found_journal import FoundJournal
+from cutover.local.holders import driver
 from cutover.local.inbox import LocalInbox, enqueue, queued_commands
 from cutover.local.journal import FileJournal
-from cutover.local.lease import FlockLease, driver
+from cutover.local.lease import FlockLease
 from cutover.local.run_directory import RunDirectory
 from cutover.local.snapshot_file import disarm_restore, is_armed, read_snapshot
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
-from cutover.ports.store import Holder, KeptSnapshot, RestoreText, Store
+from cutover.ports.holder import Holder
+from cutover.ports.store import KeptSnapshot, RestoreText, Store
 
 
 class LocalStore(Store[RunDirectory]):
@@ -65,9 +68,16 @@ class LocalStore(Store[RunDirectory]):
         return FileJournal.open_new(run, restore_text=restore_text)
 
     def continue_journal(
-        self, run: RunDirectory, restore_text: RestoreText, *, for_rollback: bool = False
+        self,
+        run: RunDirectory,
+        restore_text: RestoreText,
+        *,
+        for_rollback: bool = False,
+        known: FoundJournal | None = None,
     ) -> FileJournal:
-        return FileJournal.open_existing(run, restore_text=restore_text, for_rollback=for_rollback)
+        return FileJournal.open_existing(
+            run, restore_text=restore_text, for_rollback=for_rollback, known=known
+        )
 
     def snapshot(self, run: RunDirectory) -> KeptSnapshot | None:
         return read_snapshot(run)

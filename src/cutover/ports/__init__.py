@@ -11,23 +11,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from cutover.core.journal.events import Event, Record, Snapshot
-from cutover.core.moment import Moment
-from cutover.core.observation import (
-    AlarmState,
-    Comparison,
-    GroupHealth,
-    Identity,
-    Minute,
-    OperatorCommand,
-    Reading,
-    Series,
-    Survey,
-)
-from cutover.core.plan import Plan
-from cutover.core.routing import RouteConfig
-from cutover.core.values import RouteId, Weight
+# Only annotations need them, and loading them takes longer than all that `status` does.
+if TYPE_CHECKING:
+    from cutover.core.journal.events import Event, Record, Snapshot
+    from cutover.core.moment import Moment
+    from cutover.core.observation import (
+        AlarmState,
+        Comparison,
+        GroupHealth,
+        Identity,
+        Minute,
+        OperatorCommand,
+        Reading,
+        Series,
+        Survey,
+    )
+    from cutover.core.plan import Plan
+    from cutover.core.routing import RouteConfig
+    from cutover.core.values import RouteId, Weight
 
 NOT_SENT = "not_sent"
 """`WriteOutcome.code` of a write that never left this machine, and never will."""
@@ -224,10 +227,6 @@ class Journal(ABC):
     @abstractmethod
     def keep_snapshot(self, snapshot: Snapshot, commands: Sequence[str]) -> Reading[None]:
         """Write snapshot.json and restore.sh durably, before the first change."""
-
-    @abstractmethod
-    def beat(self, last: Moment, next_look: Moment) -> None:
-        """Show liveness (beat.json); for display only, failures are ignored."""
 
 
 class Lease(ABC):

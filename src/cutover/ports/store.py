@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from cutover.core.errors import CutoverError
 from cutover.core.journal.contents import JournalContents
@@ -19,19 +19,10 @@ from cutover.core.moment import Moment
 from cutover.core.observation import OperatorCommand
 from cutover.core.values import RouteId, RunId
 from cutover.ports import Clock, Inbox, Journal, Lease
+from cutover.ports.holder import Holder
 
 RestoreText = Callable[[Sequence[str]], str]
 """restore.sh from its commands; the AWS adapters know how it checks the account and Region."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who drives a run, as its lease says: for people only, the lease itself decides."""
-
-    run: str
-    pid: int
-    host: str
-    since: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,7 @@ class StoredRun(Protocol):
         """It has neither a record nor a snapshot."""
 
     def pid(self) -> int | None:
-        """The process that last showed that it lives (`Journal.beat`), or None."""
+        """The process that last showed that it lives, or None."""
 
 
 R = TypeVar("R", bound=StoredRun)
@@ -213,12 +204,18 @@ class Store(ABC, Generic[R]):
 
     @abstractmethod
     def continue_journal(
-        self, run: R, restore_text: RestoreText, *, for_rollback: bool = False
+        self,
+        run: R,
+        restore_text: RestoreText,
+        *,
+        for_rollback: bool = False,
+        known: Any = None,
     ) -> RunJournal:
         """The journal of a run that goes on, in the next epoch; a last record that was never finished is put aside.
 
         With `for_rollback` one that is damaged, newer or not writable is opened all the same: every append is Unknown,
-        and `forced` keeps what a rollback says.
+        and `forced` keeps what a rollback says. `known` is what this store gave of the journal before the lease was held:
+        it is read again only when somebody may have written since.
 
         Raises:
             JournalError: when no raise may follow from it, unless `for_rollback`.

@@ -1,11 +1,10 @@
-"""What `cutover status` prints of one run."""
+"""A run's status from its journal: what `cutover status` prints, made ready for whoever shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from cutover.core.arn import route_name
-from cutover.core.gates.api import Verdict
 from cutover.core.messages import (
     LiveVerdict,
     RunView,
@@ -14,21 +13,26 @@ from cutover.core.messages import (
     after_deadline,
     anomalies_text,
     baked,
-    clock_text,
     outlook,
     stamp,
 )
 from cutover.core.messages.phrases import judged, reason_text
-from cutover.core.moment import Moment, wall_from_ms
+from cutover.core.moment import Moment
 from cutover.core.state import Phase, RouteState, RunState
 from cutover.core.values import weight_text
 from cutover.render.next_command import next_command_line, rehearsed
-from cutover.render.text import columns, pad, wrap
+from cutover.render.run_status import (
+    GateStatus,
+    RunStatus,
+    StepStatus,
+    status_lines,
+    then_of,
+)
+from cutover.render.status_json import status_body_of
 
 LAST = 5
 """Sentences shown at the end."""
 
-_VERDICT = max(len(name) for name in Verdict.__members__)
 _JUDGED = frozenset({Phase.SHIFTING, Phase.SETTLING, Phase.BAKING, Phase.HOLDING})
 
 
@@ -49,105 +53,66 @@ def status_view(
         width: columns.
         driven: a living process drives the run, so its deadlines are kept.
         gates: where each stands, by a state folded with its evidence (`core.messages.standings`).
-        liveness: what beat.json and the lease say of the process ("driven by process 12, looked 4s ago").
+        liveness: what view.json and the lease say of the process ("driven by process 12, looked 4s ago").
     """
-    return [
-        *_head(story, now, width, liveness, driven=driven, gates=gates),
-        *_steps(story, width),
-        *_gates(story, width, gates),
-        *_routes(story, width),
-        *_tail(story, width, driven=driven),
-    ]
+    status = status_of(story, story.state, gates)
+    return status_lines(status, now, width, liveness=liveness, driven=driven)
 
 
-def _head(
-    story: RunView,
-    now: Moment,
-    width: int,
-    liveness: str,
-    *,
-    driven: bool,
-    gates: Sequence[LiveVerdict],
-) -> Iterator[str]:
-    state, plan = story.state, story.plan
-    where = f", step {state.step + 1} of {len(plan.steps)}" if state.step >= 0 else ""
-    yield from wrap(
-        f"{plan.name}: {state.phase} at {weight_text(state.weight)}{where}", width, rest="  "
-    )
+def status_of(story: RunView, state: RunState, gates: Sequence[LiveVerdict]) -> RunStatus:
+    """The run's status.
+
+    Args:
+        story: told from the whole journal.
+        state: folded from the same records with the evidence.
+        gates: where each stands by that state (`core.messages.standings`).
+    """
+    plan, held = story.plan, state.held
     mode = "" if state.mode in ("live", "") else f" ({state.mode}: no real traffic)"
-    yield from _field(
-        "where",
-        f"{state.account or plan.aws.account} {state.region or plan.aws.region}{mode}",
-        width,
+    done = baked(plan, state)
+    bakes = state.phase is Phase.BAKING and 0 <= state.step < len(plan.steps)
+    bake = plan.steps[state.step].bake if bakes else 0
+    of = f" of {about(bake)}" if bake else ""
+    over = state.phase in (Phase.COMPLETED, Phase.FINISHED)
+    judges = gates if state.phase in _JUDGED else ()
+    return RunStatus(
+        plan=plan.name,
+        phase=state.phase.value,
+        weight=state.weight,
+        step=state.step,
+        where=f"{state.account or plan.aws.account} {state.region or plan.aws.region}{mode}",
+        emulated=rehearsed(state),
+        opened=then_of(state.opened),
+        turned=then_of(state.turned),
+        evidence=f"{about(done)}{of} settled minutes" if bakes else "",
+        outlook=outlook(plan, state, done, gates) if bakes and gates else "",
+        held=None if held is None else reason_text(plan, held.because),
+        deadline_ms=0 if held is None else held.deadline_ms,
+        then="" if held is None else after_deadline(plan, held.reason),
+        reason="" if over else story.reason,
+        steps=tuple(_steps(story)),
+        gates=tuple(
+            GateStatus(one.verdict.name, judged(plan, one.gate, one.comparison), one.why)
+            for one in judges
+        ),
+        routes=tuple((route_name(one), _route(known)) for one, known in state.routes.items()),
+        last=tuple((line.at.wall_ms, line.text) for line in story.lines[-LAST:]),
+        anomalies=anomalies_text(story.anomalies),
+        next=(next_command_line(state), next_command_line(state, driven=False)),
+        body=status_body_of(state, plan, gates),
     )
-    if state.opened is not None:
-        yield from _field("begun", _since(state, state.opened, now), width)
-    if state.turned is not None:
-        yield from _field("so since", _since(state, state.turned, now), width)
-    if liveness:
-        yield from _field("process", liveness, width)
-    if state.phase is Phase.BAKING and 0 <= state.step < len(plan.steps):
-        done, bake = baked(plan, state), plan.steps[state.step].bake
-        of = f" of {about(bake)}" if bake else ""
-        ahead = f"; {outlook(plan, state, done, gates)}" if gates and driven else ""
-        yield from _field("evidence", f"{about(done)}{of} settled minutes{ahead}", width)
-    if state.held is not None:
-        yield from _field("holding", reason_text(plan, state.held.because), width)
-        if state.held.deadline_ms:
-            at = clock_text(wall_from_ms(state.held.deadline_ms), now.wall)
-            then = after_deadline(plan, state.held.reason)
-            kept = f"{at}, then {then}" if driven else f"{at}, but no process lives to keep it"
-            yield from _field("until", kept, width)
-    elif story.reason and state.phase not in (Phase.COMPLETED, Phase.FINISHED):
-        yield from _field("reason", story.reason, width)
 
 
-def _since(state: RunState, then: Moment, now: Moment) -> str:
-    if rehearsed(state):
-        return f"{stamp(then.wall)} (emulated time)"
-    return f"{stamp(then.wall)} ({about(now.after(then))} ago)"
-
-
-def _field(name: str, text: str, width: int) -> list[str]:
-    return wrap(text, width, first=f"  {pad(name, 9)} ")
-
-
-def _steps(story: RunView, width: int) -> Iterator[str]:
-    yield ""
-    yield "  steps"
-    size = max(columns(weight_text(step.weight)) for step in story.steps)
-    current = story.state.target if story.state.phase is Phase.SHIFTING else story.state.step
+def _steps(story: RunView) -> Iterator[StepStatus]:
+    state = story.state
+    current = state.target if state.phase is Phase.SHIFTING else state.step
     for index, step in enumerate(story.steps):
-        live = index == current and step.stand not in (
-            StepStanding.PASSED,
-            StepStanding.TAKEN_BACK,
-        )
+        ended = step.stand in (StepStanding.PASSED, StepStanding.TAKEN_BACK)
         evidence = f"{about(step.baked_ms)} of {about(step.planned_ms)}"
         if not step.planned_ms:
             evidence = f"{about(step.baked_ms)}, no bake of its own"
-        head = f"  {'>' if live else ' '} {pad(weight_text(step.weight), size, right=True)}  "
-        yield from wrap(f"{pad(step.stand, 10)}  {evidence}", width, first=head)
-
-
-def _gates(story: RunView, width: int, gates: Sequence[LiveVerdict]) -> Iterator[str]:
-    """Each gate's verdict and its numbers, while one of the steps is judged."""
-    if not gates or story.state.phase not in _JUDGED:
-        return
-    yield ""
-    yield "  gates"
-    for one in gates:
-        name = judged(story.plan, one.gate, one.comparison)
-        yield from wrap(
-            f"{name}: {one.why}", width, first=f"    {pad(one.verdict.name, _VERDICT)}  "
-        )
-
-
-def _routes(story: RunView, width: int) -> Iterator[str]:
-    yield ""
-    yield "  routes"
-    for route, known in story.state.routes.items():
-        yield from wrap(
-            f"{route_name(route)}  {_route(known)}", width, first="    ", rest="      "
+        yield StepStatus(
+            step.weight, step.stand.value, evidence, current=index == current and not ended
         )
 
 
@@ -186,14 +151,3 @@ def _route(known: RouteState) -> str:
     if known.impossible:
         parts.append("cutover cannot restore it")
     return ", ".join(parts)
-
-
-def _tail(story: RunView, width: int, *, driven: bool) -> Iterator[str]:
-    if story.lines:
-        yield ""
-        yield "  last, by the emulated clock" if rehearsed(story.state) else "  last"
-        for line in story.lines[-LAST:]:
-            yield from wrap(line.text, width, first=f"    {stamp(line.at.wall)[11:]}  ")
-    yield ""
-    yield from _field("odd", anomalies_text(story.anomalies), width)
-    yield from _field("next", next_command_line(story.state, driven=driven), width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cutover.core.gates.api import Signal, Verdict
 from cutover.core.messages import LiveVerdict, after_deadline, baked, explain, left_ms, standings
@@ -14,18 +15,23 @@ from cutover.core.state.model import Verdicts
 from cutover.core.values import weight_percent
 from cutover.render.jsonlines import reason_json
 from cutover.render.next_command import next_command_line
+from cutover.render.run_status import SCHEMA, undriven
 
-SCHEMA = "cutover.status.v1"
 
-
-def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str, object]:
-    """The run as one JSON object: weights in percent, durations ms, rates ppm, times ISO 8601 UTC or null.
+def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str, Any]:
+    """The run as one JSON object with its schema.
 
     `state` is folded with its evidence, or the gates have no signals; `driven`: a living process drives the run.
     """
-    gates = standings(plan, state)
+    body = status_body_of(state, plan, standings(plan, state))
+    if not driven:
+        body = undriven(body, next_command_line(state, driven=False))
+    return {"schema": SCHEMA, **body}
+
+
+def status_body_of(state: RunState, plan: Plan, gates: Sequence[LiveVerdict]) -> dict[str, Any]:
+    """A run that a process drives: weights in percent, durations ms, rates ppm, times ISO 8601 UTC or null."""
     return {
-        "schema": SCHEMA,
         "plan": plan.name,
         "plan_hash": state.plan_hash,
         "account": state.account,
@@ -49,7 +55,7 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         "opened": _iso(state.opened),
         "since": _iso(state.turned),
         "last": _iso(state.last),
-        "hold": None if state.held is None else _hold(state, plan, driven=driven),
+        "hold": _hold(state, plan),
         "routes": [_route_json(route, known) for route, known in state.routes.items()],
         "gates": [
             {
@@ -68,7 +74,7 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
             }
             for (gate, comparison), known in state.verdicts.items()
         ],
-        "advance_in_ms": _advance_in(state, plan, gates) if driven else None,
+        "advance_in_ms": _advance_in(state, plan, gates),
         "rollback": None
         if state.rollback_at is None
         else {
@@ -84,7 +90,7 @@ def status_json(state: RunState, plan: Plan, *, driven: bool = True) -> dict[str
         },
         "closed": state.closed,
         "exit_code": state.exit_code if state.closed else None,
-        "next": next_command_line(state, driven=driven),
+        "next": next_command_line(state),
     }
 
 
@@ -121,7 +127,7 @@ def _iso(moment: Moment | None) -> str | None:
     return None if moment is None else wall_text(moment.wall)
 
 
-def _hold(state: RunState, plan: Plan, *, driven: bool) -> Mapping[str, object] | None:
+def _hold(state: RunState, plan: Plan) -> Mapping[str, object] | None:
     held = state.held
     if held is None:
         return None
@@ -131,8 +137,7 @@ def _hold(state: RunState, plan: Plan, *, driven: bool) -> Mapping[str, object] 
         "because": reason_json(held.because),
         "since": _iso(held.since),
         "deadline": wall_text(wall_from_ms(held.deadline_ms)) if held.deadline_ms else None,
-        # without a process nobody keeps it
-        "then": after_deadline(plan, held.reason) if driven else None,
+        "then": after_deadline(plan, held.reason),
     }
 
 

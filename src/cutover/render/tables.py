@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from cutover.core.messages import about, stamp
+from cutover.core.moment import about, stamp
 from cutover.core.values import count_of, weight_text
 from cutover.render.text import columns, table, wrap
 

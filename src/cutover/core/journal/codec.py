@@ -8,9 +8,6 @@ from typing import Any
 
 from cutover.core.journal.events import TYPES, Event
 
-VERSION = 3
-"""The format that is written."""
-
 FIRST = 3
 """The first format that was released; a journal of an earlier one belongs to a test of an unreleased version."""
 

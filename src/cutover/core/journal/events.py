@@ -2,7 +2,7 @@
 
 Every value is a string, an integer, a boolean, or a list or mapping of those: never a float, never
 None for a number. The envelope (`v seq run epoch type at boot_ms boot_id prev hash`) belongs to the
-journal; the body is what stands here. Adding a type or a field raises `codec.VERSION` and adds a
+journal; the body is what stands here. Adding a type or a field raises `VERSION` and adds a
 function to `codec.UPCASTS`; old records are never rewritten.
 """
 

@@ -23,17 +23,11 @@ from cutover.core.messages.model import (
     baked,
     tell,
 )
-from cutover.core.messages.phrases import (
-    about,
-    clock_text,
-    reason_text,
-    stamp,
-    why_of,
-    why_text,
-)
+from cutover.core.messages.phrases import reason_text, why_of, why_text
 from cutover.core.messages.reasons import SENTENCES, explain
 from cutover.core.messages.sentences import sentence
 from cutover.core.messages.verdicts import with_sentence
+from cutover.core.moment import about, clock_text, stamp
 
 __all__ = [
     "HOLD_WORDS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cutover.core.messages.anomalies import anomalies_text
 from cutover.core.messages.holds import HOLD_WORDS
 from cutover.core.messages.model import RunView
-from cutover.core.messages.phrases import about
+from cutover.core.moment import about
 from cutover.core.state import Hold, Phase, RunState
 from cutover.core.values import weight_text
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cutover.core.journal.events import PhaseChanged, Record
-from cutover.core.messages.phrases import clock_text, text_of
-from cutover.core.moment import parse_wall
+from cutover.core.messages.phrases import text_of
+from cutover.core.moment import clock_text, parse_wall
 from cutover.core.plan import Plan
 from cutover.core.state import HOLDS, Hold, RunState
 from cutover.core.values import weight_text

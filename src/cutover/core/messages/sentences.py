@@ -9,7 +9,8 @@ from cutover.core.arn import group_name, route_name
 from cutover.core.errors import EXIT_CODE_MEANING, ExitCode, printable
 from cutover.core.journal import events as ev
 from cutover.core.messages.phases import phase_sentence
-from cutover.core.messages.phrases import about, judged, text_of
+from cutover.core.messages.phrases import judged, text_of
+from cutover.core.moment import about
 from cutover.core.plan import Plan
 from cutover.core.state import Phase, RunState
 from cutover.core.values import count_of, weight_text

@@ -1,4 +1,4 @@
-"""The value folded from the journal: `evolve` one record, `replay` all of them.
+"""The value folded from the journal: `evolve` one record, `replay` all of them, `replay_without_evidence` to go back.
 
 State is never stored and never changed in place; anything a later decision rests on is in a record.
 """
@@ -17,6 +17,7 @@ from cutover.core.state.phases import (
     Phase,
 )
 from cutover.core.state.transitions import incident_began
+from cutover.core.state.without_evidence import replay_without_evidence, without_superseded
 
 __all__ = [
     "ACTIVE",
@@ -38,4 +39,6 @@ __all__ = [
     "evolve",
     "incident_began",
     "replay",
+    "replay_without_evidence",
+    "without_superseded",
 ]
