@@ -218,7 +218,7 @@ class Store(ABC, Generic[R]):
         """The journal of a run that goes on, in the next epoch; a last record that was never finished is put aside.
 
         With `for_rollback` one that is damaged, newer or not writable is opened all the same: every append is Unknown,
-        and `forced` keeps what a rollback says.
+        and what `forced` keeps is among the records that the next process reads.
 
         Raises:
             JournalError: when no raise may follow from it, unless `for_rollback`.
