@@ -47,9 +47,9 @@ format: setup ## rewrite the code the way that check wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-cover: setup ## branch coverage: core and runner by their own tests, then everything by every test
+cover: setup ## branch coverage: core, ports and runner by their own tests and the contracts, then everything by every test
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n auto -q $(wildcard tests/core tests/runner)
+	$(BIN)/coverage run -m pytest -n auto -q $(wildcard tests/core tests/runner tests/contracts)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --include='src/cutover/core/*,src/cutover/ports/*,src/cutover/runner.py' --fail-under=100
 	$(BIN)/coverage run -m pytest -n auto -q

@@ -482,6 +482,13 @@ class FakeAlarms(Alarms):
         )
 
 
+def strategy_of(found: RouteConfig) -> tuple[str, str]:
+    """How a rollback recalls sticky clients, as the ALB adapter chooses it, and why."""
+    if not found.sticky:
+        return "keep", "no stickiness"
+    return ("unstick", "clients stick") if found.attached else ("remove", "clients stick")
+
+
 class FakeSurveyor(Surveyor):
     """A survey in which every check passes, unless changed."""
 
@@ -513,8 +520,7 @@ class FakeSurveyor(Surveyor):
                 route.id: Known(
                     RouteFacts(
                         self._router.configs[route.id],
-                        stickiness_strategy="keep",
-                        stickiness_strategy_why="no stickiness",
+                        *strategy_of(self._router.configs[route.id]),
                         listener=LISTENER,
                         is_default=route.kind == "listener",
                         action_types=("forward",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cutover.core.errors import (
     CutoverError,
@@ -57,7 +57,8 @@ class MemoryRun:
     def contents(self) -> JournalContents:
         if self.lines is None:
             raise UsageError(f"run {self.id} has no journal", hint="is the run id right?")
-        return read_journal(b"".join(self.lines))
+        contents = read_journal(b"".join(self.lines))
+        return replace(contents, records=(*contents.records, *self.fallback))
 
     def phase(self) -> str:
         records = self.contents().records if self.lines else ()
@@ -258,7 +259,7 @@ class MemoryJournal(RunJournal):
         epoch: int,
         trouble: str = "",
     ) -> None:
-        self.contents = read_journal(b"".join(run.lines or ()))
+        self.contents = read_journal(b"") if run.lines is None else run.contents()
         self.epoch = epoch
         self.locked_by: Callable[[], str] = _nobody
         self._run, self._process, self._restore_text = run, process, restore_text

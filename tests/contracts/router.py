@@ -51,6 +51,10 @@ class RouterStage(ABC):
         """Somebody else makes this of the route."""
 
     @abstractmethod
+    def spelled(self, route: RouteId) -> object:
+        """What the service holds of the route, to the letter."""
+
+    @abstractmethod
     def beside(self, config: RouteConfig) -> object:
         """All that the config says beside our two weights, the shares of third groups in it."""
 
@@ -311,6 +315,22 @@ class RouterContract:
             assert outcome.result is WriteResult.APPLIED
             assert stage.live(route).hash == config.hash
         assert stage.arrived(route) == arrived + 2
+
+    @pytest.mark.parametrize("found", OWN)
+    def test_what_goes_back_is_to_the_letter_what_was_found(
+        self, stage: RouterStage, found: Found
+    ) -> None:
+        route, config = stage.routes[0], stage.found(found)
+        before = stage.spelled(route)
+        snapshot = config_of(config_body(config))
+        moved = stage.router.with_weight(route, config, Weight(100))
+        stage.router.write([Change(route, moved)], Unconditional())
+        assert stage.spelled(route) != before or moved == config
+        back = stage.router.restored(route, stage.live(route), snapshot, "keep", verbatim=True)
+        assert back is not None
+        outcome = stage.router.write([Change(route, back)], Unconditional())[route]
+        assert outcome.result is WriteResult.APPLIED
+        assert stage.spelled(route) == before
 
     def test_every_change_has_an_outcome_and_one_failure_stops_no_other(
         self, stage: RouterStage

@@ -131,6 +131,9 @@ class JournalsContract:
         record = journal.forced(rolling_back(), AT)
         assert (record.event, record.epoch) == (rolling_back(), journal.epoch)
         journal.close()
+        for seen in (run.contents(), stage.go_on(run, for_rollback=True).contents):
+            assert [one.event for one in seen.records] == [OPEN, rolling_back()]
+            assert seen.damage is None or seen.damage.line == 2
 
     def test_a_closed_journal_takes_nothing(self, stage: StoreStage) -> None:
         run = stage.create()

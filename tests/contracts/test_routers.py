@@ -20,6 +20,7 @@ from cutover.core.routing import RouteConfig
 from cutover.core.values import RouteId
 from cutover.emulator.balancer import forward
 from cutover.emulator.injections import Fault
+from cutover.emulator.normal_form import normal_actions
 from cutover.emulator.witness import Actions, Witness
 from cutover.emulator.world import World
 from cutover.ports import NOT_SENT, Change, Unconditional, WriteResult
@@ -50,7 +51,13 @@ class AlbStage(RouterStage):
     """The adapter, with an emulated AWS behind its session."""
 
     _SPLIT: Mapping[Found, dict[str, Any]] = {
-        Found.SOURCE_ONLY: forward({SOURCE: 1}),
+        Found.SOURCE_ONLY: {  # as AWS may spell it: a lone weight, and a duration of what is off
+            "Type": "forward",
+            "ForwardConfig": {
+                "TargetGroups": [{"TargetGroupArn": SOURCE, "Weight": 7}],
+                "TargetGroupStickinessConfig": {"Enabled": False, "DurationSeconds": 3600},
+            },
+        },
         Found.SPLIT: forward({SOURCE: 900, DESTINATION: 100}),
         Found.STICKY: forward({SOURCE: 900, DESTINATION: 100}, sticky_seconds=10 * MINUTE_S),
         Found.THIRD_GROUP: forward({SOURCE: 500, DESTINATION: 0, THIRD: 50}),
@@ -74,6 +81,9 @@ class AlbStage(RouterStage):
 
     def put(self, route: RouteId, found: Found) -> None:
         self.made.balancer.set_actions(route, [self._SPLIT[found]])
+
+    def spelled(self, route: RouteId) -> object:
+        return normal_actions(self.made.balancer.actions(route))
 
     def beside(self, config: RouteConfig) -> object:
         actions = canonical(actions_of(config))
@@ -123,6 +133,9 @@ class FakeStage(RouterStage):
 
     def put(self, route: RouteId, found: Found) -> None:
         self.router.configs[route] = self._FOUND[found]
+
+    def spelled(self, route: RouteId) -> object:
+        return self.router.configs[route].text
 
     def beside(self, config: RouteConfig) -> object:
         return rest(config)

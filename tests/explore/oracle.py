@@ -46,6 +46,10 @@ class OracleGate(Hooks):
         """The columns that a judge of counts reads."""
         return _COLUMNS
 
+    def alarms(self, spec: AlarmSpec) -> tuple[str, ...]:
+        """Where the adversary speaks."""
+        return (spec.name,)
+
     def start(self, spec: AlarmSpec) -> None:
         """Nothing to remember."""
 

@@ -49,7 +49,7 @@ from tests.promises.facts import (
     Told,
     Took,
 )
-from tests.promises.from_bench import claimed, portion
+from tests.promises.from_bench import claimed, portion, taken_out
 
 NOTHING = -1
 """The portion of a route without the comparison, and of one that does not exist."""
@@ -61,6 +61,7 @@ class Seen(NamedTuple):
     config: str
     weight: int
     rest: str
+    taken_out: bool = False
 
 
 def seen(actions: Actions, ends: Ends) -> Seen:
@@ -82,7 +83,8 @@ def _seen(actions: str, ends: Ends) -> Seen:
                 if one["TargetGroupArn"] not in (ends.source, ends.destination)
             ]
             action["ForwardConfig"]["TargetGroups"] = others
-    return Seen(config.text, portion(config), json.dumps(rest, sort_keys=True))
+    said = json.dumps(rest, sort_keys=True)
+    return Seen(config.text, portion(config), said, taken_out(config))
 
 
 def setting_of(plan: Plan, found: Mapping[str, Seen]) -> Setting:
@@ -198,7 +200,10 @@ class Observer(Witness):
             if one is not None:
                 actions = one.get("Actions") or one.get("DefaultActions") or ()
                 read = seen(actions, self._ends[route])
-                self.add(Read, route, read.config, weight=read.weight, rest=read.rest)
+                out = read.taken_out
+                self.add(
+                    Read, route, read.config, weight=read.weight, rest=read.rest, taken_out=out
+                )
                 if not self._kept:
                     self.found[route] = read
             else:

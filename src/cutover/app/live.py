@@ -30,7 +30,6 @@ from cutover.core.state import TERMINAL, Phase, RunState, evolve
 from cutover.core.values import digest
 from cutover.local.clock import SystemClock
 from cutover.local.command_pipe import CommandPipe
-from cutover.local.inbox import LocalInbox
 from cutover.local.journal import FileJournal
 from cutover.local.keyboard import Keyboard
 from cutover.local.listener_queue import ListenerQueue
@@ -175,14 +174,13 @@ class RunSession:
                 signals.installed(),
                 keyboard.listening() if keyboard else contextlib.nullcontext(),
             ):
-                inbox = LocalInbox(
+                inbox = self.store.inbox(
                     self.run,
                     self.clock,
-                    switches=(self.store.place.root,),
+                    others=self.lease.other_owner,
                     signals=signals,
                     keyboard=keyboard,
                     pipe=pipe,
-                    others=self.lease.other_owner,
                 )
                 clients = self.clients
                 clients.fanout.hurry = lambda: signals.pending

@@ -9,12 +9,15 @@ from cutover.core.moment import Moment
 from cutover.core.observation import OperatorCommand
 from cutover.core.values import RouteId, RunId
 from cutover.local.claims import Claims
+from cutover.local.command_pipe import CommandPipe
 from cutover.local.found_journal import FoundJournal
 from cutover.local.holders import driver
 from cutover.local.inbox import LocalInbox, enqueue, queued_commands
 from cutover.local.journal import FileJournal
+from cutover.local.keyboard import Keyboard
 from cutover.local.lease import FlockLease
 from cutover.local.run_directory import RunDirectory
+from cutover.local.signals import Signals
 from cutover.local.snapshot_file import disarm_restore, is_armed, read_snapshot
 from cutover.local.state_directory import StateDirectory
 from cutover.ports import Clock
@@ -94,5 +97,23 @@ class LocalStore(Store[RunDirectory]):
     def queued(self, run: RunDirectory) -> tuple[OperatorCommand, ...]:
         return queued_commands(run)
 
-    def inbox(self, run: RunDirectory, clock: Clock, *, others: Callable[[], str]) -> LocalInbox:
-        return LocalInbox(run, clock, switches=(self.place.root,), others=others)
+    def inbox(
+        self,
+        run: RunDirectory,
+        clock: Clock,
+        *,
+        others: Callable[[], str],
+        signals: Signals | None = None,
+        keyboard: Keyboard | None = None,
+        pipe: CommandPipe | None = None,
+    ) -> LocalInbox:
+        """As `Store.inbox`; on this machine signals, keys and a pipe speak too."""
+        return LocalInbox(
+            run,
+            clock,
+            switches=(self.place.root,),
+            signals=signals,
+            keyboard=keyboard,
+            pipe=pipe,
+            others=others,
+        )

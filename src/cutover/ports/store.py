@@ -214,8 +214,8 @@ class Store(ABC, Generic[R]):
         """The journal of a run that goes on, in the next epoch; a last record that was never finished is put aside.
 
         With `for_rollback` one that is damaged, newer or not writable is opened all the same: every append is Unknown,
-        and `forced` keeps what a rollback says. `known` is what this store gave of the journal before the lease was held:
-        it is read again only when somebody may have written since.
+        and what `forced` keeps is among the records that the next process reads. `known` is what this store gave of the
+        journal before the lease was held: it is read again only when somebody may have written since.
 
         Raises:
             JournalError: when no raise may follow from it, unless `for_rollback`.
