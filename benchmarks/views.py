@@ -12,7 +12,7 @@ from benchmarks.journals import records_of
 from benchmarks.measuring import BIN, Figure, cpu_of
 from cutover.core.journal.events import Record, RunOpen
 from cutover.core.messages import RunView, standings
-from cutover.core.messages.past import told_so_far
+from cutover.core.messages.past import view_of_past
 from cutover.core.state import replay
 from cutover.core.values import RouteId, digest, with_fields
 from cutover.local.clock import SystemClock
@@ -86,8 +86,8 @@ def _runs(count: int, records: int) -> Iterator[StateDirectory]:
     """A state directory with so many runs, each with its journal and the view that a process leaves."""
     said = [_live(record) for record in records_of(PLAN, records)]
     state = replay(PLAN, said)
-    story = told_so_far(RunView.begin(PLAN), said)
-    status = status_data(status_of(story, state, standings(PLAN, state)))
+    view = view_of_past(RunView.begin(PLAN), said)
+    status = status_data(status_of(view, state, standings(PLAN, state)))
     last = said[-1].at
     with tempfile.TemporaryDirectory() as directory:
         place = StateDirectory(Path(directory) / "state")

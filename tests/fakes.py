@@ -660,7 +660,7 @@ class Told(Listener):
         self.records: list[Record] = []
         self.ended = False
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         self.records.append(record)
 
     def closed(self) -> None:
@@ -686,7 +686,7 @@ class SeenRunner(Runner):
             bench.log.died(bench.plan, replay(bench.plan, bench.journal.records))
             raise
         if self.state.seq != before:
-            bench.log.told(bench.plan, self.state)
+            bench.log.on_record(bench.plan, self.state)
         if isinstance(ended, ExitCode):
             bench.log.ended(int(ended), bench.router.configs)
         return ended

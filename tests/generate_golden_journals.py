@@ -61,7 +61,7 @@ def stories() -> dict[str, Callable[[], Bench]]:
         return bench
 
     def killed_at(kind: type[ev.Event], nth: int) -> Callable[[], Bench]:
-        def story() -> Bench:
+        def view() -> Bench:
             bench = Bench()
             seen = [0]
 
@@ -77,7 +77,7 @@ def stories() -> dict[str, Callable[[], Bench]]:
                 bench.state = replay(bench.plan, bench.journal.records)
             return bench
 
-        return story
+        return view
 
     def torn_leave() -> Bench:
         """Left as it is, and the journal ends before it says so (found by `make explore`)."""
@@ -169,10 +169,10 @@ def _ms(wake: Moment, now: Moment) -> int:
 def write(place: Path) -> None:
     """Write every story that is not there yet."""
     place.mkdir(parents=True, exist_ok=True)
-    for name, story in stories().items():
+    for name, view in stories().items():
         if (place / f"{name}.jsonl").exists():
             continue
-        bench = story()
+        bench = view()
         _keep(place, name, bench.plan, bench.journal.records)
     for name, run in FOUND.items():
         if not (place / f"{name}.jsonl").exists():

@@ -57,7 +57,7 @@ class Count:
     kills: int = 0
     violations: int = 0
 
-    def told(self) -> str:
+    def on_record(self) -> str:
         """The last line."""
         return (
             f"{self.states:,} states, {self.runs:,} runs, {self.kills:,} kills, "
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts = [null_proof(healthy, asked.seed)] if healthy and "null" in kinds else []
     counts += within(asked.budget, asked.seed, kinds)
     found = total(counts)
-    print(found.told(), flush=True)
+    print(found.on_record(), flush=True)
     return 1 if found.violations else 0
 
 
@@ -187,7 +187,7 @@ def walked(walks: Walks, seed: int) -> str:
     """
     found = walks.walk(seed)
     if found is not None:
-        moves = "\n".join(walks.told(found))
+        moves = "\n".join(walks.on_record(found))
         raise AssertionError(f"seed {seed}, {found.configuration}: {found.broken}\n{moves}")
     return "kept"
 
@@ -203,7 +203,7 @@ def null_proof(runs: int, seed: int) -> Count:
     print(f"null: {runs:,} healthy cutovers from seed {seed}, on every core", flush=True)
     groups = null.groups(list(null.run(runs, seed)))
     for group in groups:
-        print(group.told(), flush=True)
+        print(group.on_record(), flush=True)
     return Count(runs=runs, violations=sum(not one.held for one in groups[: null.PROMISES]))
 
 

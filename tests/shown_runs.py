@@ -35,6 +35,6 @@ class Process:
             known = self.journal.append(record.event, record.at)
             assert isinstance(known, Known)
             self.written.append(known.value)
-            self.view.told(known.value)
+            self.view.on_record(known.value)
         self.state = replay(PLAN, self.written)
         self.view.on_tick(told[-1].at if told else START, START.plus(MINUTE), "")

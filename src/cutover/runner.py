@@ -365,7 +365,7 @@ class Runner:
         self._keep(Snapshot(configs, stickiness_strategies, state.source_healthy, calibration))
 
     def _tell(self, record: Record) -> None:
-        self._listeners(lambda one: one.told(record))
+        self._listeners(lambda one: one.on_record(record))
 
     def _move(self, move: SetWeight, observation: Observation) -> None:
         """A raise or an attach: see `_forward`."""

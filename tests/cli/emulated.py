@@ -174,7 +174,7 @@ def crashed_run(
     run = place.create(run_id, text)
     journal = FileJournal.open_new(run, restore_text=restore_text_of(ACCOUNT, REGION, run_id))
     clock = SystemClock()
-    for event in _story(plan, aws, found, to, mode, hold=hold):
+    for event in _view(plan, aws, found, to, mode, hold=hold):
         if isinstance(event, Snapshot):
             commands = aws.router().restore_commands({RouteId(aws.listener): found})
             journal.keep_snapshot(event, commands)
@@ -183,7 +183,7 @@ def crashed_run(
     return run
 
 
-def _story(
+def _view(
     plan: Plan, aws: Aws, found: RouteConfig, to: Phase, mode: str, *, hold: str
 ) -> Iterator[Event]:
     route = aws.listener

@@ -14,9 +14,9 @@ from cutover.core.messages import (
     about,
     baked,
     ending,
+    fold,
     next_command,
     stamp,
-    tell,
 )
 from cutover.core.messages.anomalies import Anomalies, anomalies_text
 from cutover.core.messages.model import KEEP, tone_of
@@ -30,10 +30,10 @@ from tests.fakes import LISTENER, RULE, START, TWO_ROUTES, Bench, WriteFault, pl
 
 
 def told(bench: Bench) -> RunView:
-    story = RunView.begin(bench.plan)
+    view = RunView.begin(bench.plan)
     for record in bench.journal.records:
-        story = tell(story, record)
-    return story
+        view = fold(view, record)
+    return view
 
 
 def breached() -> Bench:
@@ -46,35 +46,35 @@ def breached() -> Bench:
 def test_a_good_run_passes_every_step_and_has_nothing_odd() -> None:
     bench = Bench()
     bench.run()
-    story = told(bench)
-    assert [step.stand for step in story.steps] == [StepStanding.PASSED] * 3
-    assert all(step.baked_ms >= step.planned_ms == 10 * MINUTE for step in story.steps)
-    assert {verdict for step in story.steps for verdict in step.verdicts.values()} == {"PASS"}
-    assert ending(story)[0] == "checkout: completed at 100 % after 39m"
-    assert ending(story)[1] == "odd but no breach: nothing"
+    view = told(bench)
+    assert [step.stand for step in view.steps] == [StepStanding.PASSED] * 3
+    assert all(step.baked_ms >= step.planned_ms == 10 * MINUTE for step in view.steps)
+    assert {verdict for step in view.steps for verdict in step.verdicts.values()} == {"PASS"}
+    assert ending(view)[0] == "checkout: completed at 100 % after 39m"
+    assert ending(view)[1] == "odd but no breach: nothing"
 
 
 def test_the_state_of_a_story_is_the_state_of_the_run() -> None:
     bench = breached()
-    story = told(bench).state
+    view = told(bench).state
     # no sentence needs the gates' memories, so a story does not fold them
-    assert replace(story, evidence=bench.state.evidence) == bench.state
+    assert replace(view, evidence=bench.state.evidence) == bench.state
 
 
 def test_a_breach_takes_the_steps_back_and_keeps_its_reason() -> None:
-    story = told(breached())
-    assert [step.stand for step in story.steps] == [
+    view = told(breached())
+    assert [step.stand for step in view.steps] == [
         StepStanding.TAKEN_BACK,
         StepStanding.TAKEN_BACK,
         StepStanding.AHEAD,
     ]
-    assert story.reason.startswith("breach on errors: ")
-    assert story.reason.endswith(" -> rolling back from 50 %")
-    assert story.lines[-2].tone is Tone.GOOD
-    assert story.lines[-2].text.startswith(
+    assert view.reason.startswith("breach on errors: ")
+    assert view.reason.endswith(" -> rolling back from 50 %")
+    assert view.lines[-2].tone is Tone.GOOD
+    assert view.lines[-2].text.startswith(
         "rolled back in one write per route; read back twice, and again 60 s later"
     )
-    assert f"reason: {story.reason}" in ending(story)
+    assert f"reason: {view.reason}" in ending(view)
 
 
 def test_what_was_odd_without_a_breach_is_counted_and_said() -> None:
@@ -82,22 +82,22 @@ def test_what_was_odd_without_a_breach_is_counted_and_said() -> None:
     bench.router.faults.append(WriteFault("lost", route=RULE))
     bench.router.faults.append(WriteFault("throttle", route=LISTENER))
     assert bench.run() == 0
-    story = told(bench)
-    assert story.anomalies.ambiguous == 1
-    assert story.anomalies.refused == 1
-    assert story.anomalies.retried == 1
-    assert ending(story)[1] == (
+    view = told(bench)
+    assert view.anomalies.ambiguous == 1
+    assert view.anomalies.refused == 1
+    assert view.anomalies.retried == 1
+    assert ending(view)[1] == (
         "odd but no breach: 1 write without a clear answer, settled by reading, 1 write refused by AWS, 1 write tried again"
     )
 
 
 def test_a_verdict_that_was_unknown_and_passed_again_is_odd() -> None:
-    story = RunView.begin(plan_of())
+    view = RunView.begin(plan_of())
     for seq, verdict in enumerate(("UNKNOWN", "WAITING", "UNKNOWN", "PASS"), 1):
-        story = tell(
-            story, ev.Record(seq, 1, START, records.gate_judged("errors", "p", verdict, "why", 0))
+        view = fold(
+            view, ev.Record(seq, 1, START, records.gate_judged("errors", "p", verdict, "why", 0))
         )
-    assert story.anomalies.recovered == 1
+    assert view.anomalies.recovered == 1
 
 
 def test_a_paused_and_resumed_run_bakes_afresh() -> None:
@@ -105,30 +105,30 @@ def test_a_paused_and_resumed_run_bakes_afresh() -> None:
     bench.at_weight(50, lambda: bench.inbox.say(CommandName.PAUSE, "lunch"), 6 * MINUTE)
     bench.at_weight(50, lambda: bench.inbox.say(CommandName.RESUME), 9 * MINUTE)
     assert bench.run() == 0
-    story = RunView.begin(bench.plan)
+    view = RunView.begin(bench.plan)
     stands = []
     for record in bench.journal.records:
-        story = tell(story, record)
-        stands.append((story.steps[0].stand, story.steps[0].baked_ms))
+        view = fold(view, record)
+        stands.append((view.steps[0].stand, view.steps[0].baked_ms))
     paused = next(i for i, (stand, _) in enumerate(stands) if stand is StepStanding.HOLDING)
     assert stands[paused][1] > 0
     assert (StepStanding.SETTLING, 0) in stands[paused:]
-    assert story.anomalies.holds == 1
-    assert any(line.text.endswith("says pause: lunch") for line in story.lines)
+    assert view.anomalies.holds == 1
+    assert any(line.text.endswith("says pause: lunch") for line in view.lines)
 
 
 def test_memory_is_flat_however_much_is_said() -> None:
-    story = RunView.begin(plan_of())
+    view = RunView.begin(plan_of())
     for seq in range(1, KEEP + 60):
-        story = tell(story, ev.Record(seq, 1, START, records.note(f"note {seq}")))
-    assert len(story.lines) == KEEP
-    assert story.lines[-1].text == f"note {KEEP + 59}"
-    assert story.state.phase is Phase.PREFLIGHT
+        view = fold(view, ev.Record(seq, 1, START, records.note(f"note {seq}")))
+    assert len(view.lines) == KEEP
+    assert view.lines[-1].text == f"note {KEEP + 59}"
+    assert view.state.phase is Phase.PREFLIGHT
 
 
 def test_every_odd_event_is_counted_in_its_own_place() -> None:
     config = config_body(RouteConfig("{}", Weight(0), attached=True))
-    story = RunView.begin(plan_of())
+    view = RunView.begin(plan_of())
     events: tuple[ev.Event, ...] = (
         ev.RunOpen("checkout", "x", "1", "r", "live", "0", (RULE,)),
         ev.LeaseTaken("ana", "bastion", 1),
@@ -145,16 +145,16 @@ def test_every_odd_event_is_counted_in_its_own_place() -> None:
         records.note("not after the look\x00"),
     )
     for seq, event in enumerate(events, 1):
-        story = tell(story, ev.Record(seq, 1, START, event))
-    assert story.anomalies == Anomalies(cancelled=1, gaps=1, drifts=1, unreadable=1, corrected=1)
-    assert anomalies_text(story.anomalies) == (
+        view = fold(view, ev.Record(seq, 1, START, event))
+    assert view.anomalies == Anomalies(cancelled=1, gaps=1, drifts=1, unreadable=1, corrected=1)
+    assert anomalies_text(view.anomalies) == (
         "1 write not sent in time, 1 failed look at a route, 1 gap in time or sight, "
         "1 minute corrected by CloudWatch, 1 change by somebody else"
     )
-    tones = {line.text.split(":")[0]: line.tone for line in story.lines}
+    tones = {line.text.split(":")[0]: line.tone for line in view.lines}
     assert tones["preflight blocks"] is Tone.BAD
     assert tones["preflight warn"] is Tone.WARN
-    assert story.lines[-1].text == "not after the look\\x00"
+    assert view.lines[-1].text == "not after the look\\x00"
 
 
 def test_before_anything_was_read_the_ending_still_says_what_is_next() -> None:
@@ -169,8 +169,8 @@ def test_before_anything_was_read_the_ending_still_says_what_is_next() -> None:
 def test_the_ending_offers_no_command_that_only_the_process_that_ended_could_hear(
     phase: Phase,
 ) -> None:
-    story = RunView.begin(plan_of())
-    last = ending(replace(story, state=replace(story.state, phase=phase)))[-1]
+    view = RunView.begin(plan_of())
+    last = ending(replace(view, state=replace(view.state, phase=phase)))[-1]
     assert "cutover pause" not in last
     assert "Ctrl-C" not in last
 

@@ -10,8 +10,8 @@ import pytest
 
 from cutover.core.engine import decide, first_look, looked_for
 from cutover.core.journal.events import MinuteCorrected, MinuteSettled, Record
-from cutover.core.messages import RunView, tell
-from cutover.core.messages.past import told_so_far
+from cutover.core.messages import RunView, fold
+from cutover.core.messages.past import view_of_past
 from cutover.core.observation import CommandName, Known, Observation, OperatorCommand
 from cutover.core.plan import Plan
 from cutover.core.state import (
@@ -103,8 +103,8 @@ def test_a_story_that_is_told_at_once_is_the_same_story() -> None:
     for count in lengths():
         one_by_one = RunView.begin(plan)
         for record in records[:count]:
-            one_by_one = tell(one_by_one, record)
-        assert told_so_far(RunView.begin(plan), records[:count]) == one_by_one
+            one_by_one = fold(one_by_one, record)
+        assert view_of_past(RunView.begin(plan), records[:count]) == one_by_one
 
 
 def minutes(*comparisons: str) -> Sequence[Record]:

@@ -46,7 +46,7 @@ def one_life(path: Path, emulator: Emulator, seed: int) -> str:
         _judge(stage, told)
         stage.close()
     except Exception as error:
-        raise AssertionError(f"{' '.join(told)}\n{error}\n{stage.story()}") from error
+        raise AssertionError(f"{' '.join(told)}\n{error}\n{stage.view()}") from error
     finally:
         stage.stop()
     return " ".join(told)

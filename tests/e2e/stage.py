@@ -286,7 +286,7 @@ class Stage:
                 return
             if ended or time.monotonic() > deadline:
                 raise GaveUpError(
-                    f"{'the process ended before' if ended else 'no'} {what}\n{self.story()}"
+                    f"{'the process ended before' if ended else 'no'} {what}\n{self.view()}"
                 )
             time.sleep(0.05)
 
@@ -305,7 +305,7 @@ class Stage:
 
         self.until(f"{phase} of step {step}", named, process or self.processes[-1])
 
-    def story(self) -> str:
+    def view(self) -> str:
         """What to read when a test fails."""
         lines = [
             json.dumps(
@@ -324,7 +324,7 @@ class Stage:
         """The process ends with this code, and everything it wrote was meant before it was sent."""
         found = process.ends()
         if found != code:
-            raise GaveUpError(f"{process.name} ended with {found}, not {code}\n{self.story()}")
+            raise GaveUpError(f"{process.name} ended with {found}, not {code}\n{self.view()}")
         self.sound()
 
     def sound(self) -> None:
@@ -332,7 +332,7 @@ class Stage:
         broken = stage_broken(self) + printed_broken(self)
         unmeant = [one for one in broken if one.partition(":")[0] not in self.breaks]
         told = "\n".join(dict.fromkeys(unmeant))
-        assert not unmeant, f"promises were broken:\n{told}\n{self.story()}"
+        assert not unmeant, f"promises were broken:\n{told}\n{self.view()}"
         assert not self.witness.problems, self.witness.problems
 
     def verified(self, run: str = "one") -> None:

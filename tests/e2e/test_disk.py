@@ -51,7 +51,7 @@ def test_a_full_disk_stops_the_raise_and_not_the_rollback(stage: Stage) -> None:
         stage.until("a command about it", lambda: "No space left" in run.said, run)
         stage.witness.traffic.break_destination(0.5)
         code = run.ends()
-        assert code == 3, stage.story()
+        assert code == 3, stage.view()
         assert stage.is_restored()
         assert max(stage.climbs()) == 0.1
         assert not stage.witness.problems
@@ -73,7 +73,7 @@ def test_a_state_directory_that_is_deleted_stops_the_raise_and_not_the_rollback(
     shutil.rmtree(gone)
     stage.until("a hold", lambda: "HOLDING" in run.said, run)
     stage.witness.traffic.break_destination(0.5)
-    assert run.ends() == 3, stage.story()
+    assert run.ends() == 3, stage.view()
     assert stage.is_restored()
     assert max(stage.climbs()) == 0.1
 
@@ -141,9 +141,9 @@ def test_a_rollback_reaches_a_living_run_on_a_full_disk(stage: Stage) -> None:
         run = _run_at_10(stage)
         _fill_to_the_last_byte(stage, run)
         said = stage.say("rollback", "one", "--why", "the phone rings")
-        assert said.code == 0, said.said + stage.story()
+        assert said.code == 0, said.said + stage.view()
         assert "heard by run one" in said.said
-        assert run.ends() == 3, stage.story()
+        assert run.ends() == 3, stage.view()
         assert stage.is_restored()
         assert not stage.witness.problems
         assert "ROLLED_BACK" in stage.say("status", "one").out
@@ -162,7 +162,7 @@ def test_a_rollback_that_can_reach_nobody_restores_the_routes_itself_and_says_so
         _fill_to_the_last_byte(stage, run)
         (stage.directory / "commands.pipe").unlink()
         said = stage.say("rollback", "one")
-        assert said.code == 4, said.said + stage.story()
+        assert said.code == 4, said.said + stage.view()
         assert stage.shares() == {0.0}, said.said
         assert f"process {run.pid}" in said.err
         assert "cannot be told" in said.err

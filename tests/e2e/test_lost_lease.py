@@ -29,8 +29,8 @@ def test_a_process_that_wakes_up_to_find_its_run_completed_by_another_writes_not
     writes = len(stage.witness.writes())
 
     first.signal(signal.SIGCONT)
-    assert first.ends() == 4, stage.story()
-    assert stage.shares() == {0.4}, stage.story()
+    assert first.ends() == 4, stage.view()
+    assert stage.shares() == {0.4}, stage.view()
     assert len(stage.witness.writes()) == writes, "it asked AWS for nothing"
     assert {
         path: path.read_bytes() for path in stage.directory.iterdir() if path.is_file()
@@ -53,7 +53,7 @@ def test_a_process_whose_run_is_driven_by_another_by_now_ends_and_hears_no_comma
         "a second process", lambda: [r for r in stage.records() if r["type"] == "lease"][1:]
     )
     first.signal(signal.SIGCONT)
-    assert first.ends() == 4, stage.story()
+    assert first.ends() == 4, stage.view()
     said = stage.say("rollback", "one")
     assert said.code == 0, said.said
     stage.expect(second, 3)

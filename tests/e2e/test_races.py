@@ -29,7 +29,7 @@ def test_a_rollback_and_a_resume_at_once_end_rolled_back(stage: Stage, first: st
     }
     assert both["rollback"].ends() in (0, 3), both["rollback"].said
     both["resume"].ends()
-    assert stage.phase() == "ROLLED_BACK", stage.story()
+    assert stage.phase() == "ROLLED_BACK", stage.view()
     assert stage.is_restored()
     assert max(stage.climbs()) <= 0.1
     assert list((stage.directory / "commands").iterdir()) == []

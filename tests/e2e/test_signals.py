@@ -98,6 +98,6 @@ def test_a_signal_before_the_first_write_leaves_everything_as_it_was(stage: Stag
     stage.until("the first look, 5 s before the second", lambda: len(stage.records()) > 3, run)
     run.signal(signal.SIGTERM)
     stage.expect(run, 143)
-    assert stage.phase() == "REFUSED", stage.story()
+    assert stage.phase() == "REFUSED", stage.view()
     assert not stage.witness.writes()
     assert stage.say("list").code == 0

@@ -35,7 +35,7 @@ def test_a_rollback_after_a_kill_at_the_raise_restores_although_reads_still_show
     stage.witness.stale = True
     rollback = stage.drive("rollback", "one")
     stage.expect(rollback, 3)
-    assert stage.is_restored(), stage.story()
+    assert stage.is_restored(), stage.view()
     assert stage.climbs()[-1] == 0.0
     assert "no step was raised" not in rollback.said
     stage.verified()
@@ -67,7 +67,7 @@ def test_a_rule_deleted_in_mid_bake_holds_at_once_and_a_rollback_restores_the_ot
     status = stage.say("status", "one")
     assert "does not exist" in status.said
     done = stage.say("rollback", "one")
-    assert run.ends() == 4, stage.story()
+    assert run.ends() == 4, stage.view()
     assert "does not exist any more" in run.said
     modify = [line for line in (run.said + done.said).splitlines() if "--rule-arn" in line]
     assert not [line for line in modify if gone.arn in line]

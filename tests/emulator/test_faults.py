@@ -196,7 +196,7 @@ def test_commands_come_at_their_time_and_wake_the_loop() -> None:
 def test_somebody_approves_some_time_after_being_asked() -> None:
     with world({"approve_after": "7m"}) as made:
         start = made.clock.now()
-        made.listener.told(
+        made.listener.on_record(
             Record(1, 1, start, records.phase_changed("BAKING", "HOLDING", "asked", 1, "approval"))
         )
         commands = made.inbox.wait(start.plus(60 * MINUTE))
@@ -224,11 +224,11 @@ def test_conditions_by_phase_hold_and_going_back() -> None:
             return [str(w.name) for w in made.inbox.wait(made.clock.now().plus(1000))]
 
         assert heard() == []
-        made.listener.told(
+        made.listener.on_record(
             Record(1, 1, made.clock.now(), records.phase_changed("SETTLING", "BAKING", "", 1))
         )
         assert heard() == ["pause"]
-        made.listener.told(
+        made.listener.on_record(
             Record(
                 2, 1, made.clock.now(), records.phase_changed("BAKING", "HOLDING", "", 1, "drift")
             )

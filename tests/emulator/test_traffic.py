@@ -262,12 +262,12 @@ def test_the_plans_own_metric_grows_with_the_destinations_requests_and_its_alarm
 
 
 def test_one_seed_is_one_world_and_another_seed_is_another() -> None:
-    def story(seed: int) -> Any:
+    def view(seed: int) -> Any:
         with world({"effects": [{"errors": "2%", "when": {"step": 1}}]}, seed=seed) as made:
             both_moved(made, 10)
             made.clock.sleep(30 * MINUTE)
             answer = made.session.client("elbv2").describe_rules(RuleArns=[RULE])
             return made.truth(), metric(made, "RequestCount", group=DESTINATION), answer
 
-    assert story(7) == story(7)
-    assert story(7)[1] != story(8)[1]
+    assert view(7) == view(7)
+    assert view(7)[1] != view(8)[1]

@@ -36,7 +36,7 @@ class Found:
     seconds: float
     violations: tuple[Violation, ...]
 
-    def told(self) -> str:
+    def on_record(self) -> str:
         """In one line."""
         bound = f"closed for at most {self.faults} faults" if self.closed else "time was up"
         rate = round(self.states / max(self.seconds, 0.001))
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None, promises: Promises = PROMISES) 
     for one in explore(names, asked.faults, seconds, asked.processes, promises, first=asked.find):
         states, transitions = states + one.states, transitions + one.transitions
         bad += len(one.violations)
-        print(one.told(), flush=True)
+        print(one.on_record(), flush=True)
         for violation in one.violations:
             place = keep(violation, asked.place, promises)
             print(retell(violation, place, promises), flush=True)

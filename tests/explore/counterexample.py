@@ -36,7 +36,7 @@ class Turned:
     kept: tuple[Record, ...]
     broken: tuple[str, ...]
 
-    def told(self, number: int) -> str:
+    def on_record(self, number: int) -> str:
         """In a line: when, what the adversary did, and where the run is then."""
         weights = ", ".join("gone" if one is None else f"{one / 10:g} %" for one in self.live)
         held = f" ({self.state.held.reason.value})" if self.state.held is not None else ""
@@ -106,7 +106,7 @@ def retell(violation: Violation, here: Path, promises: tuple[Promise, ...] = PRO
         f"violation in {violation.configuration}, {violation.faults} faults, {len(violation.scripts)} turns:"
     ]
     said += [f"  {one}" for one in violation.broken]
-    said += [turn.told(number) for number, turn in enumerate(turns(violation, promises))]
+    said += [turn.on_record(number) for number, turn in enumerate(turns(violation, promises))]
     said.append(f"again: python -m tests.explore --replay {here / MOVES}")
     said.append(f"its journal: CUTOVER_STATE_DIR={here / 'state'} cutover journal replay {RUN}")
     return "\n".join(said)

@@ -661,7 +661,7 @@ class _People(Listener):
     def __init__(self, env: Environment) -> None:
         self._env = env
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         event = record.event
         if isinstance(event, PhaseChanged):
             self._env.play.told = (str(event.after), str(event.hold))

@@ -150,7 +150,7 @@ class Walks:
         told = [one for one in broken if not one.startswith(self._without)]
         return after, told[0] if told else ""
 
-    def told(self, walk: Walk) -> list[str]:
+    def on_record(self, walk: Walk) -> list[str]:
         """Each turn's moves; a calm turn is a dash."""
         turns = self._all[walk.configuration]
         node, lines = turns.root(), []
@@ -225,7 +225,7 @@ def main() -> int:
         print(
             f"seed {seed}, {walk.configuration}: {walk.moves} moves in {len(walk.scripts)} turns:"
         )
-        print("\n".join(walks.told(walk)))
+        print("\n".join(walks.on_record(walk)))
         print(_text(walk), flush=True)
         if asked.find:
             return 1

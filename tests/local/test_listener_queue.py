@@ -41,7 +41,7 @@ class Recorder(Listener):
             raise self.broken
         self.heard.append(what)
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         self._hear(record.seq)
 
     def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:
@@ -54,13 +54,13 @@ class Recorder(Listener):
 def test_everything_is_told_in_order_and_closing_flushes() -> None:
     listener = Recorder()
     outlet = ListenerQueue(listener, flush_seconds=PATIENCE)
-    outlet.told(record(1))
+    outlet.on_record(record(1))
     outlet.on_tick(AT, AT, "nothing new")
-    outlet.told(record(2))
+    outlet.on_record(record(2))
     outlet.closed()
     assert listener.heard == [1, "nothing new", 2, "closed"]
     assert (outlet.dropped, outlet.failed, outlet.stuck) == (0, 0, False)
-    outlet.told(record(3))
+    outlet.on_record(record(3))
     outlet.closed()
     assert listener.heard[-1] == "closed"
 
@@ -68,10 +68,10 @@ def test_everything_is_told_in_order_and_closing_flushes() -> None:
 def test_a_listener_that_blocks_loses_the_oldest_records_and_delays_nobody() -> None:
     listener = Recorder(held=True)
     outlet = ListenerQueue(listener, room=3, flush_seconds=PATIENCE)
-    outlet.told(record(1))
+    outlet.on_record(record(1))
     assert listener.entered.wait(30)
     for number in range(2, 1_000):
-        outlet.told(record(number))
+        outlet.on_record(record(number))
     assert outlet.dropped == 995
     listener.gate.set()
     outlet.closed()
@@ -81,7 +81,7 @@ def test_a_listener_that_blocks_loses_the_oldest_records_and_delays_nobody() -> 
 def test_closing_gives_a_blocked_listener_a_bounded_time() -> None:
     listener = Recorder(held=True)
     outlet = ListenerQueue(listener, flush_seconds=0.05)
-    outlet.told(record(1))
+    outlet.on_record(record(1))
     outlet.closed()
     assert outlet.stuck
     assert listener.heard == []
@@ -94,7 +94,7 @@ from cutover.local.listener_queue import ListenerQueue
 from cutover.ports import Listener
 
 class Stalls(Listener):
-    def told(self, record):
+    def on_record(self, record):
         pass
 
     def closed(self):
@@ -120,11 +120,11 @@ def test_a_closed_terminal_is_given_up_after_some_failures() -> None:
     listener.broken = BrokenPipeError()
     outlet = ListenerQueue(listener, flush_seconds=PATIENCE)
     for number in range(GIVE_UP_AFTER + 10):
-        outlet.told(record(number))
+        outlet.on_record(record(number))
     listener.gate.set()
     while outlet.failed < GIVE_UP_AFTER:
         threading.Event().wait(0.001)
-    outlet.told(record(99))
+    outlet.on_record(record(99))
     listener.broken = None
     outlet.closed()
     assert (outlet.failed, outlet.dropped) == (GIVE_UP_AFTER, 11)
@@ -135,13 +135,13 @@ def test_one_failure_costs_one_record() -> None:
     listener = Recorder(held=True)
     outlet = ListenerQueue(listener, flush_seconds=PATIENCE)
     listener.broken = ValueError("a bug in a view")
-    outlet.told(record(1))
+    outlet.on_record(record(1))
     assert listener.entered.wait(30)
     listener.gate.set()
     while not outlet.failed:
         threading.Event().wait(0.001)
     listener.broken = None
-    outlet.told(record(2))
+    outlet.on_record(record(2))
     outlet.closed()
     assert listener.heard == [2, "closed"]
     assert outlet.failed == 1

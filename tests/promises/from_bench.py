@@ -192,19 +192,19 @@ class Log:
         self._ours = True
         self.add(Started)
 
-    def story(self) -> str:
+    def view(self) -> str:
         """The newest facts, for a person who wants to know how it came about."""
         return "\n".join(str(fact) for fact in self.newest)
 
     def died(self, plan: Plan, state: RunState) -> None:
         self.add(Died)
-        self.told(plan, state)
+        self.on_record(plan, state)
 
     def ended(self, exit_code: int, configs: Mapping[RouteId, RouteConfig]) -> None:
         live = {str(route): (config.text, portion(config)) for route, config in configs.items()}
         self.add(Ended, exit_code, live)
 
-    def told(self, plan: Plan, state: RunState) -> None:
+    def on_record(self, plan: Plan, state: RunState) -> None:
         """What `cutover status --json` says now."""
         if not self.watched:
             return

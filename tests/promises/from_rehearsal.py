@@ -221,7 +221,7 @@ class Observer(Witness):
 
     # What the run said
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """The run says one record."""
         event = record.event
         if isinstance(event, LeaseTaken):
@@ -268,5 +268,5 @@ class _Told(Listener):
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
-    def told(self, record: Record) -> None:
-        self._observer.told(record)
+    def on_record(self, record: Record) -> None:
+        self._observer.on_record(record)

@@ -166,7 +166,7 @@ class Group:
         """The promise is not shown to be broken."""
         return self.interval[0] <= PROMISED
 
-    def told(self) -> str:
+    def on_record(self) -> str:
         """One line."""
         low, high = self.interval
         asked = f", {self.asked} of them only asking a person" if self.asked else ""

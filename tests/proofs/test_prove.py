@@ -11,7 +11,7 @@ from tests.prove import FAKES, KINDS, SHARES, Count, main, seeds, total
 
 def test_the_last_line_counts_all_kinds() -> None:
     counts = [Count(states=300_000, violations=1), Count(runs=1_000), Count(runs=9, kills=20)]
-    assert total(counts).told() == "300,000 states, 1,009 runs, 20 kills, 1 violations"
+    assert total(counts).on_record() == "300,000 states, 1,009 runs, 20 kills, 1 violations"
 
 
 def test_every_kind_has_a_share_but_the_one_that_counts_its_runs() -> None:

@@ -36,7 +36,7 @@ def test_no_healthy_cutover_of_a_slice_goes_back() -> None:
         (kind, rate) for kind in range(len(healthy.KINDS)) for rate in healthy.RATES
     }
     assert [one for one in seen if one.back] == []
-    assert null.groups(seen)[0].told() == (
+    assert null.groups(seen)[0].on_record() == (
         "null, all: 0 of 81 healthy cutovers sent back: 0.00 % (95 %: 0.00 to 4.45 %), promised at most 1 %"
     )
 

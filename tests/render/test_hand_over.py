@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cutover.core.messages import RunView, tell
+from cutover.core.messages import RunView, fold
 from cutover.core.plan import Plan
 from cutover.core.state import replay
 from cutover.core.values import MINUTE
@@ -29,13 +29,13 @@ def previewed(plan: Plan, width: int = 100) -> str:
 def stories(bench: Bench) -> list[RunView]:
     found = [RunView.begin(bench.plan)]
     for record in bench.journal.records:
-        found.append(tell(found[-1], record))
+        found.append(fold(found[-1], record))
     return found
 
 
-def shown(story: RunView, width: int = 100) -> str:
-    assert story.state.last is not None
-    lines = status_view(story, story.state.last, width)
+def shown(view: RunView, width: int = 100) -> str:
+    assert view.state.last is not None
+    lines = status_view(view, view.state.last, width)
     assert max(columns(line) for line in lines) <= width
     return " ".join(" ".join(lines).split())
 
@@ -75,7 +75,7 @@ def test_programs_see_the_hand_over_as_a_step_without_a_bake() -> None:
 def test_every_moment_of_a_hand_over_can_be_shown(width: int) -> None:
     bench = Bench(plan_of(hold_back="5%"))
     bench.run()
-    texts = [shown(story, width) for story in stories(bench)[1:]]
+    texts = [shown(view, width) for view in stories(bench)[1:]]
     assert any("BAKING at 100 %, step 4 of 4" in text for text in texts)
     assert "no bake of its own" in texts[-1]
 
@@ -84,8 +84,8 @@ def test_status_says_why_it_asks_until_when_and_what_then() -> None:
     bench, gate = bench_of()
     bench.at_weight(1000, lambda: setattr(gate, "says", ASK), 10 * MINUTE)
     bench.run()
-    index, story = next((n, s) for n, s in enumerate(stories(bench)) if s.state.held is not None)
-    text = shown(story)
+    index, view = next((n, s) for n, s in enumerate(stories(bench)) if s.state.held is not None)
+    text = shown(view)
     assert text.startswith("checkout: HOLDING at 100 %, step 3 of 3")
     assert "destination fails 5 % of its requests" in text
     assert "then it rolls back" in text

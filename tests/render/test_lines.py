@@ -51,7 +51,7 @@ def shown(bench: Bench, width: int | None, **options: object) -> str:
     out = io.StringIO()
     view = LinesView(bench.plan, out, width=width, **options)  # type: ignore[arg-type]
     for record in real(bench):
-        view.told(record)
+        view.on_record(record)
     view.closed()
     return out.getvalue()
 
@@ -95,7 +95,7 @@ def test_a_terminal_has_colour_unless_no_color_is_set(monkeypatch: pytest.Monkey
     for value, coloured in (("", True), ("1", False)):
         monkeypatch.setenv("NO_COLOR", value)
         out = Terminal()
-        LinesView(plan_of(), out, width=80).told(note("hello"))
+        LinesView(plan_of(), out, width=80).on_record(note("hello"))
         assert ("\x1b[" in out.getvalue()) is coloured
 
 
@@ -110,18 +110,18 @@ def test_colour_is_not_text(bench: Bench) -> None:
 def test_a_word_longer_than_the_line_is_broken_and_wide_characters_count_double() -> None:
     out = io.StringIO()
     view = LinesView(plan_of(), out, width=60)
-    view.told(
+    view.on_record(
         note(
             "see arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener-rule/app/x/y/z and 切り替えを確認してください 負荷試験は五十パーセントまで合格"
         )
     )
-    view.told(note("x" * 300))
+    view.on_record(note("x" * 300))
     assert max(columns(line) for line in out.getvalue().splitlines()) <= 60
 
 
 def test_control_and_bidi_characters_are_shown_not_obeyed() -> None:
     out = io.StringIO()
-    LinesView(plan_of(), out, width=100).told(note("evil\x1b[2J\r\nCOMPLETED \u202e \x9b"))
+    LinesView(plan_of(), out, width=100).on_record(note("evil\x1b[2J\r\nCOMPLETED \u202e \x9b"))
     assert out.getvalue().count("\n") == 1
     assert out.getvalue().rstrip("\n").isprintable()
     assert "evil\\x1b[2J\\x0d\\x0aCOMPLETED" in out.getvalue()
@@ -130,7 +130,7 @@ def test_control_and_bidi_characters_are_shown_not_obeyed() -> None:
 def test_silence_ends_with_a_heartbeat() -> None:
     out = io.StringIO()
     view = LinesView(plan_of(), out, width=100, heartbeat_ms=MINUTE)
-    view.told(note("begin"))
+    view.on_record(note("begin"))
     for seconds in (15, 30, 45):
         view.on_tick(
             START.plus(seconds * SECOND),
@@ -153,8 +153,8 @@ def test_silence_ends_with_a_heartbeat() -> None:
 def test_a_sentence_puts_the_heartbeat_off_and_zero_switches_it_off() -> None:
     out = io.StringIO()
     view = LinesView(plan_of(), out, width=100, heartbeat_ms=MINUTE)
-    view.told(note("begin"))
-    view.told(note("news", 50 * SECOND))
+    view.on_record(note("begin"))
+    view.on_record(note("news", 50 * SECOND))
     view.on_tick(START.plus(70 * SECOND), START, "quiet")
     never = LinesView(plan_of(), out, width=100, heartbeat_ms=0)
     never.on_tick(START, START, "quiet")
@@ -165,25 +165,25 @@ def test_a_sentence_puts_the_heartbeat_off_and_zero_switches_it_off() -> None:
 def test_a_reader_that_went_away_is_written_to_once_and_never_raises() -> None:
     pipe = Pipe()
     view = LinesView(plan_of(), pipe, width=100)
-    view.told(note("one"))
-    view.told(note("two"))
+    view.on_record(note("one"))
+    view.on_record(note("two"))
     view.closed()
     assert pipe.writes == 1
     closed = io.StringIO()
     closed.close()
-    LinesView(plan_of(), closed, width=100).told(note("one"))
+    LinesView(plan_of(), closed, width=100).on_record(note("one"))
 
 
 def test_a_terminal_without_unicode_still_shows_the_line() -> None:
     out = Ascii()
-    LinesView(plan_of(), out, width=100).told(note("approve: 確認"))
+    LinesView(plan_of(), out, width=100).on_record(note("approve: 確認"))
     assert b"approve: \\u78ba\\u8a8d" in out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_record_that_cannot_be_folded_is_said_and_does_not_raise() -> None:
     out = io.StringIO()
     view = LinesView(plan_of(), out, width=None)
-    view.told(ev.Record(3, 1, START, records.phase_changed("BAKING", "COMPLETED", "x", 0)))
+    view.on_record(ev.Record(3, 1, START, records.phase_changed("BAKING", "COMPLETED", "x", 0)))
     assert "record 3 cannot be told" in out.getvalue()
 
 
@@ -191,15 +191,17 @@ def test_a_stuck_rollback_shows_the_exact_commands_unbroken(bench: Bench) -> Non
     out = io.StringIO()
     view = LinesView(bench.plan, out, width=60, restore=bench.router.restore_commands)
     for record in bench.journal.records:
-        if isinstance(record.event, ev.Verified) and view.story.state.rollback_at is not None:
+        if isinstance(record.event, ev.Verified) and view.view.state.rollback_at is not None:
             break
-        view.told(record)
+        view.on_record(record)
     assert "NOT RESTORED" not in out.getvalue()
-    view.told(ev.Record(999, 1, START, ev.Observed("escalated", {"routes": [RULE], "why": "x"})))
+    view.on_record(
+        ev.Record(999, 1, START, ev.Observed("escalated", {"routes": [RULE], "why": "x"}))
+    )
     assert "NOT RESTORED: rule 9683b2d02a6cabee, listener" in out.getvalue()
     found = {
         route: known.snapshot
-        for route, known in view.story.state.routes.items()
+        for route, known in view.view.state.routes.items()
         if known.snapshot is not None
     }
     assert len(found) == 2
@@ -219,7 +221,7 @@ def test_a_rehearsal_ends_with_no_command_that_would_reach_a_real_run() -> None:
     out = io.StringIO()
     view = LinesView(bench.plan, out)
     for record in bench.journal.records:
-        view.told(record)
+        view.on_record(record)
     view.closed()
     tail = out.getvalue().split("\n\n")[-1]
     assert tail.startswith("checkout: completed at 100 %")

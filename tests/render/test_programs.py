@@ -11,7 +11,7 @@ import pytest
 
 from cutover.core.journal import events as ev
 from cutover.core.journal.codec import body
-from cutover.core.messages import RunView, tell
+from cutover.core.messages import RunView, fold
 from cutover.render.jsonlines import JsonView
 from cutover.render.log import LogView
 from cutover.render.status_json import status_json
@@ -31,7 +31,7 @@ def test_every_record_is_one_json_object_with_its_schema(bench: Bench) -> None:
     out = io.StringIO()
     view = JsonView(bench.plan, out)
     for record in bench.journal.records:
-        view.told(record)
+        view.on_record(record)
     found = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [one["seq"] for one in found] == [record.seq for record in bench.journal.records]
     assert {one["schema"] for one in found} == {"cutover.record.v1"}
@@ -55,13 +55,13 @@ def test_every_weight_of_a_record_is_percent_and_called_so(bench: Bench) -> None
     out = io.StringIO()
     view = JsonView(bench.plan, out)
     for record in bench.journal.records:
-        view.told(record)
+        view.on_record(record)
     last: list[ev.Event] = [
         records.weight_observed(0, 0, {"one": 48, "two": -1}, "seen"),
         ev.Drift("arn", "a", {"weight": -1, "text": "{}"}),
     ]
     for event in last:
-        view.told(ev.Record(1, 1, START, event))
+        view.on_record(ev.Record(1, 1, START, event))
     found = [json.loads(line) for line in out.getvalue().splitlines()]
     assert not [one for one in found if {"weight", "shares"} & keys_of(one)]
     assert found[-2]["body"]["shares_percent"] == {"one": 4.8, "two": None}
@@ -76,7 +76,7 @@ def keys_of(value: object) -> set[str]:
 
 def test_a_record_stays_one_line_whatever_it_holds() -> None:
     out = io.StringIO()
-    JsonView(plan_of(), out).told(ev.Record(1, 1, START, records.note("a\nb\u2028c\x1b")))
+    JsonView(plan_of(), out).on_record(ev.Record(1, 1, START, records.note("a\nb\u2028c\x1b")))
     assert len(out.getvalue().splitlines()) == 1
     assert json.loads(out.getvalue())["body"]["text"] == "a\nb\u2028c\x1b"
 
@@ -86,7 +86,7 @@ def test_logs_have_a_level_and_only_what_a_person_would_be_told(bench: Bench, st
     out = io.StringIO()
     view = LogView(bench.plan, out, "checkout-1", style)  # type: ignore[arg-type]
     for record in bench.journal.records:
-        view.told(record)
+        view.on_record(record)
     lines = out.getvalue().splitlines()
     worst = [line for line in lines if "rolling back from" in line]
     assert len(worst) == 1
@@ -98,12 +98,12 @@ def test_logs_have_a_level_and_only_what_a_person_would_be_told(bench: Bench, st
 
 
 def test_the_status_object_is_plain_json_with_its_schema(bench: Bench) -> None:
-    story = RunView.begin(bench.plan)
+    view = RunView.begin(bench.plan)
     keys = None
     found: dict[str, object] = {}
     for record in bench.journal.records:
-        story = tell(story, record)
-        found = status_json(story.state, bench.plan)
+        view = fold(view, record)
+        found = status_json(view.state, bench.plan)
         assert found == json.loads(json.dumps(found, allow_nan=False))
         assert keys in (None, set(found))
         keys = set(found)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cutover.core.messages import RunView, standings, tell
+from cutover.core.messages import RunView, fold, standings
 from cutover.core.observation import CommandName
 from cutover.core.state import RunState, replay
 from cutover.core.values import MINUTE
@@ -22,7 +22,7 @@ from tests.render.real import real
 def stories(bench: Bench) -> list[RunView]:
     found = [RunView.begin(bench.plan)]
     for record in real(bench):
-        found.append(tell(found[-1], record))
+        found.append(fold(found[-1], record))
     return found
 
 
@@ -37,19 +37,19 @@ def paused() -> list[RunView]:
 
 @pytest.mark.parametrize("width", [60, 100])
 def test_every_moment_of_a_run_fits_the_terminal(paused: list[RunView], width: int) -> None:
-    for story in paused[1:]:
-        assert story.state.last is not None
+    for view in paused[1:]:
+        assert view.state.last is not None
         lines = status_view(
-            story, story.state.last.plus(4_000), width, liveness="pid 12 on bastion, looked 4s ago"
+            view, view.state.last.plus(4_000), width, liveness="pid 12 on bastion, looked 4s ago"
         )
         assert max(columns(line) for line in lines) <= width
         assert all(line.isprintable() for line in lines)
 
 
 def test_a_hold_shows_why_until_when_what_then_and_what_to_type(paused: list[RunView]) -> None:
-    story = next(s for s in paused if s.state.held is not None)
-    assert story.state.last is not None
-    text = "\n".join(status_view(story, story.state.last, 100))
+    view = next(s for s in paused if s.state.held is not None)
+    assert view.state.last is not None
+    text = "\n".join(status_view(view, view.state.last, 100))
     assert text.startswith("checkout: HOLDING at 5 %, step 1 of 3\n")
     assert "holding   pause said by" in text
     assert ", then this is said again" in text
@@ -74,10 +74,10 @@ def baking() -> tuple[RunView, RunState]:
 def test_a_bake_shows_its_evidence_its_gates_and_when_it_advances(
     baking: tuple[RunView, RunState],
 ) -> None:
-    story, state = baking
-    assert story.state.last is not None
-    gates = standings(story.plan, state)
-    text = "\n".join(status_view(story, story.state.last, 100, gates=gates))
+    view, state = baking
+    assert view.state.last is not None
+    gates = standings(view.plan, state)
+    text = "\n".join(status_view(view, view.state.last, 100, gates=gates))
     assert re.search(r"evidence  \dm of 10m settled minutes; advances in \d min", text)
     assert ">   5 %  baking " in text
     assert re.search(
@@ -90,9 +90,9 @@ def test_a_bake_shows_its_evidence_its_gates_and_when_it_advances(
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_gates_fit_a_narrow_terminal(baking: tuple[RunView, RunState], width: int) -> None:
-    story, state = baking
-    assert story.state.last is not None
-    lines = status_view(story, story.state.last, width, gates=standings(story.plan, state))
+    view, state = baking
+    assert view.state.last is not None
+    lines = status_view(view, view.state.last, width, gates=standings(view.plan, state))
     assert max(columns(line) for line in lines) <= width
     assert "  gates" in lines
 
@@ -100,19 +100,19 @@ def test_the_gates_fit_a_narrow_terminal(baking: tuple[RunView, RunState], width
 def test_nobody_is_told_when_a_bake_advances_that_no_process_drives(
     baking: tuple[RunView, RunState],
 ) -> None:
-    story, state = baking
-    assert story.state.last is not None
-    gates = standings(story.plan, state)
-    text = "\n".join(status_view(story, story.state.last, 100, gates=gates, driven=False))
+    view, state = baking
+    assert view.state.last is not None
+    gates = standings(view.plan, state)
+    text = "\n".join(status_view(view, view.state.last, 100, gates=gates, driven=False))
     assert "advances in" not in text
-    assert status_json(state, story.plan, driven=False)["advance_in_ms"] is None
+    assert status_json(state, view.plan, driven=False)["advance_in_ms"] is None
 
 
 def test_programs_get_the_evidence_of_every_signal_and_what_the_bake_still_wants(
     baking: tuple[RunView, RunState],
 ) -> None:
-    story, state = baking
-    found: dict[str, Any] = json.loads(json.dumps(status_json(state, story.plan)))
+    view, state = baking
+    found: dict[str, Any] = json.loads(json.dumps(status_json(state, view.plan)))
     errors = next(one for one in found["gates"] if one["gate"] == "errors")
     (signal,) = errors["signals"]
     assert signal["name"] == "errors"
@@ -123,8 +123,8 @@ def test_programs_get_the_evidence_of_every_signal_and_what_the_bake_still_wants
 
 
 def test_a_hold_advances_at_no_known_time(paused: list[RunView]) -> None:
-    story = next(s for s in paused if s.state.held is not None)
-    assert status_json(story.state, story.plan)["advance_in_ms"] is None
+    view = next(s for s in paused if s.state.held is not None)
+    assert status_json(view.state, view.plan)["advance_in_ms"] is None
 
 
 def test_before_the_first_record_there_is_something_to_show() -> None:
@@ -137,12 +137,12 @@ def test_a_run_whose_process_is_gone_says_resume_and_keeps_no_deadline() -> None
     bench = Bench()
     bench.at_weight(50, lambda: bench.inbox.say(CommandName.INTERRUPT, signal=15), 5 * MINUTE)
     bench.run()
-    story = RunView.begin(bench.plan)
+    view = RunView.begin(bench.plan)
     for record in real(bench):
-        story = tell(story, record)
-    assert story.state.last is not None
-    text = "\n".join(status_view(story, story.state.last, 100, driven=False))
+        view = fold(view, record)
+    assert view.state.last is not None
+    text = "\n".join(status_view(view, view.state.last, 100, driven=False))
     assert "no process lives to keep it" in text
     assert "`cutover resume`, or `cutover rollback`: no process lives" in text
-    said = status_json(story.state, story.plan, driven=False)["next"]
+    said = status_json(view.state, view.plan, driven=False)["next"]
     assert str(said).endswith("no process lives, so nobody watches the gates")

@@ -84,9 +84,9 @@ class Eyes(Observer):
         if self._called_in != NO_PROCESS:
             self.cells[f"{_OF.get(operation, 'survey')} {kind}", self._called_in] += 1
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         self.epoch = max(self.epoch, record.epoch)
-        super().told(record)
+        super().on_record(record)
         if isinstance(record.event, PhaseChanged):
             for kind in self._active:
                 self.meet(kind)

@@ -255,8 +255,8 @@ class Machine:
             # what a dead process left unsynced is durable with the first record of the next one
             self.eyes.continues(journal.contents.records)
             self.eyes.process_begins()
-        self.eyes.told(record)
-        self.world.listener.told(record)
+        self.eyes.on_record(record)
+        self.world.listener.on_record(record)
         return evolve(self.plan, state, record)
 
     def _ports(self, process: Process) -> Ports:

@@ -136,7 +136,7 @@ class RunSession:
             record = self.journal.forced(event, now)
         self.state = evolve(self.plan, self.state, record)
         for one in (*self.outlets, self.view):
-            one.told(record)
+            one.on_record(record)
 
     def watch(self, options: Options) -> None:
         """Put every watcher behind a queue and a thread."""

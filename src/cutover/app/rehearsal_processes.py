@@ -174,7 +174,7 @@ class Rehearsing:
             record = journal.taken(event, world.clock.now())
             self.state = evolve(self.plan, self.state, record)
             for listener in listeners:
-                listener.told(record)
+                listener.on_record(record)
 
     def _close(
         self,

@@ -41,7 +41,7 @@ class StopOnSignal(Listener):
         self.number = 0
         self._safe = False
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """A record is in the journal; after `Close` there is nothing left to stop."""
         if not isinstance(record.event, Close):
             self.check()

@@ -9,7 +9,7 @@ from typing import Any
 
 from cutover.core.journal.events import Record
 from cutover.core.messages import RunView, standings
-from cutover.core.messages.past import told_so_far
+from cutover.core.messages.past import view_of_past
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
 from cutover.core.state import RunState, replay
@@ -38,11 +38,11 @@ class ViewWriter(Listener):
         self._plan_digest = plan_digest
         self._journal = journal
         self._waiting: deque[Record] = deque(records)
-        self._story = RunView.begin(plan)
+        self._view = RunView.begin(plan)
         self._looks: tuple[Moment, Moment] | None = None
         self._made: tuple[int, dict[str, Any] | None] = (0, None)
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Only kept: a write may come next."""
         self._waiting.append(record)
 
@@ -95,10 +95,10 @@ class ViewWriter(Listener):
     def _status_of(self, state: RunState) -> dict[str, Any] | None:
         records = tuple(self._waiting)
         self._waiting.clear()
-        self._story = told_so_far(self._story, records)
-        if self._story.state.seq != state.seq:
+        self._view = view_of_past(self._view, records)
+        if self._view.state.seq != state.seq:
             return None
-        return status_data(status_of(self._story, state, standings(self._plan, state)))
+        return status_data(status_of(self._view, state, standings(self._plan, state)))
 
 
 def _unknown() -> None:

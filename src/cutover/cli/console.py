@@ -99,7 +99,7 @@ class Frame:
 
     Attributes:
         out: the product: what a pipe or a script reads.
-        err: the story when `json` is on, errors and hints.
+        err: the messages when `json` is on, errors and hints.
         json: the product is JSON with a `schema`.
         debug: a bug shows its traceback.
         stuck: a view could not be stopped; the process must end hard.
@@ -120,8 +120,8 @@ class Frame:
         return cls(Pipe(sys.stdout), Pipe(sys.stderr), json, debug)
 
     @property
-    def story(self) -> Pipe:
-        """Where the story goes: beside the product when that is JSON."""
+    def messages(self) -> Pipe:
+        """Where messages go: beside the product when that is JSON."""
         return self.err if self.json else self.out
 
     @property
@@ -133,7 +133,7 @@ class Frame:
     def colour(self) -> bool:
         """Colour only for a person at a terminal who did not say NO_COLOR (no-color.org)."""
         return (
-            self.story.isatty()
+            self.messages.isatty()
             and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM") != "dumb"
         )
@@ -144,9 +144,9 @@ class Frame:
         self.out.flush()
 
     def tell(self, text: str) -> None:
-        """A line of the story."""
-        self.story.write(self._fitted(text, self.story) + "\n")
-        self.story.flush()
+        """A line of the messages."""
+        self.messages.write(self._fitted(text, self.messages) + "\n")
+        self.messages.flush()
 
     def warn(self, text: str) -> None:
         """A line on stderr."""

@@ -51,7 +51,7 @@ def _shown(frame: Frame, read: Read, *, everything: bool) -> None:
 
         view = JsonView(read.plan, frame.out)
         for record in read.contents.records:
-            view.told(record)
+            view.on_record(record)
     elif everything:
         _every(frame, read)
     else:
@@ -59,7 +59,7 @@ def _shown(frame: Frame, read: Read, *, everything: bool) -> None:
 
         lines = LinesView(read.plan, frame.out, heartbeat_ms=0, summary=False, colour=frame.colour)
         for record in read.contents.records:
-            lines.told(record)
+            lines.on_record(record)
 
 
 def _every(frame: Frame, read: Read) -> None:

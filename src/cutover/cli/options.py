@@ -29,7 +29,7 @@ json_option = click.option(
     expose_value=False,
     is_eager=True,
     callback=_json,
-    help="JSON with a `schema` on stdout; the story goes to stderr.",
+    help="JSON with a `schema` on stdout; messages go to stderr.",
 )
 plan_argument = click.argument("plan", type=click.Path(path_type=Path), metavar="PLAN")
 run_argument = click.argument("run", required=False, metavar="[RUN]")

@@ -116,7 +116,7 @@ def _views(frame: Frame, plan: Plan, *, watched: bool) -> tuple[Listener, ...]:
     """What is shown of it; who watches it like a film sees every quiet minute too."""
     from cutover.render.lines import LinesView
 
-    lines = LinesView(plan, frame.story, heartbeat_ms=MINUTE if watched else 0)
+    lines = LinesView(plan, frame.messages, heartbeat_ms=MINUTE if watched else 0)
     if not frame.json:
         return (lines,)
     from cutover.render.jsonlines import JsonView

@@ -110,7 +110,7 @@ def live_options(
         region=region,
         watchers=watchers(frame),
         exit_on_hold=exit_on_hold,
-        keyboard=_person_types() and frame.story.isatty(),
+        keyboard=_person_types() and frame.messages.isatty(),
         who=operator(),
         warn=frame.warn,
     )

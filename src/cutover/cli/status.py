@@ -79,13 +79,13 @@ def _from_journal(frame: Frame, read: Read) -> int:
 
 def _status_of(read: Read) -> RunStatus:
     from cutover.core.messages import RunView, standings
-    from cutover.core.messages.past import told_so_far
+    from cutover.core.messages.past import view_of_past
     from cutover.render.status import status_of
 
     if read.plan is None or read.state is None:
         raise ValueError(read.trouble)
-    story = told_so_far(RunView.begin(read.plan), read.contents.records)
-    return status_of(story, read.state, standings(read.plan, read.state))
+    view = view_of_past(RunView.begin(read.plan), read.contents.records)
+    return status_of(view, read.state, standings(read.plan, read.state))
 
 
 def _said(frame: Frame, read: Watched, known: RunStatus) -> list[str] | dict[str, Any]:

@@ -26,7 +26,7 @@ class WayBack(Listener):
         self._frame = frame
         self._run = run
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Speak at the snapshot: from here on something may be written."""
         if isinstance(record.event, Snapshot):
             self._frame.tell(f"the way back: cutover rollback {self._run.id}")
@@ -40,16 +40,16 @@ def watchers(frame: Frame) -> Watchers:
         plan: Plan, run: RunDirectory, records: Sequence[Record], router: Router
     ) -> Sequence[Listener]:
         from cutover.core.messages import RunView
-        from cutover.core.messages.past import told_so_far
+        from cutover.core.messages.past import view_of_past
         from cutover.render.lines import LinesView
 
-        story = told_so_far(RunView.begin(plan), records)
-        lines = LinesView(plan, frame.story, story=story, restore=router.restore_commands)
+        view = view_of_past(RunView.begin(plan), records)
+        lines = LinesView(plan, frame.messages, view=view, restore=router.restore_commands)
         if not frame.json:
             return (lines, WayBack(frame, run))
         from cutover.render.jsonlines import JsonView
 
-        return (lines, JsonView(plan, frame.out, story=story), WayBack(frame, run))
+        return (lines, JsonView(plan, frame.out, view=view), WayBack(frame, run))
 
     return made
 

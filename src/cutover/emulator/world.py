@@ -317,7 +317,7 @@ class _PhaseWatcher(Listener):
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         if isinstance(record.event, PhaseChanged):
             self._world.entered(record.event.after, record.event.hold, record.event.step)
 

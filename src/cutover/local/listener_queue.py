@@ -48,8 +48,8 @@ class ListenerQueue(Listener):
         )
         self._thread.start()
 
-    def told(self, record: Record) -> None:
-        self._put(record, lambda: self._listener.told(record))
+    def on_record(self, record: Record) -> None:
+        self._put(record, lambda: self._listener.on_record(record))
 
     def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:
         self._put(None, lambda: self._listener.on_tick(at, next_look, reason))

@@ -282,7 +282,7 @@ class Listener(ABC):
     """Is told of every record once, after it is durable. Must never delay or fail the loop."""
 
     @abstractmethod
-    def told(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """One record."""
 
     def on_tick(self, at: Moment, next_look: Moment, reason: str) -> None:

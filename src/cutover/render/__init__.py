@@ -1,1 +1,1 @@
-"""What people and programs read: views render a story, plans and tables, and decide nothing."""
+"""What people and programs read: they render the view of a run, plans and tables, and decide nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from cutover.core.journal.codec import body
 from cutover.core.journal.events import Record
-from cutover.core.messages import RunView, tell
+from cutover.core.messages import RunView, fold
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.reasons import Reason
@@ -26,18 +26,18 @@ class JsonView(Listener):
     record; `sentence` null for noise; `body` as the journal holds it, its weights and shares in percent. ASCII only, one line each.
     """
 
-    def __init__(self, plan: Plan, stream: Stream, *, story: RunView | None = None) -> None:
-        self.story = RunView.begin(plan) if story is None else story
+    def __init__(self, plan: Plan, stream: Stream, *, view: RunView | None = None) -> None:
+        self.view = RunView.begin(plan) if view is None else view
         self._stream = stream
         self._gone = False
 
-    def told(self, record: Record) -> None:
-        before = self.story.lines
+    def on_record(self, record: Record) -> None:
+        before = self.view.lines
         with contextlib.suppress(
             ValueError, KeyError
         ):  # a record that cannot be folded is printed all the same
-            self.story = tell(self.story, record)
-        sentence = self.story.lines[-1].text if self.story.lines is not before else None
+            self.view = fold(self.view, record)
+        sentence = self.view.lines[-1].text if self.view.lines is not before else None
         self._print(
             {
                 "schema": SCHEMA,
@@ -45,8 +45,8 @@ class JsonView(Listener):
                 "epoch": record.epoch,
                 "at": wall_text(record.at.wall),
                 "type": record.event.type,
-                "phase": self.story.state.phase.value,
-                "weight_percent": weight_percent(self.story.state.weight),
+                "phase": self.view.state.phase.value,
+                "weight_percent": weight_percent(self.view.state.weight),
                 "sentence": sentence,
                 "body": outside(body(record.event)),
             }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cutover.core.errors import ExitCode, printable
 from cutover.core.journal.events import Close, Observed, PhaseChanged, Record
-from cutover.core.messages import RunView, Tone, ending, stamp, tell
+from cutover.core.messages import RunView, Tone, ending, fold, stamp
 from cutover.core.moment import Moment
 from cutover.core.plan import Plan
 from cutover.core.routing import RouteConfig
@@ -51,7 +51,7 @@ class LinesView(Listener):
     """Writes one line for each record that matters, and a heartbeat in silence.
 
     Attributes:
-        story: what was told so far.
+        view: of what was said so far.
 
     Args:
         plan: the plan of the run.
@@ -69,14 +69,14 @@ class LinesView(Listener):
         plan: Plan,
         stream: Stream,
         *,
-        story: RunView | None = None,
+        view: RunView | None = None,
         width: int | None = None,
         heartbeat_ms: int = MINUTE,
         colour: bool | None = None,
         restore: Commands | None = None,
         summary: bool = True,
     ) -> None:
-        self.story = RunView.begin(plan) if story is None else story
+        self.view = RunView.begin(plan) if view is None else view
         self._stream = stream
         self._width = width
         self._heartbeat_ms = heartbeat_ms
@@ -86,18 +86,18 @@ class LinesView(Listener):
         self._said: Moment | None = None
         self._gone = False
 
-    def told(self, record: Record) -> None:
-        before = self.story.lines
+    def on_record(self, record: Record) -> None:
+        before = self.view.lines
         try:
-            self.story = tell(self.story, record)
+            self.view = fold(self.view, record)
         except (
             ValueError,
             KeyError,
         ) as error:  # the runner has refused it too; a view is not the place to die
             self._say(record.at, f"record {record.seq} cannot be told: {error}", Tone.BAD)
             return
-        if self.story.lines is not before:
-            line = self.story.lines[-1]
+        if self.view.lines is not before:
+            line = self.view.lines[-1]
             self._say(line.at, line.text, line.tone)
         if _needs_banner(record):
             self._banner()
@@ -107,7 +107,7 @@ class LinesView(Listener):
             self._said = at
         if not self._heartbeat_ms or at.after(self._said) < self._heartbeat_ms:
             return
-        held = self.story.state.held
+        held = self.view.state.held
         until = ""
         if held is not None and held.deadline_ms:
             left = held.deadline_ms - at.wall_ms
@@ -115,11 +115,11 @@ class LinesView(Listener):
         self._say(at, f"{reason}{until}; next look {stamp(next_look.wall)[11:]}", None)
 
     def closed(self) -> None:
-        if self._summary and self.story.state.opened is not None:
+        if self._summary and self.view.state.opened is not None:
             self._write([""])
-            lines = ending(self.story)
-            if rehearsed(self.story.state):
-                lines = (*lines[:-1], f"next: {next_command_line(self.story.state, driven=False)}")
+            lines = ending(self.view)
+            if rehearsed(self.view.state):
+                lines = (*lines[:-1], f"next: {next_command_line(self.view.state, driven=False)}")
             for line in lines:
                 head, colon, body = line.partition(": ")
                 self._write(self._folded(body, f"{head}{colon}"))
@@ -129,7 +129,7 @@ class LinesView(Listener):
         self._said = at
         text = printable(text, LONG)
         width = self._columns()
-        state = self.story.state
+        state = self.view.state
         head = f"{stamp(at.wall)}  "
         style = "dim" if tone is None else _TONES[tone]
         if width is not None and width < WIDE:
@@ -157,12 +157,12 @@ class LinesView(Listener):
     def _banner(self) -> None:
         stuck = {
             route: known.snapshot
-            for route, known in self.story.state.routes.items()
+            for route, known in self.view.state.routes.items()
             if known.snapshot is not None and known.restored is None and known.gone_since is None
         }
         if stuck and self._restore is not None:
             commands = tuple(self._restore(stuck))
-            lines = banner(self.story, commands, self._columns() or WIDE)
+            lines = banner(self.view, commands, self._columns() or WIDE)
             self._write([paint(line, "bold red") if self._colour else line for line in lines])
 
     def _columns(self) -> int | None:

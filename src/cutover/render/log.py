@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cutover.core.journal.events import Record
-from cutover.core.messages import RunView, Tone, tell
+from cutover.core.messages import RunView, Tone, fold
 from cutover.core.moment import wall_text
 from cutover.core.plan import Plan
 from cutover.core.values import weight_percent
@@ -31,20 +31,20 @@ class LogView(Listener):
 
         order = ["timestamp", "level", "event", "run", "phase", "weight_percent", "type", "seq"]
         self._render = JSONRenderer() if style == "json" else LogfmtRenderer(key_order=order)
-        self._story = RunView.begin(plan)
+        self._view = RunView.begin(plan)
         self._stream = stream
         self._run = run
         self._gone = False
 
-    def told(self, record: Record) -> None:
-        before = self._story.lines
+    def on_record(self, record: Record) -> None:
+        before = self._view.lines
         try:
-            self._story = tell(self._story, record)
+            self._view = fold(self._view, record)
         except ValueError:
             return
-        if self._gone or self._story.lines is before:
+        if self._gone or self._view.lines is before:
             return
-        line = self._story.lines[-1]
+        line = self._view.lines[-1]
         fields = {
             "timestamp": wall_text(line.at.wall),
             "level": _LEVELS[line.tone],

@@ -37,7 +37,7 @@ _JUDGED = frozenset({Phase.SHIFTING, Phase.SETTLING, Phase.BAKING, Phase.HOLDING
 
 
 def status_view(
-    story: RunView,
+    view: RunView,
     now: Moment,
     width: int,
     *,
@@ -48,26 +48,26 @@ def status_view(
     """The run as it stands, in lines of at most `width` columns.
 
     Args:
-        story: told from the whole journal.
+        view: of the whole journal.
         now: this instant.
         width: columns.
         driven: a living process drives the run, so its deadlines are kept.
         gates: where each stands, by a state folded with its evidence (`core.messages.standings`).
         liveness: what view.json and the lease say of the process ("driven by process 12, looked 4s ago").
     """
-    status = status_of(story, story.state, gates)
+    status = status_of(view, view.state, gates)
     return status_lines(status, now, width, liveness=liveness, driven=driven)
 
 
-def status_of(story: RunView, state: RunState, gates: Sequence[LiveVerdict]) -> RunStatus:
+def status_of(view: RunView, state: RunState, gates: Sequence[LiveVerdict]) -> RunStatus:
     """The run's status.
 
     Args:
-        story: told from the whole journal.
+        view: of the whole journal.
         state: folded from the same records with the evidence.
         gates: where each stands by that state (`core.messages.standings`).
     """
-    plan, held = story.plan, state.held
+    plan, held = view.plan, state.held
     mode = "" if state.mode in ("live", "") else f" ({state.mode}: no real traffic)"
     done = baked(plan, state)
     bakes = state.phase is Phase.BAKING and 0 <= state.step < len(plan.steps)
@@ -89,24 +89,24 @@ def status_of(story: RunView, state: RunState, gates: Sequence[LiveVerdict]) -> 
         held=None if held is None else reason_text(plan, held.because),
         deadline_ms=0 if held is None else held.deadline_ms,
         then="" if held is None else after_deadline(plan, held.reason),
-        reason="" if over else story.reason,
-        steps=tuple(_steps(story)),
+        reason="" if over else view.reason,
+        steps=tuple(_steps(view)),
         gates=tuple(
             GateStatus(one.verdict.name, judged(plan, one.gate, one.comparison), one.why)
             for one in judges
         ),
         routes=tuple((route_name(one), _route(known)) for one, known in state.routes.items()),
-        last=tuple((line.at.wall_ms, line.text) for line in story.lines[-LAST:]),
-        anomalies=anomalies_text(story.anomalies),
+        last=tuple((line.at.wall_ms, line.text) for line in view.lines[-LAST:]),
+        anomalies=anomalies_text(view.anomalies),
         next=(next_command_line(state), next_command_line(state, driven=False)),
         body=status_body_of(state, plan, gates),
     )
 
 
-def _steps(story: RunView) -> Iterator[StepStatus]:
-    state = story.state
+def _steps(view: RunView) -> Iterator[StepStatus]:
+    state = view.state
     current = state.target if state.phase is Phase.SHIFTING else state.step
-    for index, step in enumerate(story.steps):
+    for index, step in enumerate(view.steps):
         ended = step.stand in (StepStanding.PASSED, StepStanding.TAKEN_BACK)
         evidence = f"{about(step.baked_ms)} of {about(step.planned_ms)}"
         if not step.planned_ms:

@@ -9,7 +9,7 @@ import pytest
 
 from cutover.core.errors import ExitCode
 from cutover.core.journal import events as ev
-from cutover.core.messages import RunView, tell
+from cutover.core.messages import RunView, fold
 from cutover.core.observation import CommandName, Known, Reading, Unknown
 from cutover.core.routing import RouteConfig
 from cutover.core.state import Phase
@@ -59,10 +59,10 @@ def killed_at_the_write(bench: Bench, weight: int, where: str = "after write") -
 
 def sentences(bench: Bench) -> list[str]:
     """What people are told of the run, all of it."""
-    story, said = RunView.begin(bench.plan), []
+    view, said = RunView.begin(bench.plan), []
     for record in bench.journal.records:
-        story = tell(story, record)
-        said += [line.text for line in story.lines[-1:]]
+        view = fold(view, record)
+        said += [line.text for line in view.lines[-1:]]
     return said
 
 

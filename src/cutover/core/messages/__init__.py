@@ -1,6 +1,6 @@
 """What a person is told of a run, and how: the only owner of sentences.
 
-`RunView.begin(plan)`, then `tell(view, record)` for every record; every surface renders that view.
+`RunView.begin(plan)`, then `fold(view, record)` for every record; every surface renders that view.
 """
 
 from cutover.core.messages.anomalies import Anomalies, anomalies_text
@@ -21,7 +21,7 @@ from cutover.core.messages.model import (
     Tone,
     ViewLine,
     baked,
-    tell,
+    fold,
 )
 from cutover.core.messages.phrases import reason_text, why_of, why_text
 from cutover.core.messages.reasons import SENTENCES, explain
@@ -49,6 +49,7 @@ __all__ = [
     "ending",
     "evidence_text",
     "explain",
+    "fold",
     "left_ms",
     "minute_line",
     "next_command",
@@ -57,7 +58,6 @@ __all__ = [
     "sentence",
     "stamp",
     "standings",
-    "tell",
     "why_of",
     "why_text",
     "with_sentence",

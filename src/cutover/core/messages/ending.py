@@ -50,17 +50,17 @@ def next_command(state: RunState, *, driven: bool = True) -> str:
     return NEXT[state.phase]
 
 
-def ending(story: RunView) -> tuple[str, ...]:
+def ending(view: RunView) -> tuple[str, ...]:
     """The summary at the end of a process: how it ended, how long it took, what was odd, what is next without it."""
-    state = story.state
+    state = view.state
     lines = []
     took = ""
     if state.opened is not None and state.last is not None:
         took = f" after {about(state.last.after(state.opened))}"
     name = state.phase.value.replace("_", " ").lower()
-    lines.append(f"{story.plan.name}: {name} at {weight_text(state.weight)}{took}")
-    if story.reason and state.phase is not Phase.COMPLETED:
-        lines.append(f"reason: {story.reason}")
-    lines.append(f"odd but no breach: {anomalies_text(story.anomalies)}")
+    lines.append(f"{view.plan.name}: {name} at {weight_text(state.weight)}{took}")
+    if view.reason and state.phase is not Phase.COMPLETED:
+        lines.append(f"reason: {view.reason}")
+    lines.append(f"odd but no breach: {anomalies_text(view.anomalies)}")
     lines.append(f"next: {next_command(state, driven=False)}")
     return tuple(lines)

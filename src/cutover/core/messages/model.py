@@ -1,4 +1,4 @@
-"""The story of a run: its state, its newest sentences and its steps."""
+"""The view of a run: its state, its newest sentences and its steps."""
 
 from __future__ import annotations
 
@@ -88,20 +88,20 @@ class RunView:
         return cls(plan, steps=tuple(StepView(step.weight, step.bake) for step in plan.steps))
 
 
-def tell(story: RunView, record: ev.Record) -> RunView:
-    """The story after one more record.
+def fold(view: RunView, record: ev.Record) -> RunView:
+    """The view after one more record.
 
     Raises:
         ValueError: as `state.evolve`, for a phase change that no table allows.
     """
-    before = story.state
-    state = _folded(story.plan, before, record)
-    text = sentence(story.plan, before, record)
+    before = view.state
+    state = _folded(view.plan, before, record)
+    text = sentence(view.plan, before, record)
     told = replace(
-        story,
+        view,
         state=state,
-        steps=_steps(story, before, state, record),
-        anomalies=count_oddity(story.anomalies, before, record.event),
+        steps=_steps(view, before, state, record),
+        anomalies=count_oddity(view.anomalies, before, record.event),
     )
     if text is None:
         return told
@@ -185,17 +185,17 @@ _STANDS: dict[Phase, StepStanding] = {
 
 
 def _steps(
-    story: RunView, before: RunState, state: RunState, record: ev.Record
+    view: RunView, before: RunState, state: RunState, record: ev.Record
 ) -> tuple[StepView, ...]:
     event = record.event
     if isinstance(event, ev.PhaseChanged):
         return tuple(
-            _after_phase(step, index, state, record.at) for index, step in enumerate(story.steps)
+            _after_phase(step, index, state, record.at) for index, step in enumerate(view.steps)
         )
     at = state.step
-    if not 0 <= at < len(story.steps):
-        return story.steps
-    step = story.steps[at]
+    if not 0 <= at < len(view.steps):
+        return view.steps
+    step = view.steps[at]
     if isinstance(event, ev.GateJudged):
         step = replace(
             step, verdicts={**step.verdicts, (event.gate, event.comparison): event.verdict}
@@ -205,10 +205,10 @@ def _steps(
         Phase.BAKING,
         Phase.HOLDING,
     ):
-        step = replace(step, baked_ms=baked(story.plan, state))
+        step = replace(step, baked_ms=baked(view.plan, state))
     else:
-        return story.steps
-    return (*story.steps[:at], step, *story.steps[at + 1 :])
+        return view.steps
+    return (*view.steps[:at], step, *view.steps[at + 1 :])
 
 
 def _after_phase(step: StepView, index: int, state: RunState, at: Moment) -> StepView:
