@@ -153,7 +153,7 @@ def world(*, instances: bool = False, **settings: Any) -> World:
     """A new balancer on the emulator of `conftest.py`, one listener whose default goes to the source, one rule for /checkout."""
     number = next(_NUMBERS)
     elb = raw("elbv2")
-    vpc, subnets = ground()
+    vpc, subnets = inputs()
     balancer = elb.create_load_balancer(Name=f"prod-{number}", Subnets=subnets)["LoadBalancers"][
         0
     ]["LoadBalancerArn"]
@@ -199,7 +199,7 @@ def world(*, instances: bool = False, **settings: Any) -> World:
 
 
 @cache  # cleared with the emulator, in `conftest.py`
-def ground() -> tuple[str, list[str]]:
+def inputs() -> tuple[str, list[str]]:
     """A network and a subnet in each of two zones, shared by all worlds of a module."""
     ec2 = raw("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -217,14 +217,14 @@ def _machines() -> list[str]:
     image = ec2.describe_images()["Images"][0]["ImageId"]
     found = [
         ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=one)
-        for one in ground()[1]
+        for one in inputs()[1]
     ]
     return [answer["Instances"][0]["InstanceId"] for answer in found]
 
 
 def forget() -> None:
     """What stood on an emulator that is gone."""
-    ground.cache_clear()
+    inputs.cache_clear()
     _machines.cache_clear()
 
 

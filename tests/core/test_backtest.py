@@ -343,13 +343,13 @@ def test_a_hand_over_completes_after_one_minute_in_which_no_gate_objects() -> No
     plan = plan_of(gates=[ERRORS], steps=STEPS, hold_back="5%")
     found = started(service(120), plan)
     assert (found.ended, found.step, found.minutes) == (SimulatedEnd.COMPLETED, 2, 31)
-    thin = plan_of(
+    low = plan_of(
         gates=[ERRORS],
         steps=[{"weight": 100, "bake": "10m"}],
         hold_back="20%",
         acknowledge_big_bang=True,
     )
-    quiet = started(service(120, lambda _: Group(30, 0)), thin)
+    quiet = started(service(120, lambda _: Group(30, 0)), low)
     assert (quiet.ended, quiet.step) == (SimulatedEnd.COMPLETED, 1), (
         "30 requests make no gate pass"
     )

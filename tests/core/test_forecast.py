@@ -21,14 +21,14 @@ from cutover.core.forecast import (
     Schedule,
     ScheduleRequest,
     TrafficRate,
-    answer,
     bearable,
     beyond_budget,
-    fastest,
+    forecasts,
     heaviest_start,
-    outlooks,
+    optimize,
     planned_horizon,
     proposed,
+    solve,
 )
 from cutover.core.forecast.evidence import (
     MEDIAN,
@@ -58,7 +58,7 @@ GATING_POLL = 18 * SECOND
 GATING_WEIGHTS = (5, 10, 20, 30, 50, 70, *range(100, FULL + 1, 50))
 
 
-def ground(
+def inputs(
     rps: float, *, trough: float = 0.7, peak: float = 1.3, comparisons: int = 1
 ) -> ForecastInputs:
     traffic = TrafficRate(rps * 60 * trough, rps * 60 * peak, comparisons)
@@ -210,31 +210,31 @@ def test_the_judge_finds_a_slow_leak_when_forecast(requests: int) -> None:
 def test_what_a_step_of_1_percent_sees_in_10_minutes_and_the_bake_that_sees_5_percent(
     rps: float, sees: float, bake: int
 ) -> None:
-    first = outlooks(ground(rps), USUAL)[0]
+    first = forecasts(inputs(rps), USUAL)[0]
     assert first.catches == pytest.approx(sees, rel=0.05)
     assert first.needs_ms == bake * MINUTE
 
 
 def test_a_total_failure_costs_2_9_minutes_of_the_steps_traffic_at_the_peak() -> None:
-    for one in outlooks(ground(100), USUAL):
+    for one in forecasts(inputs(100), USUAL):
         assert one.total == pytest.approx(2.9 * 7_800 * one.stage.weight / FULL, abs=1)
 
 
 def test_at_the_trough_a_failure_is_seen_later_and_fails_fewer_a_minute() -> None:
-    quiet, busy = (ground(2, trough=rate, peak=rate) for rate in (0.7, 1.3))
+    quiet, busy = (inputs(2, trough=rate, peak=rate) for rate in (0.7, 1.3))
     nats = need(200, Course(5, 120), first=True)
-    assert harm(ground(2), 10, 0.5, nats) == max(
+    assert harm(inputs(2), 10, 0.5, nats) == max(
         harm(quiet, 10, 0.5, nats), harm(busy, 10, 0.5, nats)
     )
 
 
 def test_an_overload_costs_what_the_step_adds() -> None:
-    found = [one.overload for one in outlooks(ground(100), USUAL)]
+    found = [one.overload for one in forecasts(inputs(100), USUAL)]
     assert found == [226, 905, 4_524, 5_655, 11_310]
 
 
 def test_the_same_traffic_in_more_comparisons_is_seen_later() -> None:
-    one, two = outlooks(ground(5), USUAL)[1], outlooks(ground(5, comparisons=2), USUAL)[1]
+    one, two = forecasts(inputs(5), USUAL)[1], forecasts(inputs(5, comparisons=2), USUAL)[1]
     assert one.catches is not None
     assert two.catches is not None
     assert two.catches > one.catches
@@ -242,7 +242,7 @@ def test_the_same_traffic_in_more_comparisons_is_seen_later() -> None:
 
 
 def test_a_step_without_traffic_sees_nothing_and_promises_nothing() -> None:
-    (only,) = outlooks(ground(0.00001), stages((1, 10)))
+    (only,) = forecasts(inputs(0.00001), stages((1, 10)))
     assert (only.catches, only.needs_ms, only.leak_caught) == (None, None, False)
 
 
@@ -251,7 +251,7 @@ def test_a_step_without_traffic_sees_nothing_and_promises_nothing() -> None:
 def test_more_traffic_never_needs_a_longer_bake(
     a_minute: float, times: float, weight: int
 ) -> None:
-    less, more = ground(a_minute / 60), ground(times * a_minute / 60)
+    less, more = inputs(a_minute / 60), inputs(times * a_minute / 60)
     for rate in (0.01, 0.05, 1.0):
         few, many = bake_for(less, weight, rate, 9.0), bake_for(more, weight, rate, 9.0)
         assert few is None or (many is not None and many <= few)
@@ -261,30 +261,30 @@ def test_more_traffic_never_needs_a_longer_bake(
 
 
 def test_a_first_step_is_within_the_budget_when_a_total_failure_of_it_is() -> None:
-    assert beyond_budget(ground(100), USUAL, 227) == ()
-    assert beyond_budget(ground(100), USUAL, 225) == (0,)
-    assert heaviest_start(ground(100), USUAL, 500) == 22
-    assert heaviest_start(ground(100), USUAL, 5) == 0
+    assert beyond_budget(inputs(100), USUAL, 227) == ()
+    assert beyond_budget(inputs(100), USUAL, 225) == (0,)
+    assert heaviest_start(inputs(100), USUAL, 500) == 22
+    assert heaviest_start(inputs(100), USUAL, 5) == 0
 
 
 def test_a_later_step_is_beyond_it_when_no_bake_before_sees_what_it_may_cost() -> None:
     # 5 requests a second: a bake of 10 minutes at 1 % only sees a third failing and more
     hasty = stages((1, 10), (25, 10), (100, 15))
-    found = outlooks(ground(5), hasty)
+    found = forecasts(inputs(5), hasty)
     assert found[1].left == pytest.approx(0.357, abs=0.01)
     assert found[1].blast == pytest.approx(0.357 * 390 * 0.25 * 2.9, rel=0.02)
-    assert beyond_budget(ground(5), hasty, 50) == (1,)
-    assert beyond_budget(ground(5), stages((1, 60), (25, 10), (100, 15)), 50) == ()
+    assert beyond_budget(inputs(5), hasty, 50) == (1,)
+    assert beyond_budget(inputs(5), stages((1, 60), (25, 10), (100, 15)), 50) == ()
 
 
 def test_what_any_bake_before_has_seen_counts_not_only_the_last() -> None:
     patient = stages((1, 120), (1.1, 5), (25, 30), (100, 15))
-    assert 2 not in beyond_budget(ground(5), patient, 50)
+    assert 2 not in beyond_budget(inputs(5), patient, 50)
 
 
 def test_less_than_twice_the_allowed_rate_is_no_part_of_the_budget() -> None:
     assert (
-        beyond_budget(ground(5000), stages((0.1, 60), (0.5, 60), (2, 60), (100, 60)), 1_200) == ()
+        beyond_budget(inputs(5000), stages((0.1, 60), (0.5, 60), (2, 60), (100, 60)), 1_200) == ()
     )
 
 
@@ -304,19 +304,19 @@ def test_less_than_twice_the_allowed_rate_is_no_part_of_the_budget() -> None:
 def test_the_schedules_of_gating_section_7(
     rps: float, budget: int, overload: int, steps: tuple[tuple[float, int], ...]
 ) -> None:
-    wish = ScheduleRequest(
+    request = ScheduleRequest(
         budget, overload, shortest_ms=4 * MINUTE, sees_leak=False, weights=GATING_WEIGHTS
     )
-    found = fastest(ground(rps), wish)
+    found = optimize(inputs(rps), request)
     assert found is not None
     assert found.stages == stages(*steps)
 
 
 def test_the_last_bake_sees_a_slow_leak_and_bakes_are_no_shorter_than_lint_wants() -> None:
-    found = fastest(ground(100), ScheduleRequest(500, 6_000))
+    found = optimize(inputs(100), ScheduleRequest(500, 6_000))
     assert found is not None
     assert min(stage.bake_ms for stage in found.stages) >= 5 * MINUTE
-    assert outlooks(ground(100), found.stages)[-1].leak_caught
+    assert forecasts(inputs(100), found.stages)[-1].leak_caught
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_the_last_bake_sees_a_slow_leak_and_bakes_are_no_shorter_than_lint_wants
 def test_what_is_held_back_is_the_least_that_stays_a_comparison_at_the_quietest_traffic(
     rps: float, comparisons: int, held: int
 ) -> None:
-    traffic = ground(rps, comparisons=comparisons).traffic
+    traffic = inputs(rps, comparisons=comparisons).traffic
     assert proposed(traffic) == held
     kept = traffic.trough / comparisons * held / FULL
     assert kept >= 50 or held == 0
@@ -336,7 +336,7 @@ def test_what_is_held_back_is_the_least_that_stays_a_comparison_at_the_quietest_
 
 
 def test_a_hand_over_is_never_more_than_an_overload_may_fail() -> None:
-    of = ground(100)
+    of = inputs(100)
     for overload in (0, 100, 300, 500, 1_000, 5_000, 10_000):
         held = proposed(of.traffic, bearable(of, overload))
         assert of.harmed(held, of.swift_ms) <= overload
@@ -347,13 +347,13 @@ def test_a_hand_over_is_never_more_than_an_overload_may_fail() -> None:
 
 def test_with_something_held_back_the_last_bake_is_below_100_and_the_rest_follows() -> None:
     whole, held = (
-        fastest(ground(100), ScheduleRequest(500, 6_000)),
-        fastest(ground(100), ScheduleRequest(500, 6_000, hold_back=50)),
+        optimize(inputs(100), ScheduleRequest(500, 6_000)),
+        optimize(inputs(100), ScheduleRequest(500, 6_000, hold_back=50)),
     )
     assert whole is not None
     assert held is not None
     assert held.stages[-1].weight == 950
-    assert held.takes_ms == whole.takes_ms + ground(100).between_ms
+    assert held.takes_ms == whole.takes_ms + inputs(100).between_ms
 
 
 BUDGETS = st.integers(1, 100_000)
@@ -364,9 +364,9 @@ BUDGETS = st.integers(1, 100_000)
 def test_a_smaller_budget_never_gives_a_faster_schedule(
     a_minute: float, budget: int, overload: int, more: float, over: float
 ) -> None:
-    small = fastest(ground(a_minute / 60), ScheduleRequest(budget, overload))
-    large = fastest(
-        ground(a_minute / 60), ScheduleRequest(round(budget * more), round(overload * over))
+    small = optimize(inputs(a_minute / 60), ScheduleRequest(budget, overload))
+    large = optimize(
+        inputs(a_minute / 60), ScheduleRequest(round(budget * more), round(overload * over))
     )
     if small is not None:
         assert large is not None
@@ -378,18 +378,18 @@ def test_a_smaller_budget_never_gives_a_faster_schedule(
 def test_every_schedule_keeps_every_rule_it_was_made_by(
     a_minute: float, budget: int, overload: int, hold_back: int
 ) -> None:
-    of = ground(a_minute / 60)
-    found = fastest(of, ScheduleRequest(budget, overload, hold_back=hold_back))
+    of = inputs(a_minute / 60)
+    found = optimize(of, ScheduleRequest(budget, overload, hold_back=hold_back))
     if found is None:
         return
     assert beyond_budget(of, found.stages, budget) == ()
-    assert all(one.overload <= overload + 1 for one in outlooks(of, found.stages))
+    assert all(one.overload <= overload + 1 for one in forecasts(of, found.stages))
     weights = [stage.weight for stage in found.stages]
     assert weights[-1] == FULL - hold_back
     assert all(a < b <= 5 * a for a, b in pairwise(weights))
     assert 2 <= len(weights) <= 100
     assert all(5 * MINUTE <= stage.bake_ms <= LONGEST_BAKE for stage in found.stages)
-    assert all(one.catches is not None for one in outlooks(of, found.stages))
+    assert all(one.catches is not None for one in forecasts(of, found.stages))
 
 
 def test_a_horizon_is_twice_the_bakes_and_two_hours_at_least() -> None:
@@ -400,8 +400,8 @@ def test_a_horizon_is_twice_the_bakes_and_two_hours_at_least() -> None:
 # answers
 
 
-def answered(a_minute: float, wish: ScheduleRequest, within: int | None = None) -> Infeasible:
-    found = answer(ground(a_minute / 60), wish, within)
+def answered(a_minute: float, request: ScheduleRequest, within: int | None = None) -> Infeasible:
+    found = solve(inputs(a_minute / 60), request, within)
     assert isinstance(found, Infeasible)
     return found
 
@@ -410,36 +410,38 @@ def test_a_budget_that_not_even_a_tenth_of_a_percent_fits_says_the_smallest_that
     found = answered(6_000, ScheduleRequest(5, 6_000))
     assert "all of 0.1 % fails" in found.why
     assert found.instead == "the smallest that fits is harmed_requests=23"
-    assert isinstance(answer(ground(100), ScheduleRequest(23, 6_000), None), Schedule)
+    assert isinstance(solve(inputs(100), ScheduleRequest(23, 6_000), None), Schedule)
 
 
 @pytest.mark.parametrize(("rps", "budget"), [(5_000, 5), (400, 3), (37, 1)])
 def test_the_smallest_budget_that_fits_is_the_smallest(rps: float, budget: int) -> None:
-    wish = ScheduleRequest(budget, round(60 * rps))
-    found = answer(ground(rps), wish, None)
+    request = ScheduleRequest(budget, round(60 * rps))
+    found = solve(inputs(rps), request, None)
     assert isinstance(found, Infeasible)
     smallest = int(found.instead.rpartition("=")[2])
-    assert isinstance(answer(ground(rps), replace(wish, budget=smallest), None), Schedule)
-    assert isinstance(answer(ground(rps), replace(wish, budget=smallest - 1), None), Infeasible)
+    assert isinstance(solve(inputs(rps), replace(request, budget=smallest), None), Schedule)
+    assert isinstance(solve(inputs(rps), replace(request, budget=smallest - 1), None), Infeasible)
 
 
 def test_an_overload_budget_below_one_percent_says_the_smallest_that_fits() -> None:
     found = answered(6_000, ScheduleRequest(500, 50))
     assert "every raise by 1 %" in found.why
     smallest = int(found.instead.rpartition("=")[2])
-    assert isinstance(answer(ground(100), ScheduleRequest(500, smallest), None), Schedule)
+    assert isinstance(solve(inputs(100), ScheduleRequest(500, smallest), None), Schedule)
 
 
 def test_both_budgets_too_small_are_both_named_each_as_small_as_it_can_be() -> None:
-    wish = ScheduleRequest(500, 2_000, hold_back=50)
-    found = answered(300_000, wish)
+    request = ScheduleRequest(500, 2_000, hold_back=50)
+    found = answered(300_000, request)
     assert "all of 0.1 % fails" in found.why
     harmed, overload = (int(one) for one in re.findall(r"requests=(\d+)", found.instead))
-    of = ground(5_000)
-    assert isinstance(answer(of, replace(wish, budget=harmed, overload=overload), None), Schedule)
+    of = inputs(5_000)
+    assert isinstance(
+        solve(of, replace(request, budget=harmed, overload=overload), None), Schedule
+    )
     for budget, over in ((harmed - 1, overload), (harmed, overload - 1)):
-        other = replace(wish, budget=budget, overload=over)
-        assert isinstance(answer(of, other, None), Infeasible)
+        other = replace(request, budget=budget, overload=over)
+        assert isinstance(solve(of, other, None), Infeasible)
     assert harmed < 1_200
 
 
@@ -450,7 +452,7 @@ def test_a_hand_over_that_an_overload_budget_does_not_bear_is_the_reason_and_les
     assert "after the last bake the 5 % of `hold_back` follow in one raise" in found.why
     assert "every raise" not in found.why
     assert "with `hold_back: 2%` overload_requests=30000 is enough" in found.instead
-    assert isinstance(answer(ground(5_000), ScheduleRequest(2_000, 30_000, 20), None), Schedule)
+    assert isinstance(solve(inputs(5_000), ScheduleRequest(2_000, 30_000, 20), None), Schedule)
 
 
 def test_too_little_time_says_the_time_it_takes_and_the_budget_that_would_do() -> None:

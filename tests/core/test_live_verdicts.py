@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cutover.core.gates.api import Counts, Signal, Verdict
-from cutover.core.messages import LiveVerdict, minute_line, outlook, standings
+from cutover.core.messages import LiveVerdict, ahead, minute_line, standings
 from cutover.core.observation import CommandName
 from cutover.core.state import RunState, replay
 from cutover.core.state.gate_context import health_said
@@ -84,9 +84,9 @@ def test_a_bake_that_is_over_advances_now_and_the_last_one_completes(
 ) -> None:
     bench, state = baking
     passing = [errors(Verdict.PASS)]
-    assert outlook(bench.plan, state, 10 * MINUTE, passing) == "advances now"
+    assert ahead(bench.plan, state, 10 * MINUTE, passing) == "advances now"
     last = replace(state, step=len(bench.plan.steps) - 1)
-    assert outlook(bench.plan, last, 9 * MINUTE + 1, passing) == "completes in 1 min"
+    assert ahead(bench.plan, last, 9 * MINUTE + 1, passing) == "completes in 1 min"
 
 
 def test_a_step_that_needs_approval_asks_for_it(baking: tuple[Bench, RunState]) -> None:
@@ -98,7 +98,7 @@ def test_a_step_that_needs_approval_asks_for_it(baking: tuple[Bench, RunState]) 
         ]
     )
     _, state = baking
-    assert outlook(plan, state, 0, [errors(Verdict.PASS)]) == "asks for approval in 10 min"
+    assert ahead(plan, state, 0, [errors(Verdict.PASS)]) == "asks for approval in 10 min"
 
 
 def test_targets_that_nobody_could_count_are_not_taken_for_none() -> None:

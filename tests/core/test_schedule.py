@@ -18,7 +18,7 @@ def test_steps_follow_each_other_with_bake_settle_and_two_periods() -> None:
 
 
 def at_risk(step: ScheduledStep) -> int | None:
-    return None if step.outlook is None else step.outlook.total
+    return None if step.forecast is None else step.forecast.total
 
 
 def test_a_total_failure_is_over_in_about_three_minutes() -> None:
@@ -41,7 +41,7 @@ def test_without_traffic_the_risk_is_unknown_and_not_zero(rate: float | None) ->
 
 def test_without_an_errors_gate_nothing_ends_a_failure_and_nothing_is_promised() -> None:
     plan = plan_of(traffic="6000/min", gates=[{"healthy": {"min": 1}}])
-    assert [step.outlook for step in timeline(plan)] == [None] * 3
+    assert [step.forecast for step in timeline(plan)] == [None] * 3
 
 
 def test_the_measured_rate_wins_over_the_plans_traffic() -> None:

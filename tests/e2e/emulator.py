@@ -74,7 +74,7 @@ class Emulator:
         )
 
     @cached_property
-    def _ground(self) -> tuple[str, list[str]]:
+    def _inputs(self) -> tuple[str, list[str]]:
         ec2 = self._client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         return vpc, [
@@ -96,7 +96,7 @@ class Emulator:
     def _build(
         self, rules: int, *, listener: bool, sticky: bool, destination_targets: int
     ) -> Place:
-        vpc, subnets = self._ground
+        vpc, subnets = self._inputs
         number, elb = next(self._numbers), self.elb
         balancer = elb.create_load_balancer(Name=f"shop-{number}", Subnets=subnets)
         balancer_arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]

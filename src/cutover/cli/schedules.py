@@ -63,27 +63,27 @@ def schedule(  # noqa: PLR0917  # click gives each option
 
     Gates and `hold_back` are PLAN's; else the default gates judge, and what is worth it is held back. Writes nothing. Exit 7 when nothing fits: then it says what would.
     """
-    from cutover.core.forecast import Infeasible, ScheduleRequest, answer
+    from cutover.core.forecast import Infeasible, ScheduleRequest, solve
 
     within_ms = _duration("--time", within)
     given = _budgets(budgets)
     loaded = _loaded(plan)
     traffic, usual, known = _traffic(loaded, rate, days, profile, region)
-    ground = _ground(loaded, traffic)
+    inputs = _inputs(loaded, traffic)
     if HARMED not in given:
         if loaded is None or loaded.risk is None:
             raise UsageError("how many requests may fail is not said", hint=_EXAMPLE)
         given[HARMED] = loaded.risk.harmed_requests
     given.setdefault(OVERLOAD, max(given[HARMED], round(usual)))
-    held = _held_back(frame, loaded, ground, usual, given[OVERLOAD])
-    found = answer(ground, ScheduleRequest(given[HARMED], given[OVERLOAD], held), within_ms)
+    held = _held_back(frame, loaded, inputs, usual, given[OVERLOAD])
+    found = solve(inputs, ScheduleRequest(given[HARMED], given[OVERLOAD], held), within_ms)
     _say_caution(frame, loaded)
     if isinstance(found, Infeasible):
         raise RefusedError(f"nothing fits: {found.why}", hint=found.instead)
 
     from cutover.render.schedule import Asked, schedule_json, schedule_view
 
-    asked = Asked(ground, given[HARMED], given[OVERLOAD], known, within_ms)
+    asked = Asked(inputs, given[HARMED], given[OVERLOAD], known, within_ms)
     if frame.json:
         frame.give("cutover.schedule.v1", schedule_json(found, asked))
         return 0
@@ -93,18 +93,16 @@ def schedule(  # noqa: PLR0917  # click gives each option
 
 
 def _held_back(
-    frame: Frame, plan: Plan | None, ground: ForecastInputs, usual: float, overload: int
+    frame: Frame, plan: Plan | None, inputs: ForecastInputs, usual: float, overload: int
 ) -> int:
     """What the plan holds back (per mille) when that is enough to compare with, else what is worth it."""
     from cutover.core.forecast import bearable, proposed
-    from cutover.core.plan.control_share import hold_back_text, too_thin
+    from cutover.core.plan.control_share import hold_back_text, too_low
 
     said = None if plan is None else plan.hold_back
-    if said is not None and not (
-        said and too_thin(FULL - said, usual, ground.traffic.comparisons)
-    ):
+    if said is not None and not (said and too_low(FULL - said, usual, inputs.traffic.comparisons)):
         return said
-    held = proposed(ground.traffic, bearable(ground, overload))
+    held = proposed(inputs.traffic, bearable(inputs, overload))
     if said is not None:
         frame.warn(
             f"warning: the plan's `{hold_back_text(said)}` leaves the source too few requests to compare with: these steps "
@@ -225,18 +223,18 @@ def _measured(
     return TrafficRate(found.trough, found.peak, len(plan.comparisons)), found.mean, known
 
 
-def _ground(plan: Plan | None, traffic: TrafficRate) -> ForecastInputs:
-    from cutover.core.plan.risk import default_ground, ground_of, nothing_keeps
+def _inputs(plan: Plan | None, traffic: TrafficRate) -> ForecastInputs:
+    from cutover.core.plan.risk import default_inputs, inputs_of, nothing_keeps
 
     if plan is None:
-        return default_ground(traffic)
-    ground, why = ground_of(plan, traffic), nothing_keeps(plan)
-    if ground is None or why:
+        return default_inputs(traffic)
+    inputs, why = inputs_of(plan, traffic), nothing_keeps(plan)
+    if inputs is None or why:
         raise UsageError(
             f"no steps keep a budget with this plan: {why}",
             hint="give it an `errors` gate that rolls back",
         )
-    return ground
+    return inputs
 
 
 def _duration(option: str, text: str | None) -> int | None:

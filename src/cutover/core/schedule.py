@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cutover.core.forecast import StepForecast
 from cutover.core.plan import Plan
-from cutover.core.plan.risk import outlooks_of
+from cutover.core.plan.risk import forecasts_of
 from cutover.core.routing import RouteConfig
 from cutover.core.values import FULL, MINUTE, RouteId, Weight
 
@@ -26,7 +26,7 @@ class ScheduledStep:
         bake_ms: of `takes_ms`, as the plan says.
         approve: what a person is asked before it; the estimate does not wait for the answer.
         requests: requests the destination will get in this step; None when the traffic is not known.
-        outlook: what it can see and what it can cost; None likewise, without an `errors` gate, and for a hand-over.
+        forecast: what it can see and what it can cost; None likewise, without an `errors` gate, and for a hand-over.
     """
 
     index: int
@@ -36,7 +36,7 @@ class ScheduledStep:
     bake_ms: int
     approve: str
     requests: int | None
-    outlook: StepForecast | None
+    forecast: StepForecast | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def timeline(plan: Plan, rate: float | None = None) -> tuple[ScheduledStep, ...]
     `rate` is the measured requests a minute; without it the plan's own `traffic` counts.
     """
     per_minute = plan.traffic if rate is None else rate
-    seen = outlooks_of(plan, per_minute)
+    seen = forecasts_of(plan, per_minute)
     found: list[ScheduledStep] = []
     starts = plan.observe.period  # preflight, the attach, and the first settled minutes
     for index, step in enumerate(plan.steps):
@@ -80,7 +80,7 @@ def timeline(plan: Plan, rate: float | None = None) -> tuple[ScheduledStep, ...]
                 bake_ms=step.bake,
                 approve=step.approve or "",
                 requests=_sent(step.weight, takes, per_minute),
-                outlook=seen[index] if index < len(seen) else None,
+                forecast=seen[index] if index < len(seen) else None,
             )
         )
         starts += takes

@@ -34,7 +34,7 @@ def outlook_lines(plan: Plan, width: int, *, rate: float | None = None) -> list[
             width,
             rest="  ",
         )
-    found = [step.outlook for step in timeline(plan, rate) if step.outlook is not None]
+    found = [step.forecast for step in timeline(plan, rate) if step.forecast is not None]
     if not found:
         return wrap(f"{title}: unknown; {nothing_keeps(plan)}", width, rest="  ")
     known = (
@@ -72,7 +72,7 @@ def _row(one: StepForecast) -> tuple[str, ...]:
     )
 
 
-def outlook_json(one: StepForecast | None) -> dict[str, object]:
+def forecast_json(one: StepForecast | None) -> dict[str, object]:
     """The same as JSON: rates as fractions of 1, durations in ms; null where nobody knows."""
     return {
         "catches": one and one.catches and round(one.catches, 6),

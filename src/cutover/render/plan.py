@@ -13,7 +13,7 @@ from cutover.core.plan.risk import detection_ms
 from cutover.core.schedule import RoutePreview, ScheduledStep, timeline
 from cutover.core.values import FULL, duration_text, weight_percent, weight_text
 from cutover.render.actions import action_lines
-from cutover.render.forecasts import outlook_json, outlook_lines
+from cutover.render.forecasts import forecast_json, outlook_lines
 from cutover.render.text import columns, pad, table, wrap
 
 STICKINESS_STRATEGIES: dict[str, str] = {
@@ -131,9 +131,9 @@ def last_bake_text(plan: Plan) -> str:
     """Whether the last bake has somebody to compare with, and what follows from it."""
     last = plan.steps[-1]
     if last.hands_over:
-        sliver = plan.steps[-2].weight
+        control = plan.steps[-2].weight
         return (
-            f"the last bake is at {weight_text(sliver)}: {weight_text(FULL - sliver)} stays at the source to compare with; "
+            f"the last bake is at {weight_text(control)}: {weight_text(FULL - control)} stays at the source to compare with; "
             f"then {weight_text(last.weight)}, without a bake of its own"
         )
     if last.weight < FULL:
@@ -264,7 +264,7 @@ def plan_json(
                 "bake_ms": step.bake_ms,
                 "approve": step.approve,
                 "requests": step.requests,
-                **outlook_json(step.outlook),
+                **forecast_json(step.forecast),
             }
             for step in timeline(plan, rate)
         ],

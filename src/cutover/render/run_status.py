@@ -62,7 +62,7 @@ class RunStatus:
         emulated: its times are emulated.
         opened, turned: when it began, and since when it is as it is.
         evidence: what the current bake has; empty when nothing bakes.
-        outlook: what follows while a process lives; empty when that is not known.
+        ahead: what follows while a process lives; empty when that is not known.
         held: why it holds; None when it does not.
         deadline_ms: of the hold (wall ms); 0 for none.
         then: what happens at the deadline while a process lives.
@@ -83,7 +83,7 @@ class RunStatus:
     opened: Then | None
     turned: Then | None
     evidence: str
-    outlook: str
+    ahead: str
     held: str | None
     deadline_ms: int
     then: str
@@ -199,7 +199,7 @@ def _head(
     if liveness:
         yield from _field("process", liveness, width)
     if status.evidence:
-        ahead = f"; {status.outlook}" if status.outlook and driven else ""
+        ahead = f"; {status.ahead}" if status.ahead and driven else ""
         yield from _field("evidence", f"{status.evidence}{ahead}", width)
     if status.held is not None:
         yield from _field("holding", status.held, width)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutover.core.forecast import ForecastInputs, Schedule, StepForecast, outlooks
+from cutover.core.forecast import ForecastInputs, Schedule, StepForecast, forecasts
 from cutover.core.messages import about
 from cutover.core.plan.control_share import MEANT, hold_back_text
 from cutover.core.plan.risk import rate_words
 from cutover.core.values import FULL, duration_text, rate_text, weight_percent, weight_text
-from cutover.render.forecasts import outlook_json
+from cutover.render.forecasts import forecast_json
 from cutover.render.text import wrap
 
 SOAK = (
@@ -24,13 +24,13 @@ class Asked:
     """What a schedule was made for.
 
     Attributes:
-        ground: traffic and gates.
+        inputs: traffic and gates.
         budget, overload: requests.
         known: the traffic in words, and where it is known from.
         within_ms: the time allowed; None: any.
     """
 
-    ground: ForecastInputs
+    inputs: ForecastInputs
     budget: int
     overload: int
     known: str
@@ -53,7 +53,7 @@ def schedule_view(found: Schedule, asked: Asked, width: int) -> list[str]:
     ):
         lines += wrap(said, width, first="# ", rest="# ")
     lines.append("steps:")
-    for one in outlooks(asked.ground, found.stages):
+    for one in forecasts(asked.inputs, found.stages):
         weight = _written(one, found)
         at = f"at {weight_text(one.stage.weight)}, " if weight != one.stage.weight else ""
         lines += wrap(at + _said(one), width, first="  # ", rest="  # ")
@@ -80,7 +80,7 @@ def _written(one: StepForecast, found: Schedule) -> int:
 
 def schedule_json(found: Schedule, asked: Asked) -> dict[str, object]:
     """The same as JSON: weights in percent, durations ms, rates as fractions of 1."""
-    traffic = asked.ground.traffic
+    traffic = asked.inputs.traffic
     return {
         "budget": {"harmed_requests": asked.budget, "overload_requests": asked.overload},
         "traffic": {
@@ -97,8 +97,8 @@ def schedule_json(found: Schedule, asked: Asked) -> dict[str, object]:
                 "weight_percent": weight_percent(_written(one, found)),
                 "bake_ms": one.stage.bake_ms,
                 "requests_per_minute": round(one.a_minute, 3),
-                **outlook_json(one),
+                **forecast_json(one),
             }
-            for one in outlooks(asked.ground, found.stages)
+            for one in forecasts(asked.inputs, found.stages)
         ],
     }

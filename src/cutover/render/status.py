@@ -11,9 +11,9 @@ from cutover.core.messages import (
     StepStanding,
     about,
     after_deadline,
+    ahead,
     anomalies_text,
     baked,
-    outlook,
     stamp,
 )
 from cutover.core.messages.phrases import judged, reason_text
@@ -85,7 +85,7 @@ def status_of(view: RunView, state: RunState, gates: Sequence[LiveVerdict]) -> R
         opened=then_of(state.opened),
         turned=then_of(state.turned),
         evidence=f"{about(done)}{of} settled minutes" if bakes else "",
-        outlook=outlook(plan, state, done, gates) if bakes and gates else "",
+        ahead=ahead(plan, state, done, gates) if bakes and gates else "",
         held=None if held is None else reason_text(plan, held.because),
         deadline_ms=0 if held is None else held.deadline_ms,
         then="" if held is None else after_deadline(plan, held.reason),

@@ -106,8 +106,8 @@ def test_a_slow_destination_is_told_by_its_limit() -> None:
 
 
 def test_with_little_to_compare_with_the_breach_says_so_and_asks() -> None:
-    thin = [minute(at, 60_000, 3_000, source=60, source_bad=0) for at in range(1)]
-    judgement = bench(weight=999).feed(thin).says()
+    low = [minute(at, 60_000, 3_000, source=60, source_bad=0) for at in range(1)]
+    judgement = bench(weight=999).feed(low).says()
     assert (judgement.verdict, judgement.on_breach) == (BREACH, "escalate")
     assert judgement.why == (
         "3,000 of 60,000 requests failed (5.00 %) in one minute, allowed 0.21 % given the source; "

@@ -20,11 +20,16 @@ from cutover.core.forecast.optimizer import (
     STEEPEST,
     Schedule,
     ScheduleRequest,
-    fastest,
     heaviest_start,
+    optimize,
 )
-from cutover.core.forecast.solve import Infeasible, answer
-from cutover.core.forecast.step_forecast import LONGEST_BAKE, StepForecast, beyond_budget, outlooks
+from cutover.core.forecast.solve import Infeasible, solve
+from cutover.core.forecast.step_forecast import (
+    LONGEST_BAKE,
+    StepForecast,
+    beyond_budget,
+    forecasts,
+)
 
 __all__ = [
     "LONGEST_BAKE",
@@ -39,14 +44,14 @@ __all__ = [
     "ScheduleRequest",
     "StepForecast",
     "TrafficRate",
-    "answer",
     "bearable",
     "beyond_budget",
-    "fastest",
+    "forecasts",
     "heaviest_start",
     "kept",
     "least_comparable",
-    "outlooks",
+    "optimize",
     "planned_horizon",
     "proposed",
+    "solve",
 ]

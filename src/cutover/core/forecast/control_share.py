@@ -41,10 +41,10 @@ def least_comparable(traffic: TrafficRate) -> int:
     return ceil(LOW_TRAFFIC * FULL / a_comparison) if a_comparison > 0 else FULL + 1
 
 
-def bearable(ground: ForecastInputs, overload: int) -> int:
+def bearable(inputs: ForecastInputs, overload: int) -> int:
     """The largest part (per mille) that may be handed over at once when an overload may fail so many requests."""
     shares = range(MOST_HELD_BACK, 0, -1)
-    return next((one for one in shares if ground.harmed(one, ground.swift_ms) <= overload), 0)
+    return next((one for one in shares if inputs.harmed(one, inputs.swift_ms) <= overload), 0)
 
 
 def kept(traffic: TrafficRate, weight: int) -> float:

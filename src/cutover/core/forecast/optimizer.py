@@ -88,63 +88,65 @@ END: Final = 0
 """Follows the last weight, when its own bake is over."""
 
 
-def fastest(ground: ForecastInputs, wish: ScheduleRequest) -> Schedule | None:
-    """The fastest schedule of at least two steps inside the wish's budgets; None when there is none.
+def optimize(inputs: ForecastInputs, request: ScheduleRequest) -> Schedule | None:
+    """The fastest schedule of at least two steps inside the request's budgets; None when there is none.
 
     Never faster for a smaller budget. Where it can, it leaves the source enough to be compared with until the end.
     """
-    if ground.harmed(wish.hold_back, ground.swift_ms) > wish.overload:
+    if inputs.harmed(request.hold_back, inputs.swift_ms) > request.overload:
         return None
-    raised_by_5, last = ground.harmed(50, ground.swift_ms), FULL - wish.hold_back
-    choice = wish.weights or (_COARSE if raised_by_5 <= wish.overload else _FINE)
+    raised_by_5, last = inputs.harmed(50, inputs.swift_ms), FULL - request.hold_back
+    choice = request.weights or (_COARSE if raised_by_5 <= request.overload else _FINE)
     weights = (*(one for one in choice if one < last), last)
     comparable = tuple(
-        one for one in weights if one == last or kept(ground.traffic, one) >= LOW_TRAFFIC
+        one for one in weights if one == last or kept(inputs.traffic, one) >= LOW_TRAFFIC
     )
-    found = _fastest(ground, wish, comparable)
-    return found if found or comparable == weights else _fastest(ground, wish, weights)
+    found = _fastest(inputs, request, comparable)
+    return found if found or comparable == weights else _fastest(inputs, request, weights)
 
 
 def _fastest(
-    ground: ForecastInputs, wish: ScheduleRequest, weights: Sequence[int]
+    inputs: ForecastInputs, request: ScheduleRequest, weights: Sequence[int]
 ) -> Schedule | None:
     horizon = LEAST_HORIZON
     while True:
         best: Way | None = None
         for steps in MOST_STEPS:
-            if best is not None and best[0][0] <= steps * (wish.shortest_ms + ground.between_ms):
+            if best is not None and best[0][0] <= steps * (
+                request.shortest_ms + inputs.between_ms
+            ):
                 break  # more steps cannot be faster than that
-            found = _shortest_way(ground, wish, weights, Course(steps, horizon))
+            found = _shortest_way(inputs, request, weights, Course(steps, horizon))
             if found is not None and (best is None or found[0] < best[0]):
                 best = found
         if best is None:
             return None
         # a longer plan spreads its prior over more minutes: up to the least horizon that fits
-        needed = ground.course(best[1]).horizon
+        needed = inputs.course(best[1]).horizon
         if needed <= horizon:
-            hands_over = ground.between_ms if wish.hold_back else 0
-            return Schedule(best[1], best[0][0] + hands_over, wish.hold_back)
+            hands_over = inputs.between_ms if request.hold_back else 0
+            return Schedule(best[1], best[0][0] + hands_over, request.hold_back)
         horizon = needed
 
 
 def _shortest_way(
-    ground: ForecastInputs, wish: ScheduleRequest, weights: Sequence[int], course: Course
+    inputs: ForecastInputs, request: ScheduleRequest, weights: Sequence[int], course: Course
 ) -> Way | None:
     """The cheapest way through the last weight in at most `course.steps` steps."""
-    nats = need(ground.odds, course, first=True)
+    nats = need(inputs.odds, course, first=True)
     ways: dict[int, Way] = {
         weight: ((0, 1, _unround(weight)), ())
         for weight in weights[:-1]
-        if _may_begin(ground, wish, weight, nats)
+        if _may_begin(inputs, request, weight, nats)
     }
     if not ways:
         return None
-    raises = _raises(ground, wish, weights, course, first=True, starts=ways)
+    raises = _raises(inputs, request, weights, course, first=True, starts=ways)
     ends: list[Way] = []
     for step in range(course.steps):
         if step == 1:
-            raises = _raises(ground, wish, weights, course, first=False, starts=weights)
-        ways = _one_further(ground, ways, raises)
+            raises = _raises(inputs, request, weights, course, first=False, starts=weights)
+        ways = _one_further(inputs, ways, raises)
         if END in ways:
             ends.append(ways.pop(END))
         if not ways:
@@ -153,13 +155,13 @@ def _shortest_way(
 
 
 def _one_further(
-    ground: ForecastInputs, ways: Mapping[int, Way], raises: Raises
+    inputs: ForecastInputs, ways: Mapping[int, Way], raises: Raises
 ) -> dict[int, Way]:
     further: dict[int, Way] = {}
     for weight, (cost, stages) in ways.items():
         for higher, bake in raises[weight]:
             ms, steps, unround = cost
-            ms += bake + ground.between_ms
+            ms += bake + inputs.between_ms
             ahead = (
                 (ms, steps, unround)
                 if higher == END
@@ -170,14 +172,14 @@ def _one_further(
     return further
 
 
-def _may_begin(ground: ForecastInputs, wish: ScheduleRequest, weight: int, nats: float) -> bool:
-    swift = ground.harmed(weight, ground.swift_ms)
-    return harm(ground, weight, 1.0, nats) <= wish.budget and swift <= wish.overload
+def _may_begin(inputs: ForecastInputs, request: ScheduleRequest, weight: int, nats: float) -> bool:
+    swift = inputs.harmed(weight, inputs.swift_ms)
+    return harm(inputs, weight, 1.0, nats) <= request.budget and swift <= request.overload
 
 
 def _raises(
-    ground: ForecastInputs,
-    wish: ScheduleRequest,
+    inputs: ForecastInputs,
+    request: ScheduleRequest,
     weights: Sequence[int],
     course: Course,
     *,
@@ -185,21 +187,23 @@ def _raises(
     starts: Iterable[int],
 ) -> Raises:
     """What may follow each weight of `starts`, and after which bake."""
-    nats = need(ground.odds, course, first=first)
-    swift = ground.swift_ms
+    nats = need(inputs.odds, course, first=first)
+    swift = inputs.swift_ms
     found: dict[int, list[tuple[int, int]]] = {}
     for weight in starts:
         found[weight] = []
         if weight == weights[-1]:
-            ends = _last_bake(ground, wish, weight, nats, course)
+            ends = _last_bake(inputs, request, weight, nats, course)
             found[weight] += [(END, ends)] if ends is not None else []
         for higher in weights[bisect_right(weights, weight) :]:
             # all three only get worse from here on
             if higher > STEEPEST * weight:
                 break
-            if ground.harmed(higher - weight, swift) > wish.overload:
+            if inputs.harmed(higher - weight, swift) > request.overload:
                 break
-            bake = _bake(ground, wish, weight, excluded_for(ground, higher, wish.budget), nats)
+            bake = _bake(
+                inputs, request, weight, excluded_for(inputs, higher, request.budget), nats
+            )
             if bake is None:
                 break
             found[weight].append((higher, bake))
@@ -207,30 +211,30 @@ def _raises(
 
 
 def _bake(
-    ground: ForecastInputs, wish: ScheduleRequest, weight: int, rate: float, nats: float
+    inputs: ForecastInputs, request: ScheduleRequest, weight: int, rate: float, nats: float
 ) -> int | None:
     """The bake at `weight` that excludes `rate`; None when it would be too long."""
-    needed = bake_for(ground, weight, rate, nats)
+    needed = bake_for(inputs, weight, rate, nats)
     if needed is None:
         return None
-    return max(needed, wish.shortest_ms, ground.period_ms + ground.settle_ms)
+    return max(needed, request.shortest_ms, inputs.period_ms + inputs.settle_ms)
 
 
 def _last_bake(
-    ground: ForecastInputs, wish: ScheduleRequest, weight: int, nats: float, course: Course
+    inputs: ForecastInputs, request: ScheduleRequest, weight: int, nats: float, course: Course
 ) -> int | None:
     """The last bake sees the errors gate's own limit, and a slow leak."""
-    bake = _bake(ground, wish, weight, max(ground.standard.cap, tolerated(ground)), nats)
-    if bake is None or not wish.sees_leak:
+    bake = _bake(inputs, request, weight, max(inputs.standard.cap, tolerated(inputs)), nats)
+    if bake is None or not request.sees_leak:
         return bake
-    leak = leak_bake(ground, weight, course)
+    leak = leak_bake(inputs, weight, course)
     return None if leak is None else max(bake, leak)
 
 
-def heaviest_start(ground: ForecastInputs, stages: tuple[ForecastStep, ...], budget: int) -> int:
+def heaviest_start(inputs: ForecastInputs, stages: tuple[ForecastStep, ...], budget: int) -> int:
     """The highest weight (per mille) at which a total failure of the first step stays in the budget; 0: none."""
-    nats = need(ground.odds, ground.course(stages), first=True)
-    fits = (one for one in range(FULL, 0, -1) if harm(ground, one, 1.0, nats) <= budget)
+    nats = need(inputs.odds, inputs.course(stages), first=True)
+    fits = (one for one in range(FULL, 0, -1) if harm(inputs, one, 1.0, nats) <= budget)
     return next(fits, 0)
 
 

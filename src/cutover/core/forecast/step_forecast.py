@@ -63,105 +63,107 @@ class StepForecast:
     blast: int
 
 
-def outlooks(ground: ForecastInputs, stages: tuple[ForecastStep, ...]) -> tuple[StepForecast, ...]:
+def forecasts(
+    inputs: ForecastInputs, stages: tuple[ForecastStep, ...]
+) -> tuple[StepForecast, ...]:
     """Every step of a schedule."""
-    course = ground.course(stages)
+    course = inputs.course(stages)
     found: list[StepForecast] = []
     left, before = 1.0, 0
     for index, stage in enumerate(stages):
-        nats = need(ground.odds, course, first=index == 0)
+        nats = need(inputs.odds, course, first=index == 0)
         catches = smallest_rate(
-            ground.seen(stage.weight), data_minutes(ground, stage), ground.standard, nats
+            inputs.seen(stage.weight), data_minutes(inputs, stage), inputs.standard, nats
         )
-        harmed_by_leak, caught = _leak(ground, stage, course)
-        total = harm(ground, stage.weight, 1.0, nats)
-        swift = ground.swift_ms
+        harmed_by_leak, caught = _leak(inputs, stage, course)
+        total = harm(inputs, stage.weight, 1.0, nats)
+        swift = inputs.swift_ms
         found.append(
             StepForecast(
                 stage=stage,
-                a_minute=ground.seen(stage.weight) * MINUTE / ground.period_ms,
+                a_minute=inputs.seen(stage.weight) * MINUTE / inputs.period_ms,
                 catches=catches,
-                needs_ms=bake_for(ground, stage.weight, TARGET, nats),
+                needs_ms=bake_for(inputs, stage.weight, TARGET, nats),
                 total=None if total == inf else round(total),
-                overload=round(ground.harmed(stage.weight - before, swift)),
+                overload=round(inputs.harmed(stage.weight - before, swift)),
                 leak=harmed_by_leak,
                 leak_caught=caught,
                 left=left,
-                blast=round(_blast(ground, stage.weight, left, nats, first=index == 0)),
+                blast=round(_blast(inputs, stage.weight, left, nats, first=index == 0)),
             )
         )
         left, before = min(left, catches or 1.0), stage.weight
     return tuple(found)
 
 
-def data_minutes(ground: ForecastInputs, stage: ForecastStep) -> float:
+def data_minutes(inputs: ForecastInputs, stage: ForecastStep) -> float:
     """Minutes (periods) of data a bake is sure to have judged and acted on when it ends."""
-    return max(1.0, (stage.bake_ms - ground.pipe_ms) / ground.period_ms)
+    return max(1.0, (stage.bake_ms - inputs.pipe_ms) / inputs.period_ms)
 
 
-def bake_for(ground: ForecastInputs, weight: int, rate: float, nats: float) -> int | None:
+def bake_for(inputs: ForecastInputs, weight: int, rate: float, nats: float) -> int | None:
     """The shortest bake, in whole minutes, that sees `rate` in 95 of 100 cases; None when no bake that is allowed does.
 
     And with the requests that every gate needs to pass.
     """
-    seen = ground.seen(weight)
-    minutes = minutes_to_trip(seen, rate, ground.standard, nats)
+    seen = inputs.seen(weight)
+    minutes = minutes_to_trip(seen, rate, inputs.standard, nats)
     if minutes == inf or seen <= 0:
         return None
-    evidence = minutes * ground.period_ms + ground.pipe_ms
-    requests = ceil(ground.fewest / seen) * ground.period_ms + ground.settle_ms
+    evidence = minutes * inputs.period_ms + inputs.pipe_ms
+    requests = ceil(inputs.fewest / seen) * inputs.period_ms + inputs.settle_ms
     bake = ceil(max(evidence, requests) / MINUTE) * MINUTE
     return bake if bake <= LONGEST_BAKE else None
 
 
-def harm(ground: ForecastInputs, weight: int, rate: float, nats: float) -> float:
+def harm(inputs: ForecastInputs, weight: int, rate: float, nats: float) -> float:
     """Requests that fail (median) by a defect of `rate` present from the start of a step; infinite if never seen."""
     worst = 0.0
     for seen, a_minute in (
-        (ground.seen(weight), ground.traffic.trough),
-        (ground.seen_at_most(weight), ground.traffic.peak),
+        (inputs.seen(weight), inputs.traffic.trough),
+        (inputs.seen_at_most(weight), inputs.traffic.peak),
     ):
-        minutes = minutes_to_trip(seen, rate, ground.standard, nats, MEDIAN)
+        minutes = minutes_to_trip(seen, rate, inputs.standard, nats, MEDIAN)
         if minutes == inf:
             return inf
-        share = a_minute / ground.traffic.peak if ground.traffic.peak else 0.0
-        span = minutes * ground.period_ms + ground.pipe_ms
-        worst = max(worst, rate * share * ground.harmed(weight, span))
+        share = a_minute / inputs.traffic.peak if inputs.traffic.peak else 0.0
+        span = minutes * inputs.period_ms + inputs.pipe_ms
+        worst = max(worst, rate * share * inputs.harmed(weight, span))
     return worst
 
 
-def tolerated(ground: ForecastInputs) -> float:
+def tolerated(inputs: ForecastInputs) -> float:
     """The rate of failures from which on the forecast promises something."""
-    return min(1.0, PROMISED * allowed(ground.standard))
+    return min(1.0, PROMISED * allowed(inputs.standard))
 
 
-def excluded_for(ground: ForecastInputs, weight: int, budget: float) -> float:
+def excluded_for(inputs: ForecastInputs, weight: int, budget: float) -> float:
     """The rate that must be excluded before `weight`, for a defect not to cost more than `budget` there.
 
     One minute to be seen in, and the pipe; never less than what is promised.
     """
-    everything = ground.harmed(weight, ground.swift_ms)
-    least = tolerated(ground)
+    everything = inputs.harmed(weight, inputs.swift_ms)
+    least = tolerated(inputs)
     return 1.0 if everything <= budget else max(least, budget / everything)
 
 
 def beyond_budget(
-    ground: ForecastInputs, stages: tuple[ForecastStep, ...], budget: int
+    inputs: ForecastInputs, stages: tuple[ForecastStep, ...], budget: int
 ) -> tuple[int, ...]:
     """The steps (indices) at which a defect that is already there may cost more than `budget` requests.
 
     The first: when every request fails. A later one: when the largest rate of failures that no bake before is sure
     to have seen fails here (docs/judge.md).
     """
-    course = ground.course(stages)
+    course = inputs.course(stages)
     beyond: list[int] = []
     for index, stage in enumerate(stages):
         if index == 0:
-            fits = harm(ground, stage.weight, 1.0, need(ground.odds, course, first=True)) <= budget
+            fits = harm(inputs, stage.weight, 1.0, need(inputs.odds, course, first=True)) <= budget
         else:
-            must = excluded_for(ground, stage.weight, budget)
+            must = excluded_for(inputs, stage.weight, budget)
             fits = must >= 1.0 or any(
-                _sees(ground, one, must, course, first=i == 0)
+                _sees(inputs, one, must, course, first=i == 0)
                 for i, one in enumerate(stages[:index])
             )
         if not fits:
@@ -170,42 +172,42 @@ def beyond_budget(
 
 
 def _sees(
-    ground: ForecastInputs, stage: ForecastStep, rate: float, course: Course, *, first: bool
+    inputs: ForecastInputs, stage: ForecastStep, rate: float, course: Course, *, first: bool
 ) -> bool:
-    nats = need(ground.odds, course, first=first)
-    minutes = minutes_to_trip(ground.seen(stage.weight), rate, ground.standard, nats)
-    return minutes <= data_minutes(ground, stage)
+    nats = need(inputs.odds, course, first=first)
+    minutes = minutes_to_trip(inputs.seen(stage.weight), rate, inputs.standard, nats)
+    return minutes <= data_minutes(inputs, stage)
 
 
-def _blast(ground: ForecastInputs, weight: int, left: float, nats: float, *, first: bool) -> float:
+def _blast(inputs: ForecastInputs, weight: int, left: float, nats: float, *, first: bool) -> float:
     if first:
-        total = harm(ground, weight, 1.0, nats)
-        return ground.harmed(weight, MINUTE * LONGEST_LEAK) if total == inf else total
-    return left * ground.harmed(weight, ground.swift_ms)
+        total = harm(inputs, weight, 1.0, nats)
+        return inputs.harmed(weight, MINUTE * LONGEST_LEAK) if total == inf else total
+    return left * inputs.harmed(weight, inputs.swift_ms)
 
 
-def _leak(ground: ForecastInputs, stage: ForecastStep, course: Course) -> tuple[int, bool]:
+def _leak(inputs: ForecastInputs, stage: ForecastStep, course: Course) -> tuple[int, bool]:
     """Requests that a slow leak fails in a step, and whether its bake catches it."""
-    nats = need_any_time(ground.odds, course)
-    growth = LEAK * ground.period_ms / MINUTE
-    minutes = int(data_minutes(ground, stage))
-    until = leak_minutes(ground.seen(stage.weight), growth, ground.standard, nats, minutes)
+    nats = need_any_time(inputs.odds, course)
+    growth = LEAK * inputs.period_ms / MINUTE
+    minutes = int(data_minutes(inputs, stage))
+    until = leak_minutes(inputs.seen(stage.weight), growth, inputs.standard, nats, minutes)
     if until is None:
-        span: float = stage.bake_ms / ground.period_ms
+        span: float = stage.bake_ms / inputs.period_ms
     else:
-        span = until + ground.pipe_ms / ground.period_ms
+        span = until + inputs.pipe_ms / inputs.period_ms
     # grows from 0 to 1 and stays there
     rising = min(span, 1 / growth)
     failed = growth * rising**2 / 2 + (span - rising)
-    return round(ground.harmed(stage.weight, ground.period_ms) * failed), until is not None
+    return round(inputs.harmed(stage.weight, inputs.period_ms) * failed), until is not None
 
 
-def leak_bake(ground: ForecastInputs, weight: int, course: Course) -> int | None:
+def leak_bake(inputs: ForecastInputs, weight: int, course: Course) -> int | None:
     """The shortest bake, in whole minutes, that catches a slow leak; None when none does."""
-    most = int(LONGEST_LEAK * MINUTE / ground.period_ms)
-    growth = LEAK * ground.period_ms / MINUTE
-    nats = need_any_time(ground.odds, course)
-    minutes = leak_minutes(ground.seen(weight), growth, ground.standard, nats, most)
+    most = int(LONGEST_LEAK * MINUTE / inputs.period_ms)
+    growth = LEAK * inputs.period_ms / MINUTE
+    nats = need_any_time(inputs.odds, course)
+    minutes = leak_minutes(inputs.seen(weight), growth, inputs.standard, nats, most)
     if minutes is None:
         return None
-    return ceil((minutes * ground.period_ms + ground.pipe_ms) / MINUTE) * MINUTE
+    return ceil((minutes * inputs.period_ms + inputs.pipe_ms) / MINUTE) * MINUTE

@@ -8,10 +8,10 @@ from cutover.core.messages.ending import NEXT, ending, next_command
 from cutover.core.messages.holds import HOLD_WORDS, HoldWords, after_deadline
 from cutover.core.messages.live_verdicts import (
     LiveVerdict,
+    ahead,
     evidence_text,
     left_ms,
     minute_line,
-    outlook,
     standings,
 )
 from cutover.core.messages.model import (
@@ -43,6 +43,7 @@ __all__ = [
     "ViewLine",
     "about",
     "after_deadline",
+    "ahead",
     "anomalies_text",
     "baked",
     "clock_text",
@@ -53,7 +54,6 @@ __all__ = [
     "left_ms",
     "minute_line",
     "next_command",
-    "outlook",
     "reason_text",
     "sentence",
     "stamp",

@@ -105,10 +105,10 @@ def minute_line(plan: Plan, state: RunState, covered_ms: int, found: Sequence[Li
     ]
     proof = max(bounds, default=PPM)
     proven = [f"at most {percent(proof)} failing (95 %)"] if proof < PPM else []
-    return f"{' | '.join([head, *gates, *proven])} -> {outlook(plan, state, covered_ms, found)}"
+    return f"{' | '.join([head, *gates, *proven])} -> {ahead(plan, state, covered_ms, found)}"
 
 
-def outlook(plan: Plan, state: RunState, covered_ms: int, found: Iterable[LiveVerdict]) -> str:
+def ahead(plan: Plan, state: RunState, covered_ms: int, found: Iterable[LiveVerdict]) -> str:
     """`advances in 4 min`, or what it waits for."""
     waits = [
         judged(plan, one.gate, one.comparison) for one in found if one.verdict is not Verdict.PASS

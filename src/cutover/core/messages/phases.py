@@ -113,9 +113,9 @@ def _cause(plan: Plan, before: RunState, why: str) -> str:
 def _completed(plan: Plan, before: RunState, record: Record, event: PhaseChanged) -> str:
     weight = weight_text(before.weight)
     if plan.steps[event.step].hands_over:
-        sliver = weight_text(plan.steps[event.step - 1].weight)
+        control = weight_text(plan.steps[event.step - 1].weight)
         return (
-            f"completed: {weight} on {count_of(len(plan.routes), 'route')}, the last bake passed at {sliver} and no gate "
+            f"completed: {weight} on {count_of(len(plan.routes), 'route')}, the last bake passed at {control} and no gate "
             "objects; the source stays attached: `cutover rollback` goes back until `cutover finish`"
         )
     return (

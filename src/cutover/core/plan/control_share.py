@@ -38,7 +38,7 @@ def proposed_for(traffic: float | None, comparisons: int) -> int:
     return proposed(TrafficRate(TROUGH * traffic, PEAK * traffic, comparisons))
 
 
-def too_thin(weight: int, traffic: float, comparisons: int) -> bool:
+def too_low(weight: int, traffic: float, comparisons: int) -> bool:
     """At this weight (below 100 %) the source of a comparison keeps too few requests to compare with."""
     return weight < FULL and kept(TrafficRate(traffic, traffic, comparisons), weight) < LOW_TRAFFIC
 
@@ -48,12 +48,12 @@ def thin_source(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     if plan.traffic is None or plan.hold_back == 0:
         return
     comparisons, steps = len(plan.comparisons), plan.steps
-    thin = [i for i, step in enumerate(steps) if too_thin(step.weight, plan.traffic, comparisons)]
-    if not thin:
+    low = [i for i, step in enumerate(steps) if too_low(step.weight, plan.traffic, comparisons)]
+    if not low:
         return
-    first = thin[0]
+    first = low[0]
     held_back = first + 1 < len(steps) and steps[first + 1].hands_over
-    others = ", ".join(weight_text(steps[i].weight) for i in thin[1:])
+    others = ", ".join(weight_text(steps[i].weight) for i in low[1:])
     also = f"; likewise at {others}" if others else ""
     weight = steps[first].weight
     a_minute = kept(TrafficRate(plan.traffic, plan.traffic, comparisons), weight)

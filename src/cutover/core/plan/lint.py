@@ -12,7 +12,7 @@ from cutover.core.plan.findings import Loc, PlanFinding
 from cutover.core.plan.gates import PlannedGate
 from cutover.core.plan.metric_lint import METRIC_CHECKS
 from cutover.core.plan.model import Plan
-from cutover.core.plan.risk import not_forecast, nothing_keeps, outlooks_of, over_budget
+from cutover.core.plan.risk import forecasts_of, not_forecast, nothing_keeps, over_budget
 from cutover.core.plan.steps import Step
 from cutover.core.values import FULL, MINUTE, SECOND, duration_text, weight_text
 
@@ -125,7 +125,7 @@ def _budget_of_another_judge(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
 
 def _sees_no_failure(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     """With `traffic`, steps whose bake would end before even a total failure is seen."""
-    blind = [i for i, one in enumerate(outlooks_of(plan, plan.traffic)) if one.catches is None]
+    blind = [i for i, one in enumerate(forecasts_of(plan, plan.traffic)) if one.catches is None]
     if blind:
         yield (
             ("steps", blind[0], "bake"),
@@ -136,7 +136,7 @@ def _sees_no_failure(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
 
 def _no_leak_seen(plan: Plan) -> Iterator[tuple[Loc, str, str]]:
     """With `traffic`, a plan of which no bake sees errors that grow by 0.1 % of the requests a minute."""
-    found = outlooks_of(plan, plan.traffic)
+    found = forecasts_of(plan, plan.traffic)
     if found and not any(one.leak_caught for one in found):
         yield (
             ("steps", len(found) - 1, "bake"),

@@ -11,8 +11,8 @@ from cutover.core.forecast import (
     StepForecast,
     TrafficRate,
     beyond_budget,
+    forecasts,
     heaviest_start,
-    outlooks,
 )
 from cutover.core.gates.errors import WEIGHING, ErrorsSpec
 from cutover.core.gates.sequential.eprocess import Standard
@@ -50,21 +50,21 @@ def errors_spec(gates: Sequence[PlannedGate]) -> ErrorsSpec | None:
     return found[0] if found else None
 
 
-def ground_of(plan: Plan, traffic: TrafficRate) -> ForecastInputs | None:
+def inputs_of(plan: Plan, traffic: TrafficRate) -> ForecastInputs | None:
     """What the plan's forecasts stand on; None without an `errors` gate, for then nothing ends a failure."""
-    return _ground(plan.gates, plan.observe, traffic, plan.alpha_scale)
+    return _inputs(plan.gates, plan.observe, traffic, plan.alpha_scale)
 
 
-def default_ground(traffic: TrafficRate, observe: Observe | None = None) -> ForecastInputs:
+def default_inputs(traffic: TrafficRate, observe: Observe | None = None) -> ForecastInputs:
     """The same for a plan that says nothing about gates, and nothing about `observe` unless given."""
     gates = default_gates()
-    found = _ground(gates, observe or Observe(), traffic, alpha_scale(gates, traffic.comparisons))
+    found = _inputs(gates, observe or Observe(), traffic, alpha_scale(gates, traffic.comparisons))
     if found is None:
         raise AssertionError("the default gates have an `errors` gate")
     return found
 
 
-def _ground(
+def _inputs(
     gates: Sequence[PlannedGate], observe: Observe, traffic: TrafficRate, alpha_scale: float
 ) -> ForecastInputs | None:
     spec = errors_spec(gates)
@@ -89,7 +89,7 @@ def _ground(
 
 def detection_ms(plan: Plan) -> int:
     """How long a total failure goes on at least before traffic is back."""
-    return default_ground(traffic_of(plan, 1.0), plan.observe).swift_ms
+    return default_inputs(traffic_of(plan, 1.0), plan.observe).swift_ms
 
 
 def traffic_of(plan: Plan, a_minute: float) -> TrafficRate:
@@ -104,12 +104,12 @@ def stages_of(plan: Plan) -> tuple[ForecastStep, ...]:
     )
 
 
-def outlooks_of(plan: Plan, a_minute: float | None) -> tuple[StepForecast, ...]:
-    """Every step's outlook at a rate; none when the rate or what judges failures is not known."""
+def forecasts_of(plan: Plan, a_minute: float | None) -> tuple[StepForecast, ...]:
+    """Every step's forecast at a rate; none when the rate or what judges failures is not known."""
     if not a_minute:
         return ()
-    ground = ground_of(plan, traffic_of(plan, a_minute))
-    return () if ground is None else outlooks(ground, stages_of(plan))
+    inputs = inputs_of(plan, traffic_of(plan, a_minute))
+    return () if inputs is None else forecasts(inputs, stages_of(plan))
 
 
 def nothing_keeps(plan: Plan) -> str:
@@ -135,22 +135,22 @@ def not_forecast(plan: Plan) -> str:
 
 def over_budget(plan: Plan, a_minute: float) -> OverBudget | None:
     """What is beyond `risk.harmed_requests` at this rate; None when every step fits, or there is no budget."""
-    ground = ground_of(plan, traffic_of(plan, a_minute))
-    if plan.risk is None or ground is None or a_minute <= 0:
+    inputs = inputs_of(plan, traffic_of(plan, a_minute))
+    if plan.risk is None or inputs is None or a_minute <= 0:
         return None
     budget, stages = plan.risk.harmed_requests, stages_of(plan)
-    steps = beyond_budget(ground, stages, budget)
+    steps = beyond_budget(inputs, stages, budget)
     if not steps:
         return None
     index = steps[0]
-    found = outlooks(ground, stages)[index]
+    found = forecasts(inputs, stages)[index]
     said = f"risk.harmed_requests is {budget:,}"
     more = f"; over it too: {_named(plan, steps[1:])}" if len(steps) > 1 else ""
     command = (
         f"`cutover schedule PLAN --budget harmed_requests={budget} --rate {rate_text(a_minute)}`"
     )
     if index == 0:
-        most = heaviest_start(ground, stages, budget)
+        most = heaviest_start(inputs, stages, budget)
         return OverBudget(
             steps,
             found.blast,

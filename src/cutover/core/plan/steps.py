@@ -84,5 +84,5 @@ def climbed(written: tuple[Step, ...], hold_back: int | None) -> tuple[Step, ...
     if not hold_back or not written or written[-1].weight != FULL:
         return written
     *before, last = written
-    sliver = last.model_copy(update={"weight": FULL - hold_back})
-    return (*before, sliver, _HAND_OVER)
+    control = last.model_copy(update={"weight": FULL - hold_back})
+    return (*before, control, _HAND_OVER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cutover.core.observation import AlarmState, Known, Survey
 from cutover.core.plan import Plan
-from cutover.core.plan.risk import nothing_keeps, outlooks_of, over_budget
+from cutover.core.plan.risk import forecasts_of, nothing_keeps, over_budget
 from cutover.core.preflight.custom import looked_for
 from cutover.core.preflight.finding import CheckResult, block, listed, need, ok
 from cutover.core.values import rate_text, weight_text
@@ -91,7 +91,7 @@ def risk(plan: Plan, survey: Survey) -> CheckResult:
             over.message,
             f"{over.fix[:1].upper()}{over.fix[1:]}.",
         )
-    first = outlooks_of(plan, rate)[0].blast
+    first = forecasts_of(plan, rate)[0].blast
     return ok(f"{budget}; a total failure at the first step costs about {first:,} {at}")
 
 
