@@ -41,7 +41,7 @@ def bugs(bench: Bench) -> Sequence[str]:
         ("surveyor", "skew_ms"),
         ("lease", "renew"),
         ("told", "on_tick"),
-        ("told", "told"),
+        ("told", "on_record"),
     ],
 )
 def test_a_run_goes_on_and_completes_after_a_port_raised_once_in_a_bake(
