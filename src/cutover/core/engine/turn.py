@@ -22,7 +22,7 @@ FRESH = 2 * SECOND
 """A forward write is sent at most this long after the look it rests on."""
 
 PROPAGATION = 30 * SECOND
-"""A weight change reaches the data plane in an undocumented time; 30 to 60 s is usual (aws.md 1.4)."""
+"""A weight change reaches the data plane in an undocumented time; 30 to 60 s is usual."""
 
 REREAD = 5
 """Settled minutes read again every look: CloudWatch may still correct them."""

@@ -22,7 +22,7 @@ Fact = Known[T_co] | Unknown
 class RouteFacts:
     """One route as found.
 
-    `stickiness strategy` is how a rollback recalls sticky clients (aws.md 1.3): `keep` (no stickiness in the
+    `stickiness strategy` is how a rollback recalls sticky clients: `keep` (no stickiness in the
     way), `unstick` (weight 0 and group stickiness off, put back later), `remove` (take the
     destination's group out of the action), or `none` (no legal way: refuse).
     """

@@ -1,8 +1,7 @@
 """Evidence folded from journalled minutes: gate memories, kept so that a corrected minute refolds.
 
 Only the last operations are kept, each with the memories before it; so memory stays flat however long a run
-is, and a correction folds again from where it happened. CloudWatch corrects the newest minutes only (aws.md
-1.5), and the machine re-reads five.
+is, and a correction folds again from where it happened. CloudWatch corrects the newest minutes only, and the machine re-reads five.
 """
 
 from __future__ import annotations
